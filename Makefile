@@ -1,0 +1,70 @@
+# Lyceum: `make demo` shows it, `make test` checks it, `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo up down status logs test lint types imports unit contracts integration bench generate requirements clean
+
+PYTHON ?= python3.11
+export PYTHON
+RUN := .venv/bin/python -m
+LOCAL := $(RUN) lyceum_local
+CODE := $(wildcard libs services clients tools deploy tests bench)
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+setup: ## .venv from the hashed requirements and the packages of this tree; instant when nothing changed
+	@deploy/local/scripts/setup.sh
+
+demo: ## set up, start everything, replay real input and print the results; KEEP=0 stops it after, FULL=1 takes all the input
+	@deploy/local/scripts/demo.sh
+
+up: setup ## start everything; safe to repeat
+	@$(LOCAL) up
+
+down: ## stop everything, keep the data
+	@[ ! -x .venv/bin/python ] || $(LOCAL) down
+
+status: ## each process with its state and memory, and the sum
+	@$(LOCAL) status
+
+logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
+	@$(LOCAL) logs $(SERVICE)
+
+test: setup lint types imports contracts unit integration ## everything that must hold
+
+lint: setup ## ruff, buf lint, hadolint
+	$(RUN) ruff check --quiet .
+	$(RUN) ruff format --quiet --check .
+	$(if $(wildcard schemas/proto),.venv/bin/buf lint schemas/proto)
+	$(if $(wildcard services/*/Dockerfile),.venv/bin/hadolint $(wildcard services/*/Dockerfile tools/*/Dockerfile))
+
+types: setup ## mypy --strict
+	$(RUN) mypy $(CODE)
+
+imports: setup ## who may import whom
+	.venv/bin/lint-imports
+	.venv/bin/lint-imports --config libs/.importlinter
+
+contracts: setup ## the published language: goldens, compatibility, generated code up to date
+	$(if $(wildcard schemas/proto/released.binpb),.venv/bin/buf breaking schemas/proto --against schemas/proto/released.binpb)
+	$(if $(wildcard libs/contracts/tests),$(RUN) pytest -q libs/contracts $(wildcard tests/integration/contracts))
+
+unit: setup ## tests that start no stack
+	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests
+
+integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
+	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)
+
+bench: setup ## measure folds, appends and latencies beside their peers
+	$(RUN) bench
+
+generate: setup ## write the generated code, OpenAPI and goldens anew
+	$(RUN) tools.generate
+
+requirements: setup ## resolve requirements/*.in into hashed *.txt
+	@deploy/local/scripts/compile.sh --upgrade
+
+clean: ## remove .venv and caches; the stack's data stays
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

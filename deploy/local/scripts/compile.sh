@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Resolves requirements/*.in into hashed requirements/*.txt. Every image gets the versions of dev.txt, so that what is tested is what ships.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../../requirements"
+
+compile() {
+    ../.venv/bin/uv pip compile --quiet --no-header --generate-hashes --python-version 3.11 "$@"
+}
+
+compile "${@}" dev.in -o dev.txt
+for image in identity catalog billing reco metrics simulator clients local; do
+    compile "$image.in" -c dev.txt -o "$image.txt"
+done
+compile "${@}" jdk.in -o jdk.txt
+compile "${@}" uv.in -o uv.txt

@@ -1,0 +1,1 @@
+"""The whole of Lyceum on one machine, without containers."""

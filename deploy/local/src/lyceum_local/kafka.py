@@ -1,0 +1,127 @@
+"""Apache Kafka, a real KRaft broker: jars from Maven kept in a cache, one node that is broker and controller."""
+
+import asyncio
+import hashlib
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from importlib.resources import files
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from lyceum_local.errors import HalfInitialised, KafkaFetchFailed, MavenMissing
+from lyceum_local.health import tcp_complaint
+from lyceum_local.java import find_java
+from lyceum_local.leftovers import marked_environment
+from lyceum_local.ports import LOOPBACK
+from lyceum_local.program import Program
+from lyceum_local.waiting import tail
+
+VERSION = "4.4.0"
+FETCH_TIMEOUT_S = 300.0
+FORMAT_TIMEOUT_S = 60.0
+READY_WAIT_S = 90.0
+ASK_TIMEOUT_MS = 3000
+JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+
+
+def ensure_jars(cache_dir: Path) -> Path:
+    """The folder of the broker's jars, fetched on first use (blocks); raises MavenMissing or KafkaFetchFailed."""
+    pom = files("lyceum_local") / "kafka_files" / "pom.xml"
+    folder = cache_dir / f"kafka-{VERSION}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}"
+    if folder.exists():
+        return folder
+    if shutil.which("mvn") is None:
+        raise MavenMissing()
+    fresh = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.new")
+    _fetch(str(pom), fresh)
+    _rename_unless_there(fresh, folder)
+    return folder
+
+
+def _fetch(pom: str, folder: Path) -> None:
+    command = ["mvn", "-q", "-B", "--strict-checksums", "-f", pom, "dependency:copy-dependencies"]
+    command += [f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
+    except subprocess.CalledProcessError as failed:
+        raise KafkaFetchFailed(tail(failed.stdout + failed.stderr, 3)) from failed
+    except subprocess.TimeoutExpired as late:
+        raise KafkaFetchFailed(f"nothing within {FETCH_TIMEOUT_S:.0f} s") from late
+
+
+def _rename_unless_there(fresh: Path, folder: Path) -> None:
+    """Two instances may fetch at once; the first rename wins and the other's copy goes."""
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(fresh)
+
+
+def initialise(folder: Path, jars: Path, port: int, controller_port: int) -> None:
+    """Writes the broker's settings and formats its log folder unless that is done; complete or absent, never half."""
+    if folder.exists():
+        if not (folder / "logs" / "meta.properties").exists():
+            raise HalfInitialised("Kafka", folder, "logs/meta.properties")
+        _write_settings(folder, folder, port, controller_port)
+        return
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    _write_settings(fresh, fresh, port, controller_port)
+    _format(fresh, jars)
+    _write_settings(fresh, folder, port, controller_port)
+    fresh.rename(folder)
+
+
+def _format(folder: Path, jars: Path) -> None:
+    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = (*_java(jars), "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id)
+    subprocess.run(
+        [*command, "--config", str(folder / "server.properties")],
+        check=True, capture_output=True, timeout=FORMAT_TIMEOUT_S, env=marked_environment(folder.parent),
+    )  # fmt: skip
+
+
+def _write_settings(at: Path, home: Path, port: int, controller_port: int) -> None:
+    template = (files("lyceum_local") / "kafka_files" / "server.properties").read_text()
+    values = {"host": LOOPBACK, "port": port, "controller_port": controller_port, "logs": home / "logs"}
+    (at / "server.properties").write_text(template.format(**values))
+
+
+def program(folder: Path, jars: Path) -> Program:
+    """The broker as a supervised process; other settings make it another program, which restarts it."""
+    settings = folder / "server.properties"
+    digest = {"SETTINGS_SHA256": hashlib.sha256(settings.read_bytes()).hexdigest()}
+    return Program("kafka", (*_java(jars), "kafka.Kafka", str(settings)), digest, stop_wait_s=40)
+
+
+def _java(jars: Path) -> tuple[str, ...]:
+    log_settings = files("lyceum_local") / "kafka_files" / "log4j2.properties"
+    return (str(find_java()), *JVM, f"-Dlog4j2.configurationFile={log_settings}", "-cp", f"{jars}/*")
+
+
+def complaint(bootstrap: str) -> str | None:
+    """None when the broker at `bootstrap` describes its cluster, else why not."""
+    host, _, port = bootstrap.split(",")[0].rpartition(":")
+    if refused_connection := tcp_complaint(host, int(port)):
+        return refused_connection
+    try:
+        return asyncio.run(asyncio.wait_for(_describe(bootstrap), timeout=2 * ASK_TIMEOUT_MS / 1000))
+    except (KafkaError, OSError, TimeoutError) as refused:
+        return f"{type(refused).__name__} at {bootstrap}"
+
+
+async def _describe(bootstrap: str) -> str | None:
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ASK_TIMEOUT_MS)
+    try:
+        await client.start()
+        cluster = await client.describe_cluster()
+    finally:
+        await client.close()
+    return None if cluster["brokers"] else "no broker has joined"

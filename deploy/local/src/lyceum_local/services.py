@@ -1,0 +1,73 @@
+"""What a service's process is told through its environment, and the processes a service has."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lyceum_local.ports import LOOPBACK
+from lyceum_local.program import Program
+from lyceum_local.settings import SERVICES, Ports
+
+AUDIENCE = "lyceum"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all services of one instance share."""
+
+    data_dir: Path
+    ports: Ports
+    prefix: str
+    kafka_bootstrap: str
+
+    @property
+    def public_url(self) -> str:
+        """Where clients find the gateway; also the issuer of its tokens."""
+        return f"http://{LOOPBACK}:{self.ports.gateway}"
+
+    def key_dir(self, owner: str) -> Path:
+        """The folder, of mode 0700, where `owner` keeps the keys it makes for itself."""
+        folder = self.data_dir / "keys" / owner
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+
+def environment(around: Surroundings, service: str, database_url: str) -> dict[str, str]:
+    """The environment of `service`, but for METRICS_PORT, which each of its processes has of its own."""
+    targets = {f"{peer.upper()}_TARGET": f"{LOOPBACK}:{around.ports.of(peer)}" for peer in SERVICES}
+    return targets | {
+        "LYCEUM_PROFILE": "local",
+        "DATABASE_URL": database_url,
+        "KAFKA_BOOTSTRAP": around.kafka_bootstrap,
+        "TOPIC_PREFIX": around.prefix,
+        "GROUP_PREFIX": around.prefix,
+        "GRPC_HOST": LOOPBACK,
+        "GRPC_PORT": str(around.ports.of(service)),
+        "RELAY_INLINE": "true",
+        "KEY_DIR": str(around.key_dir(service)),
+        "JWT_ISSUER": around.public_url,
+        "JWT_AUDIENCE": AUDIENCE,
+        "PAYMENT_SIMULATOR_URL": f"http://{LOOPBACK}:{around.ports.simulator}",
+        "PUBLIC_URL": around.public_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def program(around: Surroundings, service: str, role: str, variables: Mapping[str, str]) -> Program:
+    """The process of `service` in the role `serve` or `work`, called `<service>-<role>`."""
+    metrics = str(around.ports.of(f"{service}_{role}_metrics"))
+    return Program(f"{service}-{role}", (sys.executable, "-m", service, role), {**variables, "METRICS_PORT": metrics})
+
+
+def simulator_environment(around: Surroundings) -> dict[str, str]:
+    """The environment of the payment simulator."""
+    return {
+        "SIMULATOR_HOST": LOOPBACK,
+        "SIMULATOR_PORT": str(around.ports.simulator),
+        "CALLBACK_URL": around.public_url,
+        "PUBLIC_URL": around.public_url,
+        "KEY_DIR": str(around.key_dir("simulator")),
+        "LYCEUM_PROFILE": "local",
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,94 @@
+"""Settings of the local stack: where it keeps its data, which ports it takes, which backing parts it is given."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lyceum_local.ports import free_block
+
+SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+
+
+class Ports(BaseSettings):
+    """Every port of the stack, all on loopback; each is a setting LYCEUM_PORT_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="LYCEUM_PORT_", frozen=True)
+
+    gateway: int = 8080
+    gateway_admin: int = 15099
+    postgres: int = 15432
+    kafka: int = 19092
+    kafka_controller: int = 19093
+    identity: int = 15001
+    catalog: int = 15002
+    billing: int = 15003
+    reco: int = 15004
+    metrics: int = 15005
+    simulator: int = 15090
+    identity_serve_metrics: int = 15101
+    catalog_serve_metrics: int = 15102
+    billing_serve_metrics: int = 15103
+    reco_serve_metrics: int = 15104
+    metrics_serve_metrics: int = 15105
+    identity_work_metrics: int = 15106
+    catalog_work_metrics: int = 15107
+    billing_work_metrics: int = 15108
+    reco_work_metrics: int = 15109
+    metrics_work_metrics: int = 15110
+
+    def of(self, name: str) -> int:
+        """The port called `name`; raises KeyError for a name that is not a field."""
+        return int(self.model_dump()[name])
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """A block of ports that nothing holds, for an instance beside others; raises NoFreePorts."""
+        first = free_block(len(cls.model_fields))
+        return cls(**{name: first + place for place, name in enumerate(cls.model_fields)})
+
+
+def ports_file(data_dir: Path) -> Path:
+    """Where an instance that was given free ports remembers them."""
+    return data_dir / "ports.json"
+
+
+def ports_of(data_dir: Path, *, free: bool = False) -> Ports:
+    """The ports of the instance in `data_dir`: those it remembers, else free ones to remember, else the settings."""
+    file = ports_file(data_dir)
+    if file.exists():
+        return Ports.model_validate_json(file.read_text())
+    if not free:
+        return Ports()
+    chosen = Ports.free()
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.write_text(chosen.model_dump_json(indent=1))
+    return chosen
+
+
+def default_data_dir() -> Path:
+    """~/.local/share/lyceum, or below XDG_DATA_HOME where that is set."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "lyceum"
+
+
+def default_cache_dir() -> Path:
+    """~/.cache/lyceum, or below XDG_CACHE_HOME where that is set."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lyceum"
+
+
+class StackSettings(BaseSettings):
+    """What a person may set, all as LYCEUM_<NAME> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LYCEUM_", frozen=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    cache_dir: Path = Field(default_factory=default_cache_dir)
+    postgres_url: str | None = None
+    """A PostgreSQL server to use: a URL of a role that may create roles and databases."""
+    kafka_bootstrap: str | None = None
+    """A Kafka broker to use: host:port."""
+    docker: bool = True
+    """Whether to use Docker when an engine answers."""
+    postgres_image: str = "postgres:18"
+    kafka_image: str = "apache/kafka:4.4.0"

@@ -1,0 +1,74 @@
+"""One role and one schema per service, with no rights on the others'."""
+
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from lyceum_local.secrets_file import Secrets
+
+CONNECTIONS_PER_SERVICE = 30
+
+
+def database_name(prefix: str) -> str:
+    """`lyceum`, or `lyceum_t1` for the instance with the prefix `t1.`."""
+    return "_".join(["lyceum", *_words(prefix)])
+
+
+def role_name(prefix: str, service: str) -> str:
+    """`identity`, or `t1_identity`: roles are shared by all databases of a server."""
+    return "_".join([*_words(prefix), service])
+
+
+def _words(prefix: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", prefix.lower())
+
+
+def ensure_database(admin_url: str, prefix: str) -> None:
+    """Makes the instance's database unless it is there, closed to everyone but those who are granted it."""
+    name = sql.Identifier(database_name(prefix))
+    with psycopg.connect(admin_url, autocommit=True) as server:
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database_name(prefix)]).fetchone():
+            server.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    with psycopg.connect(in_database(admin_url, prefix), autocommit=True) as database:
+        database.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+
+
+def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
+    """Makes role and schema of `service` unless they are there; returns the role's URL. Safe to repeat."""
+    role, schema = role_name(prefix, service), service
+    password = secrets.password(f"postgres-{role}")
+    names = {
+        "role": sql.Identifier(role),
+        "schema": sql.Identifier(schema),
+        "db": sql.Identifier(database_name(prefix)),
+    }
+    with psycopg.connect(in_database(admin_url, prefix)) as database:
+        if not database.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            database.execute(sql.SQL("CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE LOGIN").format(**names))
+        for statement in (
+            "ALTER ROLE {role} PASSWORD {password} CONNECTION LIMIT {limit}",
+            "GRANT CONNECT ON DATABASE {db} TO {role}",
+            "CREATE SCHEMA IF NOT EXISTS {schema}",
+            "GRANT {role} TO CURRENT_USER",
+            "ALTER SCHEMA {schema} OWNER TO {role}",
+            "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+            "ALTER ROLE {role} IN DATABASE {db} SET search_path = {schema}",
+        ):
+            literals = {"password": sql.Literal(password), "limit": sql.Literal(CONNECTIONS_PER_SERVICE)}
+            database.execute(sql.SQL(statement).format(**names, **literals))
+    return _with(admin_url, user=role, password=password, database=database_name(prefix))
+
+
+def in_database(admin_url: str, prefix: str) -> str:
+    """The administrator's URL, pointed at the instance's database."""
+    parts = urlsplit(admin_url)
+    return urlunsplit(parts._replace(path="/" + database_name(prefix)))
+
+
+def _with(url: str, *, user: str, password: str, database: str) -> str:
+    parts = urlsplit(url)
+    address = f"{parts.hostname or ''}:{parts.port or 5432}"
+    return urlunsplit(parts._replace(netloc=f"{quote(user)}:{quote(password)}@{address}", path="/" + database))

@@ -1,0 +1,96 @@
+"""The embedded PostgreSQL and Kafka for real: first start, restart after a crash, and the walls between services."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lyceum_local import kafka, postgres
+from lyceum_local.settings import Ports, StackSettings
+from lyceum_local.stack import LocalStack
+from lyceum_local.waiting import poll
+
+WAIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
+    made = LocalStack(tmp_path_factory.mktemp("stack"), Ports.free(), prefix="t1.", settings=settings)
+    made.start_backing()
+    yield made
+    made.down()
+
+
+def test_given_a_running_stack_when_it_is_started_again_then_the_same_processes_stay(stack: LocalStack) -> None:
+    before = {name: state.pid for name, state in stack.states().items()}
+    stack.start_backing()
+    assert {name: state.pid for name, state in stack.states().items()} == before
+
+
+def test_given_a_fresh_server_when_it_is_asked_then_it_keeps_its_promises(stack: LocalStack) -> None:
+    with psycopg.connect(stack.admin_url) as connection:
+        for name, value in {"fsync": "on", "max_connections": "200", "TimeZone": "UTC"}.items():
+            assert connection.execute("SELECT current_setting(%s)", [name]).fetchone() == (value,)
+
+
+def test_given_no_password_when_the_server_is_asked_then_it_refuses(stack: LocalStack) -> None:
+    complaint = postgres.complaint(f"postgresql://{postgres.ADMIN}@127.0.0.1:{stack.ports.postgres}/postgres")
+    assert complaint is not None
+    assert "password" in complaint
+
+
+def test_given_two_services_when_one_reaches_for_the_other_then_it_is_refused(stack: LocalStack) -> None:
+    with psycopg.connect(stack.database_url("billing"), autocommit=True) as billing:
+        billing.execute("CREATE TABLE IF NOT EXISTS orders (id int)")
+        assert billing.execute("SELECT current_schema()").fetchone() == ("billing",)
+    with psycopg.connect(stack.database_url("identity"), autocommit=True) as identity:
+        for forbidden in (
+            "SELECT * FROM billing.orders",
+            "CREATE TABLE billing.mine (id int)",
+            "CREATE TABLE public.mine (id int)",
+            "CREATE SCHEMA mine",
+            "SET ROLE t1_billing",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                identity.execute(forbidden)
+
+
+def test_given_a_role_when_it_is_made_again_then_its_url_and_tables_are_the_same(stack: LocalStack) -> None:
+    first = stack.database_url("catalog")
+    again = LocalStack(stack.data_dir, stack.ports, prefix="t1.", settings=stack.settings).database_url("catalog")
+    assert again == first
+    assert postgres.complaint(again) is None
+
+
+def test_given_a_crash_of_everything_when_the_stack_starts_again_then_data_is_there(stack: LocalStack) -> None:
+    with psycopg.connect(stack.database_url("reco"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE factors (id int)")
+    pids = [stack.supervisor.pid(), stack.pid("postgres"), stack.pid("kafka")]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert poll(lambda: "answers" if stack.supervisor.running() else None, WAIT_S) is None
+
+    stack.start_backing()
+
+    with psycopg.connect(stack.database_url("reco")) as connection:
+        assert connection.execute("SELECT count(*) FROM factors").fetchone() == (0,)
+    assert kafka.complaint(stack.kafka_bootstrap) is None
+
+
+def test_given_a_start_killed_half_way_when_it_is_repeated_then_the_remains_are_swept(tmp_path: Path) -> None:
+    (tmp_path / "kafka.new" / "logs").mkdir(parents=True)
+    (tmp_path / "kafka.new" / "logs" / "meta.properties").write_text("half")
+    kafka.initialise(tmp_path / "kafka", kafka.ensure_jars(StackSettings().cache_dir), 19092, 19093)
+    assert "cluster.id" in (tmp_path / "kafka" / "logs" / "meta.properties").read_text()
+    assert not (tmp_path / "kafka.new").exists()
+
+
+def test_given_a_killed_kafka_when_it_comes_back_then_it_answers_at_the_same_address(stack: LocalStack) -> None:
+    old = stack.pid("kafka")
+    stack.kill("kafka")
+    assert poll(lambda: None if stack.pid("kafka") not in (0, old) else "not back", WAIT_S) is None
+    assert poll(lambda: kafka.complaint(stack.kafka_bootstrap), WAIT_S) is None

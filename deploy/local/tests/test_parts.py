@@ -1,0 +1,94 @@
+"""The small parts the stack is made of."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from lyceum_local import backing, services, tenancy
+from lyceum_local.program import Program
+from lyceum_local.secrets_file import Secrets
+from lyceum_local.settings import Ports, StackSettings, ports_of
+from lyceum_local.stack import _stages
+from lyceum_local.waiting import poll, tail
+
+
+def test_given_no_settings_when_ports_are_read_then_no_two_are_the_same() -> None:
+    chosen = Ports().model_dump().values()
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_given_a_setting_when_ports_are_read_then_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LYCEUM_PORT_GATEWAY", "18080")
+    assert Ports().gateway == 18080
+
+
+def test_given_free_ports_asked_for_once_when_asked_again_then_they_are_remembered(tmp_path: Path) -> None:
+    chosen = ports_of(tmp_path, free=True)
+    assert len(set(chosen.model_dump().values())) == len(Ports.model_fields)
+    assert ports_of(tmp_path) == chosen
+
+
+def test_given_a_password_made_when_asked_again_then_it_is_the_same_and_private(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    made = Secrets(file).password("a")
+    assert Secrets(file).password("a") == made
+    assert Secrets(file).password("b") != made
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_given_percent_and_spaces_when_a_program_is_spelt_then_ini_keeps_them(tmp_path: Path) -> None:
+    section = Program("p", ("echo", "100 %"), {"URL": "a%20b"}).section(tmp_path)
+    assert "command = echo '100 %%'" in section
+    assert 'URL="a%%20b"' in section
+
+
+def test_given_a_quote_in_a_value_when_a_program_is_spelt_then_it_is_refused_without_the_value(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="SECRET") as refused:
+        Program("p", ("true",), {"SECRET": 'hush"'}).section(tmp_path)
+    assert "hush" not in str(refused.value)
+
+
+def test_given_a_prefix_when_names_are_made_then_instances_differ() -> None:
+    assert (tenancy.database_name(""), tenancy.role_name("", "billing")) == ("lyceum", "billing")
+    assert (tenancy.database_name("t1."), tenancy.role_name("t1.", "billing")) == ("lyceum_t1", "t1_billing")
+
+
+@pytest.mark.parametrize(
+    ("given", "docker", "engine", "choice"),
+    [
+        ("host:9092", True, True, "given"),
+        (None, True, True, "docker"),
+        (None, False, True, "embedded"),
+        (None, True, False, "embedded"),
+    ],
+)
+def test_given_what_is_to_be_had_when_a_part_is_chosen_then_the_order_is_address_docker_embedded(
+    given: str | None, docker: bool, engine: bool, choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.containers.engine_answers", lambda: engine)
+    assert backing.choose(given, StackSettings(docker=docker)) == choice
+
+
+def test_given_an_instance_when_a_service_is_told_its_surroundings_then_all_is_there(tmp_path: Path) -> None:
+    around = services.Surroundings(tmp_path, Ports(), "t1.", "127.0.0.1:19092")
+    told = services.environment(around, "billing", "postgresql://billing@127.0.0.1/lyceum")
+    assert told["LYCEUM_PROFILE"] == "local"
+    assert told["GRPC_PORT"] == "15003"
+    assert told["IDENTITY_TARGET"] == "127.0.0.1:15001"
+    assert told["TOPIC_PREFIX"] == told["GROUP_PREFIX"] == "t1."
+    assert stat.S_IMODE(Path(told["KEY_DIR"]).stat().st_mode) == 0o700
+
+
+def test_given_everything_running_when_it_is_stopped_then_outermost_first_and_postgres_last() -> None:
+    names = ["postgres", "kafka", "billing-serve", "billing-work", "simulator", "gateway"]
+    assert _stages(names) == [["simulator", "gateway"], ["billing-work"], ["billing-serve"], ["kafka"], ["postgres"]]
+
+
+def test_given_a_check_that_never_holds_when_it_is_polled_then_its_last_complaint_comes_back() -> None:
+    assert poll(lambda: "not yet", 0.0) == "not yet"
+    assert poll(lambda: None, 0.0) is None
+
+
+def test_given_a_long_log_when_its_tail_is_taken_then_only_the_end_comes() -> None:
+    assert tail("a\nb\nc", 2) == "b\nc"

@@ -1,0 +1,120 @@
+"""Consistency tokens: how a reader knows that what a command recorded has been applied.
+
+The sequence is assigned after the commit, so a token names the insert position; the service that owns the store
+resolves it, as soon as the relay has sequenced the event, to `(topic, partition, seq)`, and a fold has applied the
+event when its stored position on that partition has reached `seq`. A token may also cover everything recorded up to
+its position (`covers_all`); it resolves to the heads of all partitions once the relay's cursor has passed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from eventfold.errors import InvalidInput
+from eventfold.publish import Publisher, partition_of
+from eventfold.store import Connection, EventStore
+
+POLL_FIRST_S, POLL_MAX_S = 0.002, 0.050
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Position `position` in the store of `service`; with `covers_all`, everything up to it."""
+
+    service: str
+    position: int
+    covers_all: bool = False
+
+    def encode(self) -> str:
+        """Opaque text for answers and headers."""
+        text = f"{self.service}:{self.position}:{'all' if self.covers_all else 'one'}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @staticmethod
+    def decode(text: str) -> Token:
+        """Inverse of `encode`. Raises `InvalidInput` for anything else."""
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            service, position, kind = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(":")
+            if kind not in ("one", "all"):
+                raise ValueError(kind)
+            return Token(service, int(position), kind == "all")
+        except (ValueError, binascii.Error) as failure:
+            raise InvalidInput("not a consistency token", field="x-lyceum-after") from failure
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A point on a partition: reached by a fold whose stored `seq` there is at least this one."""
+
+    topic: str
+    partition: int
+    seq: int
+
+
+async def resolve(conn: Connection, store: EventStore, publisher: Publisher, relay: str, token: Token) -> (
+    tuple[Target, ...] | None
+):  # fmt: skip
+    """Where the token's events are on Kafka; None while they have not been sequenced (or sent, for `covers_all`)."""
+    recorded = await store.at(conn, token.position)
+    if recorded is None:
+        raise InvalidInput("the consistency token names nothing that this service recorded", field="x-lyceum-after")
+    if recorded.seq is None:
+        return None
+    if token.covers_all:
+        return await _heads(conn, relay, recorded.seq)
+    topic = publisher.topic(recorded)
+    if topic is None:
+        return ()
+    count = await _partitions(conn, topic)
+    return (Target(topic, partition_of(recorded.partition_key.encode(), count), recorded.seq),) if count else None
+
+
+async def _heads(conn: Connection, relay: str, seq: int) -> tuple[Target, ...] | None:
+    cursor = await conn.execute("SELECT 1 FROM lease WHERE name = %s AND cursor >= %s", [relay, seq])
+    if await cursor.fetchone() is None:
+        return None
+    cursor = await conn.execute("SELECT topic, partition, seq FROM relay_head WHERE seq > 0")
+    return tuple(Target(*row) for row in await cursor.fetchall())
+
+
+async def _partitions(conn: Connection, topic: str) -> int:
+    cursor = await conn.execute("SELECT count(*) FROM relay_head WHERE topic = %s", [topic])
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def reached(conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
+    """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics."""
+    wanted = [
+        (name, target) for name, topics in projections.items() for target in targets if target.topic in topics
+    ]
+    if not wanted:
+        return True
+    cursor = await conn.execute(
+        """SELECT count(*) FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[]) AS w(projection, topic, part, seq)
+           JOIN fold_position p ON p.projection = w.projection AND p.topic = w.topic AND p.partition = w.part
+           WHERE p.seq >= w.seq""",
+        [[name for name, _ in wanted], *map(list, zip(*[(t.topic, t.partition, t.seq) for _, t in wanted], strict=True))],
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0] == len(wanted))
+
+
+async def wait_until_reached(
+    conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target], wait_s: float
+) -> bool:
+    """Poll until `reached` or `wait_s` is over; returns whether it was. `conn` must be in autocommit mode."""
+    give_up_at = time.monotonic() + wait_s
+    pause_s = POLL_FIRST_S
+    while not await reached(conn, projections, targets):
+        if time.monotonic() + pause_s > give_up_at:
+            return False
+        await asyncio.sleep(pause_s)
+        pause_s = min(POLL_MAX_S, pause_s * 2)
+    return True

@@ -1,0 +1,137 @@
+"""The write side's vocabulary: deciders, stream types and the events that they record. All of it is pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
+
+EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
+
+
+def event_id(stream: str, version: int) -> uuid.UUID:
+    """The id of an event: a function of its place, so that a retried append or a resent record keeps its id."""
+    return uuid.uuid5(EVENT_ID_NAMESPACE, f"{stream}/{version}")
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[C, S, E]):
+    """How one kind of stream takes decisions.
+
+    `decide(command, state)` returns the events that the command causes (none means: nothing to do, which is how a
+    repeated command is answered) or raises a `DomainError`. `evolve(state, event)` returns the next state and never
+    fails on an event that was once recorded. Both are pure: time, ids and randomness arrive inside the command.
+    """
+
+    initial: S
+    decide: Callable[[C, S], Sequence[E]]
+    evolve: Callable[[S, E], S]
+
+    def fold(self, events: Sequence[E], state: S | None = None) -> S:
+        """State after `events`, in order, from `state` (default: the initial one)."""
+        current = self.initial if state is None else state
+        for event in events:
+            current = self.evolve(current, event)
+        return current
+
+
+def own_id(stream_id: str) -> str:
+    """The default partition key: the stream's own id."""
+    return stream_id
+
+
+@dataclass(frozen=True, slots=True)
+class StreamType(Generic[C, S, E]):
+    """A kind of stream: its category name, its decider, how it is partitioned and whether writers queue up.
+
+    `partition_key` maps a stream id to the record key shared by all events of the stream. A `hot` stream is written
+    by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding.
+    """
+
+    name: str
+    decider: Decider[C, S, E]
+    partition_key: Callable[[str], str] = own_id
+    hot: bool = False
+
+    def stream(self, stream_id: str) -> str:
+        """Full stream name, `<type>-<id>`."""
+        return f"{self.name}-{stream_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One command addressed to one stream."""
+
+    stream_type: StreamType[Any, Any, Any]
+    stream_id: str
+    command: Any
+
+    @property
+    def stream(self) -> str:
+        return self.stream_type.stream(self.stream_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What surrounds a decision and is recorded with its events.
+
+    `now` is the recording time (UTC). `occurred_at` is business time and differs from `now` only for imports
+    (`backfill`). `actor` is an opaque member or service id.
+    """
+
+    now: datetime
+    actor: str
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+    occurred_at: datetime | None = None
+    backfill: bool = False
+
+    def meta(self) -> dict[str, Any]:
+        """The part that is stored beside each event, without empty entries."""
+        entries = {
+            "actor": self.actor,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "traceparent": self.traceparent,
+            "backfill": self.backfill or None,
+        }
+        return {name: value for name, value in entries.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Commands that stand or fall together: either all their events are recorded or none.
+
+    `context` replaces the batch's own for this item: imports carry a business time for each, processes a cause.
+    """
+
+    asks: tuple[Ask, ...]
+    context: Context | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as stored. `position` is the insert order, not the commit order; `seq` the relay's dense sequence."""
+
+    stream: str
+    version: int
+    event: Any
+    type: str
+    partition_key: str
+    occurred_at: datetime
+    recorded_at: datetime
+    meta: dict[str, Any] = field(default_factory=dict)
+    position: int | None = None
+    seq: int | None = None
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Deterministic event id (see `event_id`)."""
+        return event_id(self.stream, self.version)

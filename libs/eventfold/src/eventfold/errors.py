@@ -1,0 +1,141 @@
+"""What can go wrong in the mechanism, one class per failure, each carrying the ids an operator needs."""
+
+from __future__ import annotations
+
+
+class EventfoldError(Exception):
+    """Base of every failure raised by eventfold."""
+
+
+class DomainError(EventfoldError):
+    """A decider refused a command.
+
+    `code` is an UPPER_SNAKE reason for `google.rpc.ErrorInfo`; `field` names the offending input, if one is to blame;
+    `ids` are opaque identifiers. None of them may hold personal or secret values.
+    """
+
+    code = "REFUSED"
+
+    def __init__(self, message: str, *, field: str | None = None, **ids: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.ids = ids
+
+
+class InvalidInput(DomainError):
+    """The command itself is malformed: the same input will always be refused."""
+
+    code = "INVALID_INPUT"
+
+
+class NotFound(DomainError):
+    """The thing that the command is about does not exist, or not for this caller."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(DomainError):
+    """The thing that the command would create exists already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class NotPermitted(DomainError):
+    """The actor may not do this."""
+
+    code = "NOT_PERMITTED"
+
+
+class WrongState(DomainError):
+    """The thing exists, but its present state does not allow the command."""
+
+    code = "WRONG_STATE"
+
+
+class VersionConflict(EventfoldError):
+    """Another writer appended to one of these streams since it was read. Retrying after a reload is safe."""
+
+    def __init__(self, streams: tuple[str, ...]) -> None:
+        super().__init__(f"concurrent append to {', '.join(streams[:3])}")
+        self.streams = streams
+
+
+class Contention(EventfoldError):
+    """Conflicts did not cease before the deadline; nothing was written."""
+
+    def __init__(self, streams: tuple[str, ...], attempts: int) -> None:
+        super().__init__(f"gave up after {attempts} attempts on {', '.join(streams[:3])}")
+        self.streams = streams
+        self.attempts = attempts
+
+
+class IdempotencyMismatch(EventfoldError):
+    """An idempotency key was used again with a different input."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"idempotency key reused with another input in {scope}")
+        self.scope = scope
+
+
+class Unpublishable(EventfoldError):
+    """An event cannot be encoded for its topic; the command fails, nothing is stored."""
+
+    def __init__(self, stream: str, event_type: str, reason: str) -> None:
+        super().__init__(f"{event_type} of {stream} cannot be published: {reason}")
+        self.stream = stream
+        self.event_type = event_type
+
+
+class LeaseLost(EventfoldError):
+    """The lease went to another holder (or expired); the current work must be dropped."""
+
+    def __init__(self, name: str, epoch: int) -> None:
+        super().__init__(f"lease {name} is no longer held at epoch {epoch}")
+        self.name = name
+        self.epoch = epoch
+
+
+class StalePosition(EventfoldError):
+    """A fold's stored position is not the one that its worker believes in: drop the batch and seek again."""
+
+    def __init__(self, projection: str, topic: str, partition: int) -> None:
+        super().__init__(f"position of {projection} on {topic}[{partition}] moved under this worker")
+        self.projection = projection
+        self.topic = topic
+        self.partition = partition
+
+
+class OffsetGap(EventfoldError):
+    """Records are missing between the stored position and what Kafka delivers. Halts: never skipped silently."""
+
+    def __init__(self, topic: str, partition: int, expected: int, got: int) -> None:
+        super().__init__(f"{topic}[{partition}]: expected offset {expected}, got {got}; restore the topic or rebuild")
+        self.topic = topic
+        self.partition = partition
+        self.expected = expected
+        self.got = got
+
+
+class Poison(EventfoldError):
+    """A fold cannot apply this one record, now or later. Raised by projections; `reason` holds no personal data."""
+
+    def __init__(self, event_id: str, reason: str) -> None:
+        super().__init__(f"event {event_id}: {reason}")
+        self.event_id = event_id
+        self.reason = reason
+
+
+class KeyDestroyed(EventfoldError):
+    """The subject's key has been destroyed: what was sealed under it can never be read again."""
+
+    def __init__(self, subject_id: str) -> None:
+        super().__init__(f"the key of subject {subject_id} has been destroyed")
+        self.subject_id = subject_id
+
+
+class TopicMisconfigured(EventfoldError):
+    """A topic that must keep its history would lose it, or has another shape than declared."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"topic {topic}: {reason}")
+        self.topic = topic

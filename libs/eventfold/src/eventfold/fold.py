@@ -1,0 +1,253 @@
+"""The fold runtime: applies batches of records to projections and processes, exactly once each.
+
+Rows, reactions and the consumed position are written in one transaction. The position stored there, not Kafka's
+committed offset, says what comes next; whoever holds the records may apply them, and a second application finds the
+position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from eventfold import telemetry
+from eventfold.deadletter import held_keys, park
+from eventfold.decider import Context, Item
+from eventfold.errors import OffsetGap, Poison, StalePosition
+from eventfold.publish import Avro
+from eventfold.readmodel import Changes, Projection, PublicRecord, Rows
+from eventfold.store import Connection, EventStore, Pool
+
+
+class ConsumedRecord(Protocol):
+    """What the runtime needs of a Kafka record (aiokafka's `ConsumerRecord` has it)."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+Batch = Sequence[ConsumedRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process manager: pure `react(event)` names the commands that an event calls for.
+
+    Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
+    Commands must be answerable by deciders without refusal: a refused one halts the worker.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    react: Callable[[PublicRecord], Sequence[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied."""
+
+    next_offset: int
+    seq: int
+
+
+_POSITIONS = """SELECT projection, next_offset, seq FROM fold_position
+WHERE projection = ANY(%s) AND topic = %s AND partition = %s"""
+
+_MOVE = """INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
+VALUES (%(name)s, %(topic)s, %(partition)s, %(next_offset)s, %(seq)s, %(occurred_at)s, clock_timestamp())
+ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, occurred_at = EXCLUDED.occurred_at,
+    applied_at = EXCLUDED.applied_at
+WHERE p.next_offset = %(expected)s"""
+
+
+class FoldRunner:
+    """Applies batches of one partition at a time to every handler that reads its topic.
+
+    `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka.
+    """
+
+    def __init__(
+        self, *, worker: str, pool: Pool, avro: Avro, projections: Sequence[Projection],
+        processes: Sequence[Process] = (), store: EventStore | None = None, topic_prefix: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:  # fmt: skip
+        self._worker = worker
+        self._pool = pool
+        self._avro = avro
+        self._store = store
+        self._clock = clock
+        self._handlers: dict[str, list[Projection | Process]] = {}
+        for handler in sorted([*projections, *processes], key=lambda handler: handler.name):
+            for topic in handler.topics:
+                self._handlers.setdefault(topic_prefix + topic, []).append(handler)
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic that some handler reads, with prefix."""
+        return sorted(self._handlers)
+
+    async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new."""
+        async with self._pool.connection() as conn:
+            return {
+                (topic, partition): min(
+                    position.next_offset for position in (await self._positions(conn, topic, partition)).values()
+                )
+                for topic, partition in partitions
+            }
+
+    async def _positions(self, conn: Connection, topic: str, partition: int) -> dict[str, Position]:
+        names = [handler.name for handler in self._handlers[topic]]
+        rows = await (await conn.execute(_POSITIONS, [names, topic, partition])).fetchall()
+        stored = {name: Position(next_offset, seq) for name, next_offset, seq in rows}
+        return {name: stored.get(name, Position(0, 0)) for name in names}
+
+    async def apply(self, topic: str, partition: int, records: Batch) -> None:
+        """Apply one contiguous run of records in one transaction.
+
+        Raises `OffsetGap` when records are missing before it, `StalePosition` when another worker moved on meanwhile,
+        and whatever a handler that halts raised; nothing of the batch is then written.
+        """
+        started = time.perf_counter()
+        events = [self._decode(topic, partition, record) for record in records]
+        async with self._pool.connection() as conn:
+            handlers = self._handlers[topic]
+            await self._take_turns(conn, handlers, topic, partition)
+            positions = await self._positions(conn, topic, partition)
+            for handler in handlers:
+                await self._advance(conn, handler, positions[handler.name], events)
+        telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
+
+    def _decode(self, topic: str, partition: int, record: ConsumedRecord) -> PublicRecord:
+        value = record.value or b""
+        return PublicRecord(
+            topic, partition, record.offset, (record.key or b"").decode(), dict(record.headers), value,
+            self._avro.decode(value),
+        )  # fmt: skip
+
+    async def _take_turns(
+        self, conn: Connection, handlers: Sequence[Projection | Process], topic: str, partition: int
+    ) -> None:
+        """Locks until commit, in name order: one worker at a time where rows may be shared between partitions."""
+        for handler in handlers:
+            local = isinstance(handler, Projection) and handler.partition_local
+            turn = f"{handler.name}|{topic}|{partition}" if local else handler.name
+            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('fold|' || %s, 0))", [turn])
+
+    async def _advance(
+        self, conn: Connection, handler: Projection | Process, position: Position, events: Sequence[PublicRecord]
+    ) -> None:
+        fresh = _not_applied(position, events)
+        if fresh:
+            if isinstance(handler, Process):
+                await self._react(conn, handler, fresh)
+            else:
+                await _project(conn, handler, fresh)
+        telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
+        await _move(conn, handler.name, position, events)
+
+    async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
+        assert self._store is not None, "a worker with processes needs the event store"
+        items = [item for event in events for item in process.react(event)]
+        if not items:
+            return
+        context = Context(now=self._clock(), actor=process.name, correlation_id=events[0].correlation_id)
+        outcomes, _ = await self._store.decide(conn, items, context)
+        for outcome in outcomes:
+            if outcome.error:
+                raise outcome.error
+
+
+def _not_applied(position: Position, events: Sequence[PublicRecord]) -> list[PublicRecord]:
+    """The events above the position, checked for contiguity and stripped of redelivered ones."""
+    first = events[0]
+    if first.offset > position.next_offset:
+        raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
+    fresh: list[PublicRecord] = []
+    highest = position.seq
+    for event in events:
+        if event.seq > highest:
+            if event.offset < position.next_offset:
+                raise OffsetGap(event.topic, event.partition, position.next_offset, event.offset)
+            highest = event.seq
+            fresh.append(event)
+    return fresh
+
+
+async def _move(conn: Connection, name: str, position: Position, events: Sequence[PublicRecord]) -> None:
+    last = events[-1]
+    if last.offset < position.next_offset:
+        return
+    moved = await conn.execute(
+        _MOVE,
+        {
+            "name": name, "topic": last.topic, "partition": last.partition, "next_offset": last.offset + 1,
+            "seq": max(position.seq, *(event.seq for event in events)), "occurred_at": last.occurred_at,
+            "expected": position.next_offset,
+        },
+    )  # fmt: skip
+    if moved.rowcount != 1:
+        telemetry.FOLD_STALE.labels(name).inc()
+        raise StalePosition(name, last.topic, last.partition)
+    telemetry.FOLD_POSITION.labels(name, last.topic, str(last.partition)).set(last.offset + 1)
+
+
+async def _project(conn: Connection, projection: Projection, events: Sequence[PublicRecord]) -> None:
+    """Fold the events, parking poison (and what must wait behind it) unless the projection halts."""
+    held = set() if projection.halts else await held_keys(conn, projection.name, {event.key for event in events})
+    waiting = [event for event in events if event.key in held]
+    if waiting:
+        await park(conn, projection.name, waiting, "waits behind a parked record of its key")
+    folding = [event for event in events if event.key not in held]
+    while folding:
+        try:
+            await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, folding), folding))
+            return
+        except Poison as poison:
+            if projection.halts:
+                raise
+            folding = await _park_poison(conn, projection.name, folding, poison)
+
+
+async def _park_poison(
+    conn: Connection, name: str, events: Sequence[PublicRecord], poison: Poison
+) -> list[PublicRecord]:
+    """Park the named record and all later ones of its key; returns what is left to fold."""
+    at = next(index for index, event in enumerate(events) if event.id == poison.event_id)
+    behind = [event for event in events[at + 1 :] if event.key == events[at].key]
+    await park(conn, name, [events[at]], poison.reason)
+    await park(conn, name, behind, "waits behind a parked record of its key")
+    parked = {events[at].offset, *(event.offset for event in behind)}
+    return [event for event in events if event.offset not in parked]
+
+
+async def load_rows(conn: Connection, projection: Projection, events: Sequence[PublicRecord]) -> Rows:
+    """The rows that the projection names for these events, one query per table."""
+    wanted = projection.keys(events)
+    rows: dict[str, Mapping[Any, Any]] = {}
+    for table in projection.tables:
+        keys = sorted(set(wanted.get(table.name, ())))
+        found: list[Any] = []
+        if keys:
+            found = await (await conn.execute(table.load_sql, table.arrays(keys))).fetchall()
+        typed = [table.row_class._make(row) for row in found]
+        rows[table.name] = {table.key(row): row for row in typed}
+    return rows
+
+
+async def write_changes(conn: Connection, projection: Projection, changes: Changes) -> None:
+    """Write what a fold changed, one statement per table and kind, sorted by key so that writers lock in one order."""
+    for table in projection.tables:
+        changed = changes.get(table.name, {})
+        upserts = [row for _, row in sorted(changed.items()) if row is not None] if changed else []
+        deletes = sorted(key for key, row in changed.items() if row is None)
+        if upserts:
+            await conn.execute(table.upsert_sql, table.arrays(upserts))
+        if deletes:
+            await conn.execute(table.delete_sql, table.arrays(deletes))

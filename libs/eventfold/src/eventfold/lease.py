@@ -1,0 +1,61 @@
+"""Leadership as a row: holder, epoch and expiry by the database's clock. Losing it stops whoever held it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eventfold.errors import LeaseLost
+from eventfold.store import Connection
+
+LEASE_S = 3.0
+
+_ACQUIRE = """INSERT INTO lease AS l (name, holder, epoch, expires_at)
+VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(lease_s)s))
+ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, epoch = l.epoch + 1, expires_at = EXCLUDED.expires_at
+WHERE l.expires_at < clock_timestamp()
+RETURNING epoch, cursor"""
+
+_HOLD = """UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE name = %(name)s AND epoch = %(epoch)s AND expires_at >= clock_timestamp()"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A term of leadership: valid as long as the row carries `epoch` and has not expired."""
+
+    name: str
+    epoch: int
+    cursor: int
+
+
+async def acquire(conn: Connection, name: str, holder: str, lease_s: float = LEASE_S) -> Lease | None:
+    """Take the lease if it is free or expired; None while another holds it. The caller commits."""
+    cursor = await conn.execute(_ACQUIRE, {"name": name, "holder": holder, "lease_s": lease_s})
+    row = await cursor.fetchone()
+    return None if row is None else Lease(name, row[0], row[1])
+
+
+async def hold(conn: Connection, lease: Lease, lease_s: float = LEASE_S) -> None:
+    """Renew the lease and lock its row until the caller commits, so that what else the transaction writes is written
+    as the leader or not at all. Raises `LeaseLost`."""
+    cursor = await conn.execute(_HOLD, {"name": lease.name, "epoch": lease.epoch, "lease_s": lease_s})
+    if cursor.rowcount != 1:
+        raise LeaseLost(lease.name, lease.epoch)
+
+
+async def move_cursor(conn: Connection, lease: Lease, to_seq: int) -> None:
+    """Record that everything up to `to_seq` is acknowledged: compare-and-set on the epoch. Raises `LeaseLost`."""
+    cursor = await conn.execute(
+        "UPDATE lease SET cursor = %s WHERE name = %s AND epoch = %s AND cursor <= %s",
+        [to_seq, lease.name, lease.epoch, to_seq],
+    )
+    if cursor.rowcount != 1:
+        raise LeaseLost(lease.name, lease.epoch)
+
+
+async def release(conn: Connection, lease: Lease) -> None:
+    """Let the lease expire at once, so that a successor need not wait. Harmless when it was lost already."""
+    await conn.execute(
+        "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second' WHERE name = %s AND epoch = %s",
+        [lease.name, lease.epoch],
+    )

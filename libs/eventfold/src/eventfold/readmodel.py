@@ -1,0 +1,212 @@
+"""The read side's vocabulary: public records, read tables and projections. All of it is pure.
+
+A projection names the rows that a batch of events needs (`keys`) and says how they change (`fold`). The runtime loads
+the rows in one query per table, folds the batch in memory and writes what changed in one statement per table, together
+with the position that it has consumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+Key = tuple[Any, ...]
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+
+class PublicRecord:
+    """A public event as a fold sees it: `data` decoded to the newest minor, envelope fields read from the headers."""
+
+    __slots__ = ("topic", "partition", "offset", "key", "seq", "type", "headers", "value", "data")
+
+    def __init__(
+        self, topic: str, partition: int, offset: int, key: str, headers: Mapping[str, bytes], value: bytes, data: Any
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.key = key
+        self.headers = headers
+        self.value = value
+        self.data: dict[str, Any] = data
+        self.seq = int(headers["ce_sequence"])
+        self.type = headers["ce_type"].decode()
+
+    @property
+    def id(self) -> str:
+        """`ce_id`: the same for every delivery of the same event."""
+        return self.headers["ce_id"].decode()
+
+    @property
+    def stream(self) -> str:
+        """`ce_subject`: the stream that recorded the event."""
+        return self.headers["ce_subject"].decode()
+
+    @property
+    def version(self) -> int:
+        """`ce_aggregateversion`: the event's number in its stream, from 1."""
+        return int(self.headers["ce_aggregateversion"])
+
+    @property
+    def occurred_at(self) -> datetime:
+        """Business time, UTC."""
+        return datetime.fromisoformat(self.headers["ce_time"].decode())
+
+    @property
+    def correlation_id(self) -> str:
+        """What the whole chain of cause and effect shares; the event's own id where it has none."""
+        return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()
+
+    @property
+    def backfill(self) -> bool:
+        """Whether an import recorded the event with a past business time."""
+        return self.headers.get("ce_backfill") == b"true"
+
+
+_SQL_TYPES: Mapping[Any, str] = {
+    str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea", datetime: "timestamptz",
+    date: "date", dict: "jsonb", list: "jsonb",
+}  # fmt: skip
+
+
+def _sql_type(hint: Any) -> tuple[str, bool]:
+    """PostgreSQL type and nullability of a column annotation such as `int`, `str | None` or `list[str]`."""
+    alternatives = [part for part in get_args(hint) if part is not NoneType] if _is_optional(hint) else [hint]
+    plain = get_origin(alternatives[0]) or alternatives[0]
+    if len(alternatives) != 1 or plain not in _SQL_TYPES:
+        raise TypeError(f"no column type for {hint}")
+    return _SQL_TYPES[plain], _is_optional(hint)
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint)
+
+
+class ReadTable(Generic[Row]):
+    """A table of a projection, declared by a NamedTuple whose first `key_columns` fields are the primary key.
+
+    Column types follow from the annotations: str, int (bigint), float, bool, bytes, datetime (timestamptz), date, and
+    dict or list (jsonb), each optionally `| None`. Migrations create the table; a test holds them to `create_sql`.
+    """
+
+    def __init__(self, name: str, row_class: type[Row], key_columns: int = 1) -> None:
+        hints = get_type_hints(row_class)
+        self.name = name
+        self.row_class = row_class
+        self.columns: tuple[str, ...] = row_class._fields  # type: ignore[attr-defined]
+        self.key_columns = self.columns[:key_columns]
+        self.types = [_sql_type(hints[column]) for column in self.columns]
+
+    def key(self, row: Row) -> Key:
+        """The primary key of a row."""
+        return row[: len(self.key_columns)]
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+        """Rows (or keys) as one list per column, as the statements below take them."""
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        return [
+            [None if value is None else orjson.dumps(value).decode() for value in column] if kind == "jsonb" else column
+            for column, (kind, _) in zip(columns, self.types, strict=False)
+        ]
+
+    def _unnest(self, count: int) -> str:
+        casts = ["%s::text[]::jsonb[]" if kind == "jsonb" else f"%s::{kind}[]" for kind, _ in self.types[:count]]
+        return f"unnest({', '.join(casts)})"
+
+    @cached_property
+    def create_sql(self) -> str:
+        """The table as the declaration means it."""
+        columns = [
+            f"{column} {kind}{'' if nullable else ' NOT NULL'}"
+            for column, (kind, nullable) in zip(self.columns, self.types, strict=True)
+        ]
+        return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(self.key_columns)}))"
+
+    @cached_property
+    def load_sql(self) -> str:
+        """Rows of the given keys."""
+        keys = ", ".join(self.key_columns)
+        columns = ", ".join(f"t.{column}" for column in self.columns)
+        return (
+            f"SELECT {columns} FROM {self._unnest(len(self.key_columns))} AS k({keys}) "
+            f"JOIN {self.name} t USING ({keys})"
+        )
+
+    @cached_property
+    def upsert_sql(self) -> str:
+        """Insert the given rows or replace those of the same key."""
+        names = self.columns
+        values = [name for name in names if name not in self.key_columns]
+        action = "UPDATE SET " + ", ".join(f"{name} = EXCLUDED.{name}" for name in values) if values else "NOTHING"
+        return (
+            f"INSERT INTO {self.name} ({', '.join(names)}) SELECT * FROM {self._unnest(len(names))} "
+            f"ON CONFLICT ({', '.join(self.key_columns)}) DO {action}"
+        )
+
+    @cached_property
+    def delete_sql(self) -> str:
+        """Delete the rows of the given keys."""
+        keys = ", ".join(self.key_columns)
+        match = " AND ".join(f"t.{name} = k.{name}" for name in self.key_columns)
+        return f"DELETE FROM {self.name} t USING {self._unnest(len(self.key_columns))} AS k({keys}) WHERE {match}"
+
+
+Rows = Mapping[str, Mapping[Key, Any]]
+Changes = Mapping[str, Mapping[Key, Any]]
+
+
+class Draft:
+    """Rows under change within one fold: reads see earlier writes, `changes()` is what the fold returns."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._changes: dict[str, dict[Key, Any]] = {}
+
+    def get(self, table: ReadTable[Row], key: Key) -> Row | None:
+        """The row of `key` as it stands now; None if there is none."""
+        changed = self._changes.get(table.name)
+        if changed is not None and key in changed:
+            row: Row | None = changed[key]
+            return row
+        return self._rows[table.name].get(key)
+
+    def put(self, table: ReadTable[Row], row: Row) -> None:
+        """Insert or replace a row."""
+        self._changes.setdefault(table.name, {})[table.key(row)] = row
+
+    def delete(self, table: ReadTable[Row], key: Key) -> None:
+        """Remove the row of `key`, if there is one."""
+        self._changes.setdefault(table.name, {})[key] = None
+
+    def changes(self) -> Changes:
+        """Table name -> key -> new row, or None for a deleted one."""
+        return self._changes
+
+
+Keys = Callable[[Sequence[PublicRecord]], Mapping[str, Iterable[Key]]]
+Fold = Callable[[Rows, Sequence[PublicRecord]], Changes]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A pure fold of public events into rows.
+
+    `topics` are named without prefix. `fold` gets the rows of `keys(events)` and must not depend on how partitions and
+    topics interleave. It raises `Poison` for a record that it can never apply: the record is parked and later ones of
+    the same key wait behind it, unless `halts` (money, entitlement, consent, erasure), where the worker stops instead.
+    `partition_local` promises that no row is touched from two partitions; otherwise workers take turns.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    tables: tuple[ReadTable[Any], ...]
+    keys: Keys
+    fold: Fold
+    halts: bool = False
+    partition_local: bool = False

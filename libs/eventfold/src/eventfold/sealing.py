@@ -1,0 +1,140 @@
+"""Sealed fields: personal data inside events, readable only while its subject's key exists.
+
+Each subject has an AES-256-GCM data key, wrapped by the service's RSA key-encryption key (OAEP, SHA-256). The subject
+and field names are authenticated with the ciphertext, so that it cannot be moved to another place. Destroying the key
+makes every copy of the field unreadable at once: in events, snapshots, backups and exports (backups of the key table
+itself must expire).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from eventfold.errors import KeyDestroyed, NotFound
+from eventfold.store import Connection
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+RandomBytes = Callable[[int], bytes]
+
+_OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A personal field as stored: base64 of nonce and ciphertext, with the subject whose key opens it."""
+
+    subject_id: str
+    field: str
+    box: str
+
+
+class KeyEncryptionKey:
+    """The service's RSA key pair that wraps data keys. `id` is a fingerprint of the public key."""
+
+    def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
+        self._private = private_key
+        self._public = private_key.public_key()
+        der = self._public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.id = hashlib.sha256(der).hexdigest()[:16]
+
+    @staticmethod
+    def from_pem(pem: bytes) -> KeyEncryptionKey:
+        """Read an unencrypted PKCS#8 RSA key. Raises ValueError for any other."""
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise ValueError("the key-encryption key must be an RSA private key")
+        return KeyEncryptionKey(key)
+
+    def wrap(self, key: bytes) -> bytes:
+        """Encrypt a data key under the public key."""
+        return self._public.encrypt(key, _OAEP)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Decrypt a wrapped data key. Raises ValueError when it was wrapped by another key."""
+        return self._private.decrypt(wrapped, _OAEP)
+
+
+class DataKey:
+    """One subject's key, in memory for as long as a request needs it."""
+
+    def __init__(self, subject_id: str, key: bytes, random_bytes: RandomBytes) -> None:
+        self._subject_id = subject_id
+        self._aead = AESGCM(key)
+        self._random_bytes = random_bytes
+
+    def seal(self, field: str, plaintext: str) -> Sealed:
+        """Encrypt one field under a fresh nonce."""
+        nonce = self._random_bytes(NONCE_BYTES)
+        box = nonce + self._aead.encrypt(nonce, plaintext.encode(), self._place(field))
+        return Sealed(self._subject_id, field, base64.b64encode(box).decode())
+
+    def open(self, sealed: Sealed) -> str:
+        """Decrypt a field. Raises `cryptography.exceptions.InvalidTag` when it was altered or moved."""
+        box = base64.b64decode(sealed.box)
+        return self._aead.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], self._place(sealed.field)).decode()
+
+    def _place(self, field: str) -> bytes:
+        return f"{self._subject_id}|{field}".encode()
+
+
+class SubjectKeys:
+    """The subjects' wrapped keys in the service's own database."""
+
+    def __init__(self, kek: KeyEncryptionKey, random_bytes: RandomBytes) -> None:
+        self._kek = kek
+        self._random_bytes = random_bytes
+
+    async def ensure(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
+        """Keys of these subjects, made where there is none yet. Raises `KeyDestroyed` for an erased subject.
+
+        Commit before recording events that were sealed with a new key.
+        """
+        wanted = sorted(set(subject_ids))
+        have = await self._rows(conn, wanted)
+        for subject_id in [subject for subject in wanted if subject not in have]:
+            await conn.execute(
+                """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
+                   VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING""",
+                [subject_id, self._kek.wrap(self._random_bytes(KEY_BYTES)), self._kek.id],
+            )
+        return await self.get(conn, wanted)
+
+    async def get(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
+        """Keys of these subjects. Raises `NotFound` or `KeyDestroyed` for the first that has none."""
+        wanted = sorted(set(subject_ids))
+        rows = await self._rows(conn, wanted)
+        return {subject_id: self._unwrapped(subject_id, rows) for subject_id in wanted}
+
+    async def destroy(self, conn: Connection, subject_id: str) -> None:
+        """Destroy a subject's key for ever; repeating it does nothing. The caller commits."""
+        await conn.execute(
+            """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at, destroyed_at)
+               VALUES (%s, NULL, %s, clock_timestamp(), clock_timestamp())
+               ON CONFLICT (subject_id) DO UPDATE
+               SET wrapped = NULL, destroyed_at = coalesce(subject_key.destroyed_at, EXCLUDED.destroyed_at)""",
+            [subject_id, self._kek.id],
+        )
+
+    async def _rows(self, conn: Connection, subject_ids: list[str]) -> dict[str, bytes | None]:
+        cursor = await conn.execute(
+            "SELECT subject_id, wrapped FROM subject_key WHERE subject_id = ANY(%s)", [subject_ids]
+        )
+        return {row[0]: row[1] for row in await cursor.fetchall()}
+
+    def _unwrapped(self, subject_id: str, rows: dict[str, bytes | None]) -> DataKey:
+        if subject_id not in rows:
+            raise NotFound("the subject has no key here", subject_id=subject_id)
+        wrapped = rows[subject_id]
+        if wrapped is None:
+            raise KeyDestroyed(subject_id)
+        return DataKey(subject_id, self._kek.unwrap(wrapped), self._random_bytes)

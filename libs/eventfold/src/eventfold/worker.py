@@ -1,0 +1,113 @@
+"""The fold worker: a Faust app whose one agent hands partition batches to the fold runner, and halts on any failure.
+
+Halting means leaving the process with a non-zero status: everything that counts is in the database, and the
+supervisor's restart begins again at the stored positions. Only what passes by itself (a lost connection, a concurrent
+writer, a moved position) is tried again in place, for a bounded time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import faust
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from eventfold.errors import StalePosition, VersionConflict
+from eventfold.faust_transport import BatchTransport
+from eventfold.fold import Batch, FoldRunner
+from eventfold.store import Pool
+
+log = logging.getLogger(__name__)
+
+RETRY_FOR_S = 60.0
+RETRY_PAUSE_S = 0.2
+HALTED = 70
+"""Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
+
+FETCH_RECORDS = 4000
+BUFFERED_BATCHES = 4
+PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
+
+
+async def apply_with_retry(runner: FoldRunner, topic: str, partition: int, records: Batch) -> None:
+    """Apply a batch; failures that pass by themselves are tried again for `RETRY_FOR_S`, others raised at once."""
+    give_up_at = time.monotonic() + RETRY_FOR_S
+    while True:
+        try:
+            return await runner.apply(topic, partition, records)
+        except PASSING as failure:
+            if time.monotonic() >= give_up_at:
+                raise
+            log.warning("batch tried again", extra={"topic": topic, "partition": partition, "reason": repr(failure)})
+        await asyncio.sleep(RETRY_PAUSE_S)
+
+
+def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> faust.App:
+    """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group."""
+    app = faust.App(
+        group,
+        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        store="memory://",
+        datadir=Path(tempfile.gettempdir()) / "lyceum-faust" / group,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFERED_BATCHES,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        broker_max_poll_records=FETCH_RECORDS,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+    )
+    transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=app.loop)
+    transport.start_offsets = _opening(pool, runner)
+    app.transport = transport
+    topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
+
+    async def fold(stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            records = event.message.value
+            await _apply_or_halt(runner, records)
+            yield
+
+    app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
+    return app
+
+
+def _opening(pool: Pool, runner: FoldRunner) -> Any:
+    async def start_offsets(partitions: Any) -> Any:
+        try:
+            await pool.open(wait=True, timeout=RETRY_FOR_S)
+            return await runner.start_offsets(partitions)
+        except Exception:
+            _halt("the stored positions cannot be read")
+
+    return start_offsets
+
+
+async def _apply_or_halt(runner: FoldRunner, records: Any) -> None:
+    try:
+        await apply_with_retry(runner, records[0].topic, records[0].partition, records)
+    except Exception:
+        _halt(f"cannot fold {records[0].topic}[{records[0].partition}] from offset {records[0].offset}")
+
+
+def _halt(reason: str) -> None:
+    """Leave at once: Faust would acknowledge the batch and go on."""
+    log.critical("worker halts: %s", reason, exc_info=True)
+    logging.shutdown()
+    os._exit(HALTED)
+
+
+def run(app: faust.App, loglevel: str = "INFO") -> None:
+    """Run the worker until SIGTERM or SIGINT, then leave with its status. Does not return."""
+    faust.Worker(app, loglevel=loglevel, override_logging=False, console_port=None).execute_from_commandline()

@@ -1,0 +1,64 @@
+"""An isolated installation over a real PostgreSQL: a schema and a topic prefix of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from eventfold import schema
+from eventfold.decider import Context
+from eventfold.publish import Publisher
+from eventfold.store import Connection, EventStore, Pool
+from psycopg_pool import AsyncConnectionPool
+from shelf import CODEC, COUNTS, JsonInsteadOfAvro, to_public
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def context(actor: str = "tester") -> Context:
+    return Context(now=NOW, actor=actor, correlation_id="correlation")
+
+
+@dataclass(frozen=True)
+class House:
+    """One isolated installation: a schema, a topic prefix, and a store over them."""
+
+    url: str
+    pool: Pool
+    store: EventStore
+    publisher: Publisher
+    prefix: str
+
+    async def connect(self) -> Connection:
+        return await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+
+    async def rows(self, query: str) -> list[tuple[object, ...]]:
+        async with self.pool.connection() as conn:
+            return await (await conn.execute(query)).fetchall()
+
+
+@contextlib.asynccontextmanager
+async def built(postgres_url: str) -> AsyncIterator[House]:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    url = f"{postgres_url}?options=-csearch_path%3D{name}"
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"CREATE SCHEMA {name}")
+        await admin.execute(f"SET search_path = {name}")
+        for statement in _statements():
+            await admin.execute(statement)
+        async with AsyncConnectionPool(url, min_size=1, max_size=8, open=False) as pool:
+            publisher = Publisher("library", to_public, JsonInsteadOfAvro(), f"{name}.")
+            yield House(url, pool, EventStore(pool, CODEC, publisher, random.Random(7)), publisher, f"{name}.")
+        await admin.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+def _statements() -> list[str]:
+    statements: list[str] = []
+    for version in range(1, schema.VERSION + 1):
+        schema.upgrade(statements.append, version)
+    return [*statements, COUNTS.create_sql]

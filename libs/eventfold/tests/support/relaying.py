@@ -1,0 +1,44 @@
+"""A relay over the example domain, running beside a test, and waiting for what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiokafka import AIOKafkaProducer
+from eventfold import relay
+from eventfold.relay import Relay
+from house import House
+from shelf import CODEC, TOPIC
+
+DEADLINE_S = 20.0
+
+
+@contextlib.asynccontextmanager
+async def relaying(
+    house: House, bootstrap: str, holder: str = "one", producers: Callable[[], AIOKafkaProducer] | None = None
+) -> AsyncIterator[Relay]:
+    running = Relay(
+        name="relay", holder=holder, connect=house.connect, publisher=house.publisher, codec=CODEC,
+        producers=producers or (lambda: relay.producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
+    )  # fmt: skip
+    task = asyncio.create_task(running.run())
+    try:
+        yield running
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def everything_acknowledged(house: House) -> bool:
+    rows = await house.rows(
+        "SELECT (SELECT count(*) FROM events WHERE seq IS NULL), (SELECT max(seq) FROM events), (SELECT cursor FROM lease)"
+    )
+    return rows[0][0] == 0 and rows[0][1] == rows[0][2]

@@ -1,0 +1,108 @@
+"""A small domain for the mechanism's own tests: shelves that take books, and a projection that counts them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from eventfold.codec import EventCodec
+from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
+from eventfold.errors import Poison, WrongState
+from eventfold.publish import PublicEvent
+from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+
+CAPACITY_BOOKS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AddBook:
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookAdded:
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """Private: it has no public form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    titles: frozenset[str] = frozenset()
+
+
+def decide(command: AddBook, state: Shelf) -> Sequence[BookAdded | Audited]:
+    if command.title == "":
+        raise WrongState("a book needs a title", field="title")
+    if command.title in state.titles:
+        return []
+    return [Audited()] if command.title == "audit" else [BookAdded(command.title)]
+
+
+def evolve(state: Shelf, event: BookAdded | Audited) -> Shelf:
+    return Shelf(state.titles | {event.title}) if isinstance(event, BookAdded) else state
+
+
+DECIDER = Decider(Shelf(), decide, evolve)
+SHELF = StreamType("shelf", DECIDER)
+HOT_SHELF = StreamType("hotshelf", DECIDER, hot=True)
+CODEC = EventCodec({BookAdded: ("book.added", 1), Audited: ("shelf.audited", 1)})
+TOPIC = "test.library.shelf"
+
+
+def to_public(recorded: Recorded) -> PublicEvent | None:
+    if isinstance(recorded.event, Audited):
+        return None
+    return PublicEvent(f"{TOPIC}.filled.v1", {"shelf": recorded.stream, "title": recorded.event.title})
+
+
+class JsonInsteadOfAvro:
+    """Stands in for the contracts library, which has tests of its own."""
+
+    def encode(self, type_name: str, datum: Any) -> bytes:
+        if datum["title"] == "unpublishable":
+            raise ValueError(type_name)
+        return json.dumps(datum).encode()
+
+    def decode(self, value: bytes) -> Any:
+        return json.loads(value)
+
+    def dataschema(self, type_name: str) -> str:
+        return f"urn:{type_name}"
+
+
+def add(shelf: str, title: str, kind: StreamType[Any, Any, Any] = SHELF) -> Item:
+    return Item((Ask(kind, shelf, AddBook(title)),))
+
+
+class CountRow(NamedTuple):
+    shelf: str
+    books: int
+    digest: str
+
+
+COUNTS = ReadTable("shelf_count", CountRow)
+
+
+def keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
+    return {COUNTS.name: [(event.data["shelf"],) for event in events]}
+
+
+def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+    """Counts books per shelf and keeps their titles in the order of application, so that disorder shows."""
+    draft = Draft(rows)
+    for event in events:
+        if event.data["title"] == "poison":
+            raise Poison(event.id, "poisonous title")
+        shelf = event.data["shelf"]
+        row = draft.get(COUNTS, (shelf,)) or CountRow(shelf, 0, "")
+        draft.put(COUNTS, CountRow(shelf, row.books + 1, row.digest + event.data["title"] + ";"))
+    return draft.changes()
+
+
+COUNTING = Projection("counting", (TOPIC,), (COUNTS,), keys, fold)
+HALTING = Projection("counting", (TOPIC,), (COUNTS,), keys, fold, halts=True)

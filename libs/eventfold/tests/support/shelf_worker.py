@@ -1,0 +1,38 @@
+"""A fold worker of the example domain as a process: `python shelf_worker.py URL BOOTSTRAP PREFIX [slow|crash]`.
+
+`slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from eventfold.fold import FoldRunner
+from eventfold.readmodel import Changes, PublicRecord, Rows
+from eventfold.worker import fold_app, run
+from psycopg_pool import AsyncConnectionPool
+from shelf import COUNTING, JsonInsteadOfAvro, fold
+
+PAUSE_S = 0.05
+
+
+def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+    changes = fold(rows, events)
+    time.sleep(PAUSE_S)
+    return changes
+
+
+def main(url: str, bootstrap: str, prefix: str, mode: str) -> None:
+    projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold, halts=mode == "halt")
+    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False)
+    runner = FoldRunner(
+        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=prefix
+    )
+    run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,217 @@
+"""The relay: everything committed reaches Kafka in stream order, whoever crashes, sleeps or overlaps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
+from eventfold import consistency, lease, relay
+from eventfold.consistency import Token
+from eventfold.errors import InvalidInput, LeaseLost
+from eventfold.relay import Relay
+from eventfold.topics import prepare_topics
+from house import House, context
+from relaying import DEADLINE_S, eventually, everything_acknowledged, relaying
+from shelf import TOPIC, add
+
+
+@pytest.fixture
+async def topic(house: House, kafka_bootstrap: str) -> str:
+    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+    return house.prefix + TOPIC
+
+
+async def read_all(bootstrap: str, topic: str) -> list[Any]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        records: list[Any] = []
+        async with asyncio.timeout(DEADLINE_S):
+            while len(records) < sum(ends.values()):
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records.extend(batch)
+        return records
+    finally:
+        await consumer.stop()
+
+
+def header(record: Any, name: str) -> str:
+    return str(dict(record.headers)[name].decode())
+
+
+def assert_unbroken_runs(records: list[Any], expected: list[tuple[int, str]]) -> None:
+    """On each partition, dropping what is not above the highest seq leaves exactly the stored order, nothing missing."""
+    kept: list[tuple[int, str]] = []
+    highest: dict[int, int] = {}
+    for record in records:
+        seq = int(header(record, "ce_sequence"))
+        if seq > highest.get(record.partition, 0):
+            highest[record.partition] = seq
+            kept.append((seq, header(record, "ce_id")))
+    assert sorted(kept) == expected
+
+
+async def stored_order(house: House) -> list[tuple[int, str]]:
+    async with house.pool.connection() as conn:
+        streams = [row[0] for row in await (await conn.execute("SELECT DISTINCT stream FROM events")).fetchall()]
+        loaded = await house.store.load(conn, streams)
+    return sorted(
+        (recorded.seq or 0, str(recorded.id))
+        for stream in loaded.values() for recorded in stream if house.publisher.topic(recorded)
+    )  # fmt: skip
+
+
+async def test_events_arrive_keyed_in_order_with_their_envelope(house: House, kafka_bootstrap: str, topic: str) -> None:
+    await house.store.handle_batch([add("one", "a"), add("one", "audit"), add("one", "b"), add("two", "c")], context())
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+    records = await read_all(kafka_bootstrap, topic)
+    assert_unbroken_runs(records, await stored_order(house))
+    first = next(record for record in records if header(record, "ce_sequence") == "1")
+    assert first.key == b"one" and header(first, "ce_partitionkey") == "one"
+    assert header(first, "ce_type") == "test.library.shelf.filled.v1" and header(first, "ce_subject") == "shelf-one"
+    assert header(first, "ce_time") == "2026-03-01T12:00:00.000000Z" and header(first, "ce_specversion") == "1.0"
+    assert {header(record, "ce_aggregateversion") for record in records if record.key == b"one"} == {"1", "3"}
+
+
+async def test_interleaved_writers_are_published_in_stream_order(house: House, kafka_bootstrap: str, topic: str) -> None:
+    async with relaying(house, kafka_bootstrap) as running:
+        await asyncio.gather(*(_write_shelf(house, running, shelf, 25) for shelf in range(8)))
+        await eventually(lambda: everything_acknowledged(house))
+    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    rows = await house.rows("SELECT seq FROM events ORDER BY seq")
+    assert [row[0] for row in rows] == list(range(1, 201)), "the sequence is dense"
+    disorder = await house.rows(
+        "SELECT 1 FROM events a JOIN events b USING (stream) WHERE a.version < b.version AND a.seq > b.seq"
+    )
+    assert disorder == []
+
+
+async def _write_shelf(house: House, running: Relay, shelf: int, books: int) -> None:
+    for n in range(books):
+        await house.store.handle(add(str(shelf), f"book {n}"), context())
+        running.wake()
+
+
+async def test_a_late_commit_with_a_lower_position_is_not_overlooked(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    async with await psycopg.AsyncConnection.connect(house.url) as slow:
+        await house.store.decide(slow, [add("slow", "first position")], context())
+        await house.store.handle(add("fast", "second position"), context())
+        async with relaying(house, kafka_bootstrap):
+            await eventually(lambda: everything_acknowledged(house))
+            await slow.commit()
+            await eventually(lambda: everything_acknowledged(house))
+    assert await house.rows("SELECT stream, seq FROM events ORDER BY position") == [("shelf-slow", 2), ("shelf-fast", 1)]
+    assert len(await read_all(kafka_bootstrap, topic)) == 2
+
+
+async def test_a_relay_that_died_between_send_and_cursor_is_followed_without_loss(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    await house.store.handle_batch([add(str(n % 5), f"book {n}") for n in range(50)], context())
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+    await house.rows("UPDATE lease SET cursor = 20 RETURNING 1")
+    async with relaying(house, kafka_bootstrap, "two"):
+        await eventually(lambda: everything_acknowledged(house))
+    records = await read_all(kafka_bootstrap, topic)
+    assert len(records) == 80, "the run after the cursor was sent again"
+    assert_unbroken_runs(records, await stored_order(house))
+
+
+class FailingOnce:
+    """A producer whose nth batch fails after the broker took it: the send error that leaves the outcome unknown."""
+
+    def __init__(self, bootstrap: str, fail_at: int) -> None:
+        self._bootstrap = bootstrap
+        self._left = fail_at
+
+    def __call__(self) -> AIOKafkaProducer:
+        made = relay.producer(self._bootstrap, "failing")
+        send = made.send_batch
+
+        async def send_batch(*arguments: Any, **named: Any) -> Any:
+            self._left -= 1
+            future = await send(*arguments, **named)
+            if self._left == 0:
+                await future
+                raise KafkaTimeoutError("acknowledgement lost")
+            return future
+
+        made.send_batch = send_batch
+        return made
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, 4])
+async def test_after_a_send_error_the_run_starts_again_at_the_cursor(
+    house: House, kafka_bootstrap: str, topic: str, fail_at: int
+) -> None:
+    await house.store.handle_batch([add(str(n), f"book {n}") for n in range(40)], context())
+    async with relaying(house, kafka_bootstrap, producers=FailingOnce(kafka_bootstrap, fail_at)):
+        await eventually(lambda: everything_acknowledged(house))
+    records = await read_all(kafka_bootstrap, topic)
+    assert len(records) > 40, "the fault did fire"
+    assert_unbroken_runs(records, await stored_order(house))
+
+
+async def test_only_one_relay_leads_and_its_successor_takes_over_at_once(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    async with relaying(house, kafka_bootstrap, "one"):
+        await house.store.handle(add("one", "a"), context())
+        await eventually(lambda: everything_acknowledged(house))
+        async with relaying(house, kafka_bootstrap, "two"):
+            await house.store.handle(add("one", "b"), context())
+            await eventually(lambda: everything_acknowledged(house))
+            assert (await house.rows("SELECT holder, epoch FROM lease"))[0] == ("one", 1)
+    async with relaying(house, kafka_bootstrap, "three"):
+        await house.store.handle(add("one", "c"), context())
+        await eventually(lambda: everything_acknowledged(house))
+        assert (await house.rows("SELECT holder FROM lease"))[0] == ("three",)
+
+
+async def test_a_holder_of_an_old_epoch_can_neither_sequence_nor_move_the_cursor(house: House) -> None:
+    conn = await house.connect()
+    async with conn:
+        old = await lease.acquire(conn, "relay", "old", lease_s=0.0)
+        assert old is not None
+        new = await lease.acquire(conn, "relay", "new")
+        assert new is not None and new.epoch == old.epoch + 1
+        assert await lease.acquire(conn, "relay", "third") is None
+        with pytest.raises(LeaseLost):
+            await lease.hold(conn, old)
+        with pytest.raises(LeaseLost):
+            await lease.move_cursor(conn, old, 10)
+        await lease.release(conn, old)
+        await lease.hold(conn, new)
+
+
+async def test_a_token_resolves_once_its_event_is_sequenced(house: House, kafka_bootstrap: str, topic: str) -> None:
+    handled = await house.store.handle(add("one", "a"), context())
+    one, everything = Token("library", handled.position or 0), Token("library", handled.position or 0, covers_all=True)
+
+    async def resolved(token: Token) -> Any:
+        async with house.pool.connection() as conn:
+            return await consistency.resolve(conn, house.store, house.publisher, "relay", token)
+
+    assert await resolved(one) is None and await resolved(everything) is None
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+    targets = await resolved(one)
+    assert len(targets) == 1 and targets[0].topic == topic and targets[0].seq == 1
+    assert await resolved(everything) == targets
+    assert Token.decode(one.encode()) == one
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "bGlicmFyeTox", "\u4e66"])
+def test_a_token_from_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        Token.decode(text)
+    assert refusal.value.field == "x-lyceum-after"

@@ -1,0 +1,123 @@
+"""The store: what is decided is recorded once, in order, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from eventfold.codec import EventCodec, UnknownEventType
+from eventfold.decider import Ask, Item
+from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
+from eventfold.store import Idempotency, sweep_idempotency
+from house import House, context
+from hypothesis import given
+from hypothesis import strategies as st
+from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, BookAdded, Shelf, add
+
+
+async def titles(house: House, stream: str) -> list[str]:
+    async with house.pool.connection() as conn:
+        return [recorded.event.title for recorded in (await house.store.load(conn, [stream]))[stream]]
+
+
+async def test_events_of_a_decision_are_read_back_in_version_order(house: House) -> None:
+    for title in ("a", "b", "c"):
+        await house.store.handle(add("one", title), context())
+    assert await titles(house, "shelf-one") == ["a", "b", "c"]
+    assert await house.rows("SELECT version, seq FROM events ORDER BY position") == [(1, None), (2, None), (3, None)]
+
+
+async def test_a_repeated_command_records_nothing(house: House) -> None:
+    await house.store.handle(add("one", "a"), context())
+    handled = await house.store.handle(add("one", "a"), context())
+    assert handled.position is None and handled.outcomes[0].events == ()
+    assert await titles(house, "shelf-one") == ["a"]
+
+
+async def test_a_refusal_reaches_the_caller_and_leaves_nothing(house: House) -> None:
+    with pytest.raises(WrongState) as refusal:
+        await house.store.handle(Item((Ask(SHELF, "one", AddBook("a")), Ask(SHELF, "two", AddBook("")))), context())
+    assert refusal.value.field == "title"
+    assert await house.rows("SELECT count(*) FROM events") == [(0,)]
+
+
+async def test_in_a_batch_refused_items_do_not_stop_the_others_and_each_sees_the_earlier_ones(house: House) -> None:
+    items = [add("one", "a"), add("one", ""), add("one", "a"), add("one", "b")]
+    handled = await house.store.handle_batch(items, context())
+    assert [len(outcome.events) for outcome in handled.outcomes] == [1, 0, 0, 1]
+    assert isinstance(handled.outcomes[1].error, WrongState)
+    assert await titles(house, "shelf-one") == ["a", "b"]
+
+
+async def test_an_event_that_cannot_be_published_fails_its_command(house: House) -> None:
+    with pytest.raises(Unpublishable):
+        await house.store.handle(add("one", "unpublishable"), context())
+    assert await house.rows("SELECT count(*) FROM events") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", [SHELF, HOT_SHELF], ids=["optimistic", "locked"])
+async def test_concurrent_writers_of_one_stream_lose_nothing(house: House, kind: object) -> None:
+    commands = [house.store.handle(add("one", f"book {n}", kind), context(), deadline_s=30) for n in range(40)]  # type: ignore[arg-type]
+    await asyncio.gather(*commands)
+    rows = await house.rows("SELECT version, data->>'title' FROM events ORDER BY version")
+    assert [version for version, _ in rows] == list(range(1, 41))
+    assert {title for _, title in rows} == {f"book {n}" for n in range(40)}
+
+
+async def test_an_idempotency_key_answers_again_without_deciding_again(house: House) -> None:
+    key = Idempotency("caller|AddBook", "k1", b"print")
+    first = await house.store.handle(add("one", "a"), context(), idempotency=key, answer=lambda _: {"id": "x"})
+    again = await house.store.handle(add("one", "z"), context(), idempotency=key, answer=lambda _: {"id": "y"})
+    assert again.replayed and again.answer == first.answer == {"id": "x"} and again.position == first.position
+    assert await titles(house, "shelf-one") == ["a"]
+
+
+async def test_an_idempotency_key_with_another_input_is_an_error(house: House) -> None:
+    await house.store.handle(add("one", "a"), context(), idempotency=Idempotency("s", "k", b"1"))
+    with pytest.raises(IdempotencyMismatch):
+        await house.store.handle(add("one", "b"), context(), idempotency=Idempotency("s", "k", b"2"))
+
+
+async def test_concurrent_uses_of_one_key_decide_once(house: House) -> None:
+    key = Idempotency("s", "k", b"1")
+    attempts = [
+        house.store.handle(add("one", f"book {n}"), context(), idempotency=key, answer=lambda _: {"id": "x"})
+        for n in range(8)
+    ]
+    handled = await asyncio.gather(*attempts)
+    assert sum(not one.replayed for one in handled) == 1
+    assert len(await titles(house, "shelf-one")) == 1
+
+
+async def test_old_idempotency_answers_are_swept_in_bounded_steps(house: House) -> None:
+    for n in range(3):
+        await house.store.handle(add("one", f"{n}"), context(), idempotency=Idempotency("s", f"k{n}", b"1"))
+    async with house.pool.connection() as conn:
+        assert await sweep_idempotency(conn, keep_days=0, limit_rows=2) == 2
+        assert await sweep_idempotency(conn, keep_days=0, limit_rows=2) == 1
+
+
+def test_reading_upcasts_old_versions_step_by_step() -> None:
+    codec = EventCodec(
+        {BookAdded: ("book.added", 3)},
+        {
+            ("book.added", 1): lambda data: {"name": data["n"]},
+            ("book.added", 2): lambda data: {"title": data["name"]},
+        },
+    )
+    assert codec.decode("book.added", 1, {"n": "a"}) == codec.decode("book.added", 2, {"name": "a"}) == BookAdded("a")
+
+
+@pytest.mark.parametrize(("name", "version"), [("book.added", 2), ("book.burnt", 1)])
+def test_reading_refuses_what_a_newer_build_wrote(name: str, version: int) -> None:
+    with pytest.raises(UnknownEventType):
+        CODEC.decode(name, version, {"title": "a"})
+
+
+@given(st.lists(st.text(min_size=1, max_size=3).filter(lambda title: title != "audit")))
+def test_deciding_one_by_one_equals_folding_what_was_recorded(wanted: list[str]) -> None:
+    state, events = Shelf(), []
+    for title in wanted:
+        decided = DECIDER.decide(AddBook(title), state)
+        state, events = DECIDER.fold(decided, state), [*events, *decided]
+    assert DECIDER.fold(events) == state and state.titles == set(wanted)

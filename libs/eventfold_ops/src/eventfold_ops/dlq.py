@@ -1,0 +1,79 @@
+"""Dead letters: look at parked records, apply them straight into the fold's transaction, or give them up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from eventfold.errors import NotFound
+from eventfold.fold import load_rows, write_changes
+from eventfold.publish import Avro
+from eventfold.readmodel import Projection, PublicRecord
+from eventfold.store import Connection
+
+MAX_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A parked record as an operator sees it; `record_key` is opaque."""
+
+    projection: str
+    topic: str
+    partition: int
+    offset: int
+    record_key: str
+    event_id: str
+    reason: str
+    parked_at: datetime
+
+
+async def parked(conn: Connection, projection: str | None = None) -> list[DeadLetter]:
+    """Parked records in the order in which they must be redriven, at most `MAX_LISTED`."""
+    cursor = await conn.execute(
+        """SELECT projection, topic, partition, record_offset, record_key, event_id, reason, parked_at FROM dead_letter
+           WHERE %s::text IS NULL OR projection = %s ORDER BY projection, record_key, seq LIMIT %s""",
+        [projection, projection, MAX_LISTED],
+    )
+    return [DeadLetter(*row) for row in await cursor.fetchall()]
+
+
+async def redrive(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> int:
+    """Fold all parked records of a key, in order, all or none; returns how many. The caller commits.
+
+    The fold may be far past them: its position stays. Raises `Poison` when the fold still cannot apply one, `NotFound`
+    when nothing is parked under the key.
+    """
+    async with conn.transaction():
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('fold|' || %s, 0))", [projection.name])
+        events = await _take(conn, projection, avro, record_key)
+        await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))
+    return len(events)
+
+
+async def _take(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> list[PublicRecord]:
+    cursor = await conn.execute(
+        """DELETE FROM dead_letter WHERE projection = %s AND record_key = %s
+           RETURNING topic, partition, record_offset, record_key, headers, value, seq""",
+        [projection.name, record_key],
+    )
+    rows: Sequence[Any] = sorted(await cursor.fetchall(), key=lambda row: row[6])
+    if not rows:
+        raise NotFound("nothing is parked under this key", projection=projection.name, record_key=record_key)
+    return [_event(row, avro) for row in rows]
+
+
+async def discard(conn: Connection, projection: str, event_id: str) -> int:
+    """Give up one parked record for ever; returns how many rows went (0 or 1). What waits behind it stays parked."""
+    cursor = await conn.execute(
+        "DELETE FROM dead_letter WHERE projection = %s AND event_id = %s", [projection, event_id]
+    )
+    return cursor.rowcount
+
+
+def _event(row: Sequence[Any], avro: Avro) -> PublicRecord:
+    topic, partition, offset, key, headers, value, _ = row
+    encoded = {name: text.encode() for name, text in headers.items()}
+    return PublicRecord(topic, partition, offset, key, encoded, bytes(value), avro.decode(bytes(value)))

@@ -1,0 +1,1 @@
+"""What every Lyceum service process has in common; none of it knows a business rule."""

@@ -1,0 +1,103 @@
+"""One gRPC call as servicers see it: who calls, when, under which idempotency key, and how long there is."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+
+import grpc
+from google.protobuf.message import Message
+
+from eventfold.consistency import Token
+from eventfold.decider import Context
+from eventfold.errors import InvalidInput
+from eventfold.store import Idempotency
+from servicekit.caller import Caller, Unauthenticated
+
+MAX_DEADLINE_S = 30.0
+DEFAULT_DEADLINE_S = 10.0
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The edge facts of one call. `now` is read once, so that a command has one time."""
+
+    rpc: str
+    metadata: Mapping[str, str]
+    caller: Caller | None
+    now: datetime
+    service: str
+    idempotency_secret: bytes
+    servicer_context: grpc.aio.ServicerContext[Message, Message]
+
+    def require_caller(self) -> Caller:
+        """The caller. Raises `Unauthenticated` when the call carries no token."""
+        if self.caller is None:
+            raise Unauthenticated("this needs an access token", field="authorization")
+        return self.caller
+
+    @property
+    def actor(self) -> str:
+        """The member's id, or `anonymous`."""
+        return self.caller.member_id if self.caller else ANONYMOUS
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that remain to answer, at most `MAX_DEADLINE_S`."""
+        remaining: float | None = self.servicer_context.time_remaining()
+        return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
+
+    def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
+        """What is recorded beside the events of this call. Only importers may set `occurred_at`."""
+        correlation_id = self.metadata.get("x-request-id") or str(uuid.uuid4())
+        return Context(
+            now=self.now, actor=self.actor, correlation_id=correlation_id, backfill=backfill,
+            traceparent=self.metadata.get("traceparent"), occurred_at=occurred_at,
+        )  # fmt: skip
+
+    def idempotency(self, request: Message, secret_fields: Sequence[str] = ()) -> Idempotency | None:
+        """The caller's idempotency key for this request, if it sent one; `secret_fields` stay out of the fingerprint.
+
+        Raises `InvalidInput` for a key that is not 1-128 visible ASCII characters.
+        """
+        key = self.metadata.get("idempotency-key")
+        if key is None:
+            return None
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidInput("the key must be 1-128 visible ASCII characters", field="idempotency-key")
+        plain = type(request)()
+        plain.CopyFrom(request)
+        for name in secret_fields:
+            plain.ClearField(name)
+        text = plain.SerializeToString(deterministic=True)
+        return Idempotency(f"{self.actor}|{self.rpc}", key, hmac.digest(self.idempotency_secret, text, hashlib.sha256))
+
+    async def answer_token(self, position: int | None, *, covers_all: bool = False) -> str:
+        """The consistency token of what was recorded, also sent as initial metadata `x-lyceum-token`; empty if
+        nothing was."""
+        if position is None:
+            return ""
+        token = Token(self.service, position, covers_all).encode()
+        await self.servicer_context.send_initial_metadata((("x-lyceum-token", token),))
+        return token
+
+
+_current: ContextVar[Call] = ContextVar("call")
+
+
+def current_call() -> Call:
+    """The call being served in this task. Raises LookupError outside of one."""
+    return _current.get()
+
+
+def enter_call(call: Call) -> None:
+    """Make `call` the current one of this task."""
+    _current.set(call)

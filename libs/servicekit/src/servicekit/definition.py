@@ -1,0 +1,88 @@
+"""What makes a service, and the parts that its process is wired from."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from contracts.avro import AvroCodec
+
+from eventfold.codec import EventCodec
+from eventfold.fold import Process
+from eventfold.publish import Publisher, ToPublic
+from eventfold.readmodel import Projection
+from eventfold.sealing import KeyEncryptionKey, SubjectKeys
+from eventfold.store import Connection, EventStore, Pool
+from servicekit import database, keys
+from servicekit.settings import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything that a service's adapters are made of, wired once per process."""
+
+    definition: ServiceDefinition
+    settings: Any
+    pool: Pool
+    store: EventStore
+    publisher: Publisher
+    avro: AvroCodec
+    subject_keys: SubjectKeys
+    rng: random.Random
+    wake_relay: Callable[[], None]
+    idempotency_secret: bytes
+
+    async def connect(self) -> Connection:
+        """A connection of one's own, in autocommit mode."""
+        return await database.connect(self.settings.database_url)
+
+    def projection_topics(self) -> dict[str, tuple[str, ...]]:
+        """The service's projections and the topics, with prefix, that each reads."""
+        prefix = self.settings.topic_prefix
+        return {one.name: tuple(prefix + topic for topic in one.topics) for one in self.definition.projections}
+
+
+@dataclass(frozen=True)
+class ServiceDefinition:
+    """What makes a service: the runtime does the rest.
+
+    `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
+    `background` names coroutines that run beside the server until it stops.
+    """
+
+    name: str
+    settings: type[ServiceSettings]
+    migrations: Path
+    codec: EventCodec
+    to_public: ToPublic
+    register: Callable[[Wiring, grpc.aio.Server], Awaitable[Sequence[str]]]
+    topics: tuple[str, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    processes: tuple[Process, ...] = ()
+    background: Callable[[Wiring], Sequence[Awaitable[None]]] = field(default=lambda _: ())
+
+    @property
+    def relay_name(self) -> str:
+        """The name of the lease under which the service's relay leads."""
+        return f"relay.{self.name}"
+
+
+def wire(definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None]) -> Wiring:
+    """The process's parts. Reads or makes the key files; opens nothing."""
+    avro = AvroCodec()
+    publisher = Publisher(definition.name, definition.to_public, avro, settings.topic_prefix)
+    rng = random.Random()  # noqa: S311 - jitter only
+    return Wiring(
+        definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
+        store=EventStore(pool, definition.codec, publisher, rng),
+        subject_keys=SubjectKeys(
+            KeyEncryptionKey.from_pem(keys.key_file(settings.key_dir, "kek.pem", keys.rsa_pem)), os.urandom
+        ),
+        wake_relay=wake_relay,
+        idempotency_secret=keys.key_file(settings.key_dir, "idempotency.key", keys.hmac_key),
+    )  # fmt: skip

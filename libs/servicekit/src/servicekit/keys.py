@@ -1,0 +1,56 @@
+"""Key files: 0600, outside the tree, made on first start and never replaced."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+RSA_BITS = 3072
+HMAC_BYTES = 32
+
+
+def key_file(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
+    """The content of `folder/name`, made by `make` if there is none yet.
+
+    Several processes may start at once: the first link wins and all read the same key.
+    """
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = folder / f".{name}.{os.getpid()}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(make())
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # another process was first: its key is the key
+        finally:
+            fresh.unlink()
+    return path.read_bytes()
+
+
+def rsa_pem() -> bytes:
+    """A new RSA private key, PKCS#8 PEM."""
+    return _pem(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
+
+
+def ec_pem() -> bytes:
+    """A new P-256 private key, PKCS#8 PEM."""
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def hmac_key() -> bytes:
+    """A new symmetric key of `HMAC_BYTES` bytes."""
+    return secrets.token_bytes(HMAC_BYTES)
+
+
+def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,51 @@
+"""Forward-only migrations by Alembic, in the service's own schema; the version is checked at every start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+ENVIRONMENT = Path(__file__).parent / "migration_env"
+
+
+class SchemaBehind(Exception):
+    """The database has another version than this build: run the service's `prepare`."""
+
+    def __init__(self, found: str | None, wanted: str | None) -> None:
+        super().__init__(f"the database is at migration {found}, this build needs {wanted}; run `prepare` first")
+        self.found = found
+        self.wanted = wanted
+
+
+def _config(url: str, migrations: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ENVIRONMENT))
+    config.set_main_option("version_locations", str(migrations))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = _sqlalchemy_url(url)
+    return config
+
+
+def _sqlalchemy_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def migrate(url: str, migrations: Path) -> None:
+    """Bring the database to the newest migration. Blocking; safe to run twice and at once (it takes a lock)."""
+    command.upgrade(_config(url, migrations), "head")
+
+
+def check_version(url: str, migrations: Path) -> None:
+    """Raise `SchemaBehind` unless the database is at the newest migration of this build. Blocking."""
+    wanted = ScriptDirectory.from_config(_config(url, migrations)).get_current_head()
+    engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != wanted:
+        raise SchemaBehind(found, wanted)

@@ -1,0 +1,121 @@
+"""`python -m <service> prepare|serve|work|relay`: one way to run every service from its definition."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from contracts.avro import AvroCodec
+from prometheus_client import start_http_server
+
+from eventfold.fold import FoldRunner
+from eventfold.publish import Publisher
+from eventfold.relay import Relay, producer
+from eventfold.topics import prepare_topics
+from eventfold.worker import fold_app, run
+from servicekit import database, migrate
+from servicekit.definition import ServiceDefinition, wire
+from servicekit.logs import configure_logs
+from servicekit.server import serving
+from servicekit.settings import POOL_CONNECTIONS_SERVER, POOL_CONNECTIONS_WORKER, ServiceSettings
+
+log = logging.getLogger(__name__)
+
+
+def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) -> None:
+    """Run one role of a service. Does not return before the role has ended."""
+    roles: Mapping[str, Callable[[ServiceDefinition, Any], None]] = {
+        "prepare": prepare, "serve": serve, "work": work, "relay": relay,
+    }  # fmt: skip
+    parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
+    parser.add_argument("role", choices=sorted(roles), help="prepare: migrate and create topics; serve: gRPC; "
+                        "work: folds; relay: outbox to Kafka")  # fmt: skip
+    role = parser.parse_args(arguments).role
+    settings = definition.settings()
+    configure_logs(definition.name, role)
+    roles[role](definition, settings)
+
+
+def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Migrate the database and create the topics that the service emits on and reads."""
+    migrate.migrate(settings.database_url, definition.migrations)
+    read = {topic for handler in (*definition.projections, *definition.processes) for topic in handler.topics}
+    topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
+    asyncio.run(
+        prepare_topics(
+            settings.kafka_bootstrap, topics,
+            partitions=settings.topic_partitions, replication=settings.topic_replication,
+        )
+    )  # fmt: skip
+    log.info("prepared", extra={"topics": len(topics)})
+
+
+def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Relay:
+    """The relay of a service, not yet running."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    return Relay(
+        name=definition.relay_name, holder=holder,
+        connect=lambda: database.connect(settings.database_url),
+        producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
+        publisher=Publisher(definition.name, definition.to_public, AvroCodec(), settings.topic_prefix),
+        codec=definition.codec, topics=[settings.topic_prefix + topic for topic in definition.topics],
+    )  # fmt: skip
+
+
+def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Run the relay alone."""
+    _start(definition, settings)
+    asyncio.run(_until_signalled([make_relay(definition, settings).run()]))
+
+
+def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Run the gRPC server, with the relay inside when `RELAY_INLINE` is set."""
+    _start(definition, settings)
+    asyncio.run(_serve(definition, settings))
+
+
+async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    inline = make_relay(definition, settings) if settings.relay_inline else None
+    async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
+        wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
+        async with serving(wiring):
+            await _until_signalled([*([inline.run()] if inline else []), *definition.background(wiring)])
+
+
+def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Run the Faust worker that applies the service's projections and processes."""
+    _start(definition, settings)
+    pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
+    wiring = wire(definition, settings, pool, lambda: None)
+    runner = FoldRunner(
+        worker=definition.name, pool=pool, avro=wiring.avro, projections=definition.projections,
+        processes=definition.processes, store=wiring.store, topic_prefix=settings.topic_prefix,
+    )  # fmt: skip
+    group = f"{settings.group_prefix}lyceum.{definition.name}"
+    run(fold_app(group=group, bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool))
+
+
+def _start(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    migrate.check_version(settings.database_url, definition.migrations)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.grpc_host)
+
+
+async def _until_signalled(coroutines: Sequence[Awaitable[None]]) -> None:
+    """Run all until SIGTERM or SIGINT; a coroutine that ends before that takes the process down with its error."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in (*coroutines, stopped.wait())]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()

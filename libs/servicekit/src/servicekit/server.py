@@ -1,0 +1,122 @@
+"""The gRPC server of a service: edge, health, consistency, drain."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
+from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
+
+from eventfold import consistency
+from eventfold.consistency import Target, Token
+from servicekit.caller import FetchKeys, TokenVerifier
+from servicekit.definition import Wiring
+from servicekit.edge import Edge
+from servicekit.reading import ReadGate, Resolve
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+PEER_TIMEOUT_S = 2.0
+DRAIN_S = 5.0
+OPEN_POOL_S = 30.0
+EMITTERS = ("identity", "catalog", "billing")
+
+
+class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
+    """Tells other services where on Kafka the events of this service's tokens are."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+
+    async def Resolve(self, request: Any, context: Any) -> consistency_pb2.ResolveResponse:
+        targets = await self._resolve(Token.decode(request.token))
+        if targets is None:
+            return consistency_pb2.ResolveResponse(pending=True)
+        found = [
+            consistency_pb2.Target(topic=target.topic, partition=target.partition, sequence=target.seq)
+            for target in targets
+        ]
+        return consistency_pb2.ResolveResponse(targets=found)
+
+
+def local_resolver(wiring: Wiring) -> Resolve:
+    """Resolves this service's own tokens from its store."""
+
+    async def resolve(token: Token) -> tuple[Target, ...] | None:
+        async with wiring.pool.connection() as conn:
+            return await consistency.resolve(conn, wiring.store, wiring.publisher, wiring.definition.relay_name, token)
+
+    return resolve
+
+
+def remote_resolver(target: str) -> Resolve:
+    """Resolves another service's tokens by asking it."""
+    stub = consistency_pb2_grpc.ConsistencyServiceStub(grpc.aio.insecure_channel(target))
+
+    async def resolve(token: Token) -> tuple[Target, ...] | None:
+        answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=PEER_TIMEOUT_S)
+        if answer.pending:
+            return None
+        return tuple(Target(one.topic, one.partition, one.sequence) for one in answer.targets)
+
+    return resolve
+
+
+def read_gate(wiring: Wiring) -> ReadGate:
+    """The gate before this service's queries, for tokens of every service whose address it knows."""
+    own = wiring.definition.name
+    resolvers: dict[str, Resolve] = {
+        service: remote_resolver(wiring.settings.target(service))
+        for service in EMITTERS if service != own and getattr(wiring.settings, f"{service}_target")
+    }  # fmt: skip
+    resolvers[own] = local_resolver(wiring)
+    return ReadGate(wiring.connect, wiring.projection_topics(), resolvers)
+
+
+def _remote_keys(target: str) -> FetchKeys:
+    stub = identity_pb2_grpc.IdentityServiceStub(grpc.aio.insecure_channel(target))
+
+    async def fetch() -> Mapping[str, Any]:
+        answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S)
+        return MessageToDict(answer, preserving_proto_field_name=True)
+
+    return fetch
+
+
+@contextlib.asynccontextmanager
+async def serving(wiring: Wiring) -> AsyncIterator[grpc.aio.Server]:
+    """A started server that reports itself healthy; on leaving it turns unhealthy, drains, and stops."""
+    settings = wiring.settings
+    await wiring.pool.wait(timeout=OPEN_POOL_S)
+    verifier = TokenVerifier(
+        _remote_keys(settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"),
+        settings.jwt_issuer, settings.jwt_audience,
+    )  # fmt: skip
+    server = grpc.aio.server(
+        interceptors=[Edge(wiring.definition.name, verifier, wiring.idempotency_secret)],
+        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
+    )
+    names = list(await wiring.definition.register(wiring, server))
+    consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(local_resolver(wiring)), server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    if settings.is_local:
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    port = server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
+    await server.start()
+    for name in ("", *names):
+        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+    log.info("serving", extra={"port": port})
+    try:
+        yield server
+    finally:
+        await healthy.enter_graceful_shutdown()
+        await server.stop(DRAIN_S)

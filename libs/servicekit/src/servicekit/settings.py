@@ -1,0 +1,52 @@
+"""Settings of a service process, read once from the environment into a typed object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POOL_CONNECTIONS_SERVER = 8
+POOL_CONNECTIONS_WORKER = 4
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told by its environment; services subclass it for what is theirs.
+
+    The default profile is production: it refuses weak passwords and convenience outputs. `local` must be asked for.
+    """
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    lyceum_profile: Literal["production", "local"] = "production"
+    database_url: str
+    kafka_bootstrap: str
+    topic_prefix: str = ""
+    group_prefix: str = ""
+    topic_partitions: int = 4
+    topic_replication: int = 1
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 0
+    metrics_port: int = 0
+    relay_inline: bool = False
+    key_dir: Path
+    identity_target: str = ""
+    catalog_target: str = ""
+    billing_target: str = ""
+    reco_target: str = ""
+    metrics_target: str = ""
+    jwt_issuer: str = "https://lyceum.local"
+    jwt_audience: str = "lyceum"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a developer's machine."""
+        return self.lyceum_profile == "local"
+
+    def target(self, service: str) -> str:
+        """host:port of a peer's gRPC server. Raises ValueError when it is not set."""
+        address: str = getattr(self, f"{service}_target")
+        if not address:
+            raise ValueError(f"{service.upper()}_TARGET is not set")
+        return address

@@ -1,0 +1,77 @@
+"""Checks of request fields. Each returns the value or raises `InvalidInput` naming the field, never its value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from eventfold.errors import InvalidInput
+
+MAX_BATCH_ITEMS = 500
+MAX_PAGE_ITEMS = 200
+DEFAULT_PAGE_ITEMS = 50
+
+
+def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:
+    """A string of bounded length without NUL, which PostgreSQL cannot hold."""
+    if not min_chars <= len(value) <= max_chars:
+        raise InvalidInput(f"must have {min_chars} to {max_chars} characters", field=field)
+    if "\x00" in value:
+        raise InvalidInput("must not contain NUL", field=field)
+    return value
+
+
+def one_of(value: str, field: str, allowed: Collection[str]) -> str:
+    """A word of a closed list."""
+    if value not in allowed:
+        raise InvalidInput(f"must be one of: {', '.join(sorted(allowed))}", field=field)
+    return value
+
+
+def between(value: int, field: str, low: int, high: int) -> int:
+    """An integer within bounds, both included."""
+    if not low <= value <= high:
+        raise InvalidInput(f"must be from {low} to {high}", field=field)
+    return value
+
+
+def batch_size(count: int, field: str = "items") -> int:
+    """The number of items of a batch: 1 to `MAX_BATCH_ITEMS`."""
+    return between(count, field, 1, MAX_BATCH_ITEMS)
+
+
+def page_size(value: int) -> int:
+    """Rows of a page: `DEFAULT_PAGE_ITEMS` where the caller says 0."""
+    return DEFAULT_PAGE_ITEMS if value == 0 else between(value, "page_size", 1, MAX_PAGE_ITEMS)
+
+
+def currency(value: str, field: str) -> str:
+    """An ISO 4217 code in form: three capital letters."""
+    if not (len(value) == 3 and value.isascii() and value.isupper()):
+        raise InvalidInput("must be a three-letter ISO 4217 code", field=field)
+    return value
+
+
+def past_time(value: Timestamp, field: str, now: datetime) -> datetime:
+    """A time that is set and not in the future, as UTC."""
+    at = utc(value, field)
+    if at > now:
+        raise InvalidInput("must not be in the future", field=field)
+    return at
+
+
+def utc(value: Timestamp, field: str) -> datetime:
+    """A time that is set, as UTC."""
+    if value.seconds == 0 and value.nanos == 0:
+        raise InvalidInput("must be set", field=field)
+    try:
+        return value.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as failure:
+        raise InvalidInput("must be a time between the years 1 and 9999", field=field) from failure
+
+
+def as_of(value: Timestamp, present: bool, now: datetime) -> datetime:
+    """The moment that a query looks at: what the caller asked for, else now."""
+    return utc(value, "as_of") if present else now
