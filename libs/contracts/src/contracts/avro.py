@@ -1,0 +1,118 @@
+"""Public events as Avro: single-object encoding under every writer schema ever shipped.
+
+`schemas/avro/<context>/<subject>_<action>.v<major>.<minor>.avsc` holds one immutable file per version. Values are
+framed as the Avro specification says: C3 01, the CRC-64-AVRO fingerprint of the writer schema (8 bytes, little
+endian), then the datum. Readers resolve the exact writer schema to the newest minor of its major.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+MARKER = b"\xc3\x01"
+HEADER_BYTES = 10
+_FILE = re.compile(r"(?P<subject>[a-z]+)_(?P<action>[a-z_]+)\.v(?P<major>\d+)\.(?P<minor>\d+)\.avsc")
+
+
+class UnknownFingerprint(Exception):
+    """The value was written under a schema that this build does not carry: deploy the build that does."""
+
+    def __init__(self, found: str) -> None:
+        """`found` is the fingerprint in hexadecimal, or says that the frame is not one."""
+        super().__init__(f"no schema with fingerprint {found}")
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One shipped writer schema."""
+
+    type: str
+    minor: int
+    schema: Any
+    frame: bytes
+
+    @property
+    def dataschema(self) -> str:
+        """What `ce_dataschema` says of it."""
+        return f"urn:lyceum:avro:{self.type}.{self.minor}:{self.frame[2:].hex()}"
+
+
+def schema_folder() -> Path:
+    """Where the schema files are: beside the installed package, or in the tree."""
+    installed = Path(__file__).parent / "avro_schemas"
+    return installed if installed.is_dir() else Path(__file__).parents[4] / "schemas" / "avro"
+
+
+def frame_of(schema: Any) -> bytes:
+    """Marker and fingerprint that precede every datum written under `schema`."""
+    # fastavro spells the CRC's bytes in little-endian order, which is the order on the wire.
+    return MARKER + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+
+
+def shipped_schemas(folder: Path) -> list[Shipped]:
+    """Every schema below `folder`, in the order of type and minor. Raises ValueError for a misnamed file."""
+    found = []
+    for path in sorted(folder.glob("*/*.avsc")):
+        match = _FILE.fullmatch(path.name)
+        if match is None:
+            raise ValueError(f"{path.name}: name it <subject>_<action>.v<major>.<minor>.avsc")
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        name = f"lyceum.{path.parent.name}.{match['subject']}.{match['action']}.v{match['major']}"
+        found.append(Shipped(name, int(match["minor"]), parse_schema(raw), frame_of(raw)))
+    return sorted(found, key=lambda one: (one.type, one.minor))
+
+
+class AvroCodec:
+    """Encodes under the newest minor of a type, decodes whatever was ever shipped. Thread-safe after construction."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` overrides where the schema files are looked for."""
+        shipped = shipped_schemas(folder or schema_folder())
+        self._newest: dict[str, Shipped] = {one.type: one for one in shipped}
+        self._by_frame = {one.frame: one for one in shipped}
+
+    @property
+    def types(self) -> list[str]:
+        """Every public type, e.g. `lyceum.billing.order.paid.v1`."""
+        return sorted(self._newest)
+
+    def dataschema(self, type_name: str) -> str:
+        """URN of the newest writer schema of a type."""
+        return self._newest[type_name].dataschema
+
+    def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
+        """Framed bytes of `datum`. Raises KeyError for an unknown type and ValueError or TypeError for a bad datum,
+        unknown fields included."""
+        newest = self._newest[type_name]
+        buffer = io.BytesIO()
+        buffer.write(newest.frame)
+        schemaless_writer(buffer, newest.schema, datum, strict=True)
+        return buffer.getvalue()
+
+    def decode(self, value: bytes) -> Any:
+        """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
+        writer = self._writer(value)
+        newest = self._newest[writer.type]
+        reader = None if newest is writer else newest.schema
+        return schemaless_reader(io.BytesIO(memoryview(value)[HEADER_BYTES:]), writer.schema, reader)
+
+    def type_of(self, value: bytes) -> str:
+        """The public type that a framed value was written as. Raises `UnknownFingerprint`."""
+        return self._writer(value).type
+
+    def _writer(self, value: bytes) -> Shipped:
+        writer = self._by_frame.get(value[:HEADER_BYTES])
+        if writer is None:
+            framed = value[:2] == MARKER and len(value) >= HEADER_BYTES
+            raise UnknownFingerprint(value[2:HEADER_BYTES].hex() if framed else "(not single-object encoded)")
+        return writer
