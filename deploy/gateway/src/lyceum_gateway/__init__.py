@@ -1,0 +1,115 @@
+"""The gateway's Envoy configuration, rendered from the one template that every deployment uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+HOME = Path(__file__).parents[2]
+
+_STATUSES = {
+    400: (3, "the request is malformed"),
+    401: (16, "a valid access token is needed"),
+    403: (7, "not permitted"),
+    404: (5, "there is nothing here"),
+    405: (12, "this method is not served here"),
+    408: (4, "the request did not arrive in time"),
+    413: (3, "the request body is too large"),
+    415: (3, "this content type is not understood"),
+    429: (8, "too many requests; try again shortly"),
+    431: (3, "the request headers are too large"),
+    500: (13, "internal error"),
+    502: (14, "the service is not available; try again shortly"),
+    503: (14, "the service is not available; try again shortly"),
+    504: (4, "the service did not answer in time"),
+}
+"""What the gateway itself says, as google.rpc.Status: fixed sentences that never repeat the request."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What differs between deployments. `targets` maps the five services to (host, port) of their gRPC servers."""
+
+    targets: Mapping[str, tuple[str, int]]
+    listener_port: int
+    admin_port: int
+    issuer: str
+    audience: str
+    listener_host: str = "127.0.0.1"
+    admin_host: str = "127.0.0.1"
+    descriptors: Path = HOME / "lyceum.binpb"
+    openapi: Path = HOME / "openapi.yaml"
+    allowed_origins: Sequence[str] = field(default_factory=tuple)
+    requests_per_s: int = 2000
+
+
+def render(gateway: Gateway) -> str:
+    """The Envoy configuration as YAML. Raises KeyError when a service has no target."""
+    template = Template((HOME / "envoy.yaml.tmpl").read_text(encoding="utf-8"))
+    values: dict[str, object] = {
+        name: getattr(gateway, name)
+        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "requests_per_s")
+    }
+    values |= {
+        "issuer": json.dumps(gateway.issuer),
+        "audience": json.dumps(gateway.audience),
+        "descriptors": json.dumps(str(gateway.descriptors)),
+        "openapi": json.dumps(str(gateway.openapi)),
+        "form_filter": json.dumps((HOME / "form_to_json.lua").read_text(encoding="utf-8")),
+        "local_replies": json.dumps([_reply(status) for status in sorted(_STATUSES)]),
+        "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
+        "services": json.dumps([_full_name(service) for service in SERVICES]),
+        "service_routes": _entries([_route(service) for service in SERVICES], 24),
+        "clusters": _entries([_cluster(service, *gateway.targets[service]) for service in SERVICES], 4),
+    }
+    return template.substitute(values)
+
+
+def _entries(items: Sequence[Mapping[str, object]], indent: int) -> str:
+    """Entries of a block list, each on one line as JSON (which YAML includes); the template indents the first."""
+    return f"\n{' ' * indent}".join(f"- {json.dumps(item)}" for item in items)
+
+
+def _full_name(service: str) -> str:
+    return f"lyceum.{service}.v1.{service.capitalize()}Service"
+
+
+def _reply(status: int) -> dict[str, object]:
+    code, message = _STATUSES[status]
+    matches = {"value": {"default_value": status, "runtime_key": f"gateway.reply_{status}"}, "op": "EQ"}
+    body = {"code": code, "message": message, "details": []}
+    return {
+        "filter": {"status_code_filter": {"comparison": matches}},
+        "body_format_override": {"json_format": body, "content_type": "application/json"},
+    }
+
+
+def _route(service: str) -> dict[str, object]:
+    return {
+        "match": {"prefix": f"/{_full_name(service)}/"},
+        "route": {"cluster": service, "timeout": "30s"},
+    }
+
+
+def _cluster(service: str, host: str, port: int) -> dict[str, object]:
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    address = {"socket_address": {"address": host, "port_value": port}}
+    return {
+        "name": service,
+        "type": "STRICT_DNS",
+        "connect_timeout": "2s",
+        "typed_extension_protocol_options": {
+            options: {
+                "@type": f"type.googleapis.com/{options}",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+        "load_assignment": {
+            "cluster_name": service,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }

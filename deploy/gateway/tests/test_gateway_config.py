@@ -1,0 +1,205 @@
+"""The rendered configuration is accepted by the real Envoy, and behaves at its edges against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sysconfig
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
+from lyceum_gateway import SERVICES, Gateway, render
+
+ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
+ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"
+READY_S = 20.0
+SECRET = "hunter2-hunter2"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Recording(identity_pb2_grpc.IdentityServiceServicer, catalog_pb2_grpc.CatalogServiceServicer):
+    """Stands in for the services: answers and remembers what arrived."""
+
+    key: ECKey
+    requests: list[Any] = field(default_factory=list)
+
+    async def Register(self, request: Any, context: Any) -> identity_pb2.RegisterResponse:
+        self.requests.append(request)
+        await context.send_initial_metadata((("x-lyceum-token", "token-1"),))
+        return identity_pb2.RegisterResponse(message="User registered successfully.")
+
+    async def GetJwks(self, request: Any, context: Any) -> identity_pb2.GetJwksResponse:
+        public = self.key.as_dict(private=False)
+        known = {name: str(public[name]) for name in ("kty", "crv", "x", "y", "kid")}
+        return identity_pb2.GetJwksResponse(keys=[identity_pb2.Jwk(**known, use="sig", alg="ES256")])
+
+    async def ImportMembers(self, request: Any, context: Any) -> identity_pb2.ImportMembersResponse:
+        self.requests.append(request)
+        return identity_pb2.ImportMembersResponse()
+
+    async def Publish(self, request: Any, context: Any) -> catalog_pb2.PublishResponse:
+        self.requests.append(request)
+        return catalog_pb2.PublishResponse(message="Content published successfully.")
+
+    async def GetContent(self, request: Any, context: Any) -> catalog_pb2.GetContentResponse:
+        await context.abort(grpc.StatusCode.NOT_FOUND, "no such content")
+        raise AssertionError
+
+    def token(self, **changes: Any) -> str:
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "exp": 4102444800, **changes}
+        return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
+
+
+@dataclass(frozen=True)
+class Running:
+    client: httpx.AsyncClient
+    services: Recording
+
+    def bearer(self, **changes: Any) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.services.token(**changes)}"}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Running]:
+    services = Recording(ECKey.generate_key("P-256", auto_kid=True))
+    server = grpc.aio.server()
+    identity_pb2_grpc.add_IdentityServiceServicer_to_server(services, server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(services, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    listener, admin = free_port(), free_port()
+    targets = dict.fromkeys(SERVICES, ("127.0.0.1", port))
+    config = tmp_path / "envoy.yaml"
+    config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, allowed_origins=["https://web.test"])))
+    process = subprocess.Popen([str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"])
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=10) as client:
+            await _ready(admin)
+            yield Running(client, services)
+    finally:
+        process.terminate()
+        process.wait(10)
+        await server.stop(None)
+
+
+async def _ready(admin: int) -> None:
+    async with asyncio.timeout(READY_S), httpx.AsyncClient() as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"http://127.0.0.1:{admin}/ready")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+
+
+def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(render(Gateway(dict.fromkeys(SERVICES, ("svc.example", 1)), 8080, 9901, ISSUER, AUDIENCE)))
+    done = subprocess.run([str(ENVOY), "--mode", "validate", "-c", str(config)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_json_and_form_reach_the_same_method(gateway: Running) -> None:
+    fields = {"username": "用户 1", "password": 'p+&="\\\t%'}
+    as_json = await gateway.client.post("/register", json=fields)
+    as_form = await gateway.client.post("/register", data=fields)
+    assert as_json.json() == as_form.json() == {"message": "User registered successfully."}
+    assert as_json.headers["x-lyceum-token"] == "token-1"
+    assert gateway.services.requests[0] == gateway.services.requests[1]
+    assert gateway.services.requests[1].password == fields["password"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"username=a&password={SECRET}&password=b", f"username=a&password={SECRET}%zz",
+        f"username=a&password={SECRET}%", f"=a&password={SECRET}", f"username=%ff%fe&password={SECRET}",
+    ],
+    ids=["repeated", "bad-escape", "cut-escape", "no-name", "not-utf8"],
+)  # fmt: skip
+async def test_a_malformed_form_is_refused_without_repeating_it(gateway: Running, body: str) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await gateway.client.post("/register", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json() == {"code": 3, "message": "the request is malformed", "details": []}
+    assert not gateway.services.requests
+
+
+@pytest.mark.parametrize("body", [f'{{"password":"{SECRET}"', f'{{"password":["{SECRET}"]}}', f'["{SECRET}"]'])
+async def test_malformed_json_is_refused_without_repeating_it(gateway: Running, body: str) -> None:
+    answer = await gateway.client.post("/register", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400 and SECRET not in answer.text and not gateway.services.requests
+
+
+async def test_oversize_bodies_are_refused_by_route(gateway: Running) -> None:
+    large = await gateway.client.post("/register", json={"username": "a", "password": "x" * 20_000})
+    assert large.status_code == 413 and large.json()["message"] == "the request body is too large"
+    items = [{"external_id": f"{n:0>200}", "username": "u" * 200} for n in range(2000)]
+    batch = await gateway.client.post(
+        "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer()
+    )
+    assert batch.status_code == 200 and len(gateway.services.requests[0].items) == 2000
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"iss": "https://other.test"}, 401), ({"aud": "other"}, 403), ({"exp": 1}, 401)],
+    ids=["issuer", "audience", "expired"],
+)
+async def test_a_bad_token_is_refused(gateway: Running, changes: dict[str, Any], status: int) -> None:
+    answer = await gateway.client.post("/publish", json={}, headers=gateway.bearer(**changes))
+    assert answer.status_code == status and not gateway.services.requests
+
+
+async def test_tokens_are_demanded_everywhere_but_on_public_paths(gateway: Running) -> None:
+    assert (await gateway.client.post("/publish", json={})).status_code == 401
+    assert (await gateway.client.post("/publish", json={}, headers=gateway.bearer())).status_code == 200
+    assert (await gateway.client.post("/v1/contents/c1/interactions", json={"kind": "like"})).status_code == 401
+    assert (await gateway.client.get("/v1/contents/c1")).status_code == 404
+    bad = {"authorization": "Bearer nonsense"}
+    assert (await gateway.client.get("/v1/contents/c1", headers=bad)).status_code == 401
+
+
+async def test_internal_and_unknown_paths_lead_nowhere(gateway: Running) -> None:
+    resolve = "/lyceum.consistency.v1.ConsistencyService/Resolve"
+    as_grpc = {"content-type": "application/grpc", "te": "trailers", **gateway.bearer()}
+    native = await gateway.client.post(resolve, content=b"\0\0\0\0\0", headers=as_grpc)
+    assert native.headers["grpc-status"] == "12"
+    for path in ("/nowhere", resolve, "/register/x"):
+        answer = await gateway.client.post(path, json={}, headers=gateway.bearer())
+        assert answer.status_code == 404 and answer.json()["code"] == 5, path
+
+
+async def test_errors_of_services_arrive_as_status_json(gateway: Running) -> None:
+    answer = await gateway.client.get("/v1/contents/c1", headers=gateway.bearer())
+    assert answer.json()["code"] == 5 and answer.json()["message"] == "no such content"
+
+
+async def test_the_openapi_document_is_served(gateway: Running) -> None:
+    answer = await gateway.client.get("/openapi.yaml")
+    assert answer.status_code == 200 and answer.text.startswith("# Generated") and "/v1/recommendations" in answer.text
+
+
+async def test_browsers_of_allowed_origins_only(gateway: Running) -> None:
+    ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    allowed = await gateway.client.options("/publish", headers={"origin": "https://web.test", **ask})
+    foreign = await gateway.client.options("/publish", headers={"origin": "https://evil.test", **ask})
+    assert allowed.headers["access-control-allow-origin"] == "https://web.test"
+    assert "access-control-allow-origin" not in foreign.headers
