@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse as parse_avro
+
 from contracts.avro import MARKER, AvroCodec, UnknownFingerprint, frame_of, schema_folder, shipped_schemas
 from contracts.golden import golden_files, read_golden
 
@@ -49,14 +50,17 @@ def _versions() -> list[tuple[Any, Any]]:
 
 
 def _incompatibility(reader: Any, writer: Any) -> str:
-    checked = ReaderWriterCompatibilityChecker().get_compatibility(
-        parse_avro(json.dumps(reader)), parse_avro(json.dumps(writer))
-    )
+    checker: Any = ReaderWriterCompatibilityChecker
+    checked = checker().get_compatibility(parse_avro(json.dumps(reader)), parse_avro(json.dumps(writer)))
     return "" if checked.compatibility is SchemaCompatibilityType.compatible else str(checked.messages)
 
 
 def test_all_minors_of_a_major_read_each_other() -> None:
-    assert [_incompatibility(one.schema, other.schema) for one, other in _versions() if _incompatibility(one.schema, other.schema)] == []
+    assert [
+        _incompatibility(one.schema, other.schema)
+        for one, other in _versions()
+        if _incompatibility(one.schema, other.schema)
+    ] == []
 
 
 def test_the_compatibility_check_does_find_a_break() -> None:

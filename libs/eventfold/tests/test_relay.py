@@ -9,14 +9,15 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
+from house import House, context
+from relaying import DEADLINE_S, eventually, everything_acknowledged, relaying
+from shelf import TOPIC, add
+
 from eventfold import consistency, lease, relay
 from eventfold.consistency import Token
 from eventfold.errors import InvalidInput, LeaseLost
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
-from house import House, context
-from relaying import DEADLINE_S, eventually, everything_acknowledged, relaying
-from shelf import TOPIC, add
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def header(record: Any, name: str) -> str:
 
 
 def assert_unbroken_runs(records: list[Any], expected: list[tuple[int, str]]) -> None:
-    """On each partition, dropping what is not above the highest seq leaves exactly the stored order, nothing missing."""
+    """On each partition, dropping what is not above the highest seq leaves exactly the stored order."""
     kept: list[tuple[int, str]] = []
     highest: dict[int, int] = {}
     for record in records:
@@ -79,7 +80,9 @@ async def test_events_arrive_keyed_in_order_with_their_envelope(house: House, ka
     assert {header(record, "ce_aggregateversion") for record in records if record.key == b"one"} == {"1", "3"}
 
 
-async def test_interleaved_writers_are_published_in_stream_order(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_interleaved_writers_are_published_in_stream_order(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
     async with relaying(house, kafka_bootstrap) as running:
         await asyncio.gather(*(_write_shelf(house, running, shelf, 25) for shelf in range(8)))
         await eventually(lambda: everything_acknowledged(house))
@@ -108,7 +111,10 @@ async def test_a_late_commit_with_a_lower_position_is_not_overlooked(
             await eventually(lambda: everything_acknowledged(house))
             await slow.commit()
             await eventually(lambda: everything_acknowledged(house))
-    assert await house.rows("SELECT stream, seq FROM events ORDER BY position") == [("shelf-slow", 2), ("shelf-fast", 1)]
+    assert await house.rows("SELECT stream, seq FROM events ORDER BY position") == [
+        ("shelf-slow", 2),
+        ("shelf-fast", 1),
+    ]
     assert len(await read_all(kafka_bootstrap, topic)) == 2
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from house import House, context
+from hypothesis import given
+from hypothesis import strategies as st
+from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, Audited, BookAdded, Shelf, add
+
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.decider import Ask, Item
 from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
 from eventfold.store import Idempotency, sweep_idempotency
-from house import House, context
-from hypothesis import given
-from hypothesis import strategies as st
-from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, BookAdded, Shelf, add
 
 
 async def titles(house: House, stream: str) -> list[str]:
@@ -116,7 +117,8 @@ def test_reading_refuses_what_a_newer_build_wrote(name: str, version: int) -> No
 
 @given(st.lists(st.text(min_size=1, max_size=3).filter(lambda title: title != "audit")))
 def test_deciding_one_by_one_equals_folding_what_was_recorded(wanted: list[str]) -> None:
-    state, events = Shelf(), []
+    state = Shelf()
+    events: list[BookAdded | Audited] = []
     for title in wanted:
         decided = DECIDER.decide(AddBook(title), state)
         state, events = DECIDER.fold(decided, state), [*events, *decided]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -12,11 +13,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from eventfold.topics import prepare_topics
-from eventfold.worker import HALTED
 from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
+
+from eventfold.topics import prepare_topics
+from eventfold.worker import HALTED
 
 SCRIPT = Path(__file__).parent / "support" / "shelf_worker.py"
 SHELVES, BOOKS = 40, 50
@@ -33,7 +35,7 @@ async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
 def worker(house: House, bootstrap: str, mode: str = "plain") -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, mode]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -48,7 +50,10 @@ async def publish(house: House, round_: int) -> None:
 
 
 async def applied(house: House) -> int:
-    return int((await house.rows("SELECT coalesce(sum(books), 0) FROM shelf_count"))[0][0])  # type: ignore[call-overload]
+    rows = await house.rows("SELECT coalesce(sum(books), 0)::int FROM shelf_count")
+    count = rows[0][0]
+    assert isinstance(count, int)
+    return count
 
 
 async def assert_each_applied_once_in_order(house: House, rounds: int) -> None:
@@ -65,7 +70,7 @@ async def test_a_worker_killed_between_write_and_commit_loses_and_doubles_nothin
         before = await applied(house)
         with worker(house, kafka_bootstrap, "slow") as victim:
             publishing = asyncio.create_task(publish(house, round_))
-            await eventually(lambda: _more_than(house, before))
+            await eventually(functools.partial(_more_than, house, before))
             victim.send_signal(signal.SIGKILL)
         await publishing
     with worker(house, kafka_bootstrap):

@@ -46,6 +46,7 @@ class EventCodec:
 
     @property
     def types(self) -> Mapping[type[Any], tuple[str, int]]:
+        """Stored name and current version of every event class."""
         return self._names
 
     def encode(self, event: Any) -> tuple[str, int, dict[str, Any]]:

@@ -91,16 +91,18 @@ async def _partitions(conn: Connection, topic: str) -> int:
 
 async def reached(conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
     """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics."""
-    wanted = [
-        (name, target) for name, topics in projections.items() for target in targets if target.topic in topics
-    ]
+    wanted = [(name, target) for name, topics in projections.items() for target in targets if target.topic in topics]
     if not wanted:
         return True
     cursor = await conn.execute(
-        """SELECT count(*) FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[]) AS w(projection, topic, part, seq)
+        """SELECT count(*) FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[])
+           AS w(projection, topic, part, seq)
            JOIN fold_position p ON p.projection = w.projection AND p.topic = w.topic AND p.partition = w.part
            WHERE p.seq >= w.seq""",
-        [[name for name, _ in wanted], *map(list, zip(*[(t.topic, t.partition, t.seq) for _, t in wanted], strict=True))],
+        [
+            [name for name, _ in wanted],
+            *map(list, zip(*[(t.topic, t.partition, t.seq) for _, t in wanted], strict=True)),
+        ],
     )
     row = await cursor.fetchone()
     return bool(row and row[0] == len(wanted))

@@ -74,6 +74,7 @@ class Ask:
 
     @property
     def stream(self) -> str:
+        """Full name of the stream that the command goes to."""
         return self.stream_type.stream(self.stream_id)
 
 

@@ -52,6 +52,18 @@ class WrongState(DomainError):
     code = "WRONG_STATE"
 
 
+class Unauthenticated(DomainError):
+    """Who calls is not known, or not proven."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Exhausted(DomainError):
+    """The caller asks for more than its share: try again later."""
+
+    code = "EXHAUSTED"
+
+
 class VersionConflict(EventfoldError):
     """Another writer appended to one of these streams since it was read. Retrying after a reload is safe."""
 

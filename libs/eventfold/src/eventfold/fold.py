@@ -83,7 +83,8 @@ class FoldRunner:
         self._store = store
         self._clock = clock
         self._handlers: dict[str, list[Projection | Process]] = {}
-        for handler in sorted([*projections, *processes], key=lambda handler: handler.name):
+        handlers: list[Projection | Process] = [*projections, *processes]
+        for handler in sorted(handlers, key=lambda handler: handler.name):
             for topic in handler.topics:
                 self._handlers.setdefault(topic_prefix + topic, []).append(handler)
 
@@ -153,7 +154,8 @@ class FoldRunner:
         await _move(conn, handler.name, position, events)
 
     async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
-        assert self._store is not None, "a worker with processes needs the event store"
+        if self._store is None:
+            raise TypeError("a worker with processes needs the event store")
         items = [item for event in events for item in process.react(event)]
         if not items:
             return

@@ -58,7 +58,7 @@ def topic_of(public_type: str) -> str:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Kafka's default partition of a key, stated here so that tokens and relay agree."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def rfc3339(at: datetime) -> str:

@@ -23,7 +23,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 class PublicRecord:
     """A public event as a fold sees it: `data` decoded to the newest minor, envelope fields read from the headers."""
 
-    __slots__ = ("topic", "partition", "offset", "key", "seq", "type", "headers", "value", "data")
+    __slots__ = ("data", "headers", "key", "offset", "partition", "seq", "topic", "type", "value")
 
     def __init__(
         self, topic: str, partition: int, offset: int, key: str, headers: Mapping[str, bytes], value: bytes, data: Any

@@ -27,7 +27,6 @@ from psycopg import OperationalError
 from eventfold import lease as leases
 from eventfold import telemetry
 from eventfold.codec import EventCodec
-from eventfold.decider import Recorded
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of

@@ -87,7 +87,7 @@ _STEPS = {1: _V1}
 
 
 def upgrade(execute: Callable[[str], object], version: int) -> None:
-    """Run the statements that bring the tables from `version - 1` to `version` through `execute`, in its transaction."""
+    """Run the statements that bring the tables from `version - 1` to `version` through `execute`."""
     for statement in _STEPS[version].split(";\n"):
         if statement.strip():
             execute(statement)

@@ -42,9 +42,7 @@ class KeyEncryptionKey:
     def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
         self._private = private_key
         self._public = private_key.public_key()
-        der = self._public.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        der = self._public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.id = hashlib.sha256(der).hexdigest()[:16]
 
     @staticmethod
@@ -101,13 +99,22 @@ class SubjectKeys:
         """
         wanted = sorted(set(subject_ids))
         have = await self._rows(conn, wanted)
-        for subject_id in [subject for subject in wanted if subject not in have]:
-            await conn.execute(
-                """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
-                   VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING""",
-                [subject_id, self._kek.wrap(self._random_bytes(KEY_BYTES)), self._kek.id],
-            )
-        return await self.get(conn, wanted)
+        made = await self._make(conn, [subject for subject in wanted if subject not in have])
+        return {**made, **await self.get(conn, [subject for subject in wanted if subject not in made])}
+
+    async def _make(self, conn: Connection, subject_ids: list[str]) -> dict[str, DataKey]:
+        """New keys, in one statement; a subject whose key another process made first is left out."""
+        if not subject_ids:
+            return {}
+        fresh = {subject_id: self._random_bytes(KEY_BYTES) for subject_id in subject_ids}
+        cursor = await conn.execute(
+            """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
+               SELECT subject_id, wrapped, %s, clock_timestamp() FROM unnest(%s::text[], %s::bytea[])
+               AS t(subject_id, wrapped) ON CONFLICT DO NOTHING RETURNING subject_id""",
+            [self._kek.id, subject_ids, [self._kek.wrap(key) for key in fresh.values()]],
+        )
+        made = [row[0] for row in await cursor.fetchall()]
+        return {subject_id: DataKey(subject_id, fresh[subject_id], self._random_bytes) for subject_id in made}
 
     async def get(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
         """Keys of these subjects. Raises `NotFound` or `KeyDestroyed` for the first that has none."""

@@ -116,6 +116,11 @@ class EventStore:
         history = (await self.load(conn, [ask.stream]))[ask.stream]
         return ask.stream_type.decider.fold([recorded.event for recorded in history])
 
+    async def current(self, ask: Ask) -> Any:
+        """`state` over a connection of the store's own."""
+        async with self._pool.connection() as conn:
+            return await self.state(conn, ask)
+
     async def handle(
         self,
         item: Item,
@@ -206,7 +211,7 @@ class EventStore:
             cursor = await conn.execute(_INSERT, _columns(self._codec, events))
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
-        return max(row[0] for row in await cursor.fetchall())
+        return max(int(row[0]) for row in await cursor.fetchall())
 
     async def _stored_answer(self, conn: Connection, idempotency: Idempotency) -> Handled | None:
         cursor = await conn.execute(

@@ -22,4 +22,6 @@ FOLD_POSITION = Gauge(
 FOLD_STALE = Counter(
     "eventfold_fold_stale_total", "Batches dropped because another worker had moved the position.", ["projection"]
 )
-DEAD_LETTERS = Counter("eventfold_dead_letters_total", "Records parked because a fold cannot apply them.", ["projection"])
+DEAD_LETTERS = Counter(
+    "eventfold_dead_letters_total", "Records parked because a fold cannot apply them.", ["projection"]
+)

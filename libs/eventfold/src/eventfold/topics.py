@@ -25,9 +25,7 @@ async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: i
         await admin.close()
 
 
-async def _create_missing(
-    admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int
-) -> None:
+async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int) -> None:
     existing = set(await admin.list_topics())
     config = {"cleanup.policy": "delete", "retention.ms": "-1"}
     new = [

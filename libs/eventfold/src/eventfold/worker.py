@@ -56,7 +56,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
         group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
         store="memory://",
-        datadir=Path(tempfile.gettempdir()) / "lyceum-faust" / group,
+        datadir=Path(tempfile.gettempdir()) / f"lyceum-faust-{group}",
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
@@ -88,7 +88,7 @@ def _opening(pool: Pool, runner: FoldRunner) -> Any:
         try:
             await pool.open(wait=True, timeout=RETRY_FOR_S)
             return await runner.start_offsets(partitions)
-        except Exception:
+        except Exception:  # noqa: BLE001 - every failure halts
             _halt("the stored positions cannot be read")
 
     return start_offsets
@@ -97,7 +97,7 @@ def _opening(pool: Pool, runner: FoldRunner) -> Any:
 async def _apply_or_halt(runner: FoldRunner, records: Any) -> None:
     try:
         await apply_with_retry(runner, records[0].topic, records[0].partition, records)
-    except Exception:
+    except Exception:  # noqa: BLE001 - every failure halts
         _halt(f"cannot fold {records[0].topic}[{records[0].partition}] from offset {records[0].offset}")
 
 
@@ -110,4 +110,4 @@ def _halt(reason: str) -> None:
 
 def run(app: faust.App, loglevel: str = "INFO") -> None:
     """Run the worker until SIGTERM or SIGINT, then leave with its status. Does not return."""
-    faust.Worker(app, loglevel=loglevel, override_logging=False, console_port=None).execute_from_commandline()
+    faust.Worker(app, loglevel=loglevel, override_logging=False).execute_from_commandline()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg_pool import AsyncConnectionPool
+from shelf import CODEC, COUNTS, JsonInsteadOfAvro, to_public
+
 from eventfold import schema
 from eventfold.decider import Context
 from eventfold.publish import Publisher
 from eventfold.store import Connection, EventStore, Pool
-from psycopg_pool import AsyncConnectionPool
-from shelf import CODEC, COUNTS, JsonInsteadOfAvro, to_public
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiokafka import AIOKafkaProducer
-from eventfold import relay
-from eventfold.relay import Relay
 from house import House
 from shelf import CODEC, TOPIC
+
+from eventfold import relay
+from eventfold.relay import Relay
 
 DEADLINE_S = 20.0
 
@@ -33,12 +34,13 @@ async def relaying(
 
 async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:
     async with asyncio.timeout(deadline_s):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - the condition is in a database
             await asyncio.sleep(0.01)
 
 
 async def everything_acknowledged(house: House) -> bool:
     rows = await house.rows(
-        "SELECT (SELECT count(*) FROM events WHERE seq IS NULL), (SELECT max(seq) FROM events), (SELECT cursor FROM lease)"
+        """SELECT (SELECT count(*) FROM events WHERE seq IS NULL), (SELECT max(seq) FROM events),
+                  (SELECT cursor FROM lease)"""
     )
     return rows[0][0] == 0 and rows[0][1] == rows[0][2]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
 from eventfold.errors import Poison, WrongState

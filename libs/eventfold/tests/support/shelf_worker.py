@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from psycopg_pool import AsyncConnectionPool
+from shelf import COUNTING, JsonInsteadOfAvro, fold
+
 from eventfold.fold import FoldRunner
 from eventfold.readmodel import Changes, PublicRecord, Rows
 from eventfold.worker import fold_app, run
-from psycopg_pool import AsyncConnectionPool
-from shelf import COUNTING, JsonInsteadOfAvro, fold
 
 PAUSE_S = 0.05
 
@@ -31,6 +33,7 @@ def main(url: str, bootstrap: str, prefix: str, mode: str) -> None:
     runner = FoldRunner(
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=prefix
     )
+    logging.basicConfig(level="WARNING")
     run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))
 
 

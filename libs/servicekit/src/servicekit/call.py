@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 
 from eventfold.consistency import Token
 from eventfold.decider import Context
-from eventfold.errors import InvalidInput
+from eventfold.errors import InvalidInput, Unauthenticated
 from eventfold.store import Idempotency
-from servicekit.caller import Caller, Unauthenticated
+from servicekit.caller import Caller
 
 MAX_DEADLINE_S = 30.0
 DEFAULT_DEADLINE_S = 10.0

@@ -12,19 +12,13 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from eventfold.errors import DomainError, NotPermitted
+from eventfold.errors import NotPermitted, Unauthenticated
 
 ALGORITHMS = ["ES256"]
-TOKEN_TYPE = "at+jwt"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 KEYS_FRESH_S = 300.0
 KEYS_RETRY_S = 5.0
 CLOCK_LEEWAY_S = 5
-
-
-class Unauthenticated(DomainError):
-    """There is no valid access token, and the call needs one."""
-
-    code = "UNAUTHENTICATED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
-from contracts.avro import AvroCodec
 
+from contracts.avro import AvroCodec
 from eventfold.codec import EventCodec
 from eventfold.fold import Process
 from eventfold.publish import Publisher, ToPublic
@@ -52,7 +52,8 @@ class ServiceDefinition:
     """What makes a service: the runtime does the rest.
 
     `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
-    `background` names coroutines that run beside the server until it stops.
+    `background` names coroutines that run beside the server until it stops; `commands` are further roles for operators,
+    which get the rest of the command line.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ServiceDefinition:
     projections: tuple[Projection, ...] = ()
     processes: tuple[Process, ...] = ()
     background: Callable[[Wiring], Sequence[Awaitable[None]]] = field(default=lambda _: ())
+    commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
 
     @property
     def relay_name(self) -> str:

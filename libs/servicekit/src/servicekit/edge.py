@@ -11,8 +11,9 @@ from typing import Any
 import grpc
 from prometheus_client import Histogram
 
+from eventfold.errors import Unauthenticated
 from servicekit.call import Call, enter_call
-from servicekit.caller import Caller, TokenVerifier, Unauthenticated
+from servicekit.caller import Caller, TokenVerifier
 from servicekit.statuses import status_of
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ BEARER = "bearer "
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 
 
-class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class Edge(grpc.aio.ServerInterceptor):
     """Wraps every unary method of the services. `clock` gives the time of each call."""
 
     def __init__(
@@ -39,6 +40,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
+        """Guard every unary method but health and reflection."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or method.startswith(UNGUARDED):
@@ -57,7 +59,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             except grpc.aio.AbortError:
                 code = context.code() or grpc.StatusCode.UNKNOWN
                 raise
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
                 code, status = status_of(failure)
                 _log_unexpected(method, code, failure)
                 context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))

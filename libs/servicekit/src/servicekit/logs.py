@@ -10,7 +10,7 @@ import structlog
 
 def configure_logs(service: str, role: str, level: str = "INFO") -> None:
     """Send the standard library's records (Faust, aiokafka, ours) through one JSON formatter."""
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),

@@ -11,11 +11,12 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from contracts.avro import AvroCodec
 from prometheus_client import start_http_server
 
-from eventfold.fold import FoldRunner
+from contracts.avro import AvroCodec
+from eventfold.fold import FoldRunner, Process
 from eventfold.publish import Publisher
+from eventfold.readmodel import Projection
 from eventfold.relay import Relay, producer
 from eventfold.topics import prepare_topics
 from eventfold.worker import fold_app, run
@@ -34,18 +35,24 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
         "prepare": prepare, "serve": serve, "work": work, "relay": relay,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
-    parser.add_argument("role", choices=sorted(roles), help="prepare: migrate and create topics; serve: gRPC; "
-                        "work: folds; relay: outbox to Kafka")  # fmt: skip
-    role = parser.parse_args(arguments).role
+    meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka"
+    parser.add_argument("role", choices=sorted({*roles, *definition.commands}), help=meaning)
+    parsed, rest = parser.parse_known_args(arguments)
     settings = definition.settings()
-    configure_logs(definition.name, role)
-    roles[role](definition, settings)
+    configure_logs(definition.name, parsed.role)
+    if parsed.role in definition.commands:
+        definition.commands[parsed.role](definition, settings, rest)
+    elif rest:
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    else:
+        roles[parsed.role](definition, settings)
 
 
 def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Migrate the database and create the topics that the service emits on and reads."""
     migrate.migrate(settings.database_url, definition.migrations)
-    read = {topic for handler in (*definition.projections, *definition.processes) for topic in handler.topics}
+    handlers: list[Projection | Process] = [*definition.projections, *definition.processes]
+    read = {topic for handler in handlers for topic in handler.topics}
     topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
     asyncio.run(
         prepare_topics(

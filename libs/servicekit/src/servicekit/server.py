@@ -11,11 +11,11 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
-from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from eventfold import consistency
 from eventfold.consistency import Target, Token
+from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
+from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from servicekit.caller import FetchKeys, TokenVerifier
 from servicekit.definition import Wiring
 from servicekit.edge import Edge

@@ -13,15 +13,16 @@ from eventfold.errors import (
     AlreadyExists,
     Contention,
     DomainError,
+    Exhausted,
     IdempotencyMismatch,
     InvalidInput,
     KeyDestroyed,
     NotFound,
     NotPermitted,
+    Unauthenticated,
     Unpublishable,
     WrongState,
 )
-from servicekit.caller import Unauthenticated
 
 DOMAIN = "lyceum"
 
@@ -32,6 +33,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (AlreadyExists, grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS"),
     (NotPermitted, grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED"),
     (WrongState, grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE"),
+    (Exhausted, grpc.StatusCode.RESOURCE_EXHAUSTED, "EXHAUSTED"),
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
     (Unpublishable, grpc.StatusCode.INVALID_ARGUMENT, "TOO_LARGE_OR_UNENCODABLE"),

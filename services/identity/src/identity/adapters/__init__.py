@@ -1,0 +1,1 @@
+"""Passwords, tokens, notifications and queries."""

@@ -1,0 +1,76 @@
+"""Access tokens (RFC 9068, ES256), refresh tokens, and keyed hashes of what must not be stored plain."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+REFRESH_BYTES = 32
+CODE_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Signs access tokens. `key` is the P-256 private key; its thumbprint is the `kid`."""
+
+    key: ECKey
+    issuer: str
+    audience: str
+    lifetime: timedelta
+
+    def access_token(self, member_id: str, role: str, session_id: str, now: datetime) -> str:
+        """A signed token that says who the member is until `now + lifetime`."""
+        claims = {
+            "iss": self.issuer, "aud": self.audience, "sub": member_id, "role": role, "sid": session_id,
+            "iat": int(now.timestamp()), "exp": int((now + self.lifetime).timestamp()),
+        }  # fmt: skip
+        return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self.kid}, claims, self.key)
+
+    @property
+    def kid(self) -> str:
+        """RFC 7638 thumbprint of the public key."""
+        return self.key.thumbprint()
+
+    def public_jwk(self) -> Mapping[str, str]:
+        """The public key as JWK members."""
+        public = self.key.as_dict(private=False)
+        return {name: str(public[name]) for name in ("kty", "crv", "x", "y")}
+
+
+class Hashes:
+    """Keyed hashes under the service's own key, one domain each so that none can stand for another."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def username_index(self, canonical_username: str) -> str:
+        """Blind index of a username."""
+        return self._digest("username", canonical_username)
+
+    def refresh(self, secret: str) -> str:
+        """Hash of a refresh token's secret part."""
+        return self._digest("refresh", secret)
+
+    def code(self, member_id: str, code: str) -> str:
+        """Hash of a one-time code, bound to its member."""
+        return self._digest("code", f"{member_id}|{code}")
+
+    def _digest(self, domain: str, text: str) -> str:
+        return hmac.digest(self._key, f"{domain}|{text}".encode(), hashlib.sha256).hex()
+
+
+def new_refresh_secret() -> str:
+    """The secret part of a refresh token."""
+    return secrets.token_urlsafe(REFRESH_BYTES)
+
+
+def new_code() -> str:
+    """A one-time code of `CODE_DIGITS` digits."""
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"

@@ -1,0 +1,134 @@
+"""Use cases around accounts: register, import, claim, grant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from contracts.external_ids import imported_id
+from eventfold.decider import Ask, Context, Item
+from eventfold.errors import WrongState
+from eventfold.sealing import DataKey, Sealed, SubjectKeys
+from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
+from identity.domain.member import MEMBER, ClaimMember, GrantRole, IssueClaimCode, Member, MemberClaimed, RegisterMember
+from identity.domain.username import USERNAME, ClaimUsername
+
+
+class WrongCode(WrongState):
+    """The one-time code is wrong, used up or expired; the same answer for every reason."""
+
+    code = "WRONG_CODE"
+
+
+def imported_member_id(dataset: str, external_id: str) -> str:
+    """The member id of an imported row, for ever; billing and catalog derive the same one."""
+    return imported_id("member", dataset, external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """A checked registration; the personal fields are still plain."""
+
+    username: str
+    email: str | None
+    phone: str | None
+    role: str
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMember:
+    """A checked row of an import."""
+
+    member_id: str
+    username: str
+    role: str
+    registered_at: datetime
+
+
+class Accounts:
+    """Decides over members and usernames; an `index` is the blind index of a canonical username."""
+
+    def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys) -> None:
+        self._store = store
+        self._pool = pool
+        self._keys = keys
+
+    async def register(
+        self, new: NewMember, member_id: str, index: str, context: Context, idempotency: Idempotency | None
+    ) -> Handled:
+        """Create the account and take its name, both or neither. Raises `AlreadyExists`."""
+        async with self._pool.connection() as conn:
+            key = (await self._keys.ensure(conn, [member_id]))[member_id]
+        register = RegisterMember(new.role, *_sealed(key, new), new.password_hash)
+        item = _registration(member_id, index, register, replace(context, actor=member_id))
+        return await self._store.handle(
+            item, context, idempotency=idempotency, answer=lambda _: {"member_id": member_id}
+        )
+
+    async def import_members(
+        self, rows: Sequence[ImportedMember], indexes: Sequence[str], context: Context
+    ) -> tuple[list[Outcome], int | None]:
+        """Create unclaimed accounts; one outcome per row. Rows that are there already are not sealed again."""
+        async with self._pool.connection() as conn:
+            known = await self._store.load(conn, [MEMBER.stream(row.member_id) for row in rows])
+            fresh = [row for row in rows if not known[MEMBER.stream(row.member_id)]]
+            keys = await self._keys.ensure(conn, [row.member_id for row in fresh])
+        items = [
+            _registration(
+                row.member_id, index, RegisterMember(row.role, keys[row.member_id].seal("username", row.username), None,
+                None, None), replace(context, occurred_at=row.registered_at, backfill=True),
+            )
+            for row, index in zip(rows, indexes, strict=True) if row.member_id in keys
+        ]  # fmt: skip
+        handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
+        outcomes = iter(handled.outcomes)
+        return [next(outcomes) if row.member_id in keys else Outcome() for row in rows], handled.position
+
+    async def find(self, index: str) -> tuple[str, Member] | None:
+        """Id and state of the member who has this username; None for nobody."""
+        owner = await self._store.current(Ask(USERNAME, index, None))
+        state = await self.member(owner) if owner else None
+        return (owner, state) if state else None
+
+    async def member(self, member_id: str) -> Member | None:
+        """The member's state."""
+        state: Member | None = await self._store.current(Ask(MEMBER, member_id, None))
+        return state
+
+    async def issue_code(self, member_id: str, code_hash: str, lifetime: timedelta, context: Context) -> None:
+        """Record a new one-time code. Raises `WrongState` for a claimed account."""
+        command = IssueClaimCode(code_hash, context.now + lifetime)
+        await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
+
+    async def claim(self, member_id: str, code_hash: str, password_hash: str, context: Context) -> Handled:
+        """Set the password. Raises `WrongCode`; the miss is recorded and counts."""
+        command = ClaimMember(code_hash, password_hash, context.now)
+        handled = await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
+        if not isinstance(handled.outcomes[0].events[0].event, MemberClaimed):
+            raise WrongCode("the code is wrong, used up or expired 验证码错误或已过期", field="code")
+        return handled
+
+    async def grant(self, member_id: str, role: str, context: Context) -> Handled:
+        """Give the member a role."""
+        return await self._store.handle(Item((Ask(MEMBER, member_id, GrantRole(role)),)), context)
+
+    async def open(self, member_id: str, state: Member) -> dict[str, str]:
+        """The member's own personal fields in plain. Raises `KeyDestroyed`."""
+        async with self._pool.connection() as conn:
+            key = (await self._keys.get(conn, [member_id]))[member_id]
+        fields = {"username": state.username, "email": state.email, "phone": state.phone}
+        return {name: key.open(sealed) for name, sealed in fields.items() if sealed is not None}
+
+
+def _sealed(key: DataKey, new: NewMember) -> tuple[Sealed, Sealed | None, Sealed | None]:
+    return (
+        key.seal("username", new.username),
+        key.seal("email", new.email) if new.email else None,
+        key.seal("phone", new.phone) if new.phone else None,
+    )
+
+
+def _registration(member_id: str, index: str, register: RegisterMember, context: Context) -> Item:
+    return Item((Ask(USERNAME, index, ClaimUsername(member_id)), Ask(MEMBER, member_id, register)), context)

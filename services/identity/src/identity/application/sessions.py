@@ -1,0 +1,48 @@
+"""Use cases around sessions: log in, refresh, log out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from eventfold.decider import Ask, Context, Item
+from eventfold.errors import Unauthenticated
+from eventfold.store import EventStore
+from identity.domain.session import SESSION, RefreshSession, RevokeSession, SessionRefreshed, StartSession
+
+
+class LogInFailed(Unauthenticated):
+    """Wrong name, wrong password or unclaimed account: one answer for all, so that it tells nothing."""
+
+    code = "LOG_IN_FAILED"
+
+
+class SessionEnded(Unauthenticated):
+    """The refresh token is unknown, old, or its session has ended: log in again."""
+
+    code = "SESSION_ENDED"
+
+
+class Sessions:
+    """Decides over session streams."""
+
+    def __init__(self, store: EventStore, lifetime: timedelta) -> None:
+        self._store = store
+        self._lifetime = lifetime
+
+    async def start(self, session_id: str, member_id: str, token_hash: str, context: Context) -> None:
+        """Begin a session."""
+        command = StartSession(member_id, token_hash, context.now + self._lifetime)
+        await self._store.handle(Item((Ask(SESSION, session_id, command),)), context)
+
+    async def refresh(self, session_id: str, presented: str, following: str, context: Context) -> str:
+        """Replace the refresh token; returns the member's id. Raises `SessionEnded`."""
+        ask = Ask(SESSION, session_id, RefreshSession(presented, following, context.now))
+        handled = await self._store.handle(Item((ask,)), context)
+        events = handled.outcomes[0].events
+        if not events or not isinstance(events[0].event, SessionRefreshed):
+            raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")
+        return str((await self._store.current(ask)).member_id)
+
+    async def revoke(self, session_id: str, presented: str, context: Context) -> None:
+        """End the session; ending it twice, or one that never was, does nothing."""
+        await self._store.handle(Item((Ask(SESSION, session_id, RevokeSession(presented)),)), context)

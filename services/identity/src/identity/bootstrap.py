@@ -1,0 +1,78 @@
+"""identity, wired."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+from joserfc.jwk import ECKey
+
+from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
+from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords
+from identity.adapters.queries import Directory
+from identity.adapters.tokens import Hashes, Issuer
+from identity.application.accounts import Accounts
+from identity.application.publication import TOPIC, to_public
+from identity.application.sessions import Sessions
+from identity.domain.codec import CODEC
+from identity.entrypoints.operator import create_importer
+from identity.entrypoints.servicer import IdentityServicer, Parts
+from identity.keyring import index_key, signing_key
+from identity.projections.directory import DIRECTORY
+from identity.settings import IdentitySettings
+from lyceum.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
+from servicekit.definition import ServiceDefinition, Wiring
+
+
+class NotifierMissing(ValueError):
+    """Production needs NOTIFIER_URL: one-time codes have to reach their members."""
+
+
+def notifier(settings: IdentitySettings) -> Notifier:
+    """The notifier of the profile. Raises `NotifierMissing`."""
+    if settings.notifier_url:
+        return WebhookNotifier(settings.notifier_url)
+    if settings.is_local:
+        return FileNotifier(settings.key_dir / "notifications.jsonl")
+    raise NotifierMissing("set NOTIFIER_URL to where one-time codes are to be posted")
+
+
+def parts(wiring: Wiring) -> Parts:
+    """Everything the servicer needs."""
+    settings: IdentitySettings = wiring.settings
+    key = ECKey.import_key(signing_key(settings))
+    lifetime = timedelta(seconds=settings.access_token_s)
+    return Parts(
+        accounts=Accounts(wiring.store, wiring.pool, wiring.subject_keys),
+        sessions=Sessions(wiring.store, timedelta(days=settings.session_days)),
+        directory=Directory(wiring.pool),
+        passwords=Passwords(),
+        limiter=AttemptLimiter(),
+        hashes=Hashes(index_key(settings)),
+        issuer=Issuer(key, settings.jwt_issuer, settings.jwt_audience, lifetime),
+        notifier=notifier(settings),
+        common_passwords=frozenset() if settings.is_local else common_passwords(),
+        claim_code_lifetime=timedelta(seconds=settings.claim_code_s),
+        public_url=settings.public_url,
+        wake_relay=wiring.wake_relay,
+    )
+
+
+async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
+    """Add the servicer."""
+    add_IdentityServiceServicer_to_server(IdentityServicer(parts(wiring)), server)
+    return ["lyceum.identity.v1.IdentityService"]
+
+
+DEFINITION = ServiceDefinition(
+    name="identity",
+    settings=IdentitySettings,
+    migrations=Path(__file__).parent / "migrations",
+    codec=CODEC,
+    to_public=to_public,
+    register=register,
+    topics=(TOPIC,),
+    projections=(DIRECTORY,),
+    commands={"create-importer": create_importer},
+)

@@ -1,0 +1,1 @@
+"""Pure decisions: members, usernames, sessions."""

@@ -1,0 +1,40 @@
+"""Usernames are unique: each is a stream of its own, named by a keyed hash, that one member may claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eventfold.decider import Decider, StreamType
+from eventfold.errors import AlreadyExists
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimUsername:
+    """Take the name for a member."""
+
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsernameClaimed:
+    """The name belongs to a member."""
+
+    member_id: str
+
+
+def decide(command: ClaimUsername, owner: str | None) -> Sequence[UsernameClaimed]:
+    """The first to ask gets it; the same member asking again changes nothing."""
+    if owner is None:
+        return [UsernameClaimed(command.member_id)]
+    if owner != command.member_id:
+        raise AlreadyExists("this username is taken", field="username")
+    return []
+
+
+def evolve(owner: str | None, event: UsernameClaimed) -> str | None:
+    """The owner after one event."""
+    return event.member_id
+
+
+USERNAME: StreamType[ClaimUsername, str | None, UsernameClaimed] = StreamType("username", Decider(None, decide, evolve))

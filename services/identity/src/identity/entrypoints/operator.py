@@ -1,0 +1,48 @@
+"""Commands for operators, on the machine itself: `python -m identity create-importer --username NAME`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from eventfold.decider import Context
+from identity.adapters.passwords import Passwords, common_passwords
+from identity.adapters.tokens import Hashes
+from identity.application.accounts import Accounts, NewMember
+from identity.domain.policy import canonical, check_password, check_username
+from identity.keyring import index_key
+from identity.settings import IdentitySettings
+from servicekit import database
+from servicekit.definition import ServiceDefinition, wire
+
+ROLE = "importer"
+
+
+def create_importer(definition: ServiceDefinition, settings: IdentitySettings, arguments: Sequence[str]) -> None:
+    """Register an account with the role `importer`, or give the role to the account of that name."""
+    parser = argparse.ArgumentParser(prog="identity create-importer", description=create_importer.__doc__)
+    parser.add_argument("--username", required=True)
+    parser.add_argument("--password-stdin", action="store_true", required=True, help="read the password's line")
+    username = check_username(parser.parse_args(arguments).username)
+    common = frozenset[str]() if settings.is_local else common_passwords()
+    password = check_password(sys.stdin.readline().rstrip("\n"), username, common)
+    asyncio.run(_create(definition, settings, username, password))
+
+
+async def _create(definition: ServiceDefinition, settings: IdentitySettings, username: str, password: str) -> None:
+    context = Context(datetime.now(UTC), actor="operator", correlation_id=str(uuid.uuid4()))
+    index = Hashes(index_key(settings)).username_index(canonical(username))
+    async with database.make_pool(settings.database_url, 2) as pool:
+        wiring = wire(definition, settings, pool, lambda: None)
+        accounts = Accounts(wiring.store, pool, wiring.subject_keys)
+        found = await accounts.find(index)
+        if found:
+            await accounts.grant(found[0], ROLE, context)
+            return
+        hashed = await Passwords().hash(password)
+        new = NewMember(username, None, None, ROLE, hashed)
+        await accounts.register(new, str(uuid.uuid4()), index, context, None)

@@ -1,0 +1,217 @@
+"""identity over gRPC."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from eventfold.errors import InvalidInput, NotFound
+from eventfold.store import Outcome
+from identity.adapters.notifier import Notifier
+from identity.adapters.passwords import AttemptLimiter, Passwords
+from identity.adapters.queries import Directory
+from identity.adapters.tokens import Hashes, Issuer, new_code, new_refresh_secret
+from identity.application.accounts import Accounts, ImportedMember, NewMember, WrongCode, imported_member_id
+from identity.application.sessions import LogInFailed, SessionEnded, Sessions
+from identity.domain.policy import canonical, check_contact, check_password, check_username
+from lyceum.common.v1.common_pb2 import ItemResult
+from lyceum.identity.v1 import identity_pb2 as pb
+from lyceum.identity.v1 import identity_pb2_grpc
+from servicekit import validate
+from servicekit.call import Call, current_call
+from servicekit.times import timestamp
+
+REGISTERED = "User registered successfully."
+CODE_SENT = "If the account waits to be claimed, a code is on its way. 若该账号待认领，验证码已发送。"
+CLAIMED = "Account claimed successfully."
+TOKEN_TYPE = "Bearer"  # noqa: S105 - a scheme's name
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the servicer works with."""
+
+    accounts: Accounts
+    sessions: Sessions
+    directory: Directory
+    passwords: Passwords
+    limiter: AttemptLimiter
+    hashes: Hashes
+    issuer: Issuer
+    notifier: Notifier
+    common_passwords: frozenset[str]
+    claim_code_lifetime: timedelta
+    public_url: str
+    wake_relay: Callable[[], None]
+
+
+class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
+    """Parses and checks requests, asks the application, shapes answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
+        call, parts = current_call(), self._parts
+        username = check_username(request.username)
+        check_password(request.password, username, parts.common_passwords)
+        email, phone = request.email or None, request.phone or None
+        check_contact(email, phone)
+        role = validate.one_of(request.role or "consumer", "role", ("consumer", "creator"))
+        new = NewMember(username, email, phone, role, await parts.passwords.hash(request.password))
+        handled = await parts.accounts.register(
+            new, str(uuid.uuid4()), self._index(username), call.context(), call.idempotency(request, ["password"])
+        )
+        parts.wake_relay()
+        await call.answer_token(handled.position)
+        return pb.RegisterResponse(message=REGISTERED)
+
+    async def LogIn(self, request: pb.LogInRequest, context: Any) -> pb.LogInResponse:
+        call, parts = current_call(), self._parts
+        index = self._index(request.username)
+        parts.limiter.take(index)
+        found = await parts.accounts.find(index)
+        member_id, member = found or ("", None)
+        if not await parts.passwords.verify(member.password_hash if member else None, request.password) or not member:
+            raise LogInFailed("wrong username or password 用户名或密码错误")
+        session_id, secret = str(uuid.uuid4()), new_refresh_secret()
+        await parts.sessions.start(session_id, member_id, parts.hashes.refresh(secret), call.context())
+        return pb.LogInResponse(
+            access_token=parts.issuer.access_token(member_id, member.role, session_id, call.now),
+            refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE, member_id=member_id, role=member.role,
+            expires_in_s=int(parts.issuer.lifetime.total_seconds()),
+        )  # fmt: skip
+
+    async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.RefreshSessionResponse:
+        call, parts = current_call(), self._parts
+        session_id, presented = _split(request.refresh_token)
+        secret = new_refresh_secret()
+        member_id = await parts.sessions.refresh(
+            session_id, parts.hashes.refresh(presented), parts.hashes.refresh(secret), call.context()
+        )
+        member = await parts.accounts.member(member_id)
+        if member is None:
+            raise SessionEnded("the session has ended; log in again", field="refresh_token")
+        return pb.RefreshSessionResponse(
+            access_token=parts.issuer.access_token(member_id, member.role, session_id, call.now),
+            refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE,
+            expires_in_s=int(parts.issuer.lifetime.total_seconds()),
+        )  # fmt: skip
+
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:
+        session_id, presented = _split(request.refresh_token)
+        await self._parts.sessions.revoke(session_id, self._parts.hashes.refresh(presented), current_call().context())
+        return pb.RevokeSessionResponse()
+
+    async def GetMember(self, request: pb.GetMemberRequest, context: Any) -> pb.GetMemberResponse:
+        caller = current_call().require_caller()
+        member = await self._parts.accounts.member(caller.member_id)
+        if member is None:
+            raise NotFound("there is no such member", member_id=caller.member_id)
+        personal = await self._parts.accounts.open(caller.member_id, member)
+        registered_at = await self._parts.directory.registered_at(caller.member_id)
+        return pb.GetMemberResponse(
+            member_id=caller.member_id, role=member.role, claimed=member.password_hash is not None,
+            registered_at=timestamp(registered_at), **personal,
+        )  # fmt: skip
+
+    async def IssueClaimCode(self, request: pb.IssueClaimCodeRequest, context: Any) -> pb.IssueClaimCodeResponse:
+        call, parts = current_call(), self._parts
+        index = self._index(check_username(request.username))
+        parts.limiter.take(index)
+        found = await parts.accounts.find(index)
+        if found and found[1].password_hash is None:
+            member_id, member = found
+            code = new_code()
+            await parts.accounts.issue_code(
+                member_id, parts.hashes.code(member_id, code), parts.claim_code_lifetime, call.context()
+            )
+            username = (await parts.accounts.open(member_id, member))["username"]
+            await parts.notifier.send_code(member_id, username, code)
+        return pb.IssueClaimCodeResponse(message=CODE_SENT)
+
+    async def ClaimAccount(self, request: pb.ClaimAccountRequest, context: Any) -> pb.ClaimAccountResponse:
+        call, parts = current_call(), self._parts
+        username = check_username(request.username)
+        check_password(request.password, username, parts.common_passwords)
+        parts.limiter.take(self._index(username))
+        found = await parts.accounts.find(self._index(username))
+        password_hash = await parts.passwords.hash(request.password)
+        if found is None or found[1].password_hash is not None:
+            raise WrongCode("the code is wrong, used up or expired 验证码错误或已过期", field="code")
+        member_id = found[0]
+        handled = await parts.accounts.claim(
+            member_id, parts.hashes.code(member_id, request.code), password_hash, call.context()
+        )
+        parts.wake_relay()
+        await call.answer_token(handled.position)
+        return pb.ClaimAccountResponse(message=CLAIMED)
+
+    async def ImportMembers(self, request: pb.ImportMembersRequest, context: Any) -> pb.ImportMembersResponse:
+        call = current_call()
+        call.require_caller().require("importer")
+        validate.text(request.dataset, "dataset", max_chars=100)
+        validate.batch_size(len(request.items))
+        rows = [_checked(request.dataset, item, call) for item in request.items]
+        good = [row for row in rows if isinstance(row, ImportedMember)]
+        indexes = [self._index(row.username) for row in good]
+        outcomes, position = await self._parts.accounts.import_members(good, indexes, call.context())
+        self._parts.wake_relay()
+        token = await call.answer_token(position, covers_all=True)
+        settled = iter(zip(good, outcomes, strict=True))
+        results = [row if isinstance(row, ItemResult) else None for row in rows]
+        named = [
+            result or _result(item.external_id, *next(settled))
+            for result, item in zip(results, request.items, strict=True)
+        ]
+        return pb.ImportMembersResponse(results=named, consistency_token=token)
+
+    async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
+        issuer = self._parts.issuer
+        return pb.GetJwksResponse(keys=[pb.Jwk(**issuer.public_jwk(), kid=issuer.kid, use="sig", alg="ES256")])
+
+    async def GetOpenIdConfiguration(
+        self, request: pb.GetOpenIdConfigurationRequest, context: Any
+    ) -> pb.GetOpenIdConfigurationResponse:
+        base = self._parts.public_url.rstrip("/")
+        return pb.GetOpenIdConfigurationResponse(
+            issuer=self._parts.issuer.issuer, jwks_uri=f"{base}/.well-known/jwks.json",
+            token_endpoint=f"{base}/v1/sessions", id_token_signing_alg_values_supported=["ES256"],
+            response_types_supported=["token"], subject_types_supported=["public"],
+        )  # fmt: skip
+
+    def _index(self, username: str) -> str:
+        return self._parts.hashes.username_index(canonical(username))
+
+
+def _split(refresh_token: str) -> tuple[str, str]:
+    session_id, _, secret = refresh_token.partition(".")
+    if not session_id or not secret or len(refresh_token) > 200:
+        raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")
+    return session_id, secret
+
+
+def _checked(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember | ItemResult:
+    try:
+        external_id = validate.text(item.external_id, "external_id", max_chars=200)
+        return ImportedMember(
+            imported_member_id(dataset, external_id), check_username(item.username),
+            validate.one_of(item.role, "role", ("consumer", "creator")),
+            validate.past_time(item.registered_at, "registered_at", call.now),
+        )  # fmt: skip
+    except InvalidInput as refusal:
+        return _rejected(item.external_id, refusal.field, str(refusal))
+
+
+def _result(external_id: str, row: ImportedMember, outcome: Outcome) -> ItemResult:
+    if outcome.error:
+        return _rejected(external_id, outcome.error.field, str(outcome.error))
+    status = "created" if outcome.events else "duplicate"
+    return ItemResult(external_id=external_id, status=status, id=row.member_id)
+
+
+def _rejected(external_id: str, field: str | None, reason: str) -> ItemResult:
+    return ItemResult(external_id=external_id, status="rejected", error_field=field or "", error_reason=reason)
