@@ -8,6 +8,7 @@ PYTHON ?= python3.11
 export PYTHON
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
+IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/local/images/*/Dockerfile)
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
@@ -37,7 +38,7 @@ lint: setup ## ruff, buf lint, hadolint
 	$(RUN) ruff check --quiet .
 	$(RUN) ruff format --quiet --check .
 	$(if $(wildcard schemas/proto),.venv/bin/buf lint schemas/proto)
-	$(if $(wildcard services/*/Dockerfile),.venv/bin/hadolint $(wildcard services/*/Dockerfile tools/*/Dockerfile))
+	$(if $(IMAGES),.venv/bin/hadolint $(IMAGES))
 
 types: setup ## mypy --strict
 	$(RUN) mypy $(CODE)
@@ -60,7 +61,7 @@ bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench
 
 generate: setup ## write the generated code, OpenAPI and goldens anew
-	$(RUN) tools.generate
+	$(RUN) lyceum_generate
 
 requirements: setup ## resolve requirements/*.in into hashed *.txt
 	@deploy/local/scripts/compile.sh --upgrade

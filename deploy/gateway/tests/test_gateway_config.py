@@ -15,6 +15,9 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from google.protobuf.any_pb2 import Any as Any_
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -40,9 +43,11 @@ class Recording(identity_pb2_grpc.IdentityServiceServicer, catalog_pb2_grpc.Cata
 
     key: ECKey
     requests: list[Any] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     async def Register(self, request: Any, context: Any) -> identity_pb2.RegisterResponse:
         self.requests.append(request)
+        self.metadata.update(context.invocation_metadata())
         await context.send_initial_metadata((("x-lyceum-token", "token-1"),))
         return identity_pb2.RegisterResponse(message="User registered successfully.")
 
@@ -60,7 +65,11 @@ class Recording(identity_pb2_grpc.IdentityServiceServicer, catalog_pb2_grpc.Cata
         return catalog_pb2.PublishResponse(message="Content published successfully.")
 
     async def GetContent(self, request: Any, context: Any) -> catalog_pb2.GetContentResponse:
-        await context.abort(grpc.StatusCode.NOT_FOUND, "no such content")
+        info, why = Any_(), ErrorInfo(reason="NOT_FOUND", domain="lyceum", metadata={"content_id": request.content_id})
+        info.Pack(why)
+        status = Status(code=5, message="no such content", details=[info])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        await context.abort(grpc.StatusCode.NOT_FOUND, status.message)
         raise AssertionError
 
     def token(self, **changes: Any) -> str:
@@ -72,6 +81,10 @@ class Recording(identity_pb2_grpc.IdentityServiceServicer, catalog_pb2_grpc.Cata
 class Running:
     client: httpx.AsyncClient
     services: Recording
+    server: grpc.aio.Server
+
+    async def services_gone(self) -> None:
+        await self.server.stop(None)
 
     def bearer(self, **changes: Any) -> dict[str, str]:
         return {"authorization": f"Bearer {self.services.token(**changes)}"}
@@ -79,7 +92,9 @@ class Running:
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Running]:
-    services = Recording(ECKey.generate_key("P-256", auto_kid=True))
+    services = Recording(  # type: ignore[abstract]  # what is not here is never called
+        ECKey.generate_key("P-256", auto_kid=True)
+    )
     server = grpc.aio.server()
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(services, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(services, server)
@@ -89,11 +104,13 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Running]:
     targets = dict.fromkeys(SERVICES, ("127.0.0.1", port))
     config = tmp_path / "envoy.yaml"
     config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, allowed_origins=["https://web.test"])))
-    process = subprocess.Popen([str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"])
+    process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
+        [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
+    )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=10) as client:
             await _ready(admin)
-            yield Running(client, services)
+            yield Running(client, services, server)
     finally:
         process.terminate()
         process.wait(10)
@@ -142,15 +159,29 @@ async def test_a_malformed_form_is_refused_without_repeating_it(gateway: Running
     assert not gateway.services.requests
 
 
+async def test_a_form_in_another_charset_is_refused(gateway: Running) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=gbk"}
+    answer = await gateway.client.post("/register", content="username=a&password=b", headers=headers)
+    assert answer.status_code == 415 and answer.json()["message"] == "this content type is not understood"
+    assert not gateway.services.requests
+
+
 @pytest.mark.parametrize("body", [f'{{"password":"{SECRET}"', f'{{"password":["{SECRET}"]}}', f'["{SECRET}"]'])
 async def test_malformed_json_is_refused_without_repeating_it(gateway: Running, body: str) -> None:
     answer = await gateway.client.post("/register", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400 and SECRET not in answer.text and not gateway.services.requests
 
 
+async def _chunks() -> AsyncIterator[bytes]:
+    for _ in range(20):
+        yield (SECRET * 100).encode()
+
+
 async def test_oversize_bodies_are_refused_by_route(gateway: Running) -> None:
     large = await gateway.client.post("/register", json={"username": "a", "password": "x" * 20_000})
     assert large.status_code == 413 and large.json()["message"] == "the request body is too large"
+    chunks = await gateway.client.post("/register", content=_chunks(), headers={"content-type": "application/json"})
+    assert chunks.status_code == 413 and SECRET not in chunks.text
     items = [{"external_id": f"{n:0>200}", "username": "u" * 200} for n in range(2000)]
     batch = await gateway.client.post(
         "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer()
@@ -187,9 +218,29 @@ async def test_internal_and_unknown_paths_lead_nowhere(gateway: Running) -> None
         assert answer.status_code == 404 and answer.json()["code"] == 5, path
 
 
-async def test_errors_of_services_arrive_as_status_json(gateway: Running) -> None:
+async def test_errors_of_services_arrive_as_status_json_with_their_details(gateway: Running) -> None:
     answer = await gateway.client.get("/v1/contents/c1", headers=gateway.bearer())
     assert answer.json()["code"] == 5 and answer.json()["message"] == "no such content"
+    assert answer.json()["details"] == [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "NOT_FOUND", "domain": "lyceum",
+            "metadata": {"content_id": "c1"},
+        }
+    ]  # fmt: skip
+
+
+async def test_a_service_that_is_down_is_said_to_be_unavailable(gateway: Running) -> None:
+    await gateway.services_gone()
+    answer = await gateway.client.post("/register", json={"username": "a", "password": SECRET})
+    assert answer.status_code == 503 and answer.json()["code"] == 14
+    assert (await gateway.client.get("/ready")).status_code == 200
+
+
+async def test_only_services_speak_in_internal_headers(gateway: Running) -> None:
+    forged = {"x-lyceum-member": "somebody", "x-lyceum-stale": "false", "x-lyceum-after": "token-0"}
+    await gateway.client.post("/register", json={"username": "a"}, headers=forged)
+    arrived = {name: value for name, value in gateway.services.metadata.items() if name.startswith("x-lyceum-")}
+    assert arrived == {"x-lyceum-after": "token-0"}
 
 
 async def test_the_openapi_document_is_served(gateway: Running) -> None:

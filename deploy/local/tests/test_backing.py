@@ -2,27 +2,17 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from lyceum_local import kafka, postgres
-from lyceum_local.settings import Ports, StackSettings
+from lyceum_local.settings import StackSettings
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import poll
 
 WAIT_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
-    made = LocalStack(tmp_path_factory.mktemp("stack"), Ports.free(), prefix="t1.", settings=settings)
-    made.start_backing()
-    yield made
-    made.down()
 
 
 def test_given_a_running_stack_when_it_is_started_again_then_the_same_processes_stay(stack: LocalStack) -> None:

@@ -1,11 +1,12 @@
 """The small parts the stack is made of."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lyceum_local import backing, services, tenancy
+from lyceum_local import backing, gateway, services, tenancy
 from lyceum_local.program import Program
 from lyceum_local.secrets_file import Secrets
 from lyceum_local.settings import Ports, StackSettings, ports_of
@@ -78,6 +79,21 @@ def test_given_an_instance_when_a_service_is_told_its_surroundings_then_all_is_t
     assert told["IDENTITY_TARGET"] == "127.0.0.1:15001"
     assert told["TOPIC_PREFIX"] == told["GROUP_PREFIX"] == "t1."
     assert stat.S_IMODE(Path(told["KEY_DIR"]).stat().st_mode) == 0o700
+
+
+def test_given_a_simulated_provider_when_services_are_told_its_keys_then_only_billing_is(tmp_path: Path) -> None:
+    around = services.Surroundings(tmp_path, Ports(), "", "127.0.0.1:19092")
+    told = {name: services.environment(around, name, "postgresql://") for name in ("billing", "catalog")}
+    assert told["billing"]["PAYMENT_SIMULATOR_KEY_DIR"] == services.simulator_environment(around)["KEY_DIR"]
+    assert "PAYMENT_SIMULATOR_KEY_DIR" not in told["catalog"]
+
+
+def test_given_other_ports_when_the_gateway_is_configured_then_it_is_another_program(tmp_path: Path) -> None:
+    around = services.Surroundings(tmp_path, Ports(), "", "127.0.0.1:19092")
+    first = gateway.program(around)
+    assert "port_value: 8080" in (tmp_path / "gateway" / "envoy.yaml").read_text()
+    assert gateway.program(around) == first
+    assert gateway.program(replace(around, ports=Ports(gateway=8081))) != first
 
 
 def test_given_everything_running_when_it_is_stopped_then_outermost_first_and_postgres_last() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from string import Template
 
 SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
-HOME = Path(__file__).parents[2]
+_INSTALLED = Path(__file__).parent / "files"
+HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
+ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 _STATUSES = {
     400: (3, "the request is malformed"),
@@ -28,6 +30,7 @@ _STATUSES = {
     504: (4, "the service did not answer in time"),
 }
 """What the gateway itself says, as google.rpc.Status: fixed sentences that never repeat the request."""
+_OTHER = (2, "the request could not be served")
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,13 @@ def render(gateway: Gateway) -> str:
         for name in ("listener_host", "listener_port", "admin_host", "admin_port", "requests_per_s")
     }
     values |= {
+        "loopback_host": "127.0.0.1" if gateway.listener_host == ANY_HOST else gateway.listener_host,
         "issuer": json.dumps(gateway.issuer),
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
         "form_filter": json.dumps((HOME / "form_to_json.lua").read_text(encoding="utf-8")),
-        "local_replies": json.dumps([_reply(status) for status in sorted(_STATUSES)]),
+        "local_replies": json.dumps(_replies()),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
         "services": json.dumps([_full_name(service) for service in SERVICES]),
         "service_routes": _entries([_route(service) for service in SERVICES], 24),
@@ -78,9 +82,15 @@ def _full_name(service: str) -> str:
     return f"lyceum.{service}.v1.{service.capitalize()}Service"
 
 
-def _reply(status: int) -> dict[str, object]:
-    code, message = _STATUSES[status]
-    matches = {"value": {"default_value": status, "runtime_key": f"gateway.reply_{status}"}, "op": "EQ"}
+def _replies() -> list[dict[str, object]]:
+    """The first that matches answers; direct responses below 400 keep their own body."""
+    known = [_reply("EQ", status, *_STATUSES[status]) for status in sorted(_STATUSES)]
+    return [*known, _reply("GE", 400, *_OTHER)]
+
+
+def _reply(comparison: str, status: int, code: int, message: str) -> dict[str, object]:
+    key = f"gateway.reply_{comparison.lower()}_{status}"
+    matches = {"value": {"default_value": status, "runtime_key": key}, "op": comparison}
     body = {"code": code, "message": message, "details": []}
     return {
         "filter": {"status_code_filter": {"comparison": matches}},

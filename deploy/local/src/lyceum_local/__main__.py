@@ -1,6 +1,7 @@
 """The stack from the command line: `make up`, `make down`, `make status` and `make logs` call this."""
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; 1 and a sentence on standard error where it is refused."""
     arguments = parser().parse_args(argv)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is still starting is no news
     started = time.monotonic()
     say = lambda line: print(f"[{time.monotonic() - started:5.1f} s] {line}", file=sys.stderr, flush=True)  # noqa: E731
     try:

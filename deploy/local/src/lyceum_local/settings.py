@@ -46,7 +46,7 @@ class Ports(BaseSettings):
     def free(cls) -> "Ports":
         """A block of ports that nothing holds, for an instance beside others; raises NoFreePorts."""
         first = free_block(len(cls.model_fields))
-        return cls(**{name: first + place for place, name in enumerate(cls.model_fields)})
+        return cls.model_validate({name: first + place for place, name in enumerate(cls.model_fields)})
 
 
 def ports_file(data_dir: Path) -> Path:

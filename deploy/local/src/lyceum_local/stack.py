@@ -1,105 +1,33 @@
 """One instance of Lyceum on this machine, started part by part or as a whole."""
 
-import fcntl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
-from lyceum_local import backing, containers, gateway, health, kafka, postgres, services, tenancy
-from lyceum_local.errors import Busy, NotReady, PrepareFailed
+from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
+from lyceum_local.errors import PrepareFailed
+from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
-from lyceum_local.ports import LOOPBACK, require_free
+from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program, log_file
-from lyceum_local.secrets_file import Secrets
-from lyceum_local.settings import SERVICES, Ports, StackSettings, ports_of
-from lyceum_local.supervisor_link import ProcessState, Supervisor
-from lyceum_local.waiting import poll, tail
+from lyceum_local.settings import SERVICES
+from lyceum_local.waiting import tail
 
-LOCK_WAIT_S = 180.0
 PREPARE_TIMEOUT_S = 120.0
 PREPARE_AT_ONCE = 2
 SERVE_WAIT_S = 60.0
 GATEWAY_WAIT_S = 30.0
 WORK_WAIT_S = 30.0
-ALIVE = ("RUNNING", "STARTING")
-
-Say = Callable[[str], None]
-Complaint = Callable[[], str | None]
 
 
-class LocalStack:
-    """The processes of one data folder. Instances with folders, ports and prefixes of their own live side by side.
+class LocalStack(Instance):
+    """Starting and stopping an instance's parts. Starting what runs already does nothing.
 
-    Starting what runs already does nothing; every start blocks until the part is ready or raises NotReady.
+    Every start blocks until the part is ready, or raises NotReady.
     """
-
-    def __init__(
-        self, data_dir: Path | None = None, ports: Ports | None = None, prefix: str = "",
-        settings: StackSettings | None = None, say: Say = lambda line: None,
-    ) -> None:  # fmt: skip
-        self.settings = settings or StackSettings()
-        self.data_dir = (data_dir or self.settings.data_dir).expanduser().resolve()
-        self.ports = ports or ports_of(self.data_dir)
-        self.prefix = prefix
-        self.say = say
-        self._database_urls: dict[str, str] = {}
-        self.supervisor = Supervisor(self.data_dir)
-        self.secrets = Secrets(self.data_dir / "passwords.json")
-
-    # -- what the instance is --------------------------------------------------------------------
-
-    @cached_property
-    def postgres_choice(self) -> backing.Choice:
-        """Where PostgreSQL comes from."""
-        return backing.choose(self.settings.postgres_url, self.settings)
-
-    @cached_property
-    def kafka_choice(self) -> backing.Choice:
-        """Where Kafka comes from."""
-        return backing.choose(self.settings.kafka_bootstrap, self.settings)
-
-    @property
-    def admin_url(self) -> str:
-        """The URL of a PostgreSQL role that may create roles and databases."""
-        return self.settings.postgres_url or postgres.admin_url(self.ports.postgres, self.secrets)
-
-    @property
-    def kafka_bootstrap(self) -> str:
-        """host:port of the broker."""
-        return self.settings.kafka_bootstrap or f"{LOOPBACK}:{self.ports.kafka}"
-
-    @property
-    def around(self) -> services.Surroundings:
-        """What all services share."""
-        return services.Surroundings(self.data_dir, self.ports, self.prefix, self.kafka_bootstrap)
-
-    def environment(self, service: str) -> dict[str, str]:
-        """What `service` is told; its role and schema must exist (see `provision`)."""
-        return services.environment(self.around, service, self.database_url(service))
-
-    def database_url(self, service: str) -> str:
-        """Makes role and schema of `service` unless they are there; returns the role's URL. PostgreSQL must run."""
-        if service not in self._database_urls:
-            made = tenancy.ensure_service(self.admin_url, self.prefix, service, self.secrets)
-            self._database_urls[service] = made
-        return self._database_urls[service]
-
-    @contextmanager
-    def exclusively(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Holds the instance against other starting or stopping commands; raises Busy. A killed holder lets go."""
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.data_dir / "lock").open("w") as lock:
-            if poll(partial(_try_lock, lock.fileno()), wait_s):
-                raise Busy(self.data_dir, wait_s)
-            yield
-
-    # -- starting --------------------------------------------------------------------------------
 
     def start_backing(self) -> None:
         """PostgreSQL and Kafka, both at once."""
@@ -120,7 +48,7 @@ class LocalStack:
             folder = self.data_dir / "postgres"
             postgres.initialise(folder, self.secrets)
             self._launch(postgres.program(folder, self.ports.postgres), ["postgres"])
-        self._await("postgres", lambda: postgres.complaint(self.admin_url), postgres.READY_WAIT_S)
+        self._await("postgres", self._postgres_complaint, postgres.READY_WAIT_S)
         tenancy.ensure_database(self.admin_url, self.prefix)
         self.say(f"PostgreSQL is ready ({self.postgres_choice})")
 
@@ -133,7 +61,7 @@ class LocalStack:
             jars, folder = kafka.ensure_jars(self.settings.cache_dir), self.data_dir / "kafka"
             kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller)
             self._launch(kafka.program(folder, jars), ["kafka", "kafka_controller"])
-        self._await("kafka", lambda: kafka.complaint(self.kafka_bootstrap), kafka.READY_WAIT_S)
+        self._await("kafka", self._kafka_complaint, kafka.READY_WAIT_S)
         self.say(f"Kafka is ready ({self.kafka_choice})")
 
     def prepare(self, names: Sequence[str] = SERVICES) -> None:
@@ -183,23 +111,26 @@ class LocalStack:
     def start_gateway(self) -> None:
         """Envoy before the services."""
         self._launch(gateway.program(self.around), ["gateway", "gateway_admin"])
-        ready = f"http://{LOOPBACK}:{self.ports.gateway_admin}/ready"
-        self._await("gateway", lambda: health.http_complaint(ready), GATEWAY_WAIT_S)
+        self._await("gateway", partial(gateway.complaint, self.around), GATEWAY_WAIT_S)
         self.say(f"the gateway is ready at {self.around.public_url}")
 
     def up(self) -> None:
-        """Everything that is installed, in order. Safe to repeat, and after a start that was killed."""
+        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start."""
         present = [name for name in SERVICES if find_spec(name)]
+        self._tell_missing([*SERVICES, "payment_simulator"])
         self.start_backing()
         self.prepare(present)
         self.start_servers(present)
         self.start_workers(present)
         if find_spec("payment_simulator"):
             self.start_simulator()
-        if find_spec("lyceum_gateway"):
+        if "identity" in present:
             self.start_gateway()
 
-    # -- stopping and faults ---------------------------------------------------------------------
+    def _tell_missing(self, packages: Sequence[str]) -> None:
+        missing = [name for name in packages if not find_spec(name)]
+        if missing:
+            self.say("left out, because this environment does not have them: " + ", ".join(missing))
 
     def down(self) -> None:
         """Stops everything, outermost first, keeping all data; does nothing where nothing runs."""
@@ -210,82 +141,13 @@ class LocalStack:
         if containers.engine_answers():
             containers.stop_all(self.data_dir)
 
-    def stop(self, name: str) -> None:
-        """Stops one process until it is started again."""
-        self.supervisor.stop([name])
+    def _postgres_complaint(self) -> str | None:
+        ended = containers.complaint(self.data_dir, "postgres") if self.postgres_choice == "docker" else None
+        return ended or postgres.complaint(self.admin_url)
 
-    def start(self, name: str) -> None:
-        """Starts a process that was stopped; returns at once."""
-        self.supervisor.start(name)
-
-    def restart(self, name: str) -> None:
-        """Stops and starts one process; returns when it runs."""
-        self.stop(name)
-        self.start(name)
-        self._await(name, partial(self._settled, name), SERVE_WAIT_S)
-
-    def kill(self, name: str) -> None:
-        """kill -9; the supervisor starts the process again by itself."""
-        self.supervisor.signal(name, "KILL")
-
-    def pause(self, name: str) -> None:
-        """SIGSTOP: the process keeps its connections and does nothing."""
-        self.supervisor.signal(name, "STOP")
-
-    def resume(self, name: str) -> None:
-        """SIGCONT after `pause`."""
-        self.supervisor.signal(name, "CONT")
-
-    def pid(self, name: str) -> int:
-        """The process id, 0 when it does not run; raises UnknownProcess."""
-        return self.supervisor.state(name).pid
-
-    def states(self) -> dict[str, ProcessState]:
-        """Every process by name; raises NotRunning."""
-        return self.supervisor.states()
-
-    # -- inside ----------------------------------------------------------------------------------
-
-    def _make_home(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.supervisor.ensure_running()
-
-    def _launch(self, program: Program, port_names: Sequence[str]) -> None:
-        self.supervisor.define(program)
-        if self.supervisor.state(program.name).pid:
-            return
-        for name in port_names:
-            require_free(program.name, self.ports.of(name), f"LYCEUM_PORT_{name.upper()}")
-        self.supervisor.start(program.name)
-
-    def _await(self, part: str, complaint: Complaint, wait_s: float) -> None:
-        """Waits until `part` runs (where it is a process here) without complaint; raises NotReady."""
-        log = log_file(self.supervisor.logs, part)
-        started = time.monotonic()
-        reason = poll(lambda: self._not_running(part) or complaint(), wait_s)
-        if reason:
-            text = log.read_text(errors="replace") if log.exists() else ""
-            raise NotReady(part, time.monotonic() - started, reason, log if text else None, tail(text))
-
-    def _not_running(self, part: str) -> str | None:
-        """None for a process that runs, and for what is no process here (a given server)."""
-        state = self.supervisor.states().get(part)
-        if state is None or state.state in ALIVE:
-            return None
-        return f"{state.state.lower()}: {state.description}"
-
-    def _settled(self, part: str) -> str | None:
-        """None once the supervisor counts the process as running, some seconds after its start."""
-        state = self.supervisor.state(part)
-        return None if state.state == "RUNNING" else f"{state.state.lower()}: {state.description}"
-
-
-def _try_lock(descriptor: int) -> str | None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "locked"
-    return None
+    def _kafka_complaint(self) -> str | None:
+        ended = containers.complaint(self.data_dir, "kafka") if self.kafka_choice == "docker" else None
+        return ended or kafka.complaint(self.kafka_bootstrap)
 
 
 def _stages(names: list[str]) -> list[list[str]]:

@@ -43,8 +43,8 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [include]
 files = {programs}/*.ini
 """
-INHERITED_OUT = ("MAKE", "MFLAGS", "PYTHON", "VIRTUAL_ENV")
-"""Environment that belongs to the starting command and not to what it starts."""
+NOT_INHERITED = ("MAKE", "MFLAGS")
+"""Environment that belongs to a surrounding `make` and not to what it starts."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Supervisor:
 
     def _launch(self) -> None:
         self._write_config()
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(INHERITED_OUT)}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         started = subprocess.run(
             command, env={**environment, MARK: str(self._data_dir)}, capture_output=True, text=True, check=False

@@ -23,9 +23,7 @@ def generate_openapi(protos: Path, target: Path, cache: Path) -> None:
     plugin = _plugin(cache)
     with workspace(protos) as root:
         source = root / "lyceum_protos"
-        files = sorted(
-            str(path.relative_to(source)) for path in source.rglob("*.proto") if path.stem not in INTERNAL
-        )
+        files = sorted(str(path.relative_to(source)) for path in source.rglob("*.proto") if path.stem not in INTERNAL)
         out = root / "out"
         out.mkdir()
         mapping = ",".join(f"M{file}=lyceum/{Path(file).stem}" for file in files)

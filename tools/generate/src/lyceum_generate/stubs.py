@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lyceum_generate.workspace import program, run, workspace
+from lyceum_generate.workspace import ERRORS, program, run, workspace
 
 
 def generate_stubs(protos: Path, target: Path) -> None:
@@ -24,14 +24,22 @@ def generate_stubs(protos: Path, target: Path) -> None:
 
 
 def generate_descriptors(protos: Path, target: Path) -> None:
-    """Write the descriptor set that Envoy's transcoder reads."""
+    """Write the descriptor set that Envoy's transcoder reads, with what error details are made of."""
     with workspace(protos) as root:
-        run([*_protoc(root), "--include_imports", f"--descriptor_set_out={target.resolve()}", *_files(root)], root)
+        out = f"--descriptor_set_out={target.resolve()}"
+        run([*_protoc(root), "--include_imports", out, *_files(root), *ERRORS], root)
 
 
 def _protoc(root: Path) -> list[str]:
     plugins = [f"--plugin=protoc-gen-{name}={program(f'protoc-gen-{name}')}" for name in ("mypy", "mypy_grpc")]
-    return [sys.executable, "-m", "grpc_tools.protoc", f"-I{root / 'lyceum_protos'}", f"-I{root / 'third_party'}", *plugins]
+    return [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{root / 'lyceum_protos'}",
+        f"-I{root / 'third_party'}",
+        *plugins,
+    ]
 
 
 def _files(root: Path) -> list[str]:

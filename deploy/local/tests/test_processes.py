@@ -1,0 +1,85 @@
+"""Services under the stack: a stand-in package called `identity` shows order, readiness and refusals."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lyceum_local import health
+from lyceum_local.errors import NotReady, PrepareFailed
+from lyceum_local.stack import LocalStack
+from lyceum_local.waiting import poll
+
+WAIT_S = 30.0
+STAND_IN = """
+import os, signal, sys, grpc
+from concurrent.futures import ThreadPoolExecutor
+from grpc_health.v1 import health, health_pb2_grpc
+
+def prepare(): print("prepared for", os.environ["TOPIC_PREFIX"])
+def fail(): sys.exit("no such table")
+def work(): signal.pause()
+def serve():
+    server = grpc.server(ThreadPoolExecutor(2))
+    servicer = health.HealthServicer()
+    servicer.set("", 1)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    server.add_insecure_port(os.environ["GRPC_HOST"] + ":" + os.environ["GRPC_PORT"])
+    server.start()
+    server.wait_for_termination()
+"""
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **roles: str) -> None:
+    """Makes `python -m identity ROLE` call a function of STAND_IN, for the stack's own children too."""
+    package = folder / "identity"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(f"{STAND_IN}\nglobals()[{roles!r}.get(sys.argv[1], sys.argv[1])]()\n")
+    shim = folder / "python"
+    shim.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setattr("lyceum_local.stack.sys.executable", str(shim))
+
+
+@pytest.fixture
+def identity(tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    stand_in(tmp_path, monkeypatch)
+    return stack
+
+
+def test_given_a_service_when_it_is_brought_up_then_it_is_prepared_serves_and_works(identity: LocalStack) -> None:
+    identity.prepare(["identity"])
+    identity.start_servers(["identity"])
+    identity.start_workers(["identity"])
+
+    assert "prepared for t1." in (identity.supervisor.logs / "identity-prepare.log").read_text()
+    assert health.grpc_complaint(f"127.0.0.1:{identity.ports.identity}") is None
+    assert identity.states()["identity-work"].state == "RUNNING"
+
+
+def test_given_a_running_service_when_it_is_killed_then_it_serves_again(identity: LocalStack) -> None:
+    identity.start_servers(["identity"])
+    old = identity.pid("identity-serve")
+    identity.kill("identity-serve")
+    assert poll(lambda: None if identity.pid("identity-serve") not in (0, old) else "not back", WAIT_S) is None
+    assert poll(lambda: health.grpc_complaint(f"127.0.0.1:{identity.ports.identity}"), WAIT_S) is None
+
+
+def test_given_a_service_that_cannot_prepare_when_it_is_prepared_then_the_end_of_its_log_is_shown(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, prepare="fail")
+    with pytest.raises(PrepareFailed, match=r"(?s)identity could not prepare.*no such table"):
+        stack.prepare(["identity"])
+
+
+def test_given_a_server_that_ends_when_it_is_started_then_it_is_not_ready_and_its_log_is_shown(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.stack.SERVE_WAIT_S", 1.0)
+    stand_in(tmp_path, monkeypatch, serve="fail")
+    stack.supervisor.stop(["identity-serve"])
+    with pytest.raises(NotReady, match=r"(?s)identity-serve was not ready after 1 s.*no such table"):
+        stack.start_servers(["identity"])
+    stack.stop("identity-serve")

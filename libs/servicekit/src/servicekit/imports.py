@@ -1,0 +1,73 @@
+"""Batch imports: ids that follow from the data set, for ever, and what became of each item."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+from eventfold.errors import DomainError
+from eventfold.store import Outcome
+from lyceum.common.v1.common_pb2 import ItemResult
+from servicekit import validate
+from servicekit.call import Call
+
+NAMESPACE = uuid.UUID("0b0c9a0e-8a53-5f0c-9a7e-1f7ad9f4b6d2")
+IMPORTER = "importer"
+MAX_DATASET_CHARS = 100
+MAX_EXTERNAL_ID_CHARS = 200
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+
+def imported_id(kind: Literal["member", "content", "order", "interaction"], dataset: str, external_id: str) -> str:
+    """The id of an imported row: the same whenever and by whomever the data set is imported."""
+    return str(uuid.uuid5(NAMESPACE, f"{dataset}/{kind}/{external_id}"))
+
+
+def check_batch(call: Call, dataset: str, count: int) -> None:
+    """Only importers import, a named data set, at most `validate.MAX_BATCH_ITEMS` items at once."""
+    call.require_caller().require(IMPORTER)
+    validate.text(dataset, "dataset", max_chars=MAX_DATASET_CHARS)
+    validate.batch_size(count)
+
+
+def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row | DomainError]:
+    """Each item parsed, or why it cannot be."""
+    return [_parsed(item, parse) for item in items]
+
+
+def _parsed(item: Item, parse: Callable[[Item], Row]) -> Row | DomainError:
+    try:
+        return parse(item)
+    except DomainError as refusal:
+        return refusal
+
+
+def results(
+    external_ids: Sequence[str],
+    rows: Sequence[Row | DomainError],
+    outcomes: Iterable[Outcome],
+    id_of: Callable[[Row], str],
+) -> list[ItemResult]:
+    """One result per item: `outcomes` belong to the rows that could be parsed, in order."""
+    decided = iter(outcomes)
+    return [
+        _rejected(external_id, row)
+        if isinstance(row, DomainError)
+        else _decided(external_id, id_of(row), next(decided))
+        for external_id, row in zip(external_ids, rows, strict=True)
+    ]
+
+
+def _decided(external_id: str, row_id: str, outcome: Outcome) -> ItemResult:
+    if outcome.error:
+        return _rejected(external_id, outcome.error)
+    return ItemResult(external_id=external_id, status="created" if outcome.events else "duplicate", id=row_id)
+
+
+def _rejected(external_id: str, refusal: DomainError) -> ItemResult:
+    return ItemResult(
+        external_id=external_id, status="rejected", error_field=refusal.field or "", error_reason=str(refusal)
+    )

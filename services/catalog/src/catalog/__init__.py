@@ -1,0 +1,1 @@
+"""Content, what members do with it, and who may read it."""

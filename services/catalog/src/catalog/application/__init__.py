@@ -1,0 +1,1 @@
+"""Use cases: what a request makes the deciders decide."""

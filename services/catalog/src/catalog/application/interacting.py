@@ -1,0 +1,120 @@
+"""Use cases around interactions: record, batch and import them; read comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from catalog.domain.content import CONTENT, RequirePublished
+from catalog.domain.interaction import (
+    INTERACTION,
+    Command,
+    Comment,
+    Commented,
+    Complete,
+    Like,
+    Rate,
+    Share,
+    Unlike,
+    View,
+    pair,
+)
+from eventfold.decider import Ask, Context, Item
+from eventfold.errors import KeyDestroyed, NotFound
+from eventfold.sealing import DataKey, SubjectKeys
+from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A checked interaction; the comment's text is still plain. Unused fields are empty or 0."""
+
+    member_id: str
+    content_id: str
+    kind: str
+    act_id: str
+    rating: int = 0
+    text: str = ""
+    channel: str = ""
+    watched_ms: int = 0
+    client_key: str = ""
+    occurred_at: datetime | None = None
+
+
+class Interacting:
+    """Decides over the streams of members and content."""
+
+    def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys) -> None:
+        self._store = store
+        self._pool = pool
+        self._keys = keys
+
+    async def record(self, act: Act, context: Context, idempotency: Idempotency | None) -> Handled:
+        """Record one act; the answer's `status` is `created` or `duplicate`. Raises `NotFound` for absent content."""
+        item = (await self._items([act], context))[0]
+        return await self._store.handle(
+            item, context, idempotency=idempotency,
+            answer=lambda outcomes: {"status": "created" if outcomes[0].events else "duplicate"},
+        )  # fmt: skip
+
+    async def record_all(self, acts: Sequence[Act], context: Context) -> tuple[Sequence[Outcome], int | None]:
+        """Record many, each alone; one outcome each."""
+        if not acts:
+            return (), None
+        handled = await self._store.handle_batch(await self._items(acts, context), context)
+        return handled.outcomes, handled.position
+
+    async def comment_texts(self, comments: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+        """Texts by comment id, for (content, member, comment) ids; those of erased members are left out."""
+        streams = {INTERACTION.stream(pair(member_id, content_id)): member_id for content_id, member_id, _ in comments}
+        async with self._pool.connection() as conn:
+            loaded = await self._store.load(conn, streams)
+            keys = {member_id: await self._key(conn, member_id) for member_id in set(streams.values())}
+        wanted = {comment_id for _, _, comment_id in comments}
+        return {
+            recorded.event.comment_id: key.open(recorded.event.text)
+            for stream, history in loaded.items() if (key := keys[streams[stream]])
+            for recorded in history if isinstance(recorded.event, Commented) and recorded.event.comment_id in wanted
+        }  # fmt: skip
+
+    async def _key(self, conn: object, member_id: str) -> DataKey | None:
+        try:
+            return (await self._keys.get(conn, [member_id]))[member_id]  # type: ignore[arg-type]
+        except (KeyDestroyed, NotFound):
+            return None
+
+    async def _items(self, acts: Sequence[Act], context: Context) -> list[Item]:
+        async with self._pool.connection() as conn:
+            keys = await self._keys.ensure(conn, {act.member_id for act in acts if act.kind == "comment"})
+        return [_item(act, keys, context) for act in acts]
+
+
+def _item(act: Act, keys: Mapping[str, DataKey], context: Context) -> Item:
+    dated = context if act.occurred_at is None else replace(context, occurred_at=act.occurred_at, backfill=True)
+    asks = (
+        Ask(CONTENT, act.content_id, RequirePublished()),
+        Ask(INTERACTION, pair(act.member_id, act.content_id), _command(act, keys)),
+    )
+    return Item(asks, dated)
+
+
+def _command(act: Act, keys: Mapping[str, DataKey]) -> Command:
+    match act.kind:
+        case "view":
+            return View(act.watched_ms, act.client_key)
+        case "like":
+            return Like()
+        case "unlike":
+            return Unlike()
+        case "share":
+            return Share(act.channel, act.client_key)
+        case "rate":
+            return Rate(act.rating)
+        case "complete":
+            return Complete()
+        case "comment":
+            sealed = keys[act.member_id].seal("comment", act.text)
+            return Comment(act.act_id, sealed, len(act.text), act.client_key)
+        case _:
+            raise ValueError(f"{act.kind} is no kind of interaction")

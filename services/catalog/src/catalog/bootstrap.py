@@ -1,0 +1,47 @@
+"""catalog, wired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+
+from catalog.adapters.bylines import Bylines
+from catalog.adapters.queries import Queries
+from catalog.application.interacting import Interacting
+from catalog.application.publication import TOPICS, to_public
+from catalog.application.publishing import Publishing
+from catalog.domain.codec import CODEC
+from catalog.entrypoints.servicer import CatalogServicer, Parts
+from catalog.projections.access_mirror import MIRROR
+from catalog.projections.contents import COMMENTING, COUNTING, INDEX
+from lyceum.catalog.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_server
+from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.server import read_gate
+from servicekit.settings import ServiceSettings
+
+
+async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
+    """Add the servicer."""
+    parts = Parts(
+        publishing=Publishing(wiring.store, wiring.pool, wiring.subject_keys),
+        interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
+        queries=Queries(wiring.pool),
+        bylines=Bylines(wiring.pool, wiring.subject_keys),
+        gate=read_gate(wiring),
+        wake_relay=wiring.wake_relay,
+    )
+    add_CatalogServiceServicer_to_server(CatalogServicer(parts), server)
+    return ["lyceum.catalog.v1.CatalogService"]
+
+
+DEFINITION = ServiceDefinition(
+    name="catalog",
+    settings=ServiceSettings,
+    migrations=Path(__file__).parent / "migrations",
+    codec=CODEC,
+    to_public=to_public,
+    register=register,
+    topics=TOPICS,
+    projections=(INDEX, COUNTING, COMMENTING, MIRROR),
+)

@@ -1,0 +1,1 @@
+"""Pure decisions: content, interactions, access."""

@@ -1,0 +1,96 @@
+"""Content: published once, read under the access decision. Bodies and media stay in the catalog's own store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eventfold.decider import Decider, StreamType
+from eventfold.errors import NotFound
+from eventfold.sealing import Sealed
+
+KINDS = ("text", "image", "audio", "video", "course")
+EXCERPT_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where the bytes are and how to know them: `sha256` in lower-case hexadecimal."""
+
+    uri: str
+    sha256: str
+    duration_ms: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A part of a course."""
+
+    title: str
+    body: str
+    media: Media | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is published: everything but who and when."""
+
+    kind: str
+    title: str
+    byline: Sealed | None
+    body: str
+    media: Media | None
+    lessons: tuple[Lesson, ...]
+    tags: tuple[str, ...]
+    category: str | None
+    access: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishContent:
+    """Make a work readable."""
+
+    creator_id: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class RequirePublished:
+    """Decides nothing; refuses when the content is not there. Asked beside a command on another stream."""
+
+
+Command = PublishContent | RequirePublished
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPublished:
+    """The work is readable."""
+
+    creator_id: str
+    work: Work
+
+
+def decide(command: Command, state: ContentPublished | None) -> Sequence[ContentPublished]:
+    """Publishing the same id again records nothing."""
+    if isinstance(command, RequirePublished):
+        if state is None:
+            raise NotFound("there is no such content", field="content_id")
+        return []
+    return [] if state else [ContentPublished(command.creator_id, command.work)]
+
+
+def evolve(state: ContentPublished | None, event: ContentPublished) -> ContentPublished | None:
+    """What was published is the state."""
+    return event
+
+
+CONTENT: StreamType[Command, ContentPublished | None, ContentPublished] = StreamType(
+    "content", Decider(None, decide, evolve)
+)
+
+
+def excerpt_of(body: str) -> str:
+    """What everybody may read: the beginning of the body."""
+    return body[:EXCERPT_CHARS]

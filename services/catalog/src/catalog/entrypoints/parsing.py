@@ -1,0 +1,133 @@
+"""From requests to checked values; every refusal names its field."""
+
+from __future__ import annotations
+
+import uuid
+
+from catalog.application.interacting import Act
+from catalog.application.publishing import Manuscript
+from catalog.domain.content import EXCERPT_CHARS, KINDS, Lesson, Media, Work, excerpt_of
+from eventfold.errors import InvalidInput
+from lyceum.catalog.v1 import catalog_pb2 as pb
+from servicekit import validate
+from servicekit.call import Call
+from servicekit.imports import MAX_EXTERNAL_ID_CHARS, imported_id
+
+MAX_TITLE_CHARS = 200
+MAX_BODY_CHARS = 200_000
+MAX_TAGS = 20
+MAX_TAG_CHARS = 50
+MAX_LESSONS = 200
+MAX_COMMENT_CHARS = 5_000
+SHA256_HEX = 64
+ACTS = ("view", "like", "unlike", "comment", "share", "rate", "complete")
+TEXT_KINDS = ("text", "course")
+
+
+def manuscript(request: pb.PublishContentRequest, content_id: str, creator_id: str) -> Manuscript:
+    """A publication of the caller."""
+    work = _work(
+        kind=request.kind, title=request.title, body=request.body, tags=list(request.tags), category=request.category,
+        access=request.access or "free", excerpt=request.excerpt,
+        media=_media(request.media, "media") if request.HasField("media") else None,
+        lessons=tuple(_lesson(lesson, n) for n, lesson in enumerate(request.lessons)),
+    )  # fmt: skip
+    return Manuscript(content_id, creator_id, work, _byline(request.byline, "byline"))
+
+
+def short_manuscript(request: pb.PublishRequest, content_id: str, creator_id: str) -> Manuscript:
+    """A text in the short form; refusals name the short form's fields."""
+    validate.text(request.content, "content", max_chars=MAX_BODY_CHARS)
+    work = _work(
+        kind="text", title=request.title, body=request.content, tags=list(request.tags), category=request.category,
+        access="free", excerpt="", media=None, lessons=(),
+    )  # fmt: skip
+    return Manuscript(content_id, creator_id, work, _byline(request.author, "author"))
+
+
+def imported_manuscript(dataset: str, item: pb.ImportContent, call: Call) -> Manuscript:
+    """A row of an import."""
+    external_id = validate.text(item.external_id, "external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    creator = validate.text(item.creator_external_id, "creator_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    work = _work(
+        kind=item.kind, title=item.title, body=item.body, tags=list(item.tags), category=item.category,
+        access=item.access or "free", excerpt="", media=None, lessons=(), imported=True,
+    )  # fmt: skip
+    return Manuscript(
+        imported_id("content", dataset, external_id), imported_id("member", dataset, creator), work,
+        _byline(item.byline, "byline"), validate.past_time(item.published_at, "published_at", call.now),
+    )  # fmt: skip
+
+
+def _work(
+    *, kind: str, title: str, body: str, tags: list[str], category: str, access: str, excerpt: str,
+    media: Media | None, lessons: tuple[Lesson, ...], imported: bool = False,
+) -> Work:  # fmt: skip
+    validate.one_of(kind, "kind", KINDS)
+    validate.one_of(access, "access", ("free", "paid"))
+    validate.text(body, "body", min_chars=1 if kind == "text" else 0, max_chars=MAX_BODY_CHARS)
+    if media is None and kind not in TEXT_KINDS and not imported:
+        raise InvalidInput(f"is needed for {kind}", field="media")
+    validate.between(len(tags), "tags", 0, MAX_TAGS)
+    for tag in tags:
+        validate.text(tag, "tags", max_chars=MAX_TAG_CHARS)
+    validate.between(len(lessons), "lessons", 0, MAX_LESSONS)
+    return Work(
+        kind=kind, title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS), byline=None, body=body, media=media,
+        lessons=lessons, tags=tuple(dict.fromkeys(tags)), access=access,
+        category=validate.text(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
+        excerpt=validate.text(excerpt or excerpt_of(body), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
+    )  # fmt: skip
+
+
+def _byline(byline: str, field: str) -> str:
+    return validate.text(byline, field, min_chars=0, max_chars=MAX_TAG_CHARS)
+
+
+def _media(media: pb.Media, field: str) -> Media:
+    validate.text(media.uri, f"{field}.uri", max_chars=2000)
+    if len(media.sha256) != SHA256_HEX or not set(media.sha256) <= set("0123456789abcdef"):
+        raise InvalidInput("must be 64 lower-case hexadecimal digits", field=f"{field}.sha256")
+    validate.between(media.duration_ms, f"{field}.duration_ms", 0, 10**10)
+    validate.between(media.size_bytes, f"{field}.size_bytes", 0, 10**13)
+    return Media(media.uri, media.sha256, media.duration_ms, media.size_bytes)
+
+
+def _lesson(lesson: pb.Lesson, number: int) -> Lesson:
+    field = f"lessons[{number}]"
+    media = _media(lesson.media, f"{field}.media") if lesson.HasField("media") else None
+    return Lesson(
+        validate.text(lesson.title, f"{field}.title", max_chars=MAX_TITLE_CHARS),
+        validate.text(lesson.body, f"{field}.body", min_chars=0, max_chars=MAX_BODY_CHARS), media,
+    )  # fmt: skip
+
+
+def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
+    """An interaction of the caller."""
+    kind = validate.one_of(interaction.kind, "kind", ACTS)
+    validate.text(content_id, "content_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    validate.text(interaction.client_key, "client_key", min_chars=0, max_chars=MAX_EXTERNAL_ID_CHARS)
+    if kind == "rate":
+        validate.between(interaction.rating, "rating", 1, 5)
+    if kind == "comment":
+        validate.text(interaction.comment, "comment", max_chars=MAX_COMMENT_CHARS)
+    if kind == "share":
+        validate.text(interaction.channel, "channel", max_chars=MAX_TAG_CHARS)
+    return Act(
+        member_id, content_id, kind, str(uuid.uuid4()), interaction.rating, interaction.comment, interaction.channel,
+        validate.between(interaction.watched_ms, "watched_ms", 0, 10**10), interaction.client_key,
+    )  # fmt: skip
+
+
+def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
+    """A row of an import; its external id is also its client key, so that it counts once for ever."""
+    external_id = validate.text(item.external_id, "external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    member = validate.text(item.member_external_id, "member_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    content = validate.text(item.content_external_id, "content_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
+    plain = act(item.interaction, imported_id("member", dataset, member), imported_id("content", dataset, content))
+    act_id = imported_id("interaction", dataset, external_id)
+    at = validate.past_time(item.occurred_at, "occurred_at", call.now)
+    return Act(
+        plain.member_id, plain.content_id, plain.kind, act_id, plain.rating, plain.text, plain.channel,
+        plain.watched_ms, act_id, at,
+    )  # fmt: skip

@@ -1,0 +1,207 @@
+"""catalog over gRPC."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.adapters.bylines import Bylines
+from catalog.adapters.queries import Place, Queries
+from catalog.application.interacting import Act, Interacting
+from catalog.application.publishing import Manuscript, Publishing
+from catalog.domain.access import Decision, decide_access
+from catalog.domain.content import ContentPublished, Media
+from catalog.entrypoints import parsing
+from catalog.entrypoints.pages import page_token, parse_page_token
+from catalog.projections.contents import ContentRow, CounterRow
+from eventfold.errors import NotFound
+from lyceum.catalog.v1 import catalog_pb2 as pb
+from lyceum.catalog.v1 import catalog_pb2_grpc
+from servicekit import imports, validate
+from servicekit.call import current_call
+from servicekit.reading import ReadGate
+from servicekit.times import timestamp
+
+PUBLISHED = "Content published successfully."
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the servicer works with."""
+
+    publishing: Publishing
+    interacting: Interacting
+    queries: Queries
+    bylines: Bylines
+    gate: ReadGate
+    wake_relay: Callable[[], None]
+
+
+class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
+    """Parses and checks requests, asks the application, shapes answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def Publish(self, request: pb.PublishRequest, context: Any) -> pb.PublishResponse:
+        call = current_call()
+        creator = call.require_caller()
+        creator.require("creator")
+        short = parsing.short_manuscript(request, str(uuid.uuid4()), creator.member_id)
+        handled = await self._parts.publishing.publish(short, call.context(), call.idempotency(request))
+        self._parts.wake_relay()
+        await call.answer_token(handled.position)
+        return pb.PublishResponse(message=PUBLISHED)
+
+    async def PublishContent(self, request: pb.PublishContentRequest, context: Any) -> pb.PublishContentResponse:
+        call = current_call()
+        creator = call.require_caller()
+        creator.require("creator")
+        full = parsing.manuscript(request, str(uuid.uuid4()), creator.member_id)
+        handled = await self._parts.publishing.publish(full, call.context(), call.idempotency(request))
+        self._parts.wake_relay()
+        token = await call.answer_token(handled.position)
+        return pb.PublishContentResponse(content_id=handled.answer["content_id"], consistency_token=token)
+
+    async def GetContent(self, request: pb.GetContentRequest, context: Any) -> pb.GetContentResponse:
+        call, parts = current_call(), self._parts
+        await parts.gate.wait(call)
+        content = await parts.publishing.content(request.content_id)
+        if content is None:
+            raise NotFound("there is no such content 内容不存在", field="content_id")
+        member_id = call.caller.member_id if call.caller else None
+        grant = await parts.queries.grant(member_id, request.content_id) if member_id else None
+        decision = decide_access(
+            access=content.work.access, creator_id=content.creator_id, member_id=member_id, grant=grant, now=call.now
+        )
+        counters = await parts.queries.counters(request.content_id)
+        byline = await parts.bylines.open(content.work.byline)
+        return _content(request.content_id, content, decision, counters, byline)
+
+    async def ListContents(self, request: pb.ListContentsRequest, context: Any) -> pb.ListContentsResponse:
+        await self._parts.gate.wait(current_call())
+        limit = validate.page_size(request.page_size)
+        after = parse_page_token(request.page_token)
+        rows = await self._parts.queries.contents(request.creator_id or None, request.tag or None, after, limit + 1)
+        more = len(rows) > limit
+        last = rows[limit - 1][0] if more else None
+        return pb.ListContentsResponse(
+            contents=[_summary(row, counters) for row, counters in rows[:limit]],
+            next_page_token=page_token(Place(last.published_at, last.content_id)) if last else "",
+        )
+
+    async def RecordInteraction(
+        self, request: pb.RecordInteractionRequest, context: Any
+    ) -> pb.RecordInteractionResponse:
+        call = current_call()
+        act = parsing.act(request.interaction, call.require_caller().member_id, request.content_id)
+        handled = await self._parts.interacting.record(act, call.context(), call.idempotency(request))
+        self._parts.wake_relay()
+        token = await call.answer_token(handled.position)
+        return pb.RecordInteractionResponse(status=handled.answer["status"], consistency_token=token)
+
+    async def RecordInteractions(
+        self, request: pb.RecordInteractionsRequest, context: Any
+    ) -> pb.RecordInteractionsResponse:
+        call = current_call()
+        member_id = call.require_caller().member_id
+        validate.batch_size(len(request.items))
+        rows = imports.parse_items(
+            request.items, lambda item: parsing.act(item.interaction, member_id, item.content_id)
+        )
+        outcomes, position = await self._parts.interacting.record_all(
+            [row for row in rows if isinstance(row, Act)], call.context()
+        )
+        self._parts.wake_relay()
+        token = await call.answer_token(position, covers_all=True)
+        keys = [item.interaction.client_key for item in request.items]
+        results = imports.results(keys, rows, outcomes, lambda row: row.act_id)
+        return pb.RecordInteractionsResponse(results=results, consistency_token=token)
+
+    async def ListComments(self, request: pb.ListCommentsRequest, context: Any) -> pb.ListCommentsResponse:
+        await self._parts.gate.wait(current_call())
+        limit = validate.page_size(request.page_size)
+        after = parse_page_token(request.page_token)
+        rows = await self._parts.queries.comments(request.content_id, after, limit + 1)
+        page = rows[:limit]
+        texts = await self._parts.interacting.comment_texts(
+            [(row.content_id, row.member_id, row.comment_id) for row in page]
+        )
+        comments = [
+            pb.Comment(
+                comment_id=row.comment_id, member_id=row.member_id, text=texts.get(row.comment_id, ""),
+                commented_at=timestamp(row.commented_at),
+            )
+            for row in page
+        ]  # fmt: skip
+        more = page_token(Place(page[-1].commented_at, page[-1].comment_id)) if len(rows) > limit else ""
+        return pb.ListCommentsResponse(comments=comments, next_page_token=more)
+
+    async def ImportContents(self, request: pb.ImportContentsRequest, context: Any) -> pb.ImportContentsResponse:
+        call = current_call()
+        imports.check_batch(call, request.dataset, len(request.items))
+        rows = imports.parse_items(request.items, lambda item: parsing.imported_manuscript(request.dataset, item, call))
+        outcomes, position = await self._parts.publishing.import_all(
+            [row for row in rows if isinstance(row, Manuscript)], call.context()
+        )
+        self._parts.wake_relay()
+        token = await call.answer_token(position, covers_all=True)
+        external_ids = [item.external_id for item in request.items]
+        results = imports.results(external_ids, rows, outcomes, lambda row: row.content_id)
+        return pb.ImportContentsResponse(results=results, consistency_token=token)
+
+    async def ImportInteractions(
+        self, request: pb.ImportInteractionsRequest, context: Any
+    ) -> pb.ImportInteractionsResponse:
+        call = current_call()
+        imports.check_batch(call, request.dataset, len(request.items))
+        rows = imports.parse_items(request.items, lambda item: parsing.imported_act(request.dataset, item, call))
+        outcomes, position = await self._parts.interacting.record_all(
+            [row for row in rows if isinstance(row, Act)], call.context()
+        )
+        self._parts.wake_relay()
+        token = await call.answer_token(position, covers_all=True)
+        external_ids = [item.external_id for item in request.items]
+        results = imports.results(external_ids, rows, outcomes, lambda row: row.act_id)
+        return pb.ImportInteractionsResponse(results=results, consistency_token=token)
+
+
+def _content(
+    content_id: str, content: ContentPublished, decision: Decision, counters: CounterRow, byline: str
+) -> pb.GetContentResponse:
+    """Everything that is gated passes here: without `decision.allowed` neither body, media nor lessons leave."""
+    work = content.work
+    answer = pb.GetContentResponse(
+        content_id=content_id, creator_id=content.creator_id, kind=work.kind, title=work.title, byline=byline,
+        excerpt=work.excerpt, tags=work.tags, category=work.category or "", counters=_counters(counters),
+        access=pb.AccessDecision(
+            allowed=decision.allowed, reason=decision.reason, expires_at=timestamp(decision.expires_at)
+        ),
+    )  # fmt: skip
+    if decision.allowed:
+        answer.body = work.body
+        answer.lessons.extend(
+            pb.Lesson(title=one.title, body=one.body, media=_media(one.media)) for one in work.lessons
+        )
+        if work.media:
+            answer.media.CopyFrom(_media(work.media))
+    return answer
+
+
+def _media(media: Media | None) -> pb.Media | None:
+    if media is None:
+        return None
+    return pb.Media(uri=media.uri, sha256=media.sha256, duration_ms=media.duration_ms, size_bytes=media.size_bytes)
+
+
+def _summary(row: ContentRow, counters: CounterRow) -> pb.ContentSummary:
+    return pb.ContentSummary(
+        content_id=row.content_id, creator_id=row.creator_id, kind=row.kind, title=row.title, excerpt=row.excerpt,
+        tags=row.tags, access=row.access, published_at=timestamp(row.published_at), counters=_counters(counters),
+    )  # fmt: skip
+
+
+def _counters(row: CounterRow) -> pb.Counters:
+    return pb.Counters(**{name: getattr(row, name) for name in CounterRow._fields if name != "content_id"})

@@ -1,0 +1,45 @@
+"""Event store, feed, counters, comments and the access mirror."""
+
+from alembic import op
+
+from eventfold import schema
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE content_index (
+    content_id text NOT NULL, creator_id text NOT NULL, kind text NOT NULL, title text NOT NULL, excerpt text NOT NULL,
+    tags jsonb NOT NULL, access text NOT NULL, published_at timestamptz NOT NULL, PRIMARY KEY (content_id)
+);
+CREATE INDEX content_index_newest ON content_index (published_at DESC, content_id);
+CREATE INDEX content_index_creator ON content_index (creator_id, published_at DESC, content_id);
+CREATE INDEX content_index_tags ON content_index USING gin (tags);
+CREATE TABLE content_counter (
+    content_id text NOT NULL, views bigint NOT NULL, likes bigint NOT NULL, comments bigint NOT NULL,
+    shares bigint NOT NULL, ratings bigint NOT NULL, rating_sum bigint NOT NULL, completions bigint NOT NULL,
+    PRIMARY KEY (content_id)
+);
+CREATE TABLE content_comment (
+    content_id text NOT NULL, comment_id text NOT NULL, member_id text NOT NULL, commented_at timestamptz NOT NULL,
+    PRIMARY KEY (content_id, comment_id)
+);
+CREATE INDEX content_comment_order ON content_comment (content_id, commented_at, comment_id);
+CREATE TABLE access_mirror (
+    entitlement_id text NOT NULL, member_id text NOT NULL, product_id text NOT NULL, expires_at timestamptz,
+    PRIMARY KEY (entitlement_id)
+);
+CREATE INDEX access_mirror_member ON access_mirror (member_id, product_id);
+"""
+
+
+def upgrade() -> None:
+    execute = op.get_bind().exec_driver_sql
+    schema.upgrade(execute, 1)
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            execute(statement)
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations only go forward")
