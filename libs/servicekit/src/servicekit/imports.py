@@ -1,10 +1,9 @@
-"""Batch imports: ids that follow from the data set, for ever, and what became of each item."""
+"""Batch imports: who may, how items are read, and what became of each."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from eventfold.errors import DomainError
 from eventfold.store import Outcome
@@ -12,18 +11,12 @@ from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate
 from servicekit.call import Call
 
-NAMESPACE = uuid.UUID("0b0c9a0e-8a53-5f0c-9a7e-1f7ad9f4b6d2")
 IMPORTER = "importer"
 MAX_DATASET_CHARS = 100
 MAX_EXTERNAL_ID_CHARS = 200
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
-
-
-def imported_id(kind: Literal["member", "content", "order", "interaction"], dataset: str, external_id: str) -> str:
-    """The id of an imported row: the same whenever and by whomever the data set is imported."""
-    return str(uuid.uuid5(NAMESPACE, f"{dataset}/{kind}/{external_id}"))
 
 
 def check_batch(call: Call, dataset: str, count: int) -> None:
@@ -53,12 +46,13 @@ def results(
 ) -> list[ItemResult]:
     """One result per item: `outcomes` belong to the rows that could be parsed, in order."""
     decided = iter(outcomes)
-    return [
-        _rejected(external_id, row)
-        if isinstance(row, DomainError)
-        else _decided(external_id, id_of(row), next(decided))
-        for external_id, row in zip(external_ids, rows, strict=True)
-    ]
+    found = []
+    for external_id, row in zip(external_ids, rows, strict=True):
+        if isinstance(row, DomainError):
+            found.append(_rejected(external_id, row))
+        else:
+            found.append(_decided(external_id, id_of(row), next(decided)))
+    return found
 
 
 def _decided(external_id: str, row_id: str, outcome: Outcome) -> ItemResult:

@@ -88,7 +88,7 @@ def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 
 async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    inline = make_relay(definition, settings) if settings.relay_inline else None
+    inline = make_relay(definition, settings) if settings.relay_inline and definition.topics else None
     async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
         wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
         async with serving(wiring):

@@ -7,11 +7,12 @@ import uuid
 from catalog.application.interacting import Act
 from catalog.application.publishing import Manuscript
 from catalog.domain.content import EXCERPT_CHARS, KINDS, Lesson, Media, Work, excerpt_of
+from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit import validate
 from servicekit.call import Call
-from servicekit.imports import MAX_EXTERNAL_ID_CHARS, imported_id
+from servicekit.imports import MAX_EXTERNAL_ID_CHARS
 
 MAX_TITLE_CHARS = 200
 MAX_BODY_CHARS = 200_000

@@ -12,7 +12,7 @@ from catalog.adapters.queries import Place, Queries
 from catalog.application.interacting import Act, Interacting
 from catalog.application.publishing import Manuscript, Publishing
 from catalog.domain.access import Decision, decide_access
-from catalog.domain.content import ContentPublished, Media
+from catalog.domain.content import ContentPublished, Lesson, Media
 from catalog.entrypoints import parsing
 from catalog.entrypoints.pages import page_token, parse_page_token
 from catalog.projections.contents import ContentRow, CounterRow
@@ -182,17 +182,18 @@ def _content(
     )  # fmt: skip
     if decision.allowed:
         answer.body = work.body
-        answer.lessons.extend(
-            pb.Lesson(title=one.title, body=one.body, media=_media(one.media)) for one in work.lessons
-        )
+        answer.lessons.extend(_lesson(one) for one in work.lessons)
         if work.media:
             answer.media.CopyFrom(_media(work.media))
     return answer
 
 
-def _media(media: Media | None) -> pb.Media | None:
-    if media is None:
-        return None
+def _lesson(lesson: Lesson) -> pb.Lesson:
+    media = _media(lesson.media) if lesson.media else None
+    return pb.Lesson(title=lesson.title, body=lesson.body, media=media)
+
+
+def _media(media: Media) -> pb.Media:
     return pb.Media(uri=media.uri, sha256=media.sha256, duration_ms=media.duration_ms, size_bytes=media.size_bytes)
 
 

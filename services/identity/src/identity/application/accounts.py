@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from contracts.external_ids import imported_id
 from eventfold.decider import Ask, Context, Item
 from eventfold.errors import WrongState
 from eventfold.sealing import DataKey, Sealed, SubjectKeys
@@ -19,11 +18,6 @@ class WrongCode(WrongState):
     """The one-time code is wrong, used up or expired; the same answer for every reason."""
 
     code = "WRONG_CODE"
-
-
-def imported_member_id(dataset: str, external_id: str) -> str:
-    """The member id of an imported row, for ever; billing and catalog derive the same one."""
-    return imported_id("member", dataset, external_id)
 
 
 @dataclass(frozen=True, slots=True)

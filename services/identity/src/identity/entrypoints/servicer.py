@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from eventfold.errors import InvalidInput, NotFound
-from eventfold.store import Outcome
+from contracts.external_ids import imported_id
+from eventfold.errors import NotFound
 from identity.adapters.notifier import Notifier
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuer, new_code, new_refresh_secret
-from identity.application.accounts import Accounts, ImportedMember, NewMember, WrongCode, imported_member_id
+from identity.application.accounts import Accounts, ImportedMember, NewMember, WrongCode
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
 from identity.domain.policy import canonical, check_contact, check_password, check_username
-from lyceum.common.v1.common_pb2 import ItemResult
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
-from servicekit import validate
+from servicekit import imports, validate
 from servicekit.call import Call, current_call
 from servicekit.times import timestamp
 
@@ -152,22 +151,16 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     async def ImportMembers(self, request: pb.ImportMembersRequest, context: Any) -> pb.ImportMembersResponse:
         call = current_call()
-        call.require_caller().require("importer")
-        validate.text(request.dataset, "dataset", max_chars=100)
-        validate.batch_size(len(request.items))
-        rows = [_checked(request.dataset, item, call) for item in request.items]
+        imports.check_batch(call, request.dataset, len(request.items))
+        rows = imports.parse_items(request.items, lambda item: _imported(request.dataset, item, call))
         good = [row for row in rows if isinstance(row, ImportedMember)]
         indexes = [self._index(row.username) for row in good]
         outcomes, position = await self._parts.accounts.import_members(good, indexes, call.context())
         self._parts.wake_relay()
         token = await call.answer_token(position, covers_all=True)
-        settled = iter(zip(good, outcomes, strict=True))
-        results = [row if isinstance(row, ItemResult) else None for row in rows]
-        named = [
-            result or _result(item.external_id, *next(settled))
-            for result, item in zip(results, request.items, strict=True)
-        ]
-        return pb.ImportMembersResponse(results=named, consistency_token=token)
+        external_ids = [item.external_id for item in request.items]
+        results = imports.results(external_ids, rows, outcomes, lambda row: row.member_id)
+        return pb.ImportMembersResponse(results=results, consistency_token=token)
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
         issuer = self._parts.issuer
@@ -194,24 +187,10 @@ def _split(refresh_token: str) -> tuple[str, str]:
     return session_id, secret
 
 
-def _checked(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember | ItemResult:
-    try:
-        external_id = validate.text(item.external_id, "external_id", max_chars=200)
-        return ImportedMember(
-            imported_member_id(dataset, external_id), check_username(item.username),
-            validate.one_of(item.role, "role", ("consumer", "creator")),
-            validate.past_time(item.registered_at, "registered_at", call.now),
-        )  # fmt: skip
-    except InvalidInput as refusal:
-        return _rejected(item.external_id, refusal.field, str(refusal))
-
-
-def _result(external_id: str, row: ImportedMember, outcome: Outcome) -> ItemResult:
-    if outcome.error:
-        return _rejected(external_id, outcome.error.field, str(outcome.error))
-    status = "created" if outcome.events else "duplicate"
-    return ItemResult(external_id=external_id, status=status, id=row.member_id)
-
-
-def _rejected(external_id: str, field: str | None, reason: str) -> ItemResult:
-    return ItemResult(external_id=external_id, status="rejected", error_field=field or "", error_reason=reason)
+def _imported(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember:
+    external_id = validate.text(item.external_id, "external_id", max_chars=imports.MAX_EXTERNAL_ID_CHARS)
+    return ImportedMember(
+        imported_id("member", dataset, external_id), check_username(item.username),
+        validate.one_of(item.role, "role", ("consumer", "creator")),
+        validate.past_time(item.registered_at, "registered_at", call.now),
+    )  # fmt: skip

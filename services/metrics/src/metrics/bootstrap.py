@@ -1,0 +1,39 @@
+"""The service's parts, wired in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+
+from eventfold.codec import EventCodec
+from lyceum.metrics.v1 import metrics_pb2, metrics_pb2_grpc
+from metrics.adapters.figures_postgres import postgres_look
+from metrics.application.publication import to_public
+from metrics.entrypoints.servicer import MetricsServicer
+from metrics.projections.activity import activity
+from metrics.projections.orders import ORDER_FACTS
+from metrics.projections.registry import REGISTRY
+from metrics.settings import MetricsSettings, ZoneSettings
+from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.server import read_gate
+
+
+async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
+    """Add the servicer; returns its full name."""
+    zone = wiring.settings.zone
+    servicer = MetricsServicer(postgres_look(wiring.pool, zone), zone, read_gate(wiring))
+    metrics_pb2_grpc.add_MetricsServiceServicer_to_server(servicer, server)
+    return [metrics_pb2.DESCRIPTOR.services_by_name["MetricsService"].full_name]
+
+
+DEFINITION = ServiceDefinition(
+    name="metrics",
+    settings=MetricsSettings,
+    migrations=Path(__file__).parent / "migrations",
+    codec=EventCodec({}),
+    to_public=to_public,
+    register=register,
+    projections=(activity(ZoneSettings().zone), REGISTRY, ORDER_FACTS),
+)

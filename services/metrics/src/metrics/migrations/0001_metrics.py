@@ -1,0 +1,61 @@
+"""The event store's tables and the read tables of activity, registry and orders."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from eventfold import schema
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE member_day (
+    member_id text NOT NULL,
+    day date NOT NULL,
+    views bigint NOT NULL,
+    likes bigint NOT NULL,
+    comments bigint NOT NULL,
+    shares bigint NOT NULL,
+    ratings bigint NOT NULL,
+    completions bigint NOT NULL,
+    purchases bigint NOT NULL,
+    PRIMARY KEY (member_id, day)
+);
+CREATE INDEX member_day_day ON member_day (day);
+CREATE TABLE day_zone (
+    name text NOT NULL PRIMARY KEY,
+    zone text NOT NULL
+);
+CREATE TABLE member (
+    member_id text NOT NULL PRIMARY KEY,
+    role text NOT NULL,
+    registered_at timestamptz NOT NULL
+);
+CREATE TABLE content (
+    content_id text NOT NULL PRIMARY KEY,
+    published_at timestamptz NOT NULL
+);
+CREATE TABLE placed_order (
+    order_id text NOT NULL PRIMARY KEY,
+    member_id text NOT NULL,
+    charged_minor bigint NOT NULL,
+    currency text NOT NULL,
+    placed_at timestamptz,
+    paid_at timestamptz
+);
+CREATE INDEX placed_order_paid ON placed_order (currency, paid_at)
+"""
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    schema.upgrade(connection.exec_driver_sql, 1)
+    for statement in TABLES.split(";\n"):
+        connection.exec_driver_sql(statement)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("migrations go forward only")

@@ -1,0 +1,96 @@
+"""What each member did on each calendar day. Sums only: any order of delivery gives the same rows, and what an import
+dates back counts on its own day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from metrics.domain.windows import day_of
+
+TOPICS: Final = ("lyceum.catalog.interaction", "lyceum.catalog.learning", "lyceum.billing.order")
+PAID: Final = "lyceum.billing.order.paid.v1"
+
+
+class DayRow(NamedTuple):
+    """One member's counts of one calendar day. There is a row only where something counted happened."""
+
+    member_id: str
+    day: date
+    views: int = 0
+    likes: int = 0
+    comments: int = 0
+    shares: int = 0
+    ratings: int = 0
+    completions: int = 0
+    purchases: int = 0
+
+
+class ZoneRow(NamedTuple):
+    """The zone that the days are days of: one row."""
+
+    name: str
+    zone: str
+
+
+DAYS: Final = ReadTable("member_day", DayRow, key_columns=2)
+ZONE: Final = ReadTable("day_zone", ZoneRow)
+ZONE_KEY: Final = ("days",)
+
+COLUMN_OF_TYPE: Final[Mapping[str, str]] = {
+    "lyceum.catalog.interaction.viewed.v1": "views",
+    "lyceum.catalog.interaction.liked.v1": "likes",
+    "lyceum.catalog.interaction.commented.v1": "comments",
+    "lyceum.catalog.interaction.shared.v1": "shares",
+    "lyceum.catalog.interaction.rated.v1": "ratings",
+    "lyceum.catalog.learning.completed.v1": "completions",
+    PAID: "purchases",
+}
+
+
+class ZoneChanged(Exception):
+    """Days were counted in another zone: rebuild the projection, or set the zone back."""
+
+    def __init__(self, counted_in: str, set_to: str) -> None:
+        super().__init__(f"days were counted in {counted_in}, METRICS_ZONE says {set_to}: rebuild or set it back")
+        self.counted_in = counted_in
+        self.set_to = set_to
+
+
+def activity(zone: ZoneInfo) -> Projection:
+    """The projection for days of `zone`. Its fold raises `ZoneChanged` over rows that were counted in another."""
+
+    def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
+        counted = [event for event in events if event.type in COLUMN_OF_TYPE]
+        return {DAYS.name: [_key(event, zone) for event in counted], ZONE.name: [ZONE_KEY]}
+
+    def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+        draft = Draft(rows)
+        _keep_zone(draft, zone.key)
+        for event in events:
+            if event.type in COLUMN_OF_TYPE:
+                key = _key(event, zone)
+                draft.put(DAYS, _counted(draft.get(DAYS, key) or DayRow(*key), COLUMN_OF_TYPE[event.type]))
+        return draft.changes()
+
+    return Projection("activity", TOPICS, (DAYS, ZONE), keys, fold)
+
+
+def _key(event: PublicRecord, zone: ZoneInfo) -> tuple[str, date]:
+    data = event.data
+    return data["member_id"], day_of(data["paid_at"] if event.type == PAID else data["occurred_at"], zone)
+
+
+def _counted(row: DayRow, column: str) -> DayRow:
+    return row._replace(**{column: getattr(row, column) + 1})
+
+
+def _keep_zone(draft: Draft, zone: str) -> None:
+    kept = draft.get(ZONE, ZONE_KEY)
+    if kept is None:
+        draft.put(ZONE, ZoneRow(*ZONE_KEY, zone))
+    elif kept.zone != zone:
+        raise ZoneChanged(kept.zone, zone)

@@ -1,0 +1,1 @@
+"""Recommendations: factors folded from what members do, and answers computed from them live."""

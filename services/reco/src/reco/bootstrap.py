@@ -1,0 +1,60 @@
+"""The service's parts, wired in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+
+import grpc
+
+from eventfold.codec import EventCodec
+from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
+from reco.adapters.tables import PostgresFactorTables
+from reco.application.live_factors import LiveFactors
+from reco.application.pairs import Bounds, Pairs
+from reco.application.publication import to_public
+from reco.entrypoints.follower import follow
+from reco.entrypoints.servicer import RecoServicer
+from reco.projections.factors import FACTORS
+from reco.settings import RecoSettings
+from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.server import read_gate
+
+
+class Server:
+    """What runs in the serving process: the servicer and its follower share one copy of the factors."""
+
+    def __init__(self) -> None:
+        self._factors: LiveFactors | None = None
+
+    async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
+        """Add the servicer; returns its full name."""
+        servicer = RecoServicer(self._shared(wiring), read_gate(wiring))
+        reco_pb2_grpc.add_RecoServiceServicer_to_server(servicer, server)
+        return [reco_pb2.DESCRIPTOR.services_by_name["RecoService"].full_name]
+
+    def background(self, wiring: Wiring) -> Sequence[Awaitable[None]]:
+        """The follower of the read tables."""
+        return [follow(self._shared(wiring), wiring.settings.reco_refresh_s)]
+
+    def _shared(self, wiring: Wiring) -> LiveFactors:
+        if self._factors is None:
+            settings: RecoSettings = wiring.settings
+            bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
+            tables = PostgresFactorTables(wiring.pool, settings.topic_prefix)
+            self._factors = LiveFactors(tables, Pairs(bounds))
+        return self._factors
+
+
+SERVER = Server()
+
+DEFINITION = ServiceDefinition(
+    name="reco",
+    settings=RecoSettings,
+    migrations=Path(__file__).parent / "migrations",
+    codec=EventCodec({}),
+    to_public=to_public,
+    register=SERVER.register,
+    projections=(FACTORS,),
+    background=SERVER.background,
+)

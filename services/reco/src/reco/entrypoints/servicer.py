@@ -1,0 +1,110 @@
+"""RecoService over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from lyceum.common.v1 import common_pb2
+from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
+from reco.application import answers
+from reco.application.answers import Suggestion
+from reco.application.live_factors import LiveFactors, Reached
+from reco.projections.factors import FACTORS
+from servicekit import validate
+from servicekit.call import Call, current_call
+from servicekit.reading import ReadGate
+
+DEFAULT_ITEMS, MAX_ITEMS = 10, 100
+MAX_ID_CHARS = 200
+MAY_ASK_FOR_OTHERS = ("importer", "auditor", "admin")
+
+
+class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
+    """Answers from the live factors; a call that carries a consistency token refreshes them first."""
+
+    def __init__(self, factors: LiveFactors, gate: ReadGate) -> None:
+        self._factors = factors
+        self._gate = gate
+
+    async def Recommend(self, request: reco_pb2.RecommendRequest, context: Any) -> reco_pb2.RecommendResponse:
+        """For the caller, or for a named member where the role allows it."""
+        call = await self._entered()
+        as_of, limit = _as_of(request), _limit(request.limit)
+        found = answers.recommend(self._factors.pairs, _member(call, request.member_id), as_of, limit)
+        return reco_pb2.RecommendResponse(
+            items=_items(found), formula=answers.FORMULA_RECOMMEND, as_of=_stamp(as_of or call.now),
+            freshness=_freshness(self._factors.reached),
+        )  # fmt: skip
+
+    async def ListSimilar(self, request: reco_pb2.ListSimilarRequest, context: Any) -> reco_pb2.ListSimilarResponse:
+        """Open to everybody."""
+        call = await self._entered()
+        as_of, limit = _as_of(request), _limit(request.limit)
+        content_id = validate.text(request.content_id, "content_id", max_chars=MAX_ID_CHARS)
+        found = answers.similar(self._factors.pairs, content_id, as_of, limit)
+        return reco_pb2.ListSimilarResponse(
+            items=_items(found), formula=answers.FORMULA_SIMILAR, as_of=_stamp(as_of or call.now),
+            freshness=_freshness(self._factors.reached),
+        )  # fmt: skip
+
+    async def ListPopular(self, request: reco_pb2.ListPopularRequest, context: Any) -> reco_pb2.ListPopularResponse:
+        """Open to everybody."""
+        call = await self._entered()
+        as_of, limit = _as_of(request), _limit(request.limit)
+        found = answers.popular(self._factors.pairs, as_of, limit)
+        return reco_pb2.ListPopularResponse(
+            items=_items(found), formula=answers.FORMULA_POPULAR, as_of=_stamp(as_of or call.now),
+            freshness=_freshness(self._factors.reached),
+        )  # fmt: skip
+
+    async def _entered(self) -> Call:
+        call = current_call()
+        await self._factors.ready()
+        if "x-lyceum-after" in call.metadata:
+            await self._gate.wait(call)
+            await self._factors.refresh()
+        return call
+
+
+def _member(call: Call, member_id: str) -> str:
+    caller = call.require_caller()
+    if member_id in ("", caller.member_id):
+        return caller.member_id
+    caller.require(*MAY_ASK_FOR_OTHERS)
+    return validate.text(member_id, "member_id", max_chars=MAX_ID_CHARS)
+
+
+def _limit(value: int) -> int:
+    return DEFAULT_ITEMS if value == 0 else validate.between(value, "limit", 1, MAX_ITEMS)
+
+
+def _as_of(request: Any) -> datetime | None:
+    return validate.utc(request.as_of, "as_of") if request.HasField("as_of") else None
+
+
+def _stamp(at: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(at)
+    return stamp
+
+
+def _items(found: Sequence[Suggestion]) -> list[reco_pb2.RecommendedItem]:
+    return [
+        reco_pb2.RecommendedItem(content_id=one.content_id, title=one.title, score=one.score, reason=one.reason)
+        for one in found
+    ]
+
+
+def _freshness(reached: Sequence[Reached]) -> common_pb2.Freshness:
+    sources = [
+        common_pb2.FreshnessSource(
+            projection=FACTORS.name, topic=one.topic, partition=one.partition, sequence=one.seq,
+            applied_at=_stamp(one.applied_at),
+        )
+        for one in reached
+    ]  # fmt: skip
+    return common_pb2.Freshness(sources=sources)

@@ -1,0 +1,166 @@
+"""The factors over a real PostgreSQL: migration, runtime, and a live copy that follows the tables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from eventfold.fold import FoldRunner
+from eventfold.publish import rfc3339
+from eventfold.store import Pool
+from reco.adapters.tables import PostgresFactorTables
+from reco.application.answers import popular, recommend
+from reco.application.live_factors import LiveFactors
+from reco.application.pairs import Bounds, Pairs
+from reco.bootstrap import DEFINITION
+from reco.projections.factors import FACTORS
+from servicekit.migrate import check_version, migrate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PREFIX = "test."
+INTERACTION, CONTENT, ORDER = "lyceum.catalog.interaction", "lyceum.catalog.content", "lyceum.billing.order"
+
+
+class NoAvro:
+    """Hands data over as it is: the records below carry it undecoded."""
+
+    def encode(self, type_name: str, datum: Any) -> bytes:
+        raise NotImplementedError
+
+    def decode(self, value: Any) -> Any:
+        return value
+
+    def dataschema(self, type_name: str) -> str:
+        raise NotImplementedError
+
+
+@dataclass
+class Delivered:
+    offset: int
+    key: bytes | None
+    value: Any
+    headers: Sequence[tuple[str, bytes]]
+
+
+def delivered(offset: int, type_name: str, seq: int, data: dict[str, Any]) -> Delivered:
+    headers = {"ce_id": f"{type_name}/{seq}", "ce_type": type_name, "ce_sequence": str(seq), "ce_time": rfc3339(START)}
+    return Delivered(offset, b"key", data, [(name, text.encode()) for name, text in headers.items()])
+
+
+def viewed(offset: int, member: str, content: str, day: int = 0) -> Delivered:
+    data = {"member_id": member, "content_id": content, "watched_ms": 0, "occurred_at": START + timedelta(days=day)}
+    return delivered(offset, f"{INTERACTION}.viewed.v1", offset + 1, data)
+
+
+def published(offset: int, content: str) -> Delivered:
+    data = {
+        "content_id": content, "creator_id": "c", "kind": "text", "title": f"Title {content}", "tags": ["x"],
+        "category": None, "published_at": START,
+    }  # fmt: skip
+    return delivered(offset, f"{CONTENT}.published.v1", offset + 1, data)
+
+
+def paid(offset: int, member: str, product: str) -> Delivered:
+    data = {"member_id": member, "product_id": product, "paid_at": START}
+    return delivered(offset, f"{ORDER}.paid.v1", offset + 1, data)
+
+
+@dataclass(frozen=True)
+class Reco:
+    url: str
+    pool: Pool
+    runner: FoldRunner
+
+    async def apply(self, topic: str, partition: int, records: Sequence[Delivered]) -> None:
+        await self.runner.apply(PREFIX + topic, partition, records)
+
+    def live(self) -> LiveFactors:
+        return LiveFactors(PostgresFactorTables(self.pool, PREFIX), Pairs(Bounds(100, 1000, 100)))
+
+
+@pytest.fixture
+async def reco(postgres_url: str) -> AsyncIterator[Reco]:
+    name = f"reco{uuid.uuid4().hex[:12]}"
+    url = f"{postgres_url}?options=-csearch_path%3D{name}"
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"CREATE SCHEMA {name}")
+        migrate(url, DEFINITION.migrations)
+        async with AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool:
+            runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=[FACTORS], topic_prefix=PREFIX)
+            yield Reco(url, pool, runner)
+        await admin.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+async def test_migrated_columns_are_those_that_the_projection_declares(reco: Reco) -> None:
+    check_version(reco.url, DEFINITION.migrations)
+    async with reco.pool.connection() as conn:
+        for table in FACTORS.tables:
+            found = await conn.execute(
+                """SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
+                   WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""", [table.name],
+            )  # fmt: skip
+            types = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
+            assert await found.fetchall() == [
+                (column, *kind) for column, kind in zip(table.columns, types, strict=True)
+            ]
+
+
+async def test_a_copy_follows_what_is_folded_on_every_topic_and_partition(reco: Reco) -> None:
+    live = reco.live()
+    await reco.apply(INTERACTION, 0, [viewed(0, "m1", "a"), viewed(1, "m2", "a")])
+    await reco.apply(CONTENT, 0, [published(0, "a"), published(1, "b")])
+    await live.refresh()
+    assert [(one.content_id, one.score) for one in popular(live.pairs, None, 9)] == [("a", 2.0), ("b", 0.0)]
+    await reco.apply(INTERACTION, 3, [viewed(0, "m2", "b")])
+    await reco.apply(ORDER, 0, [paid(0, "m3", "b"), paid(1, "m4", "b")])
+    await live.refresh()
+    assert [(one.content_id, one.score) for one in popular(live.pairs, None, 9)] == [("b", 3.0), ("a", 2.0)]
+    assert [one.content_id for one in recommend(live.pairs, "m1", None, 9)] == ["b"]
+
+
+async def test_a_copy_made_late_equals_one_that_followed(reco: Reco) -> None:
+    following = reco.live()
+    for offset in range(6):
+        await reco.apply(INTERACTION, 1, [viewed(offset, f"m{offset % 3}", "abc"[offset % 2])])
+        await following.refresh()
+    await reco.apply(CONTENT, 0, [published(0, "a"), published(1, "b")])
+    await following.refresh()
+    late = reco.live()
+    await late.refresh()
+    for member in ("m0", "m1", "nobody"):
+        assert recommend(late.pairs, member, None, 9) == recommend(following.pairs, member, None, 9)
+    assert late.reached == following.reached
+
+
+async def test_a_first_signal_dated_back_by_an_import_reaches_the_copy(reco: Reco) -> None:
+    live = reco.live()
+    await reco.apply(CONTENT, 0, [published(0, "a")])
+    await reco.apply(INTERACTION, 0, [viewed(0, "m1", "a", day=9)])
+    await live.refresh()
+    assert popular(live.pairs, START + timedelta(days=5), 1)[0].score == 0.0
+    await reco.apply(INTERACTION, 0, [viewed(1, "m1", "a", day=4)])
+    await live.refresh()
+    assert popular(live.pairs, START + timedelta(days=5), 1)[0].score == 1.0
+
+
+async def test_records_delivered_again_are_counted_once(reco: Reco) -> None:
+    live = reco.live()
+    for _ in range(2):
+        await reco.apply(INTERACTION, 0, [viewed(0, "m1", "a")])
+        await reco.apply(CONTENT, 0, [published(0, "a")])
+        await live.refresh()
+    assert live.pairs.size == 1 and popular(live.pairs, None, 1)[0].score == 1.0
+
+
+async def test_freshness_says_how_far_each_partition_has_come(reco: Reco) -> None:
+    live = reco.live()
+    await reco.apply(INTERACTION, 2, [viewed(0, "m1", "a"), viewed(1, "m1", "b")])
+    await live.refresh()
+    assert [(one.topic, one.partition, one.seq) for one in live.reached] == [(PREFIX + INTERACTION, 2, 2)]
