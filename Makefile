@@ -37,7 +37,7 @@ test: setup lint types imports contracts unit integration ## everything that mus
 lint: setup ## ruff, buf lint, hadolint
 	$(RUN) ruff check --quiet .
 	$(RUN) ruff format --quiet --check .
-	$(if $(wildcard schemas/proto),.venv/bin/buf lint schemas/proto)
+	$(RUN) lyceum_generate lint
 	$(if $(IMAGES),.venv/bin/hadolint $(IMAGES))
 
 types: setup ## mypy --strict
@@ -48,11 +48,11 @@ imports: setup ## who may import whom
 	.venv/bin/lint-imports --config libs/.importlinter
 
 contracts: setup ## the published language: goldens, compatibility, generated code up to date
-	$(if $(wildcard schemas/proto/released.binpb),.venv/bin/buf breaking schemas/proto --against schemas/proto/released.binpb)
-	$(if $(wildcard libs/contracts/tests),$(RUN) pytest -q libs/contracts $(wildcard tests/integration/contracts))
+	$(RUN) lyceum_generate breaking
+	$(if $(wildcard libs/contracts/tests),$(RUN) pytest -q libs/contracts tools/generate $(wildcard tests/integration/contracts))
 
 unit: setup ## tests that start no stack
-	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests
+	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
 
 integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)

@@ -159,6 +159,14 @@ async def test_a_malformed_form_is_refused_without_repeating_it(gateway: Running
     assert not gateway.services.requests
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/plain"])
+async def test_a_body_that_is_not_json_is_refused_without_repeating_it(gateway: Running, kind: str) -> None:
+    body = f"username=a&password={SECRET}"
+    answer = await gateway.client.post("/v1/sessions", content=body, headers={"content-type": kind})
+    assert answer.status_code == 400 and SECRET not in answer.text
+    assert answer.json()["message"] == "the request is malformed"
+
+
 async def test_a_form_in_another_charset_is_refused(gateway: Running) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded; charset=gbk"}
     answer = await gateway.client.post("/register", content="username=a&password=b", headers=headers)
@@ -175,6 +183,16 @@ async def test_malformed_json_is_refused_without_repeating_it(gateway: Running, 
 async def _chunks() -> AsyncIterator[bytes]:
     for _ in range(20):
         yield (SECRET * 100).encode()
+
+
+async def test_long_texts_pass_and_endless_ones_do_not(gateway: Running) -> None:
+    text = "知识" * 100_000
+    as_json = await gateway.client.post("/publish", json={"title": "a", "content": text}, headers=gateway.bearer())
+    as_form = await gateway.client.post("/publish", data={"title": "a", "content": text}, headers=gateway.bearer())
+    assert as_json.status_code == as_form.status_code == 200
+    assert [request.content for request in gateway.services.requests] == [text, text]
+    endless = await gateway.client.post("/publish", content=b" " * 5_000_000, headers=gateway.bearer())
+    assert endless.status_code == 413
 
 
 async def test_oversize_bodies_are_refused_by_route(gateway: Running) -> None:

@@ -11,6 +11,8 @@ from string import Template
 SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
+GRPC_BYTES = 4 * 1024 * 1024
+_FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 _STATUSES = {
@@ -99,9 +101,12 @@ def _reply(comparison: str, status: int, code: int, message: str) -> dict[str, o
 
 
 def _route(service: str) -> dict[str, object]:
+    """Native gRPC may be as large as a batch; JSON was measured on the route of its own path."""
+    limit = {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": GRPC_BYTES}}
     return {
         "match": {"prefix": f"/{_full_name(service)}/"},
         "route": {"cluster": service, "timeout": "30s"},
+        "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
     }
 
 

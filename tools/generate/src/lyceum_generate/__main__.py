@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from contracts.golden import add_missing
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.workspace import program, run, workspace
 
 PROTOS = Path("schemas/proto")
 RELEASED = PROTOS / "released.binpb"
+GOLDEN = Path("schemas/golden")
 STUBS = Path("libs/contracts/src/lyceum")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
@@ -21,25 +23,26 @@ CACHE = Path(".cache/generate")
 
 
 def generate() -> None:
-    """Everything that is generated and committed."""
+    """Everything that is generated and committed, and a golden for every new schema version."""
     generate_stubs(PROTOS, STUBS)
     generate_descriptors(PROTOS, DESCRIPTORS)
+    add_missing(GOLDEN)
     try:
         generate_openapi(PROTOS, OPENAPI, CACHE)
     except GoMissing as missing:
         print(f"generate: {OPENAPI} left as it is: {missing}", file=sys.stderr)
 
 
-def lint() -> None:
-    """`buf lint` over our protos."""
-    with workspace(PROTOS) as root:
+def lint(protos: Path = PROTOS) -> None:
+    """`buf lint` over our protos. Raises CalledProcessError with what it found."""
+    with workspace(protos) as root:
         run([program("buf"), "lint", "lyceum_protos"], root)
 
 
-def breaking() -> None:
-    """`buf breaking` against what was last released, so that it can fail in a fresh clone."""
-    with workspace(PROTOS) as root:
-        shutil.copyfile(RELEASED, root / "released.binpb")
+def breaking(protos: Path = PROTOS, released: Path = RELEASED) -> None:
+    """`buf breaking` against the released image, so that it can fail in a fresh clone. Raises CalledProcessError."""
+    with workspace(protos) as root:
+        shutil.copyfile(released, root / "released.binpb")
         run([program("buf"), "breaking", "--against", "released.binpb"], root)
 
 

@@ -1,0 +1,41 @@
+"""One real PostgreSQL and one real Kafka for a whole test run, started by the first test that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lyceum_local.settings import Ports
+from lyceum_local.stack import LocalStack
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """An instance of its own, with free ports, in a folder that goes away; nothing of it is started yet."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    stack = LocalStack(folder, Ports.free(), prefix="test.")
+    try:
+        yield stack
+    finally:
+        stack.down()
+
+
+@pytest.fixture(scope="session")
+def backing(local_stack: LocalStack) -> LocalStack:
+    """The instance with PostgreSQL and Kafka running."""
+    local_stack.start_backing()
+    return local_stack
+
+
+@pytest.fixture(scope="session")
+def postgres_url(backing: LocalStack) -> str:
+    """A DSN of the administrator."""
+    return backing.admin_url
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(backing: LocalStack) -> str:
+    """host:port of the broker."""
+    return backing.kafka_bootstrap
