@@ -1,0 +1,1 @@
+"""Prices, promotions, orders, payments, entitlements and the revenue ledger."""

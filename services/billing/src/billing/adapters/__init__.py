@@ -1,0 +1,1 @@
+"""Databases, key files and providers, behind what the application needs of them."""

@@ -1,0 +1,1 @@
+"""Use cases: what a call or a provider asks of the domain."""

@@ -1,0 +1,101 @@
+"""Use cases of selling: prices, promotions, quotes, orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.application.ports import ContentOwners
+from billing.domain import quote as quotes
+from billing.domain.order import ORDER, PlaceOrder, order_id_of, terms_of
+from billing.domain.product import PRODUCT, PriceProduct, Product
+from billing.domain.promotion import PROMOTION, Promotion, SchedulePromotion
+from billing.domain.quote import Quote, Wish
+from eventfold.decider import Ask, Context, Item
+from eventfold.errors import NotFound, NotPermitted
+from eventfold.store import EventStore, Handled, Idempotency, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The edge facts of a command: what is recorded beside it, under which key, and how long there is."""
+
+    context: Context
+    idempotency: Idempotency | None
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignedQuote:
+    """A quote with its signature."""
+
+    quote: Quote
+    signature: bytes
+
+
+class Selling:
+    """Takes the decisions of selling. `quote_key` signs quotes; `fee_bps` is the platform's share of new orders."""
+
+    def __init__(self, store: EventStore, pool: Pool, owners: ContentOwners, quote_key: bytes, fee_bps: int) -> None:
+        self._store = store
+        self._pool = pool
+        self._owners = owners
+        self._quote_key = quote_key
+        self._fee_bps = fee_bps
+
+    async def price(self, wanted: PriceProduct, command: Command) -> Handled:
+        """Set a price. Content can be priced by its creator only, as far as its publication has been folded."""
+        owner = (await self._owners.owners([wanted.product_id])).get(wanted.product_id)
+        if owner is not None and owner != wanted.creator_id:
+            raise NotPermitted("the content belongs to another creator", product_id=wanted.product_id)
+        return await self._handle(Ask(PRODUCT, wanted.product_id, wanted), command, {"product_id": wanted.product_id})
+
+    async def owner(self, product_id: str) -> str:
+        """Who earns from a product, or could: its creator, else the content's. Raises `NotFound`."""
+        product, _ = await self._offer(product_id, None)
+        creator = product.priced.creator_id if product.priced else None
+        creator = creator or (await self._owners.owners([product_id])).get(product_id)
+        if creator is None:
+            raise NotFound("neither a product nor content", field="product_id", product_id=product_id)
+        return creator
+
+    async def schedule(self, wanted: SchedulePromotion, command: Command) -> Handled:
+        """Announce a promotion. It works only on products of its creator, however many ids it names."""
+        ask = Ask(PROMOTION, wanted.promotion_id, wanted)
+        return await self._handle(ask, command, {"promotion_id": wanted.promotion_id})
+
+    async def quote(self, quote_id: str, member_id: str, wish: Wish, now: datetime) -> SignedQuote:
+        """Price a wish; records nothing. Raises what `billing.domain.quote.price` raises."""
+        product, promotion = await self._offer(wish.product_id, wish.promotion_id)
+        price = quotes.price(wish, product, promotion, now)
+        creator_id = product.priced.creator_id if product.priced else ""
+        quote = Quote(
+            quote_id, member_id, wish.product_id, creator_id, price, wish.promotion_id, now + quotes.VALID_FOR
+        )
+        return SignedQuote(quote, quotes.sign(quote, self._quote_key))
+
+    async def place(self, signed: SignedQuote, member_id: str, command: Command) -> Handled:
+        """Place the order of a quote. Raises `ForgedQuote`, `NotPermitted`, `QuoteExpired`."""
+        quote = signed.quote
+        quotes.verify(quote, signed.signature, self._quote_key)
+        if quote.member_id != member_id:
+            raise NotPermitted("the quote was made for another member", quote_id=quote.quote_id)
+        order_id = order_id_of(quote.quote_id)
+        wanted = PlaceOrder(terms_of(order_id, quote, self._fee_bps), quote.expires_at, command.context.now)
+        status = "placed" if quote.price.charged.amount_minor else "paid"
+        return await self._handle(Ask(ORDER, order_id, wanted), command, {"order_id": order_id, "status": status})
+
+    async def _offer(self, product_id: str, promotion_id: str | None) -> tuple[Product, Promotion]:
+        product, promotion = PRODUCT.stream(product_id), PROMOTION.stream(promotion_id or "")
+        async with self._pool.connection() as conn:
+            found = await self._store.load(conn, [product, promotion] if promotion_id else [product])
+        return (
+            PRODUCT.decider.fold([one.event for one in found[product]]),
+            PROMOTION.decider.fold([one.event for one in found.get(promotion, ())]),
+        )
+
+    async def _handle(self, ask: Ask, command: Command, ids: dict[str, str]) -> Handled:
+        return await self._store.handle(
+            Item((ask,)), command.context, idempotency=command.idempotency, answer=lambda _: dict(ids),
+            deadline_s=command.deadline_s,
+        )  # fmt: skip

@@ -1,0 +1,113 @@
+"""The service's parts, wired in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import grpc
+
+from billing import topics
+from billing.adapters.open_payments import PostgresOpenPayments
+from billing.adapters.queries import Queries
+from billing.adapters.simulator import Simulator
+from billing.adapters.simulator_keys import SimulatorKeys, from_folder, from_url
+from billing.application.importing import Importing
+from billing.application.paying import Paying
+from billing.application.ports import Provider
+from billing.application.publication import to_public
+from billing.application.reconciling import Pace, Reconciler
+from billing.application.selling import Selling
+from billing.domain.codec import CODEC
+from billing.entrypoints.reconciling import reconcile
+from billing.entrypoints.servicer import BillingServicer, Parts
+from billing.processes.grant_after_paid import GRANT_AFTER_PAID
+from billing.projections.entitlements import ENTITLEMENTS
+from billing.projections.ledger import LEDGER
+from billing.projections.orders import ORDER_BOOK
+from billing.projections.owners import CONTENT_OWNERS
+from billing.projections.payments import PAYMENT_BOOK
+from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
+from billing.settings import BillingSettings
+from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
+from servicekit import keys
+from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.server import read_gate
+
+
+class Server:
+    """What runs in the serving process: servicer and reconciler share the providers and their HTTP session."""
+
+    def __init__(self) -> None:
+        self._http: aiohttp.ClientSession | None = None
+        self._paying: Paying | None = None
+
+    async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
+        """Add the servicer; returns its full name."""
+        billing_pb2_grpc.add_BillingServiceServicer_to_server(BillingServicer(self._parts(wiring)), server)
+        return [billing_pb2.DESCRIPTOR.services_by_name["BillingService"].full_name]
+
+    def background(self, wiring: Wiring) -> Sequence[Awaitable[None]]:
+        """The reconciler."""
+        settings: BillingSettings = wiring.settings
+        pace = Pace(timedelta(seconds=settings.reconcile_after_s), timedelta(seconds=settings.payment_expires_after_s))
+        reconciler = Reconciler(self._shared_paying(wiring), PostgresOpenPayments(wiring.pool), pace)
+        return [reconcile(reconciler, settings.reconcile_every_s, self._close)]
+
+    def _parts(self, wiring: Wiring) -> Parts:
+        settings: BillingSettings = wiring.settings
+        quote_key = keys.key_file(settings.key_dir, "quote.key", keys.hmac_key)
+        queries = Queries(wiring.pool)
+        return Parts(
+            selling=Selling(wiring.store, wiring.pool, queries, quote_key, settings.platform_fee_bps),
+            paying=self._shared_paying(wiring),
+            importing=Importing(wiring.store, wiring.pool, queries, settings.platform_fee_bps),
+            queries=queries,
+            gate=read_gate(wiring),
+            wake_relay=wiring.wake_relay,
+        )
+
+    def _shared_paying(self, wiring: Wiring) -> Paying:
+        if self._paying is None:
+            self._paying = Paying(wiring.store, wiring.pool, self._providers(wiring.settings))
+        return self._paying
+
+    def _providers(self, settings: BillingSettings) -> Mapping[str, Provider]:
+        """The simulator moves no money: it is never on in production."""
+        if not (settings.is_local and settings.payment_simulator_url):
+            return {}
+        self._http = aiohttp.ClientSession()
+        url, folder = settings.payment_simulator_url, settings.payment_simulator_key_dir
+        simulator_keys = SimulatorKeys(from_folder(folder) if folder else from_url(self._http, url))
+        callback_url = f"{settings.public_url.rstrip('/')}/v1/callbacks/{Simulator.name}"
+        return {Simulator.name: Simulator(self._http, url, callback_url, simulator_keys)}
+
+    async def _close(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+
+SERVER = Server()
+
+DEFINITION = ServiceDefinition(
+    name="billing",
+    settings=BillingSettings,
+    migrations=Path(__file__).parent / "migrations",
+    codec=CODEC,
+    to_public=to_public,
+    register=SERVER.register,
+    topics=topics.EMITTED,
+    projections=(
+        LEDGER,
+        ORDER_BOOK,
+        PAYMENT_BOOK,
+        ENTITLEMENTS,
+        PRODUCT_PRICES,
+        PROMOTION_TERMS,
+        CONTENT_OWNERS,
+    ),
+    processes=(GRANT_AFTER_PAID,),
+    background=SERVER.background,
+)

@@ -1,0 +1,1 @@
+"""Pure decisions about money: products, promotions, quotes, orders, payments, entitlements."""

@@ -1,0 +1,193 @@
+"""BillingService over gRPC: parse, decide or read, shape."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import Message
+
+from billing.adapters.queries import Queries
+from billing.application.importing import Importing
+from billing.application.paying import Paying
+from billing.application.ports import ProviderUnavailable
+from billing.application.selling import Command, Selling
+from billing.entrypoints import importing, paging, parsing, shaping
+from eventfold.errors import NotFound
+from eventfold.store import Handled
+from lyceum.billing.v1 import billing_pb2 as pb
+from lyceum.billing.v1 import billing_pb2_grpc
+from servicekit import validate
+from servicekit.call import Call, current_call
+from servicekit.reading import ReadGate
+
+SELLERS = ("creator", "admin")
+MAY_READ_THE_LEDGER = ("importer", "auditor", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the servicer answers with."""
+
+    selling: Selling
+    paying: Paying
+    importing: Importing
+    queries: Queries
+    gate: ReadGate
+    wake_relay: Callable[[], None]
+
+
+class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
+    """See the comments of the proto."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def PriceProduct(self, request: pb.PriceProductRequest, context: Any) -> pb.PriceProductResponse:
+        call = current_call()
+        call.require_caller().require(*SELLERS, "importer")
+        wanted = parsing.product(request, await self._seller(call, request.product_id))
+        handled = await self._parts.selling.price(wanted, _command(call, request))
+        return pb.PriceProductResponse(**handled.answer, consistency_token=await self._token(call, handled))
+
+    async def GetProduct(self, request: pb.GetProductRequest, context: Any) -> pb.GetProductResponse:
+        await self._parts.gate.wait(current_call())
+        product_id = parsing.identifier(request.product_id, "product_id")
+        row = await self._parts.queries.price(product_id)
+        if row is None:
+            raise NotFound("there is no such product", field="product_id")
+        return shaping.product(row)
+
+    async def SchedulePromotion(
+        self, request: pb.SchedulePromotionRequest, context: Any
+    ) -> pb.SchedulePromotionResponse:
+        call = current_call()
+        caller = call.require_caller()
+        caller.require(*SELLERS)
+        wanted = parsing.promotion(request, caller.member_id)
+        handled = await self._parts.selling.schedule(wanted, _command(call, request))
+        return pb.SchedulePromotionResponse(**handled.answer, consistency_token=await self._token(call, handled))
+
+    async def CreateQuote(self, request: pb.CreateQuoteRequest, context: Any) -> pb.CreateQuoteResponse:
+        call = current_call()
+        member_id = call.require_caller().member_id
+        signed = await self._parts.selling.quote(str(uuid.uuid4()), member_id, parsing.wish(request), call.now)
+        return pb.CreateQuoteResponse(quote=shaping.quote(signed))
+
+    async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
+        call = current_call()
+        member_id = call.require_caller().member_id
+        signed = parsing.quote(request.quote)
+        handled = await self._parts.selling.place(signed, member_id, _command(call, request))
+        return pb.PlaceOrderResponse(**handled.answer, consistency_token=await self._token(call, handled))
+
+    async def StartPayment(self, request: pb.StartPaymentRequest, context: Any) -> pb.StartPaymentResponse:
+        call = current_call()
+        member_id = call.require_caller().member_id
+        order_id = parsing.identifier(request.order_id, "order_id")
+        started = await self._parts.paying.start(member_id, order_id, request.provider, _command(call, request))
+        pay_url = await self._parts.paying.ask_provider(started)
+        return pb.StartPaymentResponse(
+            payment_id=started.intent.payment_id,
+            merchant_number=started.merchant_number,
+            pay_url=pay_url,
+            consistency_token=await self._token(call, started.handled),
+        )
+
+    async def HandleProviderCallback(
+        self, request: pb.HandleProviderCallbackRequest, context: Any
+    ) -> pb.HandleProviderCallbackResponse:
+        call = current_call()
+        recorded_by = replace(call.context(), actor=f"provider:{request.provider[:32]}")
+        try:
+            handled = await self._parts.paying.take_callback(
+                request.provider, call.metadata, request.payload.data, call.now, recorded_by
+            )
+        except ProviderUnavailable:
+            await _unavailable(context)
+        if handled is not None:
+            await self._token(call, handled)
+        return pb.HandleProviderCallbackResponse(code="SUCCESS")
+
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
+        call = await self._entered()
+        row = await self._parts.queries.order(parsing.identifier(request.order_id, "order_id"))
+        if row is None or row.member_id != call.actor:
+            raise NotFound("there is no such order", field="order_id")
+        return pb.GetOrderResponse(order=shaping.order(row))
+
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
+        call = await self._entered()
+        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
+        rows = await self._parts.queries.orders(call.actor, after, limit)
+        last = (rows[-1].placed_at, rows[-1].order_id) if rows else None
+        return pb.ListOrdersResponse(
+            orders=[shaping.order(row) for row in rows], next_page_token=paging.next_token(rows, limit, last)
+        )
+
+    async def ListEntitlements(self, request: pb.ListEntitlementsRequest, context: Any) -> pb.ListEntitlementsResponse:
+        call = await self._entered()
+        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
+        rows = await self._parts.queries.entitlements(call.actor, after, limit)
+        last = (rows[-1].granted_at, rows[-1].entitlement_id) if rows else None
+        return pb.ListEntitlementsResponse(
+            entitlements=[shaping.entitlement(row) for row in rows],
+            next_page_token=paging.next_token(rows, limit, last),
+        )
+
+    async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
+        call = await self._entered(*MAY_READ_THE_LEDGER)
+        as_of = validate.utc(request.as_of, "as_of") if request.HasField("as_of") else None
+        return shaping.trial_balance(await self._parts.queries.trial_balance(as_of), as_of or call.now)
+
+    async def ListPostings(self, request: pb.ListPostingsRequest, context: Any) -> pb.ListPostingsResponse:
+        await self._entered(*MAY_READ_THE_LEDGER)
+        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
+        account = parsing.optional_identifier(request.account, "account") or ""
+        order_id = parsing.optional_identifier(request.order_id, "order_id") or ""
+        rows = await self._parts.queries.postings(account, order_id, after, limit)
+        last = (rows[-1].occurred_at, rows[-1].posting_id) if rows else None
+        return pb.ListPostingsResponse(
+            postings=[shaping.posting(row) for row in rows], next_page_token=paging.next_token(rows, limit, last)
+        )
+
+    async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:
+        call = current_call()
+        call.require_caller().require("importer")
+        results, position = await importing.run(self._parts.importing, request, call)
+        self._parts.wake_relay()
+        token = await call.answer_token(position, covers_all=True)
+        return pb.ImportOrdersResponse(results=results, consistency_token=token)
+
+    async def _seller(self, call: Call, product_id: str) -> str:
+        """Whose product it is: the caller's, or for an importer that of whoever it belongs to."""
+        caller = call.require_caller()
+        if caller.role in SELLERS:
+            return caller.member_id
+        return await self._parts.selling.owner(parsing.identifier(product_id, "product_id"))
+
+    async def _entered(self, *roles: str) -> Call:
+        """The call of a query, its caller known (and of one of `roles`, if any), its tokens waited for."""
+        call = current_call()
+        caller = call.require_caller()
+        if roles:
+            caller.require(*roles)
+        await self._parts.gate.wait(call)
+        return call
+
+    async def _token(self, call: Call, handled: Handled) -> str:
+        self._parts.wake_relay()
+        return await call.answer_token(handled.position)
+
+
+def _command(call: Call, request: Message) -> Command:
+    return Command(call.context(), call.idempotency(request), call.deadline_s)
+
+
+async def _unavailable(context: Any) -> NoReturn:
+    """The provider will send its callback again."""
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "the callback cannot be verified now")
+    raise AssertionError("abort raises")

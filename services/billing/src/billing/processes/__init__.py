@@ -1,0 +1,1 @@
+"""Pure reactions of billing to public events."""

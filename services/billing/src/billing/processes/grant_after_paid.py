@@ -1,0 +1,38 @@
+"""A paid order lets its member use the product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from billing import topics
+from billing.domain.entitlement import ENTITLEMENT, GrantEntitlement, entitlement_id_of
+from billing.domain.order import IMPORTED
+from eventfold.decider import Ask, Context, Item
+from eventfold.fold import Process
+from eventfold.readmodel import PublicRecord
+
+NAME = "grant-after-paid"
+
+
+def react(event: PublicRecord) -> Sequence[Item]:
+    """Grant once for each paid order, at the business time of its payment."""
+    if event.type != topics.ORDER_PAID:
+        return []
+    data = event.data
+    entitlement_id = entitlement_id_of(data["order_id"])
+    command = GrantEntitlement(
+        entitlement_id, data["member_id"], data["product_id"],
+        "import" if data["provider"] == IMPORTED else "purchase", data["order_id"],
+    )  # fmt: skip
+    return [Item((Ask(ENTITLEMENT, entitlement_id, command),), context_of(event))]
+
+
+def context_of(event: PublicRecord) -> Context:
+    """What surrounds a reaction: caused by the event, at its time."""
+    return Context(
+        now=event.occurred_at, actor=NAME, correlation_id=event.correlation_id, causation_id=event.id,
+        occurred_at=event.occurred_at, backfill=event.backfill,
+    )  # fmt: skip
+
+
+GRANT_AFTER_PAID = Process(NAME, (topics.ORDER,), react)

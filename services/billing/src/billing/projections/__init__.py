@@ -1,0 +1,1 @@
+"""Pure folds of public events into the rows that queries read."""

@@ -1,0 +1,21 @@
+"""`python -m payment_simulator`: runs until SIGTERM or SIGINT."""
+
+import logging
+
+from aiohttp import web
+
+from payment_simulator.app import Simulator
+from payment_simulator.settings import SimulatorSettings
+from payment_simulator.signing import signer_of
+
+
+def main() -> None:
+    """Serve the simulated provider."""
+    logging.basicConfig(level="INFO")
+    settings = SimulatorSettings()
+    app = Simulator(settings, signer_of(settings.key_dir)).app()
+    web.run_app(app, host=settings.simulator_host, port=settings.simulator_port, access_log=None, print=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The provider's own book: what merchants asked for and what buyers did. Kept in memory, lost with the process."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+MAX_PAYMENTS = 1_000_000
+MAX_AMOUNT_MINOR = 10**15
+MAX_TEXT_CHARS = 2048
+_NAMESPACE = uuid.UUID("6a0c5f0e-4d5a-5a3e-8f0e-1c8e0d2b9f11")
+
+Alteration = Literal["none", "amount", "body", "signature"]
+ALTERATIONS: tuple[Alteration, ...] = ("none", "amount", "body", "signature")
+
+
+class Refused(Exception):
+    """A request that makes no sense, or contradicts the book; `field` names what is wrong."""
+
+    def __init__(self, message: str, field: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.field = field
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How the callbacks of a payment misbehave.
+
+    `lose`: none is sent. `copies`: how many of each are sent. `delay_ms`: how late. `alter`: the amount is another
+    (truly signed), or body or signature are spoilt after signing. `fail`: paying fails.
+    """
+
+    lose: bool = False
+    copies: int = 1
+    delay_ms: int = 0
+    alter: Alteration = "none"
+    fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as the provider sees it; `status` is pending, paid or failed."""
+
+    merchant_number: str
+    amount_minor: int
+    currency: str
+    callback_url: str
+    faults: Faults
+    status: Literal["pending", "paid", "failed"] = "pending"
+    reason: str = ""
+
+    @property
+    def provider_reference(self) -> str:
+        """The provider's own number of the payment, once it is paid."""
+        return uuid.uuid5(_NAMESPACE, self.merchant_number).hex if self.status == "paid" else ""
+
+    def report(self) -> dict[str, Any]:
+        """What the merchant is told, in answers and in callbacks."""
+        return {
+            "merchant_number": self.merchant_number,
+            "status": self.status,
+            "amount_minor": self.amount_minor,
+            "currency": self.currency,
+            "provider_reference": self.provider_reference,
+            "reason": self.reason,
+        }
+
+
+@dataclass
+class Book:
+    """All payments by merchant number. Every operation may be repeated."""
+
+    payments: dict[str, Payment] = field(default_factory=dict)
+
+    def create(self, wanted: Payment) -> Payment:
+        """A new payment, or the one of that number. Raises `Refused` when that one was for something else."""
+        known = self.payments.get(wanted.merchant_number)
+        if known is None:
+            if len(self.payments) >= MAX_PAYMENTS:
+                raise Refused("the book is full", "merchant_number", 507)
+            self.payments[wanted.merchant_number] = known = wanted
+        if (known.amount_minor, known.currency) != (wanted.amount_minor, wanted.currency):
+            raise Refused("the number stands for another amount", "merchant_number", 409)
+        return known
+
+    def get(self, merchant_number: str) -> Payment:
+        """The payment of a number. Raises `Refused` (404)."""
+        if merchant_number not in self.payments:
+            raise Refused("no payment of this number", "merchant_number", 404)
+        return self.payments[merchant_number]
+
+    def pay(self, merchant_number: str) -> Payment:
+        """The buyer pays (or fails to, when so told). Raises `Refused` for a payment that has failed."""
+        payment = self.get(merchant_number)
+        if payment.status == "failed" and not payment.faults.fail:
+            raise Refused("the payment is closed", "merchant_number", 409)
+        if payment.status == "pending":
+            failing = payment.faults.fail
+            payment = replace(
+                payment, status="failed" if failing else "paid", reason="the buyer's bank refused" if failing else ""
+            )
+            self.payments[merchant_number] = payment
+        return payment
+
+    def close(self, merchant_number: str) -> Payment:
+        """Stop waiting for the buyer; a payment that is paid stays so."""
+        payment = self.get(merchant_number)
+        if payment.status == "pending":
+            payment = self.payments[merchant_number] = replace(payment, status="failed", reason="closed")
+        return payment
+
+    def misbehave(self, merchant_number: str, faults: Faults) -> Payment:
+        """Change how the callbacks of a payment behave."""
+        payment = self.payments[merchant_number] = replace(self.get(merchant_number), faults=faults)
+        return payment
+
+    def totals(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Status, then currency, to number of payments and sum of amounts."""
+        sums: dict[str, dict[str, dict[str, int]]] = {}
+        for payment in self.payments.values():
+            line = sums.setdefault(payment.status, {}).setdefault(payment.currency, {"payments": 0, "amount_minor": 0})
+            line["payments"] += 1
+            line["amount_minor"] += payment.amount_minor
+        return sums

@@ -1,0 +1,22 @@
+"""What the simulator is told by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SimulatorSettings(BaseSettings):
+    """Where it listens, keeps its key, and how patiently it delivers callbacks."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    simulator_host: str = "127.0.0.1"
+    simulator_port: int = 15090
+    key_dir: Path
+    auto_pay: bool = False
+    callback_attempts: int = Field(default=6, ge=1, le=20)
+    callback_first_pause_s: float = Field(default=0.2, gt=0)
+    callback_timeout_s: float = Field(default=3.0, gt=0)
