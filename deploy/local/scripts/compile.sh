@@ -8,7 +8,7 @@ compile() {
 }
 
 compile "${@}" dev.in -o dev.txt
-for image in identity catalog billing reco metrics simulator clients local; do
+for image in build identity catalog billing reco metrics simulator clients local; do
     compile "$image.in" -c dev.txt -o "$image.txt"
 done
 compile "${@}" jdk.in -o jdk.txt

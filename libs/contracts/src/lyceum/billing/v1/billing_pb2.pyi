@@ -32,6 +32,7 @@ class PriceProductRequest(_message.Message):
     product_id: _builtins.str
     """A content id, or an id of the creator's own choice."""
     title: _builtins.str
+    """1 to 300 characters."""
     pricing: _builtins.str
     """`fixed`, or `open_amount` (the buyer names the amount, at least `price`)."""
     @_builtins.property
@@ -61,7 +62,9 @@ class PriceProductResponse(_message.Message):
     PRODUCT_ID_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
+    """As it was sent."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -82,6 +85,7 @@ class GetProductRequest(_message.Message):
 
     PRODUCT_ID_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
+    """Id of the product."""
     def __init__(
         self,
         *,
@@ -105,11 +109,17 @@ class GetProductResponse(_message.Message):
     PRICING_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
+    """Id of the product."""
     creator_id: _builtins.str
+    """Member id of the creator who owns it."""
     title: _builtins.str
+    """As the creator named it."""
     pricing: _builtins.str
+    """`fixed` or `open_amount`."""
     @_builtins.property
-    def price(self) -> _common_pb2.Money: ...
+    def price(self) -> _common_pb2.Money:
+        """The price, or the least amount of an `open_amount` product."""
+
     def __init__(
         self,
         *,
@@ -141,18 +151,25 @@ class SchedulePromotionRequest(_message.Message):
     promotion_id: _builtins.str
     """Unique; the code that buyers give."""
     name: _builtins.str
+    """What buyers see, 1 to 300 characters."""
     percent_off_bps: _builtins.int
     """Basis points: 2500 is a quarter."""
     @_builtins.property
-    def amount_off(self) -> _common_pb2.Money: ...
+    def amount_off(self) -> _common_pb2.Money:
+        """Taken off the list amount, in its currency; never below 0."""
+
     @_builtins.property
-    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    def starts_at(self) -> _timestamp_pb2.Timestamp:
+        """Included."""
+
     @_builtins.property
     def ends_at(self) -> _timestamp_pb2.Timestamp:
         """Not included."""
 
     @_builtins.property
-    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The caller's own products, 1 to 500."""
+
     def __init__(
         self,
         *,
@@ -181,7 +198,9 @@ class SchedulePromotionResponse(_message.Message):
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     promotion_id: _builtins.str
+    """As it was sent."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -204,9 +223,11 @@ class CreateQuoteRequest(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
+    """Id of the product."""
     amount_minor: _builtins.int
     """For `open_amount` products: the list amount that the buyer names."""
     promotion_id: _builtins.str
+    """The code of a promotion; empty for none."""
     def __init__(
         self,
         *,
@@ -230,7 +251,9 @@ class CreateQuoteResponse(_message.Message):
 
     QUOTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def quote(self) -> Global___Quote: ...
+    def quote(self) -> Global___Quote:
+        """Send it back unchanged to place the order."""
+
     def __init__(
         self,
         *,
@@ -259,21 +282,33 @@ class Quote(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     quote_id: _builtins.str
+    """Decides the id of the order."""
     member_id: _builtins.str
+    """Who may buy."""
     product_id: _builtins.str
+    """Id of the product."""
     creator_id: _builtins.str
+    """Member id of the creator who owns it."""
     promotion_id: _builtins.str
+    """The promotion that applied; empty for none."""
     signature: _builtins.bytes
+    """Of all other fields, by billing."""
     @_builtins.property
-    def list(self) -> _common_pb2.Money: ...
+    def list(self) -> _common_pb2.Money:
+        """Before any reduction."""
+
     @_builtins.property
-    def discount(self) -> _common_pb2.Money: ...
+    def discount(self) -> _common_pb2.Money:
+        """What the promotion takes off; 0 for none."""
+
     @_builtins.property
     def charged(self) -> _common_pb2.Money:
         """list - discount."""
 
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """An order must be placed before."""
+
     def __init__(
         self,
         *,
@@ -302,7 +337,9 @@ class PlaceOrderRequest(_message.Message):
 
     QUOTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def quote(self) -> Global___Quote: ...
+    def quote(self) -> Global___Quote:
+        """Unchanged: its signature covers every field."""
+
     def __init__(
         self,
         *,
@@ -324,9 +361,11 @@ class PlaceOrderResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
+    """Follows from the quote."""
     status: _builtins.str
     """`placed`, or `paid` for a free order."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -349,6 +388,7 @@ class StartPaymentRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
+    """Id of the order."""
     provider: _builtins.str
     """`simulator`."""
     def __init__(
@@ -374,11 +414,13 @@ class StartPaymentResponse(_message.Message):
     PAY_URL_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     payment_id: _builtins.str
+    """The open payment of the order: starting again answers with the same."""
     merchant_number: _builtins.str
     """The number under which the provider knows the payment."""
     pay_url: _builtins.str
     """Where the buyer pays; empty until the provider has answered."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -402,8 +444,11 @@ class HandleProviderCallbackRequest(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
+    """Name of the payment provider, as in the path."""
     @_builtins.property
-    def payload(self) -> _httpbody_pb2.HttpBody: ...
+    def payload(self) -> _httpbody_pb2.HttpBody:
+        """The bytes as the provider sent and signed them."""
+
     def __init__(
         self,
         *,
@@ -444,6 +489,7 @@ class GetOrderRequest(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
+    """Id of the order."""
     def __init__(
         self,
         *,
@@ -463,7 +509,9 @@ class GetOrderResponse(_message.Message):
 
     ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def order(self) -> Global___Order: ...
+    def order(self) -> Global___Order:
+        """As far as it has been folded."""
+
     def __init__(
         self,
         *,
@@ -493,22 +541,37 @@ class Order(_message.Message):
     PLACED_AT_FIELD_NUMBER: _builtins.int
     PAID_AT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
+    """Id of the order."""
     member_id: _builtins.str
+    """Who bought."""
     product_id: _builtins.str
+    """Id of the product."""
     creator_id: _builtins.str
+    """Member id of the creator who owns it."""
     promotion_id: _builtins.str
+    """The promotion that applied; empty for none."""
     status: _builtins.str
     """`placed` or `paid`."""
     @_builtins.property
-    def list(self) -> _common_pb2.Money: ...
+    def list(self) -> _common_pb2.Money:
+        """Before any reduction."""
+
     @_builtins.property
-    def discount(self) -> _common_pb2.Money: ...
+    def discount(self) -> _common_pb2.Money:
+        """What the promotion took off."""
+
     @_builtins.property
-    def charged(self) -> _common_pb2.Money: ...
+    def charged(self) -> _common_pb2.Money:
+        """list - discount."""
+
     @_builtins.property
-    def placed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def placed_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     @_builtins.property
-    def paid_at(self) -> _timestamp_pb2.Timestamp: ...
+    def paid_at(self) -> _timestamp_pb2.Timestamp:
+        """Unset while it is not paid."""
+
     def __init__(
         self,
         *,
@@ -539,7 +602,9 @@ class ListOrdersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
+    """1 to 200; 0 means 50."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
     def __init__(
         self,
         *,
@@ -561,8 +626,11 @@ class ListOrdersResponse(_message.Message):
     ORDERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page. Opaque."""
     @_builtins.property
-    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Order]: ...
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Order]:
+        """Newest first."""
+
     def __init__(
         self,
         *,
@@ -584,7 +652,9 @@ class ListEntitlementsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
+    """1 to 200; 0 means 50."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
     def __init__(
         self,
         *,
@@ -606,8 +676,11 @@ class ListEntitlementsResponse(_message.Message):
     ENTITLEMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page. Opaque."""
     @_builtins.property
-    def entitlements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entitlement]: ...
+    def entitlements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entitlement]:
+        """Newest first."""
+
     def __init__(
         self,
         *,
@@ -632,11 +705,15 @@ class Entitlement(_message.Message):
     GRANTED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     entitlement_id: _builtins.str
+    """Id of the entitlement."""
     product_id: _builtins.str
+    """Id of the product."""
     source: _builtins.str
     """`purchase`, `import` or `gift`."""
     @_builtins.property
-    def granted_at(self) -> _timestamp_pb2.Timestamp: ...
+    def granted_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """Unset: for ever."""
@@ -691,15 +768,21 @@ class GetTrialBalanceResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrialBalanceLine]: ...
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrialBalanceLine]:
+        """By account and currency; accounts without postings are left out."""
+
     @_builtins.property
     def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___CurrencyTotal]:
         """Sum over all accounts per currency: always 0."""
 
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -726,10 +809,15 @@ class TrialBalanceLine(_message.Message):
     CREDIT_MINOR_FIELD_NUMBER: _builtins.int
     POSTINGS_FIELD_NUMBER: _builtins.int
     account: _builtins.str
+    """E.g. `creator_payable:<creator>`, `platform_revenue`."""
     currency: _builtins.str
+    """ISO 4217."""
     debit_minor: _builtins.int
+    """Sum of debits, minor units, not negative."""
     credit_minor: _builtins.int
+    """Sum of credits, minor units, not negative."""
     postings: _builtins.int
+    """How many lines of entries there are."""
     def __init__(
         self,
         *,
@@ -754,6 +842,7 @@ class CurrencyTotal(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     SUM_MINOR_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
+    """ISO 4217."""
     sum_minor: _builtins.int
     """Debits minus credits."""
     def __init__(
@@ -779,9 +868,13 @@ class ListPostingsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     account: _builtins.str
+    """Only this account; empty for all."""
     order_id: _builtins.str
+    """Only this order; empty for all."""
     page_size: _builtins.int
+    """1 to 200; 0 means 50."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
     def __init__(
         self,
         *,
@@ -805,8 +898,11 @@ class ListPostingsResponse(_message.Message):
     POSTINGS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page. Opaque."""
     @_builtins.property
-    def postings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Posting]: ...
+    def postings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Posting]:
+        """Newest first."""
+
     def __init__(
         self,
         *,
@@ -831,14 +927,19 @@ class Posting(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     posting_id: _builtins.str
+    """Follows from the event that was posted."""
     order_id: _builtins.str
+    """The order that was paid."""
     account: _builtins.str
+    """E.g. `platform_revenue`."""
     @_builtins.property
     def amount(self) -> _common_pb2.Money:
         """Positive: debit; negative: credit."""
 
     @_builtins.property
-    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """Business time of the order, UTC."""
+
     def __init__(
         self,
         *,
@@ -863,8 +964,11 @@ class ImportOrdersRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
+    """Names the data set, 1 to 100 characters. Ids follow from it and the external ids, for ever."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportOrder]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportOrder]:
+        """1 to 500."""
+
     def __init__(
         self,
         *,
@@ -891,18 +995,25 @@ class ImportOrder(_message.Message):
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     ORDERED_AT_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
+    """The data set's own id of the item, 1 to 200 characters. Sent again, it counts once."""
     member_external_id: _builtins.str
     """External id, in the same data set, of the buyer."""
     product_id: _builtins.str
+    """A product that was priced, or content that was published, before."""
     promotion_id: _builtins.str
+    """The promotion that applied; empty for none."""
     @_builtins.property
-    def list(self) -> _common_pb2.Money: ...
+    def list(self) -> _common_pb2.Money:
+        """Before any reduction."""
+
     @_builtins.property
     def charged(self) -> _common_pb2.Money:
         """At most the list amount; 0 is a free order."""
 
     @_builtins.property
-    def ordered_at(self) -> _timestamp_pb2.Timestamp: ...
+    def ordered_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was ordered and paid; not in the future."""
+
     def __init__(
         self,
         *,
@@ -929,8 +1040,11 @@ class ImportOrdersResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]:
+        """One per item, in their order."""
+
     def __init__(
         self,
         *,

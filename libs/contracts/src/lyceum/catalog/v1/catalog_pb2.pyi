@@ -30,12 +30,17 @@ class PublishRequest(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     title: _builtins.str
+    """1 to 200 characters."""
     author: _builtins.str
     """Byline; personal, kept sealed."""
     content: _builtins.str
+    """1 to 200,000 characters."""
     category: _builtins.str
+    """At most 50 characters; may be empty."""
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 20, each 1 to 50 characters."""
+
     def __init__(
         self,
         *,
@@ -59,6 +64,7 @@ class PublishResponse(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
+    """`Content published successfully.`"""
     def __init__(
         self,
         *,
@@ -87,12 +93,15 @@ class PublishContentRequest(_message.Message):
     LESSONS_FIELD_NUMBER: _builtins.int
     EXCERPT_FIELD_NUMBER: _builtins.int
     title: _builtins.str
+    """1 to 200 characters."""
     byline: _builtins.str
+    """At most 50 characters; personal, kept sealed."""
     kind: _builtins.str
     """`text`, `image`, `audio`, `video` or `course`."""
     body: _builtins.str
     """Text only."""
     category: _builtins.str
+    """At most 50 characters; may be empty."""
     access: _builtins.str
     """`free` (default) or `paid`."""
     excerpt: _builtins.str
@@ -102,7 +111,9 @@ class PublishContentRequest(_message.Message):
         """Image, audio and video."""
 
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 20, each 1 to 50 characters."""
+
     @_builtins.property
     def lessons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lesson]:
         """Course only."""
@@ -140,10 +151,13 @@ class Media(_message.Message):
     DURATION_MS_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     uri: _builtins.str
+    """1 to 2,000 characters."""
     sha256: _builtins.str
     """Lower-case hexadecimal."""
     duration_ms: _builtins.int
+    """0 where there is none."""
     size_bytes: _builtins.int
+    """0 where it is unknown."""
     def __init__(
         self,
         *,
@@ -168,9 +182,13 @@ class Lesson(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     MEDIA_FIELD_NUMBER: _builtins.int
     title: _builtins.str
+    """1 to 200 characters."""
     body: _builtins.str
+    """At most 200,000 characters."""
     @_builtins.property
-    def media(self) -> Global___Media: ...
+    def media(self) -> Global___Media:
+        """Unset where there is none."""
+
     def __init__(
         self,
         *,
@@ -193,7 +211,9 @@ class PublishContentResponse(_message.Message):
     CONTENT_ID_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the new content."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -214,6 +234,7 @@ class GetContentRequest(_message.Message):
 
     CONTENT_ID_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     def __init__(
         self,
         *,
@@ -246,26 +267,45 @@ class GetContentResponse(_message.Message):
     ACCESS_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     creator_id: _builtins.str
+    """Member id of the creator who owns it."""
     kind: _builtins.str
+    """`text`, `image`, `audio`, `video` or `course`."""
     title: _builtins.str
+    """As published."""
     byline: _builtins.str
+    """Empty when its author has been erased."""
     excerpt: _builtins.str
+    """The teaser; for everybody."""
     body: _builtins.str
     """Empty without access."""
     category: _builtins.str
+    """As published; may be empty."""
     @_builtins.property
-    def media(self) -> Global___Media: ...
+    def media(self) -> Global___Media:
+        """Unset without access."""
+
     @_builtins.property
-    def lessons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lesson]: ...
+    def lessons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lesson]:
+        """Of a course; empty without access."""
+
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As published."""
+
     @_builtins.property
-    def published_at(self) -> _timestamp_pb2.Timestamp: ...
+    def published_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     @_builtins.property
-    def access(self) -> Global___AccessDecision: ...
+    def access(self) -> Global___AccessDecision:
+        """What the caller may see, and why."""
+
     @_builtins.property
-    def counters(self) -> Global___Counters: ...
+    def counters(self) -> Global___Counters:
+        """Counts as far as they have been folded."""
+
     def __init__(
         self,
         *,
@@ -300,10 +340,13 @@ class AccessDecision(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
+    """Whether the caller gets the whole."""
     reason: _builtins.str
     """`free`, `own`, `entitled`, `not_entitled` or `anonymous`."""
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When an entitlement ends; unset for ever."""
+
     def __init__(
         self,
         *,
@@ -331,13 +374,19 @@ class Counters(_message.Message):
     RATING_SUM_FIELD_NUMBER: _builtins.int
     COMPLETIONS_FIELD_NUMBER: _builtins.int
     views: _builtins.int
+    """Views, repeated ones included."""
     likes: _builtins.int
+    """Members who like it now."""
     comments: _builtins.int
+    """Comments."""
     shares: _builtins.int
+    """Shares."""
     ratings: _builtins.int
+    """Members who rated it; the latest rating of each counts."""
     rating_sum: _builtins.int
     """Sum of the current ratings; the mean is `rating_sum / ratings`."""
     completions: _builtins.int
+    """Members who completed it."""
     def __init__(
         self,
         *,
@@ -366,9 +415,13 @@ class ListContentsRequest(_message.Message):
     CREATOR_ID_FIELD_NUMBER: _builtins.int
     TAG_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
+    """1 to 200; 0 means 50."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
     creator_id: _builtins.str
+    """Only of this creator; empty for all."""
     tag: _builtins.str
+    """Only with this tag; empty for all."""
     def __init__(
         self,
         *,
@@ -392,8 +445,11 @@ class ListContentsResponse(_message.Message):
     CONTENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page. Opaque."""
     @_builtins.property
-    def contents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContentSummary]: ...
+    def contents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContentSummary]:
+        """Newest first."""
+
     def __init__(
         self,
         *,
@@ -422,17 +478,29 @@ class ContentSummary(_message.Message):
     PUBLISHED_AT_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     creator_id: _builtins.str
+    """Member id of the creator who owns it."""
     kind: _builtins.str
+    """`text`, `image`, `audio`, `video` or `course`."""
     title: _builtins.str
+    """As published."""
     excerpt: _builtins.str
+    """The teaser."""
     access: _builtins.str
+    """`free` or `paid`."""
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As published."""
+
     @_builtins.property
-    def published_at(self) -> _timestamp_pb2.Timestamp: ...
+    def published_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     @_builtins.property
-    def counters(self) -> Global___Counters: ...
+    def counters(self) -> Global___Counters:
+        """Counts as far as they have been folded."""
+
     def __init__(
         self,
         *,
@@ -503,8 +571,11 @@ class RecordInteractionRequest(_message.Message):
     CONTENT_ID_FIELD_NUMBER: _builtins.int
     INTERACTION_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     @_builtins.property
-    def interaction(self) -> Global___Interaction: ...
+    def interaction(self) -> Global___Interaction:
+        """The body of the request."""
+
     def __init__(
         self,
         *,
@@ -528,6 +599,7 @@ class RecordInteractionResponse(_message.Message):
     status: _builtins.str
     """`created` or `duplicate`."""
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     def __init__(
         self,
         *,
@@ -548,7 +620,9 @@ class RecordInteractionsRequest(_message.Message):
 
     ITEMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchedInteraction]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchedInteraction]:
+        """1 to 500."""
+
     def __init__(
         self,
         *,
@@ -569,8 +643,11 @@ class BatchedInteraction(_message.Message):
     CONTENT_ID_FIELD_NUMBER: _builtins.int
     INTERACTION_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     @_builtins.property
-    def interaction(self) -> Global___Interaction: ...
+    def interaction(self) -> Global___Interaction:
+        """What the caller did."""
+
     def __init__(
         self,
         *,
@@ -592,6 +669,7 @@ class RecordInteractionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]:
         """In the order of the items; `external_id` is the client key."""
@@ -618,8 +696,11 @@ class ListCommentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     page_size: _builtins.int
+    """1 to 200; 0 means 50."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
     def __init__(
         self,
         *,
@@ -642,8 +723,11 @@ class ListCommentsResponse(_message.Message):
     COMMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page. Opaque."""
     @_builtins.property
-    def comments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Comment]: ...
+    def comments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Comment]:
+        """Oldest first."""
+
     def __init__(
         self,
         *,
@@ -667,11 +751,15 @@ class Comment(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     COMMENTED_AT_FIELD_NUMBER: _builtins.int
     comment_id: _builtins.str
+    """Id of the comment."""
     member_id: _builtins.str
+    """Who wrote it."""
     text: _builtins.str
     """Empty when its author has been erased."""
     @_builtins.property
-    def commented_at(self) -> _timestamp_pb2.Timestamp: ...
+    def commented_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     def __init__(
         self,
         *,
@@ -695,8 +783,11 @@ class ImportContentsRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
+    """Names the data set, 1 to 100 characters. Ids follow from it and the external ids, for ever."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportContent]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportContent]:
+        """1 to 500."""
+
     def __init__(
         self,
         *,
@@ -726,18 +817,29 @@ class ImportContent(_message.Message):
     ACCESS_FIELD_NUMBER: _builtins.int
     PUBLISHED_AT_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
+    """The data set's own id of the item, 1 to 200 characters. Sent again, it counts once."""
     creator_external_id: _builtins.str
     """External id, in the same data set, of the member who publishes it."""
     title: _builtins.str
+    """1 to 200 characters."""
     byline: _builtins.str
+    """At most 50 characters; personal, kept sealed."""
     kind: _builtins.str
+    """`text`, `image`, `audio`, `video` or `course`."""
     body: _builtins.str
+    """At most 200,000 characters."""
     category: _builtins.str
+    """At most 50 characters; may be empty."""
     access: _builtins.str
+    """`free` (default) or `paid`."""
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 20, each 1 to 50 characters."""
+
     @_builtins.property
-    def published_at(self) -> _timestamp_pb2.Timestamp: ...
+    def published_at(self) -> _timestamp_pb2.Timestamp:
+        """Not in the future."""
+
     def __init__(
         self,
         *,
@@ -767,8 +869,11 @@ class ImportContentsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]:
+        """One per item, in their order."""
+
     def __init__(
         self,
         *,
@@ -790,8 +895,11 @@ class ImportInteractionsRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
+    """Names the data set, 1 to 100 characters. Ids follow from it and the external ids, for ever."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportInteraction]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportInteraction]:
+        """1 to 500."""
+
     def __init__(
         self,
         *,
@@ -816,13 +924,19 @@ class ImportInteraction(_message.Message):
     INTERACTION_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
+    """The data set's own id of the item, 1 to 200 characters. Sent again, it counts once."""
     member_external_id: _builtins.str
     """External ids, in the same data set, of the member and the content."""
     content_external_id: _builtins.str
+    """External id, in the same data set, of the content."""
     @_builtins.property
-    def interaction(self) -> Global___Interaction: ...
+    def interaction(self) -> Global___Interaction:
+        """What the member did."""
+
     @_builtins.property
-    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When it happened; not in the future."""
+
     def __init__(
         self,
         *,
@@ -847,8 +961,11 @@ class ImportInteractionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
     consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]:
+        """One per item, in their order."""
+
     def __init__(
         self,
         *,

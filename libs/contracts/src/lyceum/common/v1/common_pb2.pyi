@@ -28,6 +28,7 @@ class Money(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
     amount_minor: _builtins.int
+    """In minor units: 100 is 1.00 CNY."""
     currency: _builtins.str
     """ISO 4217 code, three capital letters."""
     def __init__(
@@ -52,7 +53,9 @@ class Freshness(_message.Message):
 
     SOURCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___FreshnessSource]: ...
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___FreshnessSource]:
+        """Every partition that the answer rests on."""
+
     def __init__(
         self,
         *,
@@ -78,8 +81,11 @@ class FreshnessSource(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     APPLIED_AT_FIELD_NUMBER: _builtins.int
     projection: _builtins.str
+    """Name of the projection."""
     topic: _builtins.str
+    """Kafka topic."""
     partition: _builtins.int
+    """Partition of the topic."""
     sequence: _builtins.int
     """Highest applied `ce_sequence` on the partition."""
     @_builtins.property
@@ -114,10 +120,13 @@ class Window(_message.Message):
     DAYS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     days: _builtins.int
+    """Calendar days in the window."""
     time_zone: _builtins.str
     """IANA name of the zone whose calendar days count."""
     @_builtins.property
-    def to(self) -> _timestamp_pb2.Timestamp: ...
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Not included."""
+
     def __init__(
         self,
         *,
@@ -153,6 +162,7 @@ class ItemResult(_message.Message):
     error_field: _builtins.str
     """The offending field and why, for a rejected item."""
     error_reason: _builtins.str
+    """Never repeats the value."""
     def __init__(
         self,
         *,

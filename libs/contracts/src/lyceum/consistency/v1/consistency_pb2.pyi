@@ -24,6 +24,7 @@ class ResolveRequest(_message.Message):
 
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
+    """A token that this service gave out."""
     def __init__(
         self,
         *,
@@ -44,8 +45,11 @@ class ResolveResponse(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
     pending: _builtins.bool
+    """Ask again shortly; `targets` is empty."""
     @_builtins.property
-    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]: ...
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]:
+        """All must be applied."""
+
     def __init__(
         self,
         *,
@@ -70,8 +74,11 @@ class Target(_message.Message):
     PARTITION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     topic: _builtins.str
+    """Kafka topic, prefix included."""
     partition: _builtins.int
+    """Partition of the topic."""
     sequence: _builtins.int
+    """`ce_sequence`."""
     def __init__(
         self,
         *,

@@ -32,8 +32,11 @@ class RegisterRequest(_message.Message):
     username: _builtins.str
     """3 to 32 letters, digits, `_`, `-` or Han characters; unique without regard to case."""
     password: _builtins.str
+    """8 to 128 characters, without the username; production refuses the most used ones. Never logged."""
     email: _builtins.str
+    """Kept sealed."""
     phone: _builtins.str
+    """5 to 20 digits, `+` allowed before; kept sealed."""
     role: _builtins.str
     """`consumer` (default) or `creator`."""
     def __init__(
@@ -66,6 +69,7 @@ class RegisterResponse(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
+    """`User registered successfully.`"""
     def __init__(
         self,
         *,
@@ -86,7 +90,9 @@ class LogInRequest(_message.Message):
     USERNAME_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     username: _builtins.str
+    """Compared without regard to case."""
     password: _builtins.str
+    """Never logged."""
     def __init__(
         self,
         *,
@@ -112,12 +118,17 @@ class LogInResponse(_message.Message):
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
+    """ES256 JWT for the `Authorization: Bearer` header."""
     refresh_token: _builtins.str
+    """Good once, for RefreshSession."""
     token_type: _builtins.str
     """`Bearer`."""
     expires_in_s: _builtins.int
+    """Lifetime of the access token, seconds."""
     member_id: _builtins.str
+    """Id of the member."""
     role: _builtins.str
+    """`consumer`, `creator`, `importer`, `auditor` or `admin`."""
     def __init__(
         self,
         *,
@@ -142,6 +153,7 @@ class RefreshSessionRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
+    """The newest of the session."""
     def __init__(
         self,
         *,
@@ -164,9 +176,13 @@ class RefreshSessionResponse(_message.Message):
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
+    """ES256 JWT."""
     refresh_token: _builtins.str
+    """Good once; the one sent has ended."""
     token_type: _builtins.str
+    """`Bearer`."""
     expires_in_s: _builtins.int
+    """Lifetime of the access token, seconds."""
     def __init__(
         self,
         *,
@@ -189,6 +205,7 @@ class RevokeSessionRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
+    """The newest of the session."""
     def __init__(
         self,
         *,
@@ -244,13 +261,21 @@ class GetMemberResponse(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
+    """Id of the member."""
     role: _builtins.str
+    """`consumer`, `creator`, `importer`, `auditor` or `admin`."""
     claimed: _builtins.bool
+    """Whether it has a password."""
     username: _builtins.str
+    """As registered."""
     email: _builtins.str
+    """Empty for none."""
     phone: _builtins.str
+    """Empty for none."""
     @_builtins.property
-    def registered_at(self) -> _timestamp_pb2.Timestamp: ...
+    def registered_at(self) -> _timestamp_pb2.Timestamp:
+        """UTC."""
+
     def __init__(
         self,
         *,
@@ -276,6 +301,7 @@ class IssueClaimCodeRequest(_message.Message):
 
     USERNAME_FIELD_NUMBER: _builtins.int
     username: _builtins.str
+    """Compared without regard to case."""
     def __init__(
         self,
         *,
@@ -295,6 +321,7 @@ class IssueClaimCodeResponse(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
+    """The same whether or not there is such an account."""
     def __init__(
         self,
         *,
@@ -316,8 +343,11 @@ class ClaimAccountRequest(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     username: _builtins.str
+    """Compared without regard to case."""
     code: _builtins.str
+    """From the notifier; at most 5 tries."""
     password: _builtins.str
+    """As for Register."""
     def __init__(
         self,
         *,
@@ -339,6 +369,7 @@ class ClaimAccountResponse(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
+    """One sentence."""
     def __init__(
         self,
         *,
@@ -359,9 +390,11 @@ class ImportMembersRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
-    """Names the data set; ids follow from it and the external id, for ever."""
+    """Names the data set, 1 to 100 characters. Ids follow from it and the external ids, for ever."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportMember]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportMember]:
+        """1 to 500."""
+
     def __init__(
         self,
         *,
@@ -385,11 +418,15 @@ class ImportMember(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     REGISTERED_AT_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
+    """The data set's own id of the item, 1 to 200 characters. Sent again, it counts once."""
     username: _builtins.str
+    """As for Register."""
     role: _builtins.str
     """`consumer` or `creator`."""
     @_builtins.property
-    def registered_at(self) -> _timestamp_pb2.Timestamp: ...
+    def registered_at(self) -> _timestamp_pb2.Timestamp:
+        """Not in the future."""
+
     def __init__(
         self,
         *,
@@ -415,7 +452,9 @@ class ImportMembersResponse(_message.Message):
     consistency_token: _builtins.str
     """Covers everything that identity recorded up to this batch."""
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]: ...
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ItemResult]:
+        """One per item, in their order."""
+
     def __init__(
         self,
         *,
@@ -451,7 +490,9 @@ class GetJwksResponse(_message.Message):
 
     KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Jwk]: ...
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Jwk]:
+        """The present key and those whose tokens may still be in use."""
+
     def __init__(
         self,
         *,
@@ -479,12 +520,19 @@ class Jwk(_message.Message):
     USE_FIELD_NUMBER: _builtins.int
     ALG_FIELD_NUMBER: _builtins.int
     kty: _builtins.str
+    """`EC`."""
     crv: _builtins.str
+    """`P-256`."""
     x: _builtins.str
+    """Base64url."""
     y: _builtins.str
+    """Base64url."""
     kid: _builtins.str
+    """Id of the key, as in the header of tokens."""
     use: _builtins.str
+    """`sig`."""
     alg: _builtins.str
+    """`ES256`."""
     def __init__(
         self,
         *,
@@ -530,14 +578,23 @@ class GetOpenIdConfigurationResponse(_message.Message):
     RESPONSE_TYPES_SUPPORTED_FIELD_NUMBER: _builtins.int
     SUBJECT_TYPES_SUPPORTED_FIELD_NUMBER: _builtins.int
     issuer: _builtins.str
+    """The `iss` of tokens."""
     jwks_uri: _builtins.str
+    """URL of the public keys."""
     token_endpoint: _builtins.str
+    """URL of LogIn."""
     @_builtins.property
-    def id_token_signing_alg_values_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def id_token_signing_alg_values_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`ES256`."""
+
     @_builtins.property
-    def response_types_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def response_types_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the discovery document must name."""
+
     @_builtins.property
-    def subject_types_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def subject_types_supported(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`public`."""
+
     def __init__(
         self,
         *,

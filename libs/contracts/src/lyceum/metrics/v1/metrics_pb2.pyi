@@ -29,7 +29,9 @@ class GetRetentionRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     T_DAYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     @_builtins.property
     def t_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Which t to answer, 1 to 3650; none: 1, 7, 30."""
@@ -63,6 +65,7 @@ class GetRetentionResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     p: _builtins.float
     """survived / exposed; 0 when nothing is exposed."""
     exposed: _builtins.int
@@ -70,13 +73,21 @@ class GetRetentionResponse(_message.Message):
     survived: _builtins.int
     """Those of them that were active on the next day."""
     @_builtins.property
-    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionPoint]: ...
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionPoint]:
+        """One per asked t."""
+
     @_builtins.property
-    def window(self) -> _common_pb2.Window: ...
+    def window(self) -> _common_pb2.Window:
+        """What the figures look at."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -104,7 +115,9 @@ class RetentionPoint(_message.Message):
     T_DAYS_FIELD_NUMBER: _builtins.int
     L_FIELD_NUMBER: _builtins.int
     t_days: _builtins.int
+    """Days."""
     l: _builtins.float
+    """p^t, from 0 to 1."""
     def __init__(
         self,
         *,
@@ -128,12 +141,15 @@ class GetMemberRetentionRequest(_message.Message):
     W_CURRENT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
+    """The caller's own id, or any for roles that may ask."""
     w_history: _builtins.float
     """Default 0.8."""
     w_current: _builtins.float
     """Default 0.2."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -177,6 +193,7 @@ class GetMemberRetentionResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     score: _builtins.float
     """A score, not a probability."""
     history: _builtins.float
@@ -188,14 +205,23 @@ class GetMemberRetentionResponse(_message.Message):
     probability_support: _builtins.int
     """Member-weeks that the estimate rests on."""
     probability_formula: _builtins.str
+    """How the probability is estimated."""
     @_builtins.property
-    def history_window(self) -> _common_pb2.Window: ...
+    def history_window(self) -> _common_pb2.Window:
+        """The 28 days of `history`."""
+
     @_builtins.property
-    def current_window(self) -> _common_pb2.Window: ...
+    def current_window(self) -> _common_pb2.Window:
+        """The week of `current`."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -228,7 +254,9 @@ class GetActivityRequest(_message.Message):
     window_days: _builtins.int
     """1 to 3660; 0 means 30."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -280,21 +308,33 @@ class GetActivityResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     activity: _builtins.float
     """Interactions per member in the window."""
     activity_per_day: _builtins.float
+    """`activity` / days of the window."""
     weighted_activity: _builtins.float
     """The same with a weight per kind of interaction."""
     interactions: _builtins.int
+    """Counted interactions in the window."""
     members: _builtins.int
+    """n: members registered by `as_of`."""
     @_builtins.property
-    def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
+    def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Weight per kind of interaction."""
+
     @_builtins.property
-    def window(self) -> _common_pb2.Window: ...
+    def window(self) -> _common_pb2.Window:
+        """What the figures look at."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -325,9 +365,13 @@ class GetMemberActivityRequest(_message.Message):
     WINDOW_DAYS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
+    """The caller's own id, or any for roles that may ask."""
     window_days: _builtins.int
+    """1 to 3660; 0 means 30."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -356,15 +400,23 @@ class GetMemberActivityResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     rate_per_day: _builtins.float
     """Interactions per day."""
     interactions: _builtins.int
+    """Counted interactions in the window."""
     @_builtins.property
-    def window(self) -> _common_pb2.Window: ...
+    def window(self) -> _common_pb2.Window:
+        """What the figures look at."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -395,7 +447,9 @@ class GetRevenueRequest(_message.Message):
     currency: _builtins.str
     """Default CNY."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -429,6 +483,7 @@ class GetRevenueResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     members: _builtins.int
     """N: members registered by `as_of`."""
     payers: _builtins.int
@@ -436,17 +491,25 @@ class GetRevenueResponse(_message.Message):
     mean_spend_minor: _builtins.float
     """C: mean spend per payer, in minor units, and exactly as a fraction."""
     mean_spend_fraction: _builtins.str
+    """E.g. `10000` or `20001/2`."""
     conversion: _builtins.float
     """P: payers / N."""
     revenue_minor: _builtins.int
     """R."""
     currency: _builtins.str
+    """ISO 4217; other currencies are left out."""
     @_builtins.property
-    def window(self) -> _common_pb2.Window: ...
+    def window(self) -> _common_pb2.Window:
+        """What the figures look at."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -476,7 +539,9 @@ class GetOverviewRequest(_message.Message):
 
     AS_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -524,15 +589,25 @@ class GetOverviewResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     members: _builtins.int
+    """Registered by `as_of`."""
     contents: _builtins.int
+    """Published by `as_of`."""
     orders_placed: _builtins.int
+    """Orders placed, imported ones included."""
     orders_paid: _builtins.int
+    """Of them paid."""
     @_builtins.property
-    def interactions(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    def interactions(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Counted, by kind."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,

@@ -28,6 +28,7 @@ class RecommendRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
+    """Empty or the caller's own id; another's for the roles above only."""
     limit: _builtins.int
     """1 to 100; 0 means 10."""
     @_builtins.property
@@ -62,11 +63,17 @@ class RecommendResponse(_message.Message):
     formula: _builtins.str
     """How scores come about."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]:
+        """Best first."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -92,8 +99,11 @@ class RecommendedItem(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     title: _builtins.str
+    """As published."""
     score: _builtins.float
+    """Greater is better; comparable within one answer only."""
     reason: _builtins.str
     """`similar` (to what the member chose) or `popular`."""
     def __init__(
@@ -120,9 +130,13 @@ class ListSimilarRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
+    """Id of the content."""
     limit: _builtins.int
+    """1 to 100; 0 means 10."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -149,12 +163,19 @@ class ListSimilarResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]:
+        """Best first."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
@@ -178,8 +199,11 @@ class ListPopularRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
+    """1 to 100; 0 means 10."""
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
     def __init__(
         self,
         *,
@@ -205,12 +229,19 @@ class ListPopularResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
+    """How the figure is computed, in words and signs."""
     @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]: ...
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]:
+        """Best first."""
+
     @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
     @_builtins.property
-    def freshness(self) -> _common_pb2.Freshness: ...
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
     def __init__(
         self,
         *,
