@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 export PYTHON
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
-IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/local/images/*/Dockerfile)
+IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list

@@ -18,6 +18,8 @@ stop_unless_kept() {
 timed setup deploy/local/scripts/setup.sh
 trap stop_unless_kept EXIT
 timed up .venv/bin/python -m lyceum_local up
-timed demo .venv/bin/python -m lyceum_demo
+slice=()
+[[ ${FULL:-0} == 0 ]] || slice=(--full)
+timed demo .venv/bin/python -m lyceum_demo "${slice[@]}"
 .venv/bin/python -m lyceum_local status
 echo "in all: $SECONDS s"

@@ -17,7 +17,7 @@ from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, a
 
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison
-from eventfold.fold import FoldRunner, Process
+from eventfold.fold import FoldRunner, PartitionBatch, Process
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold_ops.dlq import discard, redrive
 
@@ -47,7 +47,7 @@ def runner(house: House, *projections: Projection, processes: tuple[Process, ...
 
 
 async def apply(house: House, folding: FoldRunner, records: list[Delivered], partition: int = 0) -> None:
-    await folding.apply(house.prefix + TOPIC, partition, records)
+    await folding.apply([PartitionBatch(house.prefix + TOPIC, partition, records)])
 
 
 async def counts(house: House) -> list[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 
 from eventfold.errors import NotFound
-from eventfold.fold import FoldRunner
+from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import rfc3339
 from eventfold.readmodel import Projection, PublicRecord
 from metrics.adapters.figures_memory import MemoryFigures
@@ -171,8 +171,7 @@ async def database(postgres_url: str) -> AsyncIterator[AsyncConnectionPool[Any]]
 async def apply(pool: AsyncConnectionPool[Any], facts: Sequence[Fact], zone: ZoneInfo = SHANGHAI) -> None:
     folds = (activity(zone), REGISTRY, ORDER_FACTS)
     runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=folds)
-    for (topic, partition), found in records(facts).items():
-        await runner.apply(topic, partition, found)
+    await runner.apply([PartitionBatch(*place, found) for place, found in records(facts).items()])
 
 
 @pytest.fixture(params=["memory", "postgres"])

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
+from psycopg_pool import AsyncConnectionPool
 
 from eventfold.errors import DomainError, InvalidInput, NotPermitted, Unauthenticated
+from eventfold.store import Pool
 from lyceum.metrics.v1 import metrics_pb2
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.entrypoints.servicer import MetricsServicer
@@ -40,10 +42,8 @@ def servicer() -> MetricsServicer:
     async def look() -> AsyncIterator[MemoryFigures]:
         yield figures
 
-    async def never_connects() -> Any:
-        raise AssertionError("a call without a token needs no connection")
-
-    return MetricsServicer(look, SHANGHAI, ReadGate(never_connects, {}, {}))
+    never_opened: Pool = AsyncConnectionPool("", open=False)  # a call without a token needs no connection
+    return MetricsServicer(look, SHANGHAI, ReadGate(never_opened, {}, {}))
 
 
 def called_by(role: str | None, member_id: str = "someone") -> None:

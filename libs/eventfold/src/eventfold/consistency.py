@@ -8,18 +8,14 @@ its position (`covers_all`); it resolves to the heads of all partitions once the
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eventfold.errors import InvalidInput
 from eventfold.publish import Publisher, partition_of
 from eventfold.store import Connection, EventStore
-
-POLL_FIRST_S, POLL_MAX_S = 0.002, 0.050
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +102,3 @@ async def reached(conn: Connection, projections: Mapping[str, Sequence[str]], ta
     )
     row = await cursor.fetchone()
     return bool(row and row[0] == len(wanted))
-
-
-async def wait_until_reached(
-    conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target], wait_s: float
-) -> bool:
-    """Poll until `reached` or `wait_s` is over; returns whether it was. `conn` must be in autocommit mode."""
-    give_up_at = time.monotonic() + wait_s
-    pause_s = POLL_FIRST_S
-    while not await reached(conn, projections, targets):
-        if time.monotonic() + pause_s > give_up_at:
-            return False
-        await asyncio.sleep(pause_s)
-        pause_s = min(POLL_MAX_S, pause_s * 2)
-    return True

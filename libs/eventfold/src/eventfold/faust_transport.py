@@ -1,8 +1,9 @@
-"""Faust, one message per partition batch, starting from positions that the folds keep in their own database.
+"""Faust, one message per fetch, starting from positions that the folds keep in their own database.
 
-Stock Faust makes a message, an event and an acknowledgement of every record. This transport hands the whole run of
-records that a fetch returned for a partition to the agent as one message at the run's last offset; Faust's gap
-tracking takes care of the offsets between. On assignment it seeks to the stored positions: Faust's committed offset
+Stock Faust makes a message, an event and an acknowledgement of every record. This transport makes one message for each
+partition of a fetch, at the last offset of its run (Faust's gap tracking takes care of the offsets between). The last
+message of a fetch carries the runs of all its partitions, so that the agent applies them in one transaction; the others
+are empty and only keep Faust's bookkeeping. On assignment it seeks to the stored positions: Faust's committed offset
 is only a hint for lag monitors (see docs/adr for the reasons and measurements).
 """
 
@@ -15,30 +16,35 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from eventfold.fold import PartitionBatch
+
 StartOffsets = Callable[[Sequence[tuple[str, int]]], Awaitable[Mapping[tuple[str, int], int]]]
 
 
 class BatchConsumer(driver.Consumer):
-    """Yields one message per partition batch; its value is the list of aiokafka records."""
+    """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
-        """One round of batches. Stops early when a rebalance suspends the flow; what is not yielded is read again."""
+        """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop or not self.flow_active:
             return
+        batches = [
+            PartitionBatch(tp.topic, tp.partition, batch) for tp, batch in records.items()
+            if batch and (active is None or tp in active or tp in self._buffered_partitions)
+        ]  # fmt: skip
         generation = self.app.consumer_generation_id
-        for tp, batch in records.items():
+        for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if batch and (active is None or tp in active or tp in self._buffered_partitions):
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._batch_message(tp, batch)
+            tp = TP(batch.topic, batch.partition)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, self._message(tp, batch.records[-1], batches if batch is batches[-1] else [])
 
-    def _batch_message(self, tp: TP, batch: Sequence[Any]) -> ConsumerMessage:
-        last = batch[-1]
+    def _message(self, tp: TP, last: Any, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
         message: Any = ConsumerMessage  # Faust's types know single records only
         return message(  # type: ignore[no-any-return]
-            last.topic, last.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batch,
+            last.topic, last.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batches,
             last.checksum, None, None, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 

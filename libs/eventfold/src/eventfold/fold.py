@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from eventfold import telemetry
 from eventfold.deadletter import held_keys, park
@@ -31,7 +31,12 @@ class ConsumedRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-Batch = Sequence[ConsumedRecord]
+class PartitionBatch(NamedTuple):
+    """A contiguous run of records of one partition, as fetched."""
+
+    topic: str
+    partition: int
+    records: Sequence[ConsumedRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,14 @@ class Position:
     seq: int
 
 
-_POSITIONS = """SELECT projection, next_offset, seq FROM fold_position
-WHERE projection = ANY(%s) AND topic = %s AND partition = %s"""
+_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('fold|' || t.turn, 0)) FROM unnest(%s::text[]) AS t(turn)"
+
+_POSITIONS = """SELECT topic, partition, next_offset, seq FROM fold_position
+JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = %s"""
+
+_START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
+FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition)
+LEFT JOIN fold_position p USING (projection, topic, partition) GROUP BY w.topic, w.partition"""
 
 _MOVE = """INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
 VALUES (%(name)s, %(topic)s, %(partition)s, %(next_offset)s, %(seq)s, %(occurred_at)s, clock_timestamp())
@@ -67,7 +78,7 @@ WHERE p.next_offset = %(expected)s"""
 
 
 class FoldRunner:
-    """Applies batches of one partition at a time to every handler that reads its topic.
+    """Applies batches to every handler that reads their topics.
 
     `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka.
     """
@@ -82,6 +93,7 @@ class FoldRunner:
         self._avro = avro
         self._store = store
         self._clock = clock
+        self._prefix = topic_prefix
         self._handlers: dict[str, list[Projection | Process]] = {}
         handlers: list[Projection | Process] = [*projections, *processes]
         for handler in sorted(handlers, key=lambda handler: handler.name):
@@ -95,35 +107,35 @@ class FoldRunner:
 
     async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new."""
+        wanted = [(one.name, topic, partition) for topic, partition in partitions for one in self._handlers[topic]]
         async with self._pool.connection() as conn:
-            return {
-                (topic, partition): min(
-                    position.next_offset for position in (await self._positions(conn, topic, partition)).values()
-                )
-                for topic, partition in partitions
-            }
+            cursor = await conn.execute(_START, [list(column) for column in zip(*wanted, strict=True)])
+            return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
 
-    async def _positions(self, conn: Connection, topic: str, partition: int) -> dict[str, Position]:
-        names = [handler.name for handler in self._handlers[topic]]
-        rows = await (await conn.execute(_POSITIONS, [names, topic, partition])).fetchall()
-        stored = {name: Position(next_offset, seq) for name, next_offset, seq in rows}
-        return {name: stored.get(name, Position(0, 0)) for name in names}
+    async def apply(self, batches: Sequence[PartitionBatch]) -> None:
+        """Apply one contiguous run of records of each of several partitions, in one transaction.
 
-    async def apply(self, topic: str, partition: int, records: Batch) -> None:
-        """Apply one contiguous run of records in one transaction.
-
-        Raises `OffsetGap` when records are missing before it, `StalePosition` when another worker moved on meanwhile,
-        and whatever a handler that halts raised; nothing of the batch is then written.
+        Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
+        meanwhile, and whatever a handler that halts raised; nothing of the batches is then written.
         """
         started = time.perf_counter()
-        events = [self._decode(topic, partition, record) for record in records]
-        async with self._pool.connection() as conn:
-            handlers = self._handlers[topic]
-            await self._take_turns(conn, handlers, topic, partition)
-            positions = await self._positions(conn, topic, partition)
-            for handler in handlers:
-                await self._advance(conn, handler, positions[handler.name], events)
+        decoded = [self._decoded(batch) for batch in batches]
+        async with self._pool.connection() as conn, conn.transaction():
+            await self._take_turns(conn, batches)
+            for handler in self._reading({batch.topic for batch in batches}):
+                await self._advance(conn, handler, [run for run in decoded if run[0].topic in self._read_by(handler)])
         telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
+
+    def _decoded(self, batch: PartitionBatch) -> list[PublicRecord]:
+        return [self._decode(batch.topic, batch.partition, record) for record in batch.records]
+
+    def _reading(self, topics: set[str]) -> list[Projection | Process]:
+        """The handlers of these topics, each once, in name order."""
+        found = {handler.name: handler for topic in topics for handler in self._handlers[topic]}
+        return [found[name] for name in sorted(found)]
+
+    def _read_by(self, handler: Projection | Process) -> set[str]:
+        return {self._prefix + topic for topic in handler.topics}
 
     def _decode(self, topic: str, partition: int, record: ConsumedRecord) -> PublicRecord:
         value = record.value or b""
@@ -132,26 +144,28 @@ class FoldRunner:
             self._avro.decode(value),
         )  # fmt: skip
 
-    async def _take_turns(
-        self, conn: Connection, handlers: Sequence[Projection | Process], topic: str, partition: int
-    ) -> None:
-        """Locks until commit, in name order: one worker at a time where rows may be shared between partitions."""
-        for handler in handlers:
-            local = isinstance(handler, Projection) and handler.partition_local
-            turn = f"{handler.name}|{topic}|{partition}" if local else handler.name
-            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('fold|' || %s, 0))", [turn])
+    async def _take_turns(self, conn: Connection, batches: Sequence[PartitionBatch]) -> None:
+        """Locks until commit, in one order for all: one worker at a time where partitions may share rows."""
+        turns = {
+            f"{handler.name}|{batch.topic}|{batch.partition}" if _is_local(handler) else handler.name
+            for batch in batches for handler in self._handlers[batch.topic]
+        }  # fmt: skip
+        await conn.execute(_TURNS, [sorted(turns)])
 
     async def _advance(
-        self, conn: Connection, handler: Projection | Process, position: Position, events: Sequence[PublicRecord]
+        self, conn: Connection, handler: Projection | Process, runs: Sequence[Sequence[PublicRecord]]
     ) -> None:
-        fresh = _not_applied(position, events)
+        positions = await _stored(conn, handler.name, runs)
+        fresh = [event for run in runs for event in _not_applied(positions[_place(run)], run)]
         if fresh:
             if isinstance(handler, Process):
                 await self._react(conn, handler, fresh)
             else:
                 await _project(conn, handler, fresh)
         telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
-        await _move(conn, handler.name, position, events)
+        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(map(len, runs)) - len(fresh))
+        for run in runs:
+            await _move(conn, handler.name, positions[_place(run)], run)
 
     async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
         if self._store is None:
@@ -164,6 +178,24 @@ class FoldRunner:
         for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
+
+
+def _is_local(handler: Projection | Process) -> bool:
+    return isinstance(handler, Projection) and handler.partition_local
+
+
+def _place(run: Sequence[PublicRecord]) -> tuple[str, int]:
+    return run[0].topic, run[0].partition
+
+
+async def _stored(
+    conn: Connection, name: str, runs: Sequence[Sequence[PublicRecord]]
+) -> dict[tuple[str, int], Position]:
+    """The handler's position on the partition of each run."""
+    places = [_place(run) for run in runs]
+    cursor = await conn.execute(_POSITIONS, [*(list(c) for c in zip(*places, strict=True)), name])
+    found = {(topic, partition): Position(offset, seq) for topic, partition, offset, seq in await cursor.fetchall()}
+    return {place: found.get(place, Position(0, 0)) for place in places}
 
 
 def _not_applied(position: Position, events: Sequence[PublicRecord]) -> list[PublicRecord]:

@@ -7,6 +7,7 @@ decided. Bad decisions, encodings and collisions leave nothing behind.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,13 +36,12 @@ COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_
 _LOAD = f"SELECT {COLUMNS} FROM events WHERE stream = ANY(%s) ORDER BY stream, version"
 _AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
 
-_INSERT = """INSERT INTO events
-(stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta)
-SELECT stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta
+_FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
+_ONE = f"INSERT INTO events ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
+_MANY = f"""INSERT INTO events ({_FIELDS}) SELECT {_FIELDS}
 FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb[], %s::text[],
             %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[])
-WITH ORDINALITY AS t(stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, n)
-ORDER BY n RETURNING position"""
+WITH ORDINALITY AS t({_FIELDS}, n) ORDER BY n RETURNING position"""
 
 
 class Publication(Protocol):
@@ -89,7 +89,10 @@ def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
 
 
 class EventStore:
-    """Decides and appends over a connection pool. One instance per service process; safe for concurrent use."""
+    """Decides and appends over a pool of connections in autocommit mode.
+
+    One instance per service process; safe for concurrent use.
+    """
 
     def __init__(self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random) -> None:
         self._pool = pool
@@ -110,6 +113,12 @@ class EventStore:
         cursor = await conn.execute(_AT, [position])
         row = await cursor.fetchone()
         return None if row is None else recorded(self._codec, row)
+
+    async def last_position(self) -> int | None:
+        """The highest insert position so far; None in an empty store."""
+        async with self._pool.connection() as conn:
+            row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
+            return int(row[0]) if row and row[0] is not None else None
 
     async def state(self, conn: Connection, ask: Ask) -> Any:
         """The present state of the stream that `ask` addresses; its command is not looked at."""
@@ -171,7 +180,7 @@ class EventStore:
         answer: Answer,
         raise_errors: bool,
     ) -> Handled:
-        async with self._pool.connection() as conn:
+        async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
             if idempotency and (stored := await self._stored_answer(conn, idempotency)):
                 return stored
             outcomes, position = await self.decide(conn, items, context)
@@ -185,10 +194,11 @@ class EventStore:
     async def decide(
         self, conn: Connection, items: Sequence[Item], context: Context
     ) -> tuple[list[Outcome], int | None]:
-        """Decide and append in the caller's transaction; the caller commits.
+        """Decide and append over the caller's connection, in its transaction if it has begun one.
 
-        Returns the outcomes and the highest position written. Raises `VersionConflict` (the transaction is then
-        aborted: roll back and retry) or `Unpublishable`.
+        All events go in by one statement, so in autocommit mode they are committed together when this returns. Returns
+        the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then aborted: roll
+        back and retry) or `Unpublishable`. Hot streams need a transaction: their locks last until its end.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         await self._lock_hot(conn, asks.values())
@@ -208,7 +218,11 @@ class EventStore:
         for event in events:
             self._publication.check(event)
         try:
-            cursor = await conn.execute(_INSERT, _columns(self._codec, events))
+            rows = _rows(self._codec, events)
+            statement, values = (
+                (_ONE, rows[0]) if len(rows) == 1 else (_MANY, [list(c) for c in zip(*rows, strict=True)])
+            )
+            cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
         return max(int(row[0]) for row in await cursor.fetchall())
@@ -277,7 +291,17 @@ class _Desk:
         return Recorded(ask.stream, version, event, name, key, occurred_at, context.now, context.meta())
 
 
-def _columns(codec: EventCodec, events: Sequence[Recorded]) -> list[list[Any]]:
+def _transaction(
+    conn: Connection, items: Sequence[Item], idempotency: Idempotency | None
+) -> contextlib.AbstractAsyncContextManager[object]:
+    """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
+    the one INSERT is the transaction, which saves two round trips."""
+    if idempotency or any(ask.stream_type.hot for item in items for ask in item.asks):
+        return conn.transaction()
+    return contextlib.nullcontext()
+
+
+def _rows(codec: EventCodec, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
     rows = []
     for event in events:
         name, schema_version, data = codec.encode(event.event)
@@ -286,7 +310,7 @@ def _columns(codec: EventCodec, events: Sequence[Recorded]) -> list[list[Any]]:
             event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
             event.occurred_at, event.recorded_at, meta,
         ))  # fmt: skip
-    return [list(column) for column in zip(*rows, strict=True)]
+    return rows
 
 
 async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:

@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from psycopg_pool import PoolTimeout
 
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
-from eventfold.fold import Batch, FoldRunner
+from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.store import Pool
 
 log = logging.getLogger(__name__)
@@ -37,16 +37,16 @@ BUFFERED_BATCHES = 4
 PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
 
 
-async def apply_with_retry(runner: FoldRunner, topic: str, partition: int, records: Batch) -> None:
-    """Apply a batch; failures that pass by themselves are tried again for `RETRY_FOR_S`, others raised at once."""
+async def apply_with_retry(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> None:
+    """Apply a fetch; failures that pass by themselves are tried again for `RETRY_FOR_S`, others raised at once."""
     give_up_at = time.monotonic() + RETRY_FOR_S
     while True:
         try:
-            return await runner.apply(topic, partition, records)
+            return await runner.apply(batches)
         except PASSING as failure:
             if time.monotonic() >= give_up_at:
                 raise
-            log.warning("batch tried again", extra={"topic": topic, "partition": partition, "reason": repr(failure)})
+            log.warning("fetch tried again", extra={"from": _described(batches), "reason": repr(failure)})
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
@@ -75,8 +75,8 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
 
     async def fold(stream: Any) -> AsyncIterator[None]:
         async for event in stream.events():
-            records = event.message.value
-            await _apply_or_halt(runner, records)
+            if event.message.value:
+                await _apply_or_halt(runner, event.message.value)
             yield
 
     app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
@@ -94,11 +94,15 @@ def _opening(pool: Pool, runner: FoldRunner) -> Any:
     return start_offsets
 
 
-async def _apply_or_halt(runner: FoldRunner, records: Any) -> None:
+async def _apply_or_halt(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> None:
     try:
-        await apply_with_retry(runner, records[0].topic, records[0].partition, records)
+        await apply_with_retry(runner, batches)
     except Exception:  # noqa: BLE001 - every failure halts
-        _halt(f"cannot fold {records[0].topic}[{records[0].partition}] from offset {records[0].offset}")
+        _halt(f"cannot fold {_described(batches)}")
+
+
+def _described(batches: Sequence[PartitionBatch]) -> str:
+    return ", ".join(f"{batch.topic}[{batch.partition}] from offset {batch.records[0].offset}" for batch in batches)
 
 
 def _halt(reason: str) -> None:

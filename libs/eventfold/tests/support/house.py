@@ -52,7 +52,7 @@ async def built(postgres_url: str) -> AsyncIterator[House]:
         await admin.execute(f"SET search_path = {name}")
         for statement in _statements():
             await admin.execute(statement)
-        async with AsyncConnectionPool(url, min_size=1, max_size=8, open=False) as pool:
+        async with AsyncConnectionPool(url, min_size=1, max_size=8, open=False, kwargs={"autocommit": True}) as pool:
             publisher = Publisher("library", to_public, JsonInsteadOfAvro(), f"{name}.")
             yield House(url, pool, EventStore(pool, CODEC, publisher, random.Random(7)), publisher, f"{name}.")
         await admin.execute(f"DROP SCHEMA {name} CASCADE")

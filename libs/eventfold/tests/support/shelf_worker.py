@@ -29,7 +29,7 @@ def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
 
 def main(url: str, bootstrap: str, prefix: str, mode: str) -> None:
     projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold, halts=mode == "halt")
-    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False)
+    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
     runner = FoldRunner(
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=prefix
     )

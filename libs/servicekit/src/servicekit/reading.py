@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
-from eventfold.consistency import POLL_FIRST_S, POLL_MAX_S, Target, Token, wait_until_reached
+from eventfold.consistency import Target, Token, reached
 from eventfold.errors import InvalidInput
-from eventfold.store import Connection
+from eventfold.store import Pool
 from servicekit.call import Call
 
 WAIT_S = 2.0
 MAX_TOKENS = 8
+POLL_FIRST_S, POLL_MAX_S = 0.002, 0.020
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]
-Connect = Callable[[], Awaitable[Connection]]
+Found = TypeVar("Found")
 
 
 class ReadGate:
@@ -25,10 +28,8 @@ class ReadGate:
     to a way of asking where a token's events are.
     """
 
-    def __init__(
-        self, connect: Connect, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve]
-    ) -> None:
-        self._connect = connect
+    def __init__(self, pool: Pool, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve]) -> None:
+        self._pool = pool
         self._projections = projections
         self._resolvers = resolvers
 
@@ -46,23 +47,29 @@ class ReadGate:
         give_up_at = time.monotonic() + WAIT_S
         targets: list[Target] = []
         for token in tokens:
-            resolved = await self._resolved(token, give_up_at)
+            if token.service not in self._resolvers:
+                raise InvalidInput("the token comes from an unknown service", field="x-lyceum-after")
+            resolved = await _polled(partial(self._resolvers[token.service], token), give_up_at)
             if resolved is None:
                 return False
             targets.extend(resolved)
-        async with await self._connect() as conn:
-            return await wait_until_reached(conn, self._projections, targets, give_up_at - time.monotonic())
+        return await _polled(lambda: self._reached(targets), give_up_at) or False
 
-    async def _resolved(self, token: Token, give_up_at: float) -> tuple[Target, ...] | None:
-        if token.service not in self._resolvers:
-            raise InvalidInput("the token comes from an unknown service", field="x-lyceum-after")
-        pause_s = POLL_FIRST_S
-        while (targets := await self._resolvers[token.service](token)) is None:
-            if time.monotonic() + pause_s > give_up_at:
-                return None
-            await asyncio.sleep(pause_s)
-            pause_s = min(POLL_MAX_S, pause_s * 2)
-        return targets
+    async def _reached(self, targets: Sequence[Target]) -> bool | None:
+        """True, or None where some projection is still behind. Holds a connection only to look."""
+        async with self._pool.connection() as conn:
+            return await reached(conn, self._projections, targets) or None
+
+
+async def _polled(look: Callable[[], Awaitable[Found | None]], give_up_at: float) -> Found | None:
+    """The first result that is not None, looked for with growing pauses; None when time is over."""
+    pause_s = POLL_FIRST_S
+    while (found := await look()) is None:
+        if time.monotonic() + pause_s > give_up_at:
+            return None
+        await asyncio.sleep(pause_s)
+        pause_s = min(POLL_MAX_S, pause_s * 2)
+    return found
 
 
 def _tokens(header: str) -> list[Token]:

@@ -78,7 +78,7 @@ def read_gate(wiring: Wiring) -> ReadGate:
         for service in EMITTERS if service != own and getattr(wiring.settings, f"{service}_target")
     }  # fmt: skip
     resolvers[own] = local_resolver(wiring)
-    return ReadGate(wiring.connect, wiring.projection_topics(), resolvers)
+    return ReadGate(wiring.pool, wiring.projection_topics(), resolvers)
 
 
 def _remote_keys(target: str) -> FetchKeys:

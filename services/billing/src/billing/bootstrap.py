@@ -37,6 +37,16 @@ from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.server import read_gate
 
 
+def providers_of(settings: BillingSettings, http: aiohttp.ClientSession) -> Mapping[str, Provider]:
+    """The configured providers by name. The simulator moves no money: it is never on in production."""
+    url, folder = settings.payment_simulator_url, settings.payment_simulator_key_dir
+    if not (settings.is_local and url):
+        return {}
+    simulator_keys = SimulatorKeys(from_folder(folder) if folder else from_url(http, url))
+    callback_url = f"{settings.public_url.rstrip('/')}/v1/callbacks/{Simulator.name}"
+    return {Simulator.name: Simulator(http, url, callback_url, simulator_keys)}
+
+
 class Server:
     """What runs in the serving process: servicer and reconciler share the providers and their HTTP session."""
 
@@ -71,18 +81,9 @@ class Server:
 
     def _shared_paying(self, wiring: Wiring) -> Paying:
         if self._paying is None:
-            self._paying = Paying(wiring.store, wiring.pool, self._providers(wiring.settings))
+            self._http = aiohttp.ClientSession()
+            self._paying = Paying(wiring.store, wiring.pool, providers_of(wiring.settings, self._http))
         return self._paying
-
-    def _providers(self, settings: BillingSettings) -> Mapping[str, Provider]:
-        """The simulator moves no money: it is never on in production."""
-        if not (settings.is_local and settings.payment_simulator_url):
-            return {}
-        self._http = aiohttp.ClientSession()
-        url, folder = settings.payment_simulator_url, settings.payment_simulator_key_dir
-        simulator_keys = SimulatorKeys(from_folder(folder) if folder else from_url(self._http, url))
-        callback_url = f"{settings.public_url.rstrip('/')}/v1/callbacks/{Simulator.name}"
-        return {Simulator.name: Simulator(self._http, url, callback_url, simulator_keys)}
 
     async def _close(self) -> None:
         if self._http is not None:

@@ -23,6 +23,7 @@ from identity.projections.directory import DIRECTORY
 from identity.settings import IdentitySettings
 from lyceum.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.server import read_gate
 
 
 class NotifierMissing(ValueError):
@@ -52,6 +53,7 @@ def parts(wiring: Wiring) -> Parts:
         hashes=Hashes(index_key(settings)),
         issuer=Issuer(key, settings.jwt_issuer, settings.jwt_audience, lifetime),
         notifier=notifier(settings),
+        gate=read_gate(wiring),
         common_passwords=frozenset() if settings.is_local else common_passwords(),
         claim_code_lifetime=timedelta(seconds=settings.claim_code_s),
         public_url=settings.public_url,

@@ -84,7 +84,7 @@ class Queries:
 
     async def trial_balance(self, as_of: datetime | None) -> TrialBalance:
         """Totals per account and currency, of postings up to `as_of` (None: all), in one snapshot with the progress."""
-        async with self._pool.connection() as conn:
+        async with self._pool.connection() as conn, conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             sql, values = (_BALANCES, []) if as_of is None else (_BALANCES_AS_OF, [as_of])
             lines = await (await conn.execute(sql, values)).fetchall()

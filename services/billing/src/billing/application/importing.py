@@ -41,7 +41,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The rows' results in their order, and the position that covers them."""
+    """The rows' results in their order, and the position that covers them: rows that were there before may not have
+    been folded yet. None while nothing was ever recorded."""
 
     results: tuple[Result, ...]
     position: int | None
@@ -61,7 +62,7 @@ class Importing:
     ) -> Imported:
         """Record the rows as placed and paid at their own time. Rows of unknown products are refused, others stand."""
         if not rows:
-            return Imported((), None)
+            return Imported((), await self._store.last_position())
         creators = await self._creators({row.product_id for row in rows})
         known = [row for row in rows if row.product_id in creators]
         items = [self._item(dataset, row, creators[row.product_id], context) for row in known]
@@ -70,7 +71,7 @@ class Importing:
         results = tuple(
             _result(dataset, row, next(outcomes) if row.product_id in creators else _unknown(row)) for row in rows
         )
-        return Imported(results, handled.position)
+        return Imported(results, handled.position or await self._store.last_position())
 
     async def _creators(self, product_ids: set[str]) -> Mapping[str, str]:
         """Who earns from each product: who priced it, else who published it."""

@@ -15,6 +15,7 @@ from catalog.domain.interaction import (
     Complete,
     Like,
     Rate,
+    Repeated,
     Share,
     Unlike,
     View,
@@ -59,11 +60,12 @@ class Interacting:
         )  # fmt: skip
 
     async def record_all(self, acts: Sequence[Act], context: Context) -> tuple[Sequence[Outcome], int | None]:
-        """Record many, each alone; one outcome each."""
+        """Record many, each alone; one outcome each, and a position that covers them all."""
         if not acts:
-            return (), None
+            return (), await self._store.last_position()
         handled = await self._store.handle_batch(await self._items(acts, context), context)
-        return handled.outcomes, handled.position
+        outcomes = [_counted(outcome) for outcome in handled.outcomes]
+        return outcomes, handled.position or await self._store.last_position()
 
     async def comment_texts(self, comments: Sequence[tuple[str, str, str]]) -> dict[str, str]:
         """Texts by comment id, for (content, member, comment) ids; those of erased members are left out."""
@@ -90,6 +92,12 @@ class Interacting:
         return [_item(act, keys, context) for act in acts]
 
 
+def _counted(outcome: Outcome) -> Outcome:
+    """An act that was only remembered is, for its sender, one that had been done before."""
+    repeated = bool(outcome.events) and all(isinstance(recorded.event, Repeated) for recorded in outcome.events)
+    return Outcome() if repeated else outcome
+
+
 def _item(act: Act, keys: Mapping[str, DataKey], context: Context) -> Item:
     dated = context if act.occurred_at is None else replace(context, occurred_at=act.occurred_at, backfill=True)
     asks = (
@@ -104,15 +112,15 @@ def _command(act: Act, keys: Mapping[str, DataKey]) -> Command:
         case "view":
             return View(act.watched_ms, act.client_key)
         case "like":
-            return Like()
+            return Like(act.client_key)
         case "unlike":
-            return Unlike()
+            return Unlike(act.client_key)
         case "share":
             return Share(act.channel, act.client_key)
         case "rate":
-            return Rate(act.rating)
+            return Rate(act.rating, act.client_key)
         case "complete":
-            return Complete()
+            return Complete(act.client_key)
         case "comment":
             sealed = keys[act.member_id].seal("comment", act.text)
             return Comment(act.act_id, sealed, len(act.text), act.client_key)

@@ -40,11 +40,11 @@ class Publishing:
     async def import_all(
         self, manuscripts: Sequence[Manuscript], context: Context
     ) -> tuple[Sequence[Outcome], int | None]:
-        """Publish works with their own past times; one outcome each."""
+        """Publish works with their own past times; one outcome each, and a position that covers them all."""
         if not manuscripts:
-            return (), None
+            return (), await self._store.last_position()
         handled = await self._store.handle_batch(await self._items(manuscripts, context), context)
-        return handled.outcomes, handled.position
+        return handled.outcomes, handled.position or await self._store.last_position()
 
     async def _items(self, manuscripts: Sequence[Manuscript], context: Context) -> list[Item]:
         signed = {manuscript.creator_id for manuscript in manuscripts if manuscript.byline}

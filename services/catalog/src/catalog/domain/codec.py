@@ -13,5 +13,6 @@ CODEC = EventCodec(
         interaction.Shared: ("interaction.shared", 1),
         interaction.Rated: ("interaction.rated", 1),
         interaction.Completed: ("interaction.completed", 1),
+        interaction.Repeated: ("interaction.repeated", 1),
     }
 )

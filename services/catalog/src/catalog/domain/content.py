@@ -91,6 +91,6 @@ CONTENT: StreamType[Command, ContentPublished | None, ContentPublished] = Stream
 )
 
 
-def excerpt_of(body: str) -> str:
-    """What everybody may read: the beginning of the body."""
-    return body[:EXCERPT_CHARS]
+def excerpt_of(body: str, access: str) -> str:
+    """What everybody may read: the beginning of the body, and never more than half of a paid one."""
+    return body[: min(EXCERPT_CHARS, len(body) // 2) if access == "paid" else EXCERPT_CHARS]

@@ -11,6 +11,8 @@ from eventfold.sealing import Sealed
 
 REMEMBERED_KEYS = 50
 """Client keys that a stream remembers: a key repeated after that many newer acts would count again."""
+IMPORTED = "import:"
+"""Prefix of the keys of imported acts, which are remembered for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,14 @@ class View:
 class Like:
     """Like it; liking twice is liking once."""
 
+    client_key: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Unlike:
     """Take the like back."""
+
+    client_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,14 @@ class Rate:
     """Judge it, 1 to 5; a later rating replaces the earlier."""
 
     rating: int
+    client_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
     """Finish it; once."""
+
+    client_key: str = ""
 
 
 Command = View | Like | Unlike | Comment | Share | Rate | Complete
@@ -76,10 +85,14 @@ class Viewed:
 class Liked:
     """The member likes the content."""
 
+    client_key: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Unliked:
     """The member no longer likes the content."""
+
+    client_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +119,25 @@ class Rated:
 
     rating: int
     previous: int | None
+    client_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
     """The member finished the content."""
 
+    client_key: str = ""
 
-Event = Viewed | Liked | Unliked | Commented | Shared | Rated | Completed
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An imported act changed nothing. Private; remembered, so that importing it again changes nothing either,
+    whatever came after it."""
+
+    client_key: str
+
+
+Event = Viewed | Liked | Unliked | Commented | Shared | Rated | Completed | Repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,38 +148,49 @@ class Bond:
     rating: int | None = None
     completed: bool = False
     client_keys: tuple[str, ...] = ()
+    imported: frozenset[str] = frozenset()
 
     def knows(self, client_key: str) -> bool:
         """Whether this act was recorded before."""
-        return client_key != "" and client_key in self.client_keys
+        return client_key != "" and (client_key in self.imported or client_key in self.client_keys)
 
 
 def decide(command: Command, state: Bond) -> Sequence[Event]:
-    """A repeated act records nothing."""
+    """A repeated act records nothing; an imported one that changes nothing is remembered the first time."""
+    if state.knows(command.client_key):
+        return []
+    events = _done(command, state)
+    if not events and command.client_key.startswith(IMPORTED):
+        return [Repeated(command.client_key)]
+    return events
+
+
+def _done(command: Command, state: Bond) -> Sequence[Event]:
     match command:
-        case View(watched_ms, client_key):
-            return [] if state.knows(client_key) else [Viewed(watched_ms, client_key)]
-        case Comment(comment_id, text, length_chars, client_key):
-            return [] if state.knows(client_key) else [Commented(comment_id, text, length_chars, client_key)]
-        case Share(channel, client_key):
-            return [] if state.knows(client_key) else [Shared(channel, client_key)]
-        case Like():
-            return [] if state.liked else [Liked()]
-        case Unlike():
-            return [Unliked()] if state.liked else []
-        case Rate(rating):
-            return [] if rating == state.rating else [Rated(rating, state.rating)]
-        case Complete():
-            return [] if state.completed else [Completed()]
+        case View(watched_ms, key):
+            return [Viewed(watched_ms, key)]
+        case Comment(comment_id, text, length_chars, key):
+            return [Commented(comment_id, text, length_chars, key)]
+        case Share(channel, key):
+            return [Shared(channel, key)]
+        case Like(key):
+            return [] if state.liked else [Liked(key)]
+        case Unlike(key):
+            return [Unliked(key)] if state.liked else []
+        case Rate(rating, key):
+            return [] if rating == state.rating else [Rated(rating, state.rating, key)]
+        case Complete(key):
+            return [] if state.completed else [Completed(key)]
         case _:
             assert_never(command)
 
 
 def evolve(state: Bond, event: Event) -> Bond:
     """State after one event."""
+    state = _remembering(state, event.client_key)
     match event:
-        case Viewed() | Commented() | Shared():
-            return _remembering(state, event.client_key)
+        case Viewed() | Commented() | Shared() | Repeated():
+            return state
         case Liked():
             return replace(state, liked=True)
         case Unliked():
@@ -171,6 +206,8 @@ def evolve(state: Bond, event: Event) -> Bond:
 def _remembering(state: Bond, client_key: str) -> Bond:
     if client_key == "":
         return state
+    if client_key.startswith(IMPORTED):
+        return replace(state, imported=state.imported | {client_key})
     return replace(state, client_keys=(*state.client_keys, client_key)[-REMEMBERED_KEYS:])
 
 

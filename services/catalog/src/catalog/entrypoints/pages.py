@@ -23,6 +23,9 @@ def parse_page_token(token: str) -> Place | None:
         return None
     try:
         at, row_id = orjson.loads(base64.urlsafe_b64decode(token.encode()))
-        return Place(datetime.fromisoformat(at), str(row_id))
+        place = Place(datetime.fromisoformat(at), str(row_id))
+        if place.at.tzinfo is None or "\x00" in place.id:
+            raise ValueError("no token of ours has such a place")
+        return place
     except (ValueError, TypeError, binascii.Error) as failure:
         raise InvalidInput("is not a page token of this list", field="page_token") from failure

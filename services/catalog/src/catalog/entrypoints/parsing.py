@@ -7,6 +7,7 @@ import uuid
 from catalog.application.interacting import Act
 from catalog.application.publishing import Manuscript
 from catalog.domain.content import EXCERPT_CHARS, KINDS, Lesson, Media, Work, excerpt_of
+from catalog.domain.interaction import IMPORTED
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
@@ -23,6 +24,11 @@ MAX_COMMENT_CHARS = 5_000
 SHA256_HEX = 64
 ACTS = ("view", "like", "unlike", "comment", "share", "rate", "complete")
 TEXT_KINDS = ("text", "course")
+
+
+def asked_id(value: str, field: str) -> str:
+    """An id that a query names; it need not exist."""
+    return validate.text(value, field, min_chars=0, max_chars=MAX_EXTERNAL_ID_CHARS)
 
 
 def manuscript(request: pb.PublishContentRequest, content_id: str, creator_id: str) -> Manuscript:
@@ -77,7 +83,7 @@ def _work(
         kind=kind, title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS), byline=None, body=body, media=media,
         lessons=lessons, tags=tuple(dict.fromkeys(tags)), access=access,
         category=validate.text(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
-        excerpt=validate.text(excerpt or excerpt_of(body), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
+        excerpt=validate.text(excerpt or excerpt_of(body, access), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
     )  # fmt: skip
 
 
@@ -108,6 +114,8 @@ def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
     kind = validate.one_of(interaction.kind, "kind", ACTS)
     validate.text(content_id, "content_id", max_chars=MAX_EXTERNAL_ID_CHARS)
     validate.text(interaction.client_key, "client_key", min_chars=0, max_chars=MAX_EXTERNAL_ID_CHARS)
+    if interaction.client_key.startswith(IMPORTED):
+        raise InvalidInput(f"must not begin with {IMPORTED}", field="client_key")
     if kind == "rate":
         validate.between(interaction.rating, "rating", 1, 5)
     if kind == "comment":
@@ -121,7 +129,7 @@ def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
 
 
 def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
-    """A row of an import; its external id is also its client key, so that it counts once for ever."""
+    """A row of an import; its id is also its key, so that it counts once for ever."""
     external_id = validate.text(item.external_id, "external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
     member = validate.text(item.member_external_id, "member_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
     content = validate.text(item.content_external_id, "content_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
@@ -130,5 +138,5 @@ def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
     at = validate.past_time(item.occurred_at, "occurred_at", call.now)
     return Act(
         plain.member_id, plain.content_id, plain.kind, act_id, plain.rating, plain.text, plain.channel,
-        plain.watched_ms, act_id, at,
+        plain.watched_ms, f"{IMPORTED}{act_id}", at,
     )  # fmt: skip

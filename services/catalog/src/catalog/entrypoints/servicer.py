@@ -68,7 +68,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def GetContent(self, request: pb.GetContentRequest, context: Any) -> pb.GetContentResponse:
         call, parts = current_call(), self._parts
         await parts.gate.wait(call)
-        content = await parts.publishing.content(request.content_id)
+        content = await parts.publishing.content(parsing.asked_id(request.content_id, "content_id"))
         if content is None:
             raise NotFound("there is no such content 内容不存在", field="content_id")
         member_id = call.caller.member_id if call.caller else None
@@ -84,7 +84,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         await self._parts.gate.wait(current_call())
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
-        rows = await self._parts.queries.contents(request.creator_id or None, request.tag or None, after, limit + 1)
+        creator_id, tag = parsing.asked_id(request.creator_id, "creator_id"), parsing.asked_id(request.tag, "tag")
+        rows = await self._parts.queries.contents(creator_id or None, tag or None, after, limit + 1)
         more = len(rows) > limit
         last = rows[limit - 1][0] if more else None
         return pb.ListContentsResponse(
@@ -124,7 +125,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         await self._parts.gate.wait(current_call())
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
-        rows = await self._parts.queries.comments(request.content_id, after, limit + 1)
+        content_id = parsing.asked_id(request.content_id, "content_id")
+        rows = await self._parts.queries.comments(content_id, after, limit + 1)
         page = rows[:limit]
         texts = await self._parts.interacting.comment_texts(
             [(row.content_id, row.member_id, row.comment_id) for row in page]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -66,15 +67,17 @@ class AttemptLimiter:
     Kept in memory for the last `REMEMBERED_NAMES` names; with n replicas the rate is n times as high.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str) -> None:
-        """Count an attempt. Raises `TooManyAttempts`."""
-        now = time.monotonic()
+        """Count an attempt. Raises `TooManyAttempts`; refused attempts cost nothing, so that a flood of them does not
+        keep the owner's own from ever getting through."""
+        now = self._clock()
         tokens, at = self._buckets.pop(name, (float(BURST_ATTEMPTS), now))
         tokens = min(BURST_ATTEMPTS, tokens + (now - at) * ATTEMPTS_PER_S)
-        self._buckets[name] = (max(0.0, tokens - 1), now)
+        self._buckets[name] = (tokens - 1 if tokens >= 1 else tokens, now)
         while len(self._buckets) > REMEMBERED_NAMES:
             self._buckets.popitem(last=False)
         if tokens < 1:

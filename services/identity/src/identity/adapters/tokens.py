@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 REFRESH_BYTES = 32
+MARK_HEX = 32
 CODE_DIGITS = 8
 
 
@@ -54,6 +55,19 @@ class Hashes:
         """Blind index of a username."""
         return self._digest("username", canonical_username)
 
+    def new_refresh_secret(self, session_id: str) -> str:
+        """The secret part of a refresh token, with a mark by which `issued` knows it again."""
+        body = secrets.token_urlsafe(REFRESH_BYTES)
+        return f"{body}.{self._mark(session_id, body)}"
+
+    def issued(self, session_id: str, secret: str) -> bool:
+        """Whether this service once made the secret for the session: only then can it be one used again."""
+        body, _, mark = secret.rpartition(".")
+        return hmac.compare_digest(mark.encode(), self._mark(session_id, body).encode())
+
+    def _mark(self, session_id: str, body: str) -> str:
+        return self._digest("refresh-mark", f"{session_id}|{body}")[:MARK_HEX]
+
     def refresh(self, secret: str) -> str:
         """Hash of a refresh token's secret part."""
         return self._digest("refresh", secret)
@@ -64,11 +78,6 @@ class Hashes:
 
     def _digest(self, domain: str, text: str) -> str:
         return hmac.digest(self._key, f"{domain}|{text}".encode(), hashlib.sha256).hex()
-
-
-def new_refresh_secret() -> str:
-    """The secret part of a refresh token."""
-    return secrets.token_urlsafe(REFRESH_BYTES)
 
 
 def new_code() -> str:

@@ -10,7 +10,16 @@ from eventfold.decider import Ask, Context, Item
 from eventfold.errors import WrongState
 from eventfold.sealing import DataKey, Sealed, SubjectKeys
 from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
-from identity.domain.member import MEMBER, ClaimMember, GrantRole, IssueClaimCode, Member, MemberClaimed, RegisterMember
+from identity.domain.member import (
+    MEMBER,
+    ClaimMember,
+    GrantRole,
+    IssueClaimCode,
+    Member,
+    MemberClaimed,
+    RegisterMember,
+    RehashPassword,
+)
 from identity.domain.username import USERNAME, ClaimUsername
 
 
@@ -64,7 +73,10 @@ class Accounts:
     async def import_members(
         self, rows: Sequence[ImportedMember], indexes: Sequence[str], context: Context
     ) -> tuple[list[Outcome], int | None]:
-        """Create unclaimed accounts; one outcome per row. Rows that are there already are not sealed again."""
+        """Create unclaimed accounts; one outcome per row, and a position that covers them all.
+
+        Rows that are there already are not sealed again.
+        """
         async with self._pool.connection() as conn:
             known = await self._store.load(conn, [MEMBER.stream(row.member_id) for row in rows])
             fresh = [row for row in rows if not known[MEMBER.stream(row.member_id)]]
@@ -78,7 +90,8 @@ class Accounts:
         ]  # fmt: skip
         handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
-        return [next(outcomes) if row.member_id in keys else Outcome() for row in rows], handled.position
+        settled = [next(outcomes) if row.member_id in keys else Outcome() for row in rows]
+        return settled, handled.position or await self._store.last_position()
 
     async def find(self, index: str) -> tuple[str, Member] | None:
         """Id and state of the member who has this username; None for nobody."""
@@ -103,6 +116,10 @@ class Accounts:
         if not isinstance(handled.outcomes[0].events[0].event, MemberClaimed):
             raise WrongCode("the code is wrong, used up or expired 验证码错误或已过期", field="code")
         return handled
+
+    async def rehash(self, member_id: str, password_hash: str, context: Context) -> None:
+        """Keep the same password under stronger parameters."""
+        await self._store.handle(Item((Ask(MEMBER, member_id, RehashPassword(password_hash)),)), context)
 
     async def grant(self, member_id: str, role: str, context: Context) -> Handled:
         """Give the member a role."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from eventfold.decider import Context
+from eventfold.errors import AlreadyExists, DomainError
 from identity.adapters.passwords import Passwords, common_passwords
 from identity.adapters.tokens import Hashes
 from identity.application.accounts import Accounts, NewMember
@@ -23,14 +24,21 @@ ROLE = "importer"
 
 
 def create_importer(definition: ServiceDefinition, settings: IdentitySettings, arguments: Sequence[str]) -> None:
-    """Register an account with the role `importer`, or give the role to the account of that name."""
+    """Register an account with the role `importer`. Safe to repeat with the same password.
+
+    An account of that name gets the role only if the password is its own: somebody else may have taken the name.
+    """
     parser = argparse.ArgumentParser(prog="identity create-importer", description=create_importer.__doc__)
     parser.add_argument("--username", required=True)
     parser.add_argument("--password-stdin", action="store_true", required=True, help="read the password's line")
-    username = check_username(parser.parse_args(arguments).username)
+    given = parser.parse_args(arguments).username
     common = frozenset[str]() if settings.is_local else common_passwords()
-    password = check_password(sys.stdin.readline().rstrip("\n"), username, common)
-    asyncio.run(_create(definition, settings, username, password))
+    try:
+        username = check_username(given)
+        password = check_password(sys.stdin.readline().rstrip("\r\n"), username, common)
+        asyncio.run(_create(definition, settings, username, password))
+    except DomainError as refusal:
+        parser.exit(1, f"create-importer: {refusal.field}: {refusal}\n")
 
 
 async def _create(definition: ServiceDefinition, settings: IdentitySettings, username: str, password: str) -> None:
@@ -38,11 +46,14 @@ async def _create(definition: ServiceDefinition, settings: IdentitySettings, use
     index = Hashes(index_key(settings)).username_index(canonical(username))
     async with database.make_pool(settings.database_url, 2) as pool:
         wiring = wire(definition, settings, pool, lambda: None)
-        accounts = Accounts(wiring.store, pool, wiring.subject_keys)
+        accounts, passwords = Accounts(wiring.store, pool, wiring.subject_keys), Passwords()
         found = await accounts.find(index)
-        if found:
-            await accounts.grant(found[0], ROLE, context)
-            return
-        hashed = await Passwords().hash(password)
-        new = NewMember(username, None, None, ROLE, hashed)
-        await accounts.register(new, str(uuid.uuid4()), index, context, None)
+        if found is None:
+            new = NewMember(username, None, None, "consumer", await passwords.hash(password))
+            registered = await accounts.register(new, str(uuid.uuid4()), index, context, None)
+            member_id = str(registered.answer["member_id"])
+        elif await passwords.verify(found[1].password_hash, password):
+            member_id = found[0]
+        else:
+            raise AlreadyExists("the name belongs to an account with another password", field="username")
+        await accounts.grant(member_id, ROLE, context)

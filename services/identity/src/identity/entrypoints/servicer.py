@@ -13,19 +13,22 @@ from eventfold.errors import NotFound
 from identity.adapters.notifier import Notifier
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
-from identity.adapters.tokens import Hashes, Issuer, new_code, new_refresh_secret
+from identity.adapters.tokens import Hashes, Issuer, new_code
 from identity.application.accounts import Accounts, ImportedMember, NewMember, WrongCode
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
+from identity.domain.member import Member
 from identity.domain.policy import canonical, check_contact, check_password, check_username
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
 from servicekit import imports, validate
 from servicekit.call import Call, current_call
+from servicekit.reading import ReadGate
 from servicekit.times import timestamp
 
 REGISTERED = "User registered successfully."
 CODE_SENT = "If the account waits to be claimed, a code is on its way. 若该账号待认领，验证码已发送。"
 CLAIMED = "Account claimed successfully."
+MAX_REFRESH_CHARS = 200
 TOKEN_TYPE = "Bearer"  # noqa: S105 - a scheme's name
 
 
@@ -41,6 +44,7 @@ class Parts:
     hashes: Hashes
     issuer: Issuer
     notifier: Notifier
+    gate: ReadGate
     common_passwords: frozenset[str]
     claim_code_lifetime: timedelta
     public_url: str
@@ -76,7 +80,9 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         member_id, member = found or ("", None)
         if not await parts.passwords.verify(member.password_hash if member else None, request.password) or not member:
             raise LogInFailed("wrong username or password 用户名或密码错误")
-        session_id, secret = str(uuid.uuid4()), new_refresh_secret()
+        await self._rehash(member_id, member, request.password)
+        session_id = str(uuid.uuid4())
+        secret = parts.hashes.new_refresh_secret(session_id)
         await parts.sessions.start(session_id, member_id, parts.hashes.refresh(secret), call.context())
         return pb.LogInResponse(
             access_token=parts.issuer.access_token(member_id, member.role, session_id, call.now),
@@ -86,8 +92,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.RefreshSessionResponse:
         call, parts = current_call(), self._parts
-        session_id, presented = _split(request.refresh_token)
-        secret = new_refresh_secret()
+        session_id, presented = self._presented(request.refresh_token)
+        secret = parts.hashes.new_refresh_secret(session_id)
         member_id = await parts.sessions.refresh(
             session_id, parts.hashes.refresh(presented), parts.hashes.refresh(secret), call.context()
         )
@@ -101,12 +107,14 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         )  # fmt: skip
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:
-        session_id, presented = _split(request.refresh_token)
+        session_id, presented = self._presented(request.refresh_token)
         await self._parts.sessions.revoke(session_id, self._parts.hashes.refresh(presented), current_call().context())
         return pb.RevokeSessionResponse()
 
     async def GetMember(self, request: pb.GetMemberRequest, context: Any) -> pb.GetMemberResponse:
-        caller = current_call().require_caller()
+        call = current_call()
+        caller = call.require_caller()
+        await self._parts.gate.wait(call)
         member = await self._parts.accounts.member(caller.member_id)
         if member is None:
             raise NotFound("there is no such member", member_id=caller.member_id)
@@ -179,12 +187,18 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     def _index(self, username: str) -> str:
         return self._parts.hashes.username_index(canonical(username))
 
+    async def _rehash(self, member_id: str, member: Member, password: str) -> None:
+        """Keep the password under today's parameters once they have risen."""
+        if member.password_hash and self._parts.passwords.outdated(member.password_hash):
+            encoded = await self._parts.passwords.hash(password)
+            await self._parts.accounts.rehash(member_id, encoded, current_call().context())
 
-def _split(refresh_token: str) -> tuple[str, str]:
-    session_id, _, secret = refresh_token.partition(".")
-    if not session_id or not secret or len(refresh_token) > 200:
-        raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")
-    return session_id, secret
+    def _presented(self, refresh_token: str) -> tuple[str, str]:
+        """Session and secret of a token that was once issued; anything else ends nobody's session."""
+        session_id, _, secret = refresh_token.partition(".")
+        if len(refresh_token) > MAX_REFRESH_CHARS or not self._parts.hashes.issued(session_id, secret):
+            raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")
+        return session_id, secret
 
 
 def _imported(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember:

@@ -135,7 +135,7 @@ def postgres_look(pool: Pool, zone: ZoneInfo) -> Look:
 
     @contextlib.asynccontextmanager
     async def look() -> AsyncIterator[PostgresFigures]:
-        async with pool.connection() as conn:
+        async with pool.connection() as conn, conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             kept = await (await conn.execute("SELECT zone FROM day_zone")).fetchone()
             if kept and kept[0] != zone.key:

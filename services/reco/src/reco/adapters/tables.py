@@ -28,7 +28,7 @@ class PostgresFactorTables:
         take_pairs: Callable[[Sequence[PairRow]], None],
     ) -> Sequence[Reached]:  # fmt: skip
         """See `FactorTables`."""
-        async with self._pool.connection() as conn:
+        async with self._pool.connection() as conn, conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return await self._read(conn, seen, take_items, take_pairs)
 

@@ -1,0 +1,85 @@
+"""Append commits a second: the store's whole command path against bare transactions that write the same rows."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from psycopg_pool import AsyncConnectionPool
+
+from eventfold.codec import EventCodec
+from eventfold.decider import Ask, Context, Decider, Item, Recorded, StreamType
+from eventfold.store import EventStore, Pool
+from servicekit import database
+
+SECONDS = 6.0
+FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
+BARE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """What is appended."""
+
+    member_id: str
+    content_id: str
+    watched_ms: int
+
+
+def _decide(command: Viewed, state: int) -> Sequence[Viewed]:
+    return [command]
+
+
+STREAM = StreamType("view", Decider(0, _decide, lambda state, _: state + 1))
+
+
+class Unchecked:
+    """Publication without encoding: the bare transaction encodes nothing either."""
+
+    def check(self, recorded: Recorded) -> None:
+        """Accept."""
+
+
+async def commits_per_s(url: str, writers: int) -> dict[str, float]:
+    """Both ways, in turn, in this process, over a pool each of `writers` connections."""
+    found = {}
+    async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
+        found["bare"] = await _rate(writers, lambda: _bare(pool))
+    async with database.make_pool(url, writers) as pool:
+        store = EventStore(pool, EventCodec({Viewed: ("viewed", 1)}), Unchecked(), random.Random(1))
+        found["eventfold"] = await _rate(writers, lambda: _handle(store))
+    return found
+
+
+async def _rate(writers: int, once: Callable[[], Awaitable[object]]) -> float:
+    done = 0
+    until = time.perf_counter() + SECONDS
+
+    async def write() -> None:
+        nonlocal done
+        while time.perf_counter() < until:
+            await once()
+            done += 1
+
+    await asyncio.gather(*(write() for _ in range(writers)))
+    return done / SECONDS
+
+
+async def _handle(store: EventStore) -> None:
+    stream_id = str(uuid.uuid4())
+    context = Context(datetime.now(UTC), "bench", stream_id)
+    await store.handle(Item((Ask(STREAM, stream_id, Viewed(stream_id, "content", 1000)),)), context)
+
+
+async def _bare(pool: Pool) -> None:
+    stream_id, now = str(uuid.uuid4()), datetime.now(UTC)
+    data = f'{{"member_id":"{stream_id}","content_id":"content","watched_ms":1000}}'
+    meta = f'{{"actor":"bench","correlation_id":"{stream_id}"}}'
+    async with pool.connection() as conn:
+        row = [f"view-{stream_id}", 1, "viewed", 1, data, stream_id, now, now, meta]
+        await (await conn.execute(BARE, row)).fetchone()

@@ -1,0 +1,77 @@
+"""The figures as a table for people and as docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+FOLD_TARGET = 0.8
+APPEND_TARGET = 0.8
+PACKAGES = ("aiokafka", "fastavro", "faust-streaming", "grpcio", "psycopg", "protobuf")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Events a second by peer, commits a second by writers and way, milliseconds by road."""
+
+    events: int
+    folds: dict[str, float]
+    appends: dict[int, dict[str, float]]
+    latencies: dict[str, dict[str, float]]
+
+    def ratios(self) -> list[tuple[str, float, float]]:
+        """What is compared, the ratio found and the least wanted."""
+        fold = self.folds["eventfold"] / self.folds["bare"]
+        return [
+            ("fold: eventfold / bare loop", fold, FOLD_TARGET),
+            *(
+                (f"append, {writers} writers: eventfold / bare", found["eventfold"] / found["bare"], APPEND_TARGET)
+                for writers, found in self.appends.items()
+            ),
+        ]
+
+    def all_met(self) -> bool:
+        """Whether every ratio reaches its target."""
+        return all(found >= wanted for _, found, wanted in self.ratios())
+
+    def table(self) -> str:
+        """Markdown tables of all figures."""
+        lines = [f"## Complete fold ({self.events:,} events)", "", "| peer | events/s |", "|---|---:|"]
+        lines += [f"| {peer} | {rate:,.0f} |" for peer, rate in self.folds.items()]
+        lines += ["", "## Append (commits/s)", "", "| writers | bare | eventfold |", "|---:|---:|---:|"]
+        lines += [
+            f"| {writers} | {one['bare']:,.0f} | {one['eventfold']:,.0f} |" for writers, one in self.appends.items()
+        ]
+        lines += ["", "## Command to visible", "", "| road | p50 ms | p99 ms |", "|---|---:|---:|"]
+        lines += [f"| {road} | {one['p50_ms']:.1f} | {one['p99_ms']:.1f} |" for road, one in self.latencies.items()]
+        lines += ["", "## Ratios", "", "| what | found | wanted | |", "|---|---:|---:|---|"]
+        lines += [
+            f"| {what} | {found:.2f} | {wanted:.2f} | {'met' if found >= wanted else 'missed'} |"
+            for what, found, wanted in self.ratios()
+        ]
+        return "\n".join(lines)
+
+
+HOW = """
+How: every peer folds the same records (Avro, single-object; views of Zipf-distributed content in time order, 4
+partitions) into the same two tables with the same statements; fsync is on. eventfold is the real Faust worker on the
+batch transport; the bare loop is aiokafka `getmany` and psycopg; both commit once per fetch. Stock Faust takes one event
+at a time, as its documentation shows it. Time runs from the first batch in hand to the last commit; bare and eventfold run
+three times in turn, the median counts. Appends: each writer decides and appends to a new stream (load, decide, insert)
+against a bare transaction that inserts the same row; both in one process.
+Command to visible: one client records a view and reads the content with the consistency token until it is fresh.
+"""
+
+
+def write_report(path: Path, results: Results) -> None:
+    """Replace the report."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release().split('-')[0]}"
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    head = f"# Benchmarks\n\nWritten by `make bench` on {when}: {machine}; PostgreSQL 18, Kafka 4.4; {packages}.\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{head}{HOW}\n{results.table()}\n", encoding="utf-8")

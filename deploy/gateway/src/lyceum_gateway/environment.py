@@ -1,0 +1,66 @@
+"""What a deployment says of its gateway in environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lyceum_gateway import ANY_HOST, HOME, SERVICES, Gateway
+
+
+class SettingMissing(ValueError):
+    """A variable without a default is not set. Carries its name as `field`."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is not set")
+        self.field = field
+
+
+class SettingUnusable(ValueError):
+    """A variable does not say what is needed. Carries its name as `field`; the value is not repeated."""
+
+    def __init__(self, field: str, wanted: str) -> None:
+        super().__init__(f"{field} must be {wanted}")
+        self.field = field
+
+
+def gateway_of(environment: Mapping[str, str]) -> Gateway:
+    """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET (host:port) per service, and optionally
+    LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, REQUESTS_PER_S and ALLOWED_ORIGINS (separated by commas).
+
+    It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
+    """
+    origins = environment.get("ALLOWED_ORIGINS", "")
+    return Gateway(
+        targets={name: _target(environment, f"{name.upper()}_TARGET") for name in SERVICES},
+        listener_host=ANY_HOST,
+        listener_port=_number(environment, "LISTENER_PORT", 8080),
+        admin_port=_number(environment, "ADMIN_PORT", 9901),
+        issuer=_required(environment, "JWT_ISSUER"),
+        audience=_required(environment, "JWT_AUDIENCE"),
+        descriptors=Path(environment.get("DESCRIPTORS", HOME / "lyceum.binpb")),
+        openapi=Path(environment.get("OPENAPI", HOME / "openapi.yaml")),
+        allowed_origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
+        requests_per_s=_number(environment, "REQUESTS_PER_S", 2000),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingMissing(name)
+    return value
+
+
+def _target(environment: Mapping[str, str], name: str) -> tuple[str, int]:
+    host, colon, port = _required(environment, name).rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit()):
+        raise SettingUnusable(name, "host:port")
+    return host, int(port)
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+        raise SettingUnusable(name, "a whole number above zero")
+    return int(text)

@@ -1,0 +1,57 @@
+"""The gateway as a deployment's environment describes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lyceum_gateway import SERVICES, render
+from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
+
+GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES} | {
+    "JWT_ISSUER": "https://issuer.test",
+    "JWT_AUDIENCE": "lyceum-test",
+}
+
+
+def test_targets_issuer_and_audience_reach_the_configuration() -> None:
+    gateway = gateway_of(GIVEN)
+    assert gateway.targets["billing"] == ("billing.internal", 50051)
+    rendered = render(gateway)
+    assert json.dumps("https://issuer.test") in rendered
+    assert '"address": "reco.internal"' in rendered
+
+
+def test_it_listens_everywhere_and_administers_on_loopback() -> None:
+    gateway = gateway_of(GIVEN)
+    assert (gateway.listener_host, gateway.listener_port) == ("0.0.0.0", 8080)  # noqa: S104
+    assert (gateway.admin_host, gateway.admin_port) == ("127.0.0.1", 9901)
+
+
+def test_origins_are_separated_by_commas_and_none_is_the_default() -> None:
+    assert gateway_of(GIVEN).allowed_origins == ()
+    given = GIVEN | {"ALLOWED_ORIGINS": "https://a.test, https://b.test,"}
+    assert gateway_of(given).allowed_origins == ("https://a.test", "https://b.test")
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_nothing_is_assumed_for_what_only_the_deployment_knows(name: str) -> None:
+    for given in ({key: value for key, value in GIVEN.items() if key != name}, GIVEN | {name: ""}):
+        with pytest.raises(SettingMissing) as refusal:
+            gateway_of(given)
+        assert refusal.value.field == name
+
+
+@pytest.mark.parametrize("target", ["identity", ":50051", "identity:", "identity:http", "identity:５００５１"])
+def test_a_target_without_host_and_port_is_refused_and_not_repeated(target: str) -> None:
+    with pytest.raises(SettingUnusable, match="IDENTITY_TARGET must be host:port") as refusal:
+        gateway_of(GIVEN | {"IDENTITY_TARGET": target})
+    assert refusal.value.field == "IDENTITY_TARGET"
+
+
+@pytest.mark.parametrize("name", ["LISTENER_PORT", "ADMIN_PORT", "REQUESTS_PER_S"])
+@pytest.mark.parametrize("text", ["", "0", "-1", "many"])
+def test_numbers_are_whole_and_above_zero(name: str, text: str) -> None:
+    with pytest.raises(SettingUnusable, match=name):
+        gateway_of(GIVEN | {name: text})

@@ -1,0 +1,46 @@
+"""The Dockerfiles of the services are one pattern; none drifts from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PATTERN = ROOT / "deploy" / "images" / "service.Dockerfile"
+SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+WRITTEN_BY_HAND = ("tools/simulator/Dockerfile", "deploy/gateway/Dockerfile")
+ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_built_by_the_one_pattern(service: str) -> None:
+    expected = PATTERN.read_text(encoding="utf-8").replace("@SERVICE@", service)
+    written = (ROOT / "services" / service / "Dockerfile").read_text(encoding="utf-8")
+    assert written == expected, "run deploy/images/write.sh"
+
+
+def test_every_service_has_an_image() -> None:
+    packages = {path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")}
+    assert packages == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_image_runs_as_root(name: str) -> None:
+    final = (ROOT / name).read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    assert [line for line in final.splitlines() if line.startswith("USER ")] == ["USER 10001:10001"]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if "gateway" not in name])
+def test_nothing_from_outside_enters_without_a_hash(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    for line in (line for line in lines if " install " in line and "pip" in line):
+        assert "--require-hashes --only-binary :all:" in line or "--no-index --no-deps" in line
+
+
+def test_a_build_sees_only_what_it_is_shown() -> None:
+    shown = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in shown
+    assert not {line for line in shown if line.startswith("!")} - {
+        "!libs", "!schemas/avro", "!services", "!tools/simulator", "!deploy/gateway", "!requirements/*.txt",
+    }  # fmt: skip

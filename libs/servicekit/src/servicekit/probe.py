@@ -1,0 +1,62 @@
+"""`python -m servicekit.probe`: exit 0 when the service of this container is well, else 1 and one sentence.
+
+A server (GRPC_PORT above 0) is asked over grpc.health; a worker or relay (GRPC_PORT=0) for its page of metrics.
+Blocks for at most `ASK_TIMEOUT_S`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from collections.abc import Mapping
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+ASK_TIMEOUT_S = 2.0
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+
+
+def complaint(environment: Mapping[str, str]) -> str | None:
+    """What is wrong with the process that this environment describes; None when it is well."""
+    bound = environment.get("GRPC_HOST", "127.0.0.1")
+    host = _EVERYWHERE.get(bound, bound)
+    grpc_port, metrics_port = (int(environment.get(name) or 0) for name in ("GRPC_PORT", "METRICS_PORT"))
+    if grpc_port:
+        return grpc_complaint(host, grpc_port)
+    if metrics_port:
+        return metrics_complaint(host, metrics_port)
+    return "neither GRPC_PORT nor METRICS_PORT is set: there is nothing to ask"
+
+
+def grpc_complaint(host: str, port: int) -> str | None:
+    """What the server's own health says."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    # A proxy in the environment must not come between a container and itself.
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ASK_TIMEOUT_S)  # type: ignore[attr-defined]
+        except grpc.RpcError as error:
+            return f"gRPC health answered {error.code().name}"
+    if answer.status == _SERVING:
+        return None
+    return f"gRPC health says {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+
+
+def metrics_complaint(host: str, port: int) -> str | None:
+    """Whether the process still answers with its metrics."""
+    connection = http.client.HTTPConnection(host, port, timeout=ASK_TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return f"the metrics page did not answer: {type(error).__name__}"
+    finally:
+        connection.close()
+    return None if status == http.HTTPStatus.OK else f"the metrics page answered {status}"
+
+
+if __name__ == "__main__":
+    sys.exit(complaint(os.environ))

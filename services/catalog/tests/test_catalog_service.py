@@ -1,0 +1,364 @@
+"""The service on a real PostgreSQL: publishing, gated reading, interactions, imports, comments."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from catalog.adapters.bylines import Bylines
+from catalog.adapters.queries import Queries
+from catalog.application.interacting import Interacting
+from catalog.application.publishing import Publishing
+from catalog.bootstrap import DEFINITION
+from catalog.entrypoints.servicer import CatalogServicer, Parts
+from contracts.external_ids import imported_id
+from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.publish import topic_of
+from eventfold.store import COLUMNS, recorded
+from lyceum.catalog.v1 import catalog_pb2 as pb
+from servicekit.call import Call, enter_call
+from servicekit.caller import Caller
+from servicekit.database import make_pool
+from servicekit.definition import Wiring, wire
+from servicekit.migrate import check_version, migrate
+from servicekit.server import read_gate
+from servicekit.settings import ServiceSettings
+
+CREATOR, READER = Caller("maker", "creator", "s"), Caller("reader", "consumer", "s")
+IMPORTER = Caller("boss", "importer", "s")
+PAST = datetime(1998, 4, 1, tzinfo=UTC)
+BODY = "正文" * 300
+
+
+@dataclass
+class Answering:
+    """Stands in for gRPC's side of a call."""
+
+    sent: list[Any] = field(default_factory=list)
+
+    async def send_initial_metadata(self, metadata: Any) -> None:
+        self.sent.extend(metadata)
+
+    def time_remaining(self) -> float:
+        return 5.0
+
+
+@dataclass
+class Delivered:
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass
+class House:
+    """The service without its network edge; `settle` does what relay and worker do, in one process."""
+
+    wiring: Wiring
+    servicer: CatalogServicer
+    runner: FoldRunner
+    url: str
+    offsets: dict[str, int] = field(default_factory=dict)
+    position: int = 0
+
+    async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
+        name = type(request).__name__.removesuffix("Request")
+        headers = {key.replace("_", "-"): value for key, value in metadata.items()}
+        context: Any = Answering()
+        enter_call(Call(name, headers, caller, datetime.now(UTC), "catalog", b"k" * 32, context))
+        return await getattr(self.servicer, name)(request, None)
+
+    async def publish(self, **fields: Any) -> str:
+        request = pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": BODY, **fields})
+        return str((await self.call(request, CREATOR)).content_id)
+
+    async def act(self, content_id: str, caller: Caller = READER, **fields: Any) -> str:
+        request = pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(**fields))
+        return str((await self.call(request, caller)).status)
+
+    async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        async with self.wiring.pool.connection() as conn:
+            return await (await conn.execute(query.encode(), values)).fetchall()
+
+    async def settle(self) -> None:
+        query = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608 - declared names
+        for row in await self.rows(query, self.position):
+            self.position = row[9]
+            event = recorded(self.wiring.definition.codec, (*row[:10], row[9]))
+            record = self.wiring.publisher.encode(event)
+            if record is not None:
+                await self.deliver(record.topic, record.value, dict(record.headers))
+
+    async def deliver(self, topic: str, value: bytes, headers: Mapping[str, bytes]) -> None:
+        offset = self.offsets.get(topic, 0)
+        self.offsets[topic] = offset + 1
+        delivered = Delivered(offset, b"key", value, list(headers.items()))
+        await self.runner.apply([PartitionBatch(topic, 0, [delivered])])
+
+    async def grant(self, member_id: str, product_id: str, expires_at: datetime | None = None) -> None:
+        kind = "lyceum.billing.entitlement.granted.v1"
+        data = {
+            "entitlement_id": str(uuid.uuid4()), "member_id": member_id, "product_id": product_id,
+            "source": "purchase", "order_id": "o", "granted_at": PAST, "expires_at": expires_at,
+        }  # fmt: skip
+        number = str(self.offsets.get(topic_of(kind), 0) + 1)
+        headers = {"ce_id": number, "ce_type": kind, "ce_sequence": number, "ce_time": "2026-01-01T00:00:00.000000Z"}
+        encoded = {name: text.encode() for name, text in headers.items()}
+        await self.deliver(topic_of(kind), self.wiring.avro.encode(kind, data), encoded)
+
+
+@pytest.fixture(scope="module")
+def key_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture
+async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
+    name = f"catalog{uuid.uuid4().hex[:12]}"
+    url = f"{postgres_url}?options=-csearch_path%3D{name}"
+    settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"CREATE SCHEMA {name}".encode())
+        migrate(url, DEFINITION.migrations)
+        async with make_pool(url, 4) as pool:
+            wiring = wire(DEFINITION, settings, pool, lambda: None)
+            runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, projections=DEFINITION.projections)
+            yield House(wiring, servicer(wiring), runner, url)
+        await admin.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+
+def servicer(wiring: Wiring) -> CatalogServicer:
+    return CatalogServicer(
+        Parts(
+            publishing=Publishing(wiring.store, wiring.pool, wiring.subject_keys),
+            interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
+            queries=Queries(wiring.pool), bylines=Bylines(wiring.pool, wiring.subject_keys),
+            gate=read_gate(wiring), wake_relay=lambda: None,
+        )
+    )  # fmt: skip
+
+
+async def refused(awaited: Any, kind: type[Exception]) -> Exception:
+    with pytest.raises(kind) as refusal:
+        await awaited
+    return refusal.value
+
+
+async def test_migrated_columns_are_those_that_the_projections_declare(house: House) -> None:
+    check_version(house.url, DEFINITION.migrations)
+    for table in (table for projection in DEFINITION.projections for table in projection.tables):
+        found = await house.rows(
+            "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position",
+            table.name,
+        )
+        kinds = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
+        assert found == [(column, *kind) for column, kind in zip(table.columns, kinds, strict=True)]
+
+
+async def test_the_short_form_answers_exactly_its_sentence(house: House) -> None:
+    request = pb.PublishRequest(title="Python编程基础", author="某人", content="…")
+    answer = await house.call(request, CREATOR)
+    assert answer.message == "Content published successfully."
+    assert [name.name for name, _ in answer.ListFields()] == ["message"]
+
+
+async def test_only_creators_publish(house: House) -> None:
+    request = pb.PublishRequest(title="T", content="B")
+    await refused(house.call(request), Unauthenticated)
+    for caller in (READER, IMPORTER):
+        await refused(house.call(request, caller), NotPermitted)
+    assert await house.rows("SELECT count(*) FROM events") == [(0,)]
+
+
+async def test_publishing_again_under_one_key_publishes_once(house: House) -> None:
+    request = pb.PublishContentRequest(title="T", kind="text", body="B")
+    answers = [await house.call(request, CREATOR, idempotency_key="k1") for _ in range(2)]
+    assert answers[0].content_id == answers[1].content_id
+    assert answers[0].consistency_token == answers[1].consistency_token
+    assert await house.rows("SELECT count(*) FROM events") == [(1,)]
+
+
+async def test_bylines_and_comments_are_sealed_in_the_database(house: House) -> None:
+    content_id = await house.publish(byline="Karoline")
+    await house.act(content_id, kind="comment", comment="Herzlichst")
+    text = str(await house.rows("SELECT e::text FROM events e"))
+    assert "Karoline" not in text and "Herzlichst" not in text
+    assert (await house.call(pb.GetContentRequest(content_id=content_id))).byline == "Karoline"
+
+
+async def test_paid_content_opens_for_its_creator_and_for_who_is_entitled(house: House) -> None:
+    content_id = await house.publish(access="paid")
+    request = pb.GetContentRequest(content_id=content_id)
+    for caller, reason in ((None, "anonymous"), (READER, "not_entitled"), (IMPORTER, "not_entitled")):
+        answer = await house.call(request, caller)
+        assert (answer.access.reason, answer.access.allowed, answer.body) == (reason, False, "")
+        assert answer.excerpt == BODY[:200]
+    assert (await house.call(request, CREATOR)).body == BODY
+    await house.grant(READER.member_id, content_id)
+    answer = await house.call(request, READER)
+    assert (answer.access.reason, answer.body) == ("entitled", BODY)
+
+
+async def test_the_longest_of_several_entitlements_decides(house: House) -> None:
+    content_id = await house.publish(access="paid")
+    request = pb.GetContentRequest(content_id=content_id)
+    await house.grant(READER.member_id, content_id, datetime.now(UTC) - timedelta(days=1))
+    assert (await house.call(request, READER)).access.reason == "not_entitled"
+    end = datetime.now(UTC) + timedelta(days=1)
+    await house.grant(READER.member_id, content_id, end)
+    assert (await house.call(request, READER)).access.expires_at.ToDatetime(tzinfo=UTC) == end
+    await house.grant(READER.member_id, content_id)
+    assert not (await house.call(request, READER)).access.HasField("expires_at")
+
+
+async def test_what_is_not_there_is_not_found(house: House) -> None:
+    await refused(house.call(pb.GetContentRequest(content_id="nothing")), NotFound)
+    await refused(house.act("nothing", kind="like"), NotFound)
+    await refused(house.call(pb.GetContentRequest(content_id="\x00")), InvalidInput)
+
+
+async def test_acts_are_counted_once_each(house: House) -> None:
+    content_id = await house.publish()
+    acts: list[tuple[dict[str, Any], str]] = [
+        ({"kind": "view", "client_key": "k"}, "created"), ({"kind": "view", "client_key": "k"}, "duplicate"),
+        ({"kind": "view"}, "created"), ({"kind": "like"}, "created"), ({"kind": "like"}, "duplicate"),
+        ({"kind": "rate", "rating": 2}, "created"), ({"kind": "rate", "rating": 5}, "created"),
+        ({"kind": "share", "channel": "mail"}, "created"), ({"kind": "comment", "comment": "好"}, "created"),
+        ({"kind": "complete"}, "created"), ({"kind": "complete"}, "duplicate"),
+    ]  # fmt: skip
+    for fields, status in acts:
+        assert await house.act(content_id, **fields) == status
+    await house.act(content_id, CREATOR, kind="rate", rating=1)
+    await house.settle()
+    counters = (await house.call(pb.GetContentRequest(content_id=content_id))).counters
+    assert counters == pb.Counters(views=2, likes=1, comments=1, shares=1, ratings=2, rating_sum=6, completions=1)
+
+
+async def test_acting_needs_a_member(house: House) -> None:
+    content_id = await house.publish()
+    request = pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(kind="like"))
+    await refused(house.call(request), Unauthenticated)
+
+
+async def test_in_a_batch_each_act_stands_or_falls_alone(house: House) -> None:
+    content_id = await house.publish()
+    request = pb.RecordInteractionsRequest()
+    kinds = [("a", content_id, "like"), ("b", "nothing", "like"), ("c", content_id, "hug"), ("d", content_id, "like")]
+    for key, where, kind in kinds:
+        request.items.add(content_id=where, interaction=pb.Interaction(kind=kind, client_key=key))
+    results = (await house.call(request, READER)).results
+    assert [(one.external_id, one.status, one.error_field) for one in results] == [
+        ("a", "created", ""), ("b", "rejected", "content_id"), ("c", "rejected", "kind"), ("d", "duplicate", ""),
+    ]  # fmt: skip
+
+
+async def test_the_feed_is_newest_first_and_paged_without_gap_or_repeat(house: House) -> None:
+    ids = [await house.publish(title=f"T{n}", tags=["even" if n % 2 == 0 else "odd"]) for n in range(7)]
+    await house.settle()
+    seen, token = [], ""
+    for _ in range(10):
+        page = await house.call(pb.ListContentsRequest(page_size=3, page_token=token))
+        seen += [one.content_id for one in page.contents]
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == ids[::-1]
+    tagged = await house.call(pb.ListContentsRequest(tag="odd"))
+    assert [one.content_id for one in tagged.contents] == ids[::-1][1::2]
+    assert not (await house.call(pb.ListContentsRequest(creator_id="other"))).contents
+
+
+async def test_comments_are_read_in_order_and_an_erased_author_falls_silent(house: House) -> None:
+    content_id = await house.publish()
+    for caller, text in ((READER, "first"), (CREATOR, "second"), (READER, "third")):
+        await house.act(content_id, caller, kind="comment", comment=text)
+    await house.settle()
+    request = pb.ListCommentsRequest(content_id=content_id, page_size=2)
+    page = await house.call(request)
+    assert [one.text for one in page.comments] == ["first", "second"]
+    request.page_token = page.next_page_token
+    assert [one.text for one in (await house.call(request)).comments] == ["third"]
+    async with house.wiring.pool.connection() as conn:
+        await house.wiring.subject_keys.destroy(conn, READER.member_id)
+    everything = await house.call(pb.ListCommentsRequest(content_id=content_id))
+    assert [one.text for one in everything.comments] == ["", "second", ""]
+
+
+def contents(count: int) -> pb.ImportContentsRequest:
+    request = pb.ImportContentsRequest(dataset="d")
+    for number in range(count):
+        item = request.items.add(external_id=str(number), creator_external_id="1", title=f"T{number}", kind="video")
+        item.published_at.FromDatetime(PAST)
+    return request
+
+
+def interactions(*rows: tuple[str, dict[str, Any]]) -> pb.ImportInteractionsRequest:
+    request = pb.ImportInteractionsRequest(dataset="d")
+    for external_id, fields in rows:
+        item = request.items.add(external_id=external_id, member_external_id="7", content_external_id="0")
+        item.interaction.CopyFrom(pb.Interaction(**fields))
+        item.occurred_at.FromDatetime(PAST + timedelta(minutes=len(request.items)))
+    return request
+
+
+async def test_imported_content_belongs_to_the_imported_member_and_keeps_its_date(house: House) -> None:
+    results = (await house.call(contents(2), IMPORTER)).results
+    assert [one.id for one in results] == [imported_id("content", "d", "0"), imported_id("content", "d", "1")]
+    answer = await house.call(pb.GetContentRequest(content_id=results[0].id))
+    assert answer.creator_id == imported_id("member", "d", "1")
+    await house.settle()
+    listed = await house.call(pb.ListContentsRequest())
+    assert {one.published_at.ToDatetime(tzinfo=UTC) for one in listed.contents} == {PAST}
+
+
+async def test_imports_need_the_role(house: House) -> None:
+    for request in (contents(1), interactions(("a", {"kind": "like"}))):
+        await refused(house.call(request), Unauthenticated)
+        await refused(house.call(request, CREATOR), NotPermitted)
+
+
+async def test_an_import_of_interactions_run_again_changes_nothing(house: House) -> None:
+    """Given likes taken back, ratings changed and more looks than client keys are remembered, when it runs again,
+    then every row is known and not one event is added."""
+    await house.call(contents(1), IMPORTER)
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("a", {"kind": "rate", "rating": 4}), ("b", {"kind": "rate", "rating": 5}), ("c", {"kind": "like"}),
+        ("d", {"kind": "like"}), ("e", {"kind": "unlike"}), ("f", {"kind": "comment", "comment": "好"}),
+        *((f"v{n}", {"kind": "view"}) for n in range(60)),
+    ]  # fmt: skip
+    first = await house.call(interactions(*rows), IMPORTER)
+    assert [one.status for one in first.results] == ["created"] * 3 + ["duplicate"] + ["created"] * 62
+    before = await house.rows("SELECT count(*), max(position) FROM events")
+    again = await house.call(interactions(*rows), IMPORTER)
+    assert {one.status for one in again.results} == {"duplicate"}
+    assert again.consistency_token == first.consistency_token != ""
+    assert await house.rows("SELECT count(*), max(position) FROM events") == before
+
+
+async def test_bad_rows_of_an_import_are_refused_alone(house: House) -> None:
+    await house.call(contents(1), IMPORTER)
+    request = interactions(("a", {"kind": "like"}), ("b", {"kind": "rate", "rating": 9}), ("", {"kind": "like"}))
+    request.items.add(external_id="x", member_external_id="7", content_external_id="absent").interaction.kind = "like"
+    request.items[3].occurred_at.FromDatetime(PAST)
+    results = (await house.call(request, IMPORTER)).results
+    assert [(one.status, one.error_field) for one in results] == [
+        ("created", ""), ("rejected", "rating"), ("rejected", "external_id"), ("rejected", "content_id"),
+    ]  # fmt: skip
+
+
+async def test_imported_acts_carry_their_own_time_and_are_flagged(house: House) -> None:
+    await house.call(contents(1), IMPORTER)
+    await house.call(interactions(("a", {"kind": "like"})), IMPORTER)
+    query = "SELECT occurred_at, meta->>'backfill', partition_key FROM events WHERE type = 'interaction.liked'"
+    expected = (PAST + timedelta(minutes=1), "true", imported_id("member", "d", "7"))
+    assert await house.rows(query) == [expected]

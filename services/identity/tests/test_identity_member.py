@@ -1,0 +1,129 @@
+"""Decisions about accounts and usernames: given events, when a command comes, then events or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from eventfold.errors import AlreadyExists, NotFound, WrongState
+from eventfold.sealing import Sealed
+from identity.domain.codec import CODEC
+from identity.domain.member import (
+    MAX_CODE_TRIES,
+    MEMBER,
+    ClaimCodeIssued,
+    ClaimCodeMissed,
+    ClaimMember,
+    Command,
+    Event,
+    GrantRole,
+    IssueClaimCode,
+    MemberClaimed,
+    MemberRegistered,
+    PasswordRehashed,
+    RegisterMember,
+    RehashPassword,
+    RoleGranted,
+)
+from identity.domain.username import USERNAME, ClaimUsername, UsernameClaimed
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SOON = NOW + timedelta(minutes=10)
+NAME = Sealed("m1", "username", "box")
+REGISTERED = MemberRegistered("consumer", NAME, None, None, "hash")
+IMPORTED = MemberRegistered("consumer", NAME, None, None, None)
+ISSUED = ClaimCodeIssued("right", SOON)
+
+
+def when(given: Sequence[Event], command: Command) -> list[Event]:
+    decider = MEMBER.decider
+    return list(decider.decide(command, decider.fold(given)))
+
+
+def claim(code: str = "right", now: datetime = NOW) -> ClaimMember:
+    return ClaimMember(code, "new hash", now)
+
+
+def test_a_registration_opens_the_account_once() -> None:
+    command = RegisterMember("consumer", NAME, None, None, "hash")
+    assert when([], command) == [REGISTERED]
+    assert when([REGISTERED], command) == []
+
+
+@pytest.mark.parametrize(
+    "command", [IssueClaimCode("c", SOON), claim(), RehashPassword("h"), GrantRole("importer")], ids=repr
+)
+def test_nothing_but_a_registration_addresses_an_account_that_is_not_there(command: Command) -> None:
+    with pytest.raises(NotFound):
+        when([], command)
+
+
+def test_the_right_code_claims_the_account() -> None:
+    assert when([IMPORTED, ISSUED], claim()) == [MemberClaimed("new hash")]
+
+
+def test_a_wrong_code_is_recorded_because_it_counts() -> None:
+    assert when([IMPORTED, ISSUED], claim("wrong")) == [ClaimCodeMissed()]
+
+
+def test_without_a_code_nobody_claims() -> None:
+    assert when([IMPORTED], claim()) == [ClaimCodeMissed()]
+
+
+def test_the_right_code_comes_too_late_after_too_many_tries() -> None:
+    misses: list[Event] = [ClaimCodeMissed()] * MAX_CODE_TRIES
+    assert when([IMPORTED, ISSUED, *misses[:-1]], claim()) == [MemberClaimed("new hash")]
+    assert when([IMPORTED, ISSUED, *misses], claim()) == [ClaimCodeMissed()]
+
+
+def test_a_code_ends_at_its_time() -> None:
+    assert when([IMPORTED, ISSUED], claim(now=SOON - timedelta(microseconds=1))) == [MemberClaimed("new hash")]
+    assert when([IMPORTED, ISSUED], claim(now=SOON)) == [ClaimCodeMissed()]
+
+
+def test_a_new_code_voids_the_old_one_and_its_tries() -> None:
+    misses = [ClaimCodeMissed()] * MAX_CODE_TRIES
+    given: list[Event] = [IMPORTED, ISSUED, *misses, ClaimCodeIssued("second", SOON)]
+    assert when(given, claim("right")) == [ClaimCodeMissed()]
+    assert when(given, claim("second")) == [MemberClaimed("new hash")]
+
+
+@pytest.mark.parametrize("given", [[REGISTERED], [IMPORTED, ISSUED, MemberClaimed("hash")]])
+@pytest.mark.parametrize("command", [claim(), IssueClaimCode("c", SOON)], ids=repr)
+def test_an_account_with_a_password_is_not_claimed_again(given: list[Event], command: Command) -> None:
+    with pytest.raises(WrongState):
+        when(given, command)
+
+
+def test_a_role_is_granted_once_and_remembers_the_one_before() -> None:
+    assert when([REGISTERED], GrantRole("importer")) == [RoleGranted("importer", "consumer")]
+    assert when([REGISTERED, RoleGranted("importer", "consumer")], GrantRole("importer")) == []
+
+
+def test_only_an_account_with_a_password_is_rehashed() -> None:
+    assert when([REGISTERED], RehashPassword("stronger")) == [PasswordRehashed("stronger")]
+    assert when([IMPORTED], RehashPassword("stronger")) == []
+
+
+def test_a_username_belongs_to_the_first_who_takes_it() -> None:
+    decider = USERNAME.decider
+    assert list(decider.decide(ClaimUsername("m1"), None)) == [UsernameClaimed("m1")]
+    taken = decider.fold([UsernameClaimed("m1")])
+    assert list(decider.decide(ClaimUsername("m1"), taken)) == []
+    with pytest.raises(AlreadyExists) as refused:
+        decider.decide(ClaimUsername("m2"), taken)
+    assert refused.value.field == "username"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        REGISTERED, IMPORTED, ISSUED, ClaimCodeMissed(), MemberClaimed("h"), PasswordRehashed("h"),
+        RoleGranted("importer", "consumer"), UsernameClaimed("m1"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_events_come_back_from_the_store_as_they_went(event: object) -> None:
+    assert CODEC.decode(*CODEC.encode(event)) == event
