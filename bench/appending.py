@@ -46,11 +46,12 @@ class Unchecked:
 
 
 async def commits_per_s(url: str, writers: int) -> dict[str, float]:
-    """Both ways, in turn, in this process, over a pool each of `writers` connections."""
+    """BEGIN, INSERT, COMMIT; a lone INSERT; eventfold: in turn, in this process, `writers` connections each."""
     found = {}
     async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
-        found["bare"] = await _rate(writers, lambda: _bare(pool))
+        found["transaction"] = await _rate(writers, lambda: _bare(pool))
     async with database.make_pool(url, writers) as pool:
+        found["insert"] = await _rate(writers, lambda: _bare(pool))
         store = EventStore(pool, EventCodec({Viewed: ("viewed", 1)}), Unchecked(), random.Random(1))
         found["eventfold"] = await _rate(writers, lambda: _handle(store))
     return found
@@ -73,7 +74,7 @@ async def _rate(writers: int, once: Callable[[], Awaitable[object]]) -> float:
 async def _handle(store: EventStore) -> None:
     stream_id = str(uuid.uuid4())
     context = Context(datetime.now(UTC), "bench", stream_id)
-    await store.handle(Item((Ask(STREAM, stream_id, Viewed(stream_id, "content", 1000)),)), context)
+    await store.handle(Item((Ask(STREAM, stream_id, Viewed(stream_id, "content", 1000), new=True),)), context)
 
 
 async def _bare(pool: Pool) -> None:

@@ -123,3 +123,11 @@ def test_deciding_one_by_one_equals_folding_what_was_recorded(wanted: list[str])
         decided = DECIDER.decide(AddBook(title), state)
         state, events = DECIDER.fold(decided, state), [*events, *decided]
     assert DECIDER.fold(events) == state and state.titles == set(wanted)
+
+
+async def test_a_stream_said_to_be_new_is_read_when_it_is_not(house: House) -> None:
+    await house.store.handle(add("one", "a"), context())
+    item = Item((Ask(SHELF, "one", AddBook("a"), new=True), Ask(SHELF, "one", AddBook("b"), new=True)))
+    handled = await house.store.handle(item, context())
+    assert [recorded.event.title for recorded in handled.outcomes[0].events] == ["b"]
+    assert await titles(house, "shelf-one") == ["a", "b"]

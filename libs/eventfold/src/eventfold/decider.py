@@ -66,11 +66,16 @@ class StreamType(Generic[C, S, E]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One command addressed to one stream."""
+    """One command addressed to one stream.
+
+    `new` says that the caller has just made up the stream's id: the first attempt then decides from the initial state
+    without reading. Should the stream exist after all, the append collides and the next attempt reads it.
+    """
 
     stream_type: StreamType[Any, Any, Any]
     stream_id: str
     command: Any
+    new: bool = False
 
     @property
     def stream(self) -> str:

@@ -18,6 +18,8 @@ from faust.types.tuples import ConsumerMessage
 
 from eventfold.fold import PartitionBatch
 
+PAUSED_LOOK_S = 0.005
+
 StartOffsets = Callable[[Sequence[tuple[str, int]]], Awaitable[Mapping[tuple[str, int], int]]]
 
 
@@ -26,6 +28,10 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
         """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
+        if self.flow_active and not self._get_active_partitions():
+            # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
+            await self.sleep(PAUSED_LOOK_S)
+            return
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop or not self.flow_active:
             return

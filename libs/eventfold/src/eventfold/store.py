@@ -166,7 +166,7 @@ class EventStore:
         while True:
             attempt += 1
             try:
-                return await self._attempt(items, context, idempotency, answer, raise_errors)
+                return await self._attempt(items, context, idempotency, answer, raise_errors, trust_new=attempt == 1)
             except VersionConflict as conflict:
                 if time.monotonic() >= give_up_at:
                     raise Contention(conflict.streams, attempt) from conflict
@@ -179,11 +179,12 @@ class EventStore:
         idempotency: Idempotency | None,
         answer: Answer,
         raise_errors: bool,
+        trust_new: bool,
     ) -> Handled:
         async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
             if idempotency and (stored := await self._stored_answer(conn, idempotency)):
                 return stored
-            outcomes, position = await self.decide(conn, items, context)
+            outcomes, position = await self.decide(conn, items, context, trust_new=trust_new)
             if raise_errors and outcomes[0].error:
                 raise outcomes[0].error
             ids = answer(outcomes)
@@ -192,17 +193,21 @@ class EventStore:
             return Handled(ids, position, tuple(outcomes))
 
     async def decide(
-        self, conn: Connection, items: Sequence[Item], context: Context
+        self, conn: Connection, items: Sequence[Item], context: Context, *, trust_new: bool = False
     ) -> tuple[list[Outcome], int | None]:
         """Decide and append over the caller's connection, in its transaction if it has begun one.
 
-        All events go in by one statement, so in autocommit mode they are committed together when this returns. Returns
-        the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then aborted: roll
-        back and retry) or `Unpublishable`. Hot streams need a transaction: their locks last until its end.
+        All events go in by one statement, so in autocommit mode they are committed together when this returns. Hot
+        streams need a transaction: their locks last until its end. With `trust_new`, streams said to be new are not
+        read. Returns the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then
+        aborted: roll back and retry) or `Unpublishable`.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         await self._lock_hot(conn, asks.values())
-        desk = _Desk(self._codec, await self.load(conn, asks), asks)
+        history: dict[str, list[Recorded]] = {stream: [] for stream, ask in asks.items() if trust_new and ask.new}
+        if len(history) < len(asks):
+            history |= await self.load(conn, [stream for stream in asks if stream not in history])
+        desk = _Desk(self._codec, history, asks)
         outcomes = [desk.decide(item, context) for item in items]
         position = await self._insert(conn, [event for outcome in outcomes for event in outcome.events])
         return outcomes, position
@@ -218,10 +223,7 @@ class EventStore:
         for event in events:
             self._publication.check(event)
         try:
-            rows = _rows(self._codec, events)
-            statement, values = (
-                (_ONE, rows[0]) if len(rows) == 1 else (_MANY, [list(c) for c in zip(*rows, strict=True)])
-            )
+            statement, values = _insertion(_rows(self._codec, events))
             cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
@@ -299,6 +301,11 @@ def _transaction(
     if idempotency or any(ask.stream_type.hot for item in items for ask in item.asks):
         return conn.transaction()
     return contextlib.nullcontext()
+
+
+def _insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
+    """One row goes in plain, which is cheaper; many as arrays."""
+    return (_ONE, rows[0]) if len(rows) == 1 else (_MANY, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _rows(codec: EventCodec, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:

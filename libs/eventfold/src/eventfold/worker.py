@@ -33,7 +33,8 @@ HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
 FETCH_RECORDS = 4000
-BUFFERED_BATCHES = 4
+FETCH_BYTES_PER_PARTITION = 2 * 1024 * 1024
+BUFFERED_BATCHES = 16
 PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
 
 
@@ -66,6 +67,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
         broker_heartbeat_interval=3.0,
         broker_max_poll_records=FETCH_RECORDS,
         broker_commit_interval=1.0,
+        consumer_max_fetch_size=FETCH_BYTES_PER_PARTITION,
         consumer_auto_offset_reset="earliest",
     )
     transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=app.loop)

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure_logs(service: str, role: str, level: str = "INFO") -> None:
@@ -15,7 +16,7 @@ def configure_logs(service: str, role: str, level: str = "INFO") -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),  # locals hold secrets
     ]
 
     def place(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -17,7 +17,7 @@ class ServiceSettings(BaseSettings):
     The default profile is production: it refuses weak passwords and convenience outputs. `local` must be asked for.
     """
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     lyceum_profile: Literal["production", "local"] = "production"
     database_url: str

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class SimulatorSettings(BaseSettings):
     """Where it listens, keeps its key, and how patiently it delivers callbacks."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     simulator_host: str = "127.0.0.1"
     simulator_port: int = 15090

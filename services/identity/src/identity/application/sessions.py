@@ -32,7 +32,7 @@ class Sessions:
     async def start(self, session_id: str, member_id: str, token_hash: str, context: Context) -> None:
         """Begin a session."""
         command = StartSession(member_id, token_hash, context.now + self._lifetime)
-        await self._store.handle(Item((Ask(SESSION, session_id, command),)), context)
+        await self._store.handle(Item((Ask(SESSION, session_id, command, new=True),)), context)
 
     async def refresh(self, session_id: str, presented: str, following: str, context: Context) -> str:
         """Replace the refresh token; returns the member's id. Raises `SessionEnded`."""
