@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from eventfold.fold import FoldRunner
+from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import rfc3339
 from eventfold.store import Pool
 from reco.adapters.tables import PostgresFactorTables
@@ -79,7 +79,7 @@ class Reco:
     runner: FoldRunner
 
     async def apply(self, topic: str, partition: int, records: Sequence[Delivered]) -> None:
-        await self.runner.apply(PREFIX + topic, partition, records)
+        await self.runner.apply([PartitionBatch(PREFIX + topic, partition, records)])
 
     def live(self) -> LiveFactors:
         return LiveFactors(PostgresFactorTables(self.pool, PREFIX), Pairs(Bounds(100, 1000, 100)))

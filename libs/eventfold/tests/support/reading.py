@@ -1,0 +1,51 @@
+"""What is on a topic, and whether a fold that drops what it has seen would find everything, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from house import House
+from relaying import DEADLINE_S
+
+
+async def read_all(bootstrap: str, topic: str) -> list[Any]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        records: list[Any] = []
+        async with asyncio.timeout(DEADLINE_S):
+            while len(records) < sum(ends.values()):
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records.extend(batch)
+        return records
+    finally:
+        await consumer.stop()
+
+
+def header(record: Any, name: str) -> str:
+    return str(dict(record.headers)[name].decode())
+
+
+def assert_unbroken_runs(records: list[Any], expected: list[tuple[int, str]]) -> None:
+    """On each partition, dropping what is not above the highest seq leaves exactly the stored order."""
+    kept: list[tuple[int, str]] = []
+    highest: dict[int, int] = {}
+    for record in records:
+        seq = int(header(record, "ce_sequence"))
+        if seq > highest.get(record.partition, 0):
+            highest[record.partition] = seq
+            kept.append((seq, header(record, "ce_id")))
+    assert sorted(kept) == expected
+
+
+async def stored_order(house: House) -> list[tuple[int, str]]:
+    async with house.pool.connection() as conn:
+        streams = [row[0] for row in await (await conn.execute("SELECT DISTINCT stream FROM events")).fetchall()]
+        loaded = await house.store.load(conn, streams)
+    return sorted(
+        (recorded.seq or 0, str(recorded.id))
+        for stream in loaded.values() for recorded in stream if house.publisher.topic(recorded)
+    )  # fmt: skip

@@ -1,0 +1,28 @@
+"""A relay of the example domain as a process: `python shelf_relay.py URL BOOTSTRAP PREFIX HOLDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import psycopg
+from shelf import CODEC, TOPIC, JsonInsteadOfAvro, to_public
+
+from eventfold import relay
+from eventfold.publish import Publisher
+from eventfold.relay import Relay
+from eventfold.store import Connection
+
+
+async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
+    async def connect() -> Connection:
+        return await psycopg.AsyncConnection.connect(url, autocommit=True)
+
+    await Relay(
+        name="relay", holder=holder, connect=connect, producers=lambda: relay.producer(bootstrap, holder),
+        publisher=Publisher("library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
+    ).run()  # fmt: skip
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""Relays as processes: killed and stopped in mid work, they leave a topic that folds read without loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from house import House, context
+from reading import assert_unbroken_runs, read_all, stored_order
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import TOPIC, add
+
+from eventfold.topics import prepare_topics
+
+SCRIPT = Path(__file__).parent / "support" / "shelf_relay.py"
+TAKEOVER_S = 10.0
+BATCHES, SHELVES = 60, 40
+
+
+@pytest.fixture
+async def topic(house: House, kafka_bootstrap: str) -> str:
+    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+    return house.prefix + TOPIC
+
+
+@contextlib.contextmanager
+def relay_process(house: House, bootstrap: str, holder: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, holder]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def write_on(house: House) -> None:
+    for n in range(BATCHES):
+        await house.store.handle_batch([add(f"{shelf}", f"book {n}") for shelf in range(SHELVES)], context())
+
+
+async def leader(house: House) -> object:
+    rows = await house.rows("SELECT holder FROM lease")
+    return rows[0][0] if rows else None
+
+
+async def sent_more_than(house: House, seq: int) -> bool:
+    rows = await house.rows("SELECT cursor FROM lease")
+    return bool(rows and int(str(rows[0][0])) > seq)
+
+
+async def test_a_stopped_leader_is_succeeded_and_its_late_sends_harm_nothing(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    with relay_process(house, kafka_bootstrap, "sleeper") as sleeper:
+        writing = asyncio.create_task(write_on(house))
+        await eventually(lambda: sent_more_than(house, 100))
+        assert await leader(house) == "sleeper"
+        sleeper.send_signal(signal.SIGSTOP)
+        async with relaying(house, kafka_bootstrap, "successor"):
+            await eventually(lambda: _leads(house, "successor"), TAKEOVER_S)
+            await writing
+            sleeper.send_signal(signal.SIGCONT)
+            await eventually(lambda: everything_acknowledged(house))
+            assert await leader(house) == "successor"
+    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+
+
+async def test_relays_killed_in_mid_send_are_followed_without_loss(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    writing = asyncio.create_task(write_on(house))
+    for life in range(2):
+        reached = int(str((await house.rows("SELECT coalesce(max(cursor), 0) FROM lease"))[0][0]))
+        with relay_process(house, kafka_bootstrap, f"life {life}") as victim:
+            await eventually(lambda reached=reached: sent_more_than(house, reached))  # type: ignore[misc]
+            victim.send_signal(signal.SIGKILL)
+    await writing
+    async with relaying(house, kafka_bootstrap, "last"):
+        await eventually(lambda: everything_acknowledged(house))
+    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+
+
+async def _leads(house: House, holder: str) -> bool:
+    return await leader(house) == holder
