@@ -1,0 +1,1 @@
+"""The `lyceum` command line: a client of the gateway, like any other."""

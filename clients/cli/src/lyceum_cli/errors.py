@@ -1,0 +1,82 @@
+"""What can go wrong, each with what an operator needs to act on it. None repeats a password, token or personal
+value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class CliError(Exception):
+    """Base of all: the command ends with its sentence and exit status 1."""
+
+
+class Refused(CliError):
+    """The gateway answered with a refusal. `field` and `reason` are empty where it named none."""
+
+    def __init__(self, path: str, status: int, code: int, message: str, field: str = "", reason: str = "") -> None:
+        named = f"{field}: " if field else ""
+        super().__init__(f"{path} was refused with status {status}: {named}{message}")
+        self.path, self.status, self.code, self.message, self.field, self.reason = (
+            path, status, code, message, field, reason,
+        )  # fmt: skip
+
+
+class Unavailable(CliError):
+    """No answer after every retry."""
+
+    def __init__(self, path: str, attempts: int, last: str) -> None:
+        super().__init__(f"{path} did not succeed in {attempts} attempts; the last one: {last}")
+        self.path, self.attempts = path, attempts
+
+
+class BadAnswer(CliError):
+    """The gateway answered something that its interface does not allow."""
+
+    def __init__(self, path: str, complaint: str) -> None:
+        super().__init__(f"{path} answered unexpectedly: {complaint}")
+        self.path = path
+
+
+class NotLoggedIn(CliError):
+    """A call needs a session and there is none."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} needs a session: log in first")
+
+
+class BadFile(CliError):
+    """A whole input file cannot be used."""
+
+    def __init__(self, file: Path, complaint: str) -> None:
+        super().__init__(f"{file}: {complaint}")
+        self.file = file
+
+
+class BadMapping(CliError):
+    """A mapping file does not say what it must, or says something unknown."""
+
+    def __init__(self, file: Path, place: str, complaint: str) -> None:
+        super().__init__(f"{file}: {place}: {complaint}")
+        self.file, self.place = file, place
+
+
+class OtherImport(CliError):
+    """The state file belongs to an unfinished import of something else."""
+
+    def __init__(self, file: Path, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"{file} holds an unfinished import that differs in: {', '.join(differing)}; finish that one, "
+            "name another --state, or remove the file to begin anew (what was imported counts once all the same)"
+        )
+        self.file, self.differing = file, tuple(differing)
+
+
+class StillStale(CliError):
+    """Some projections have not passed the import's tokens in time; the import itself is recorded."""
+
+    def __init__(self, paths: Sequence[str], waited_s: float) -> None:
+        super().__init__(
+            f"everything is recorded, but after {waited_s:.0f} s these answers lag behind: {', '.join(paths)}"
+        )
+        self.paths = tuple(paths)

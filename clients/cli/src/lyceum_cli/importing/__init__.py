@@ -1,0 +1,1 @@
+"""Moving a community over from CSV files, through the batch calls of the gateway."""

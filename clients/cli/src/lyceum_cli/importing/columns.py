@@ -1,0 +1,46 @@
+"""The documented columns of the four kinds of input, and where each kind is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+Kind = Literal["members", "contents", "interactions", "orders"]
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""In the order in which they are sent within a slice: nothing refers to what comes later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`required` must be in the file and filled; `optional` may be absent or empty. `time` says when a row happened."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    time: str
+    path: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every column, in the documented order."""
+        return self.required + self.optional
+
+
+COLUMNS: Final[Mapping[Kind, Columns]] = {
+    "members": Columns(
+        ("external_id", "username", "registered_at"), ("role",), "registered_at", "/v1/members:batchImport",
+    ),
+    "contents": Columns(
+        ("external_id", "creator_external_id", "title", "kind", "published_at"),
+        ("byline", "body", "tags", "category", "access"), "published_at", "/v1/contents:batchImport",
+    ),
+    "interactions": Columns(
+        ("member_external_id", "content_external_id", "kind", "occurred_at"),
+        ("external_id", "rating", "comment", "channel", "watched_ms"), "occurred_at", "/v1/interactions:batchImport",
+    ),
+    "orders": Columns(
+        ("member_external_id", "product_id", "list_minor", "charged_minor", "currency", "ordered_at"),
+        ("external_id", "promotion_id"), "ordered_at", "/v1/orders:batchImport",
+    ),
+}  # fmt: skip

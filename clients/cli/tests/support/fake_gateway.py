@@ -1,0 +1,75 @@
+"""A gateway that answers as the real one does, in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from lyceum_cli.gateway import Gateway
+
+LOG_IN = {
+    "access_token": "a0", "refresh_token": "r0", "token_type": "Bearer", "expires_in_s": 600, "member_id": "m",
+    "role": "importer",
+}  # fmt: skip
+
+
+class FakeGateway:
+    """Remembers what it was sent; refuses items whose external id is in `refused`, and dies after `answers` batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[str, list[dict[str, Any]]]] = []
+        self.known: set[tuple[str, str]] = set()
+        self.refused: dict[str, tuple[str, str]] = {}
+        self.unreadable: set[str] = set()
+        self.answers = 10**9
+        self.stale_answers = 0
+        self.asked_after: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/sessions":
+            return httpx.Response(200, json=LOG_IN)
+        if request.method == "GET":
+            return self._query(request)
+        return self._import(request.url.path, json.loads(request.content))
+
+    def _query(self, request: httpx.Request) -> httpx.Response:
+        if not request.headers["x-lyceum-after"]:
+            return httpx.Response(200, json={"any": 1})
+        self.asked_after.append(request.headers["x-lyceum-after"])
+        self.stale_answers -= 1
+        stale = "true" if self.stale_answers >= 0 else "false"
+        return httpx.Response(200, json={"any": 1}, headers={"x-lyceum-stale": stale})
+
+    def _import(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        if self.answers == 0:
+            raise KeyboardInterrupt
+        ids = [item["external_id"] for item in body["items"]]
+        if self.unreadable & set(ids):
+            return httpx.Response(400, json={"code": 3, "message": "the request is malformed", "details": []})
+        self.answers -= 1
+        self.batches.append((path, body["items"]))
+        results = [self._result(path, body["dataset"], one) for one in ids]
+        return httpx.Response(200, json={"results": results, "consistency_token": f"{path}@{len(self.batches)}"})
+
+    def _result(self, path: str, dataset: str, external_id: str) -> dict[str, str]:
+        field, reason = self.refused.get(external_id, ("", ""))
+        status = "rejected" if field else "duplicate" if (path, external_id) in self.known else "created"
+        if status == "created":
+            self.known.add((path, external_id))
+        return {
+            "external_id": external_id, "status": status, "id": f"{dataset}-{external_id}", "error_field": field,
+            "error_reason": reason,
+        }  # fmt: skip
+
+
+async def no_pause(seconds: float) -> None:
+    """Retries without waiting."""
+
+
+def over(handler: Callable[[httpx.Request], httpx.Response], clock: Callable[[], float] = lambda: 0.0) -> Gateway:
+    """A gateway whose answers come from `handler`."""
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    return Gateway("http://gateway", client=client, clock=clock, pause=no_pause)

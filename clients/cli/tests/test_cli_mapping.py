@@ -1,0 +1,109 @@
+"""Mapping files: renaming, templates, constants, days of reference, joins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lyceum_cli.errors import BadMapping
+from lyceum_cli.importing.gathering import Gathered, gather
+from lyceum_cli.importing.reading import Source
+
+OULAD = Path(__file__).parents[1] / "mappings" / "oulad.toml"
+SECTION = """
+[day_zero.term]
+J = 2013-10-01
+[members.people]
+external_id = "{id}"
+username = "s-{id}-{module}"
+registered_at = { days = "{joined}", since = "term", key = "{term}", at = "12:00:00" }
+"""
+
+
+def mapped(folder: Path, mapping: str, people: str = "id,module,term,joined\n7,AAA,J,-2\n") -> Gathered:
+    (folder / "people.csv").write_text(people)
+    (folder / "map.toml").write_text(mapping)
+    return gather([Source("members", folder / "people.csv")], folder / "map.toml")
+
+
+def test_given_templates_and_a_day_of_reference_then_the_row_is_made_of_them(tmp_path: Path) -> None:
+    (one,) = mapped(tmp_path, SECTION).items
+    assert one.body == {
+        "external_id": "7", "username": "s-7-AAA", "role": "", "registered_at": "2013-09-29T12:00:00.000000Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("7,AAA,J,", "is empty"), ("7,AAA,J,soon", "is no whole number of days"),
+        ("7,AAA,B,1", "has no day of reference"), ("7,AAA,J,999999", "days away"),
+    ],
+)  # fmt: skip
+def test_given_a_day_that_cannot_be_told_then_the_row_is_set_aside(tmp_path: Path, row: str, reason: str) -> None:
+    found = mapped(tmp_path, SECTION, f"id,module,term,joined\n{row}\n8,AAA,J,0\n")
+    assert [(one.line, one.field) for one in found.rejects] == [(2, "registered_at")]
+    assert reason in found.rejects[0].reason
+    assert [one.external_id for one in found.items] == ["8"]
+
+
+def test_given_rows_in_the_mapping_then_they_are_imported_too(tmp_path: Path) -> None:
+    row = ('external_id = "h"', 'username = "house"', 'role = "creator"', 'registered_at = "2012-01-01T00:00:00Z"')
+    rows = "\n".join(("[[members.rows]]", *row, ""))
+    found = mapped(tmp_path, rows + SECTION)
+    assert [one.external_id for one in found.items] == ["h", "7"]
+    assert found.rows("members") == 2
+
+
+def test_given_a_join_then_the_other_files_columns_are_there_and_its_hash_counts(tmp_path: Path) -> None:
+    (tmp_path / "modules.csv").write_text("module,name\nAAA,Art\n")
+    section = SECTION.replace("s-{id}-{module}", "s-{id}-{name}") + 'join = [{ file = "modules.csv", on = "module" }]\n'
+    found = mapped(tmp_path, section, "id,module,term,joined\n7,AAA,J,0\n8,ZZZ,J,0\n")
+    assert found.items[0].body["username"] == "s-7-Art"
+    assert [(one.field, one.reason) for one in found.rejects] == [("module", "has no row in modules.csv")]
+    assert set(found.files) == {"members: people.csv", "map.toml", "modules.csv"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("[members.people]", "[persons.people]", "must be day_zero or one of"),
+        ('external_id = "{id}"', 'colour = "red"', "unknown columns: colour"),
+        ('external_id = "{id}"', "", "says nothing about: external_id"),
+        ('"{id}"', '"{id.__class__}"', "may hold {column} only"),
+        ('"{id}"', '"{id!r}"', "may hold {column} only"),
+        ('"{id}"', '"{0}"', "may hold {column} only"),
+        ('"{id}"', '"{id"', "is no template"),
+        ('"{id}"', "7", "must be a text"),
+        ('since = "term"', 'since = "year"', "there is no"),
+        ('at = "12:00:00"', 'at = "noon"', "must be a time"),
+        ("2013-10-01", '"October"', "must be a day"),
+        ("[members.people]", "[members.people", "map.toml"),
+    ],
+)
+def test_given_a_mapping_that_says_nonsense_then_it_is_refused_by_place(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    with pytest.raises(BadMapping, match=complaint.replace("{", r"\{")):
+        mapped(tmp_path, SECTION.replace(old, new))
+
+
+def test_the_mapping_of_oulad_reads_its_files(tmp_path: Path) -> None:
+    files = {
+        "studentRegistration": "code_module,code_presentation,id_student,date_registration\nAAA,2013J,11391,-159\n",
+        "courses": "code_module,code_presentation,module_presentation_length\nAAA,2013J,268\n",
+        "vle": "id_site,code_module,code_presentation,activity_type,week_from,week_to\n546943,AAA,2013J,resource,,\n",
+        "assessments": "code_module,code_presentation,id_assessment,assessment_type,weight\nAAA,2013J,1752,TMA,10\n",
+        "studentAssessment": "id_assessment,id_student,date_submitted,is_banked\n1752,11391,18,0\n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    sources = [Source("members", tmp_path / "studentRegistration.csv")]
+    sources += [Source("contents", tmp_path / f"{name}.csv") for name in ("courses", "vle", "assessments")]
+    found = gather([*sources, Source("interactions", tmp_path / "studentAssessment.csv")], OULAD)
+    assert not found.rejects
+    assert [one.external_id for one in found.items] == [
+        "open-university", "11391", "AAA-2013J", "site-546943", "assessment-1752", "11391-1752",
+    ]  # fmt: skip
+    assert found.items[-1].body["occurred_at"] == "2013-10-19T12:00:00.000000Z"

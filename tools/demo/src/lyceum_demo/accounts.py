@@ -1,0 +1,82 @@
+"""The accounts that the demonstration works with: its importer, its creator, and members who take over theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from lyceum_cli.errors import Refused
+from lyceum_cli.gateway import Gateway
+from lyceum_demo.errors import CodeMissing, CommandFailed
+from lyceum_local.stack import LocalStack
+
+IMPORTER: Final = "demo-importer"
+CREATOR: Final = "demo-creator"
+MEMBERS: Final = "demo-members"
+"""Name of the password that all taken-over accounts get."""
+SPOOL: Final = "notifications.jsonl"
+COMMAND_TIMEOUT_S: Final = 60.0
+
+Shown = Callable[[str, str], None]
+"""Is told of a username and the one-time code that came for it."""
+
+
+def create_importer(stack: LocalStack) -> None:
+    """Make the importer's account as an operator does, with identity's own command; safe to repeat."""
+    command = [sys.executable, "-m", "identity", "create-importer", "--username", IMPORTER, "--password-stdin"]
+    ran = subprocess.run(
+        command, input=stack.secrets.password(IMPORTER) + "\n", env={**os.environ, **stack.environment("identity")},
+        capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False,
+    )  # fmt: skip
+    if ran.returncode:
+        raise CommandFailed("identity create-importer", ran.returncode, ran.stderr.strip())
+
+
+async def log_in_creator(gateway: Gateway, password: str) -> None:
+    """Register the creator through the public form, unless that was done before, and log in."""
+    form = {"username": CREATOR, "password": password, "role": "creator"}
+    try:
+        await gateway.post("/register", form, anonymous=True, form=True)
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.CONFLICT:
+            raise
+    await gateway.log_in(CREATOR, password)
+
+
+class Claims:
+    """Takes over imported accounts with the codes that identity writes to its spool on a developer's machine."""
+
+    def __init__(self, spool: Path, password: str, shown: Shown) -> None:
+        self._spool = spool
+        self._password = password
+        self._shown = shown
+
+    async def log_in(self, gateway: Gateway, username: str) -> None:
+        """Log in; an account that nobody has claimed yet refuses that and is claimed first."""
+        try:
+            await gateway.log_in(username, self._password)
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.UNAUTHORIZED:
+                raise
+            await self._claim(gateway, username)
+            await gateway.log_in(username, self._password)
+
+    async def _claim(self, gateway: Gateway, username: str) -> None:
+        await gateway.post("/v1/members:issueClaimCode", {"username": username}, anonymous=True)
+        code = self._code(username)
+        self._shown(username, code)
+        claim = {"username": username, "code": code, "password": self._password}
+        await gateway.post("/v1/members:claim", claim, anonymous=True)
+
+    def _code(self, username: str) -> str:
+        lines = self._spool.read_text(encoding="utf-8").splitlines() if self._spool.exists() else []
+        found = [line for line in map(json.loads, lines) if line["username"] == username]
+        if not found:
+            raise CodeMissing(username, self._spool)
+        return str(found[-1]["code"])

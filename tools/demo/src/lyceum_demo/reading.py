@@ -1,0 +1,81 @@
+"""The input files as facts. Amounts are decimal numbers of dollars; never a float touches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+SAMPLE_FIELDS: Final = 5
+NOON: Final = time(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A line of the purchases file; `line` is its number in the file, from 1."""
+
+    line: int
+    member: int
+    day: date
+    charged_minor: int
+
+    @property
+    def at(self) -> datetime:
+        """The file knows days only: noon UTC stands for the moment."""
+        return datetime.combine(self.day, NOON, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A line of the ratings file."""
+
+    line: int
+    member: int
+    item: int
+    rating: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What is rated; published as content."""
+
+    number: int
+    title: str
+    genres: tuple[str, ...]
+
+
+def purchases(path: Path) -> list[Purchase]:
+    """All lines of either file: the sample has the number within the sample second, the master file has a header."""
+    numbered = enumerate(path.read_text(encoding="ascii").splitlines(), start=1)
+    return [_purchase(number, fields) for number, line in numbered if (fields := line.split())[0].isdigit()]
+
+
+def _purchase(number: int, fields: Sequence[str]) -> Purchase:
+    member = fields[1] if len(fields) == SAMPLE_FIELDS else fields[0]
+    cents = Decimal(fields[-1]) * 100
+    if cents != cents.to_integral_value():
+        raise ValueError(f"line {number}: an amount is no whole number of cents")
+    day = date(int(fields[-3][:4]), int(fields[-3][4:6]), int(fields[-3][6:]))
+    return Purchase(number, int(member), day, int(cents))
+
+
+def ratings(path: Path, first: int | None) -> list[Rating]:
+    """The `first` ratings (all without it) in the order of time, then of lines."""
+    lines = path.read_text(encoding="ascii").splitlines()
+    found = [_rating(number, line.split("\t")) for number, line in enumerate(lines[1:], start=2)]
+    return sorted(found, key=lambda one: (one.at, one.line))[:first]
+
+
+def _rating(number: int, fields: Sequence[str]) -> Rating:
+    member, item, rating, second = fields
+    return Rating(number, int(member), int(item), int(rating), datetime.fromtimestamp(int(second), UTC))
+
+
+def films(path: Path) -> list[Film]:
+    """Everything that can be rated."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    return [Film(int(number), title, tuple(genres.split())) for number, title, _, genres in rows]
