@@ -15,19 +15,20 @@ from community import BATCH, Community, Session, eventually, rfc3339
 
 from lyceum_local.stack import LocalStack
 
-MEMBERS, CONTENTS, VIEWS = 50, 20, 6_000
+MEMBERS, CONTENTS, MAX_BATCHES = 50, 20, 400
 START = datetime(1995, 1, 1, tzinfo=UTC)
 RECOVERY_S = 60.0
 
 
 class Load:
-    """An import of views that repeats each batch until it is acknowledged, as a careful client does."""
+    """An import of views, until told that it is enough, that repeats each batch until it is acknowledged."""
 
     def __init__(self, importer: Session) -> None:
         self._importer = importer
         self.dataset = f"f{uuid.uuid4().hex[:8]}"
-        self.created = 0
+        self.sent = 0
         self.token = ""
+        self.enough = threading.Event()
         self._populate()
 
     def _populate(self) -> None:
@@ -45,8 +46,9 @@ class Load:
         self._importer.get_after("/v1/contents", [token])
 
     def run(self) -> None:
-        for start in range(0, VIEWS, BATCH):
-            self._send([self._view(n) for n in range(start, start + BATCH)])
+        while not self.enough.is_set() and self.sent < MAX_BATCHES * BATCH:
+            self._send([self._view(n) for n in range(self.sent, self.sent + BATCH)])
+            self.sent += BATCH
 
     def _view(self, n: int) -> dict[str, Any]:
         return {
@@ -91,7 +93,7 @@ class Load:
             return answer.status_code == 200 and answer.headers["x-lyceum-stale"] == "false"
 
         eventually(settled, RECOVERY_S)
-        assert self.views_of_each_content() == [VIEWS // CONTENTS] * CONTENTS
+        assert self.views_of_each_content() == [self.sent // CONTENTS] * CONTENTS
 
 
 @contextmanager
@@ -101,6 +103,7 @@ def under_load(load: Load) -> Iterator[threading.Thread]:
     try:
         yield thread
     finally:
+        load.enough.set()
         thread.join(RECOVERY_S)
         assert not thread.is_alive(), "the load came to its end"
 
@@ -132,6 +135,7 @@ def test_a_worker_that_stands_still_and_wakes_goes_on_where_it_was(community: Co
         stack.pause("catalog-work")
         eventually(_progress(load))
         stack.resume("catalog-work")
+        eventually(_progress(load))
     load.assert_each_view_counts_once()
 
 
@@ -140,6 +144,7 @@ def test_a_database_that_restarts_is_found_again(community: Community, stack: Lo
     with under_load(load):
         eventually(_progress(load))
         stack.kill("postgres")
+        eventually(_progress(load), RECOVERY_S)
     load.assert_each_view_counts_once()
 
 

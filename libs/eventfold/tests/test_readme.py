@@ -1,0 +1,79 @@
+"""The README's example works as it stands: written by the store, sent by its relay, folded by its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house import House
+from relaying import eventually
+
+from eventfold.errors import WrongState
+from eventfold.topics import prepare_topics
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 1
+    path = tmp_path / "readme_example.py"
+    path.write_text(blocks[0], encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def example(script: Path) -> Iterator[Any]:
+    spec = importlib.util.spec_from_file_location("readme_example", script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["readme_example"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["readme_example"]
+
+
+@contextlib.contextmanager
+def working(script: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, str(script), *arguments], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_the_example_folds_what_it_records(
+    house: House, kafka_bootstrap: str, script: Path, example: Any
+) -> None:
+    await prepare_topics(kafka_bootstrap, [example.TOPIC], partitions=4)
+    async with house.pool.connection() as conn:
+        await conn.execute(example.READERS.create_sql)
+    await example.lend(house.pool, "emma", "ada")
+    await example.lend(house.pool, "ulysses", "ada")
+    assert (await example.lend(house.pool, "emma", "ada")).position is None
+    with pytest.raises(WrongState):
+        await example.lend(house.pool, "emma", "grace")
+    relaying = asyncio.create_task(example.make_relay(house.url, kafka_bootstrap).run())
+    try:
+        with working(script, house.url, kafka_bootstrap) as worker:
+
+            async def folded() -> bool:
+                assert worker.poll() is None
+                return await house.rows("SELECT reader, books FROM reader") == [("ada", 2)]
+
+            await eventually(folded)
+    finally:
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
