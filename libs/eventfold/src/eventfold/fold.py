@@ -8,8 +8,8 @@ position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -146,11 +146,8 @@ class FoldRunner:
 
     async def _take_turns(self, conn: Connection, batches: Sequence[PartitionBatch]) -> None:
         """Locks until commit, in one order for all: one worker at a time where partitions may share rows."""
-        turns = {
-            f"{handler.name}|{batch.topic}|{batch.partition}" if _is_local(handler) else handler.name
-            for batch in batches for handler in self._handlers[batch.topic]
-        }  # fmt: skip
-        await conn.execute(_TURNS, [sorted(turns)])
+        turns = {turn(one, batch.topic, batch.partition) for batch in batches for one in self._handlers[batch.topic]}
+        await take_turns(conn, turns)
 
     async def _advance(
         self, conn: Connection, handler: Projection | Process, runs: Sequence[Sequence[PublicRecord]]
@@ -174,14 +171,27 @@ class FoldRunner:
         if not items:
             return
         context = Context(now=self._clock(), actor=process.name, correlation_id=events[0].correlation_id)
+        items = [_recorded_now(item, context) for item in items]
         outcomes, _ = await self._store.decide(conn, items, context)
         for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
 
 
-def _is_local(handler: Projection | Process) -> bool:
-    return isinstance(handler, Projection) and handler.partition_local
+def turn(handler: Projection | Process, topic: str, partition: int) -> str:
+    """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
+    local = isinstance(handler, Projection) and handler.partition_local
+    return f"{handler.name}|{topic}|{partition}" if local else handler.name
+
+
+async def take_turns(conn: Connection, turns: Collection[str]) -> None:
+    """Wait for these turns, in one order for all, and keep them until the transaction ends."""
+    await conn.execute(_TURNS, [sorted(turns)])
+
+
+def _recorded_now(item: Item, context: Context) -> Item:
+    """The item with the worker's clock as recording time; business time and cause stay what the reaction says."""
+    return item if item.context is None else replace(item, context=replace(item.context, now=context.now))
 
 
 def _place(run: Sequence[PublicRecord]) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from eventfold.errors import NotFound
-from eventfold.fold import load_rows, write_changes
+from eventfold.fold import load_rows, take_turns, turn, write_changes
 from eventfold.publish import Avro
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.store import Connection
@@ -47,10 +47,19 @@ async def redrive(conn: Connection, projection: Projection, avro: Avro, record_k
     when nothing is parked under the key.
     """
     async with conn.transaction():
-        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('fold|' || %s, 0))", [projection.name])
+        await _take_turns(conn, projection, record_key)
         events = await _take(conn, projection, avro, record_key)
         await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))
     return len(events)
+
+
+async def _take_turns(conn: Connection, projection: Projection, record_key: str) -> None:
+    """The turns that the worker takes for the same records, so that no row is changed by both at once."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT topic, partition FROM dead_letter WHERE projection = %s AND record_key = %s",
+        [projection.name, record_key],
+    )
+    await take_turns(conn, {turn(projection, topic, partition) for topic, partition in await cursor.fetchall()})
 
 
 async def _take(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> list[PublicRecord]:

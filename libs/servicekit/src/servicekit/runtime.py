@@ -18,6 +18,7 @@ from eventfold.fold import FoldRunner, Process
 from eventfold.publish import Publisher
 from eventfold.readmodel import Projection
 from eventfold.relay import Relay, producer
+from eventfold.store import Pool, sweep_idempotency
 from eventfold.topics import prepare_topics
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate
@@ -27,6 +28,8 @@ from servicekit.server import serving
 from servicekit.settings import POOL_CONNECTIONS_SERVER, POOL_CONNECTIONS_WORKER, ServiceSettings
 
 log = logging.getLogger(__name__)
+
+SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 
 
 def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) -> None:
@@ -92,7 +95,17 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
     async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
         wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
         async with serving(wiring):
-            await _until_signalled([*([inline.run()] if inline else []), *definition.background(wiring)])
+            await _until_signalled(
+                [*([inline.run()] if inline else []), _sweeping(pool), *definition.background(wiring)]
+            )
+
+
+async def _sweeping(pool: Pool) -> None:
+    """Forget old idempotency answers, a bounded number at a time, for as long as the server runs."""
+    while True:
+        async with pool.connection() as conn:
+            swept = await sweep_idempotency(conn, limit_rows=SWEEP_ROWS)
+        await asyncio.sleep(SWEEP_PAUSE_S if swept == SWEEP_ROWS else SWEEP_EVERY_S)
 
 
 def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:

@@ -39,6 +39,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (Unpublishable, grpc.StatusCode.INVALID_ARGUMENT, "TOO_LARGE_OR_UNENCODABLE"),
     (KeyDestroyed, grpc.StatusCode.NOT_FOUND, "ERASED"),
     (Contention, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (grpc.aio.AioRpcError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
     (PoolTimeout, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
     (OperationalError, grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
 )
