@@ -12,25 +12,34 @@ from eventfold.store import Connection, Pool
 WAIT_FOR_CONNECTION_S = 5.0
 
 
+class ServicePool(AsyncConnectionPool[Connection]):
+    """A pool that gives no connection which the server has closed (it restarted, say): it opens others instead.
+
+    psycopg's own `check` would pause for longer and longer between dead connections, of which there may be many.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's signature
+        """An open connection. Raises PoolTimeout."""
+        while not _is_open(conn := await super().getconn(timeout)):
+            await conn.close()
+            await self.putconn(conn)
+        return conn
+
+
+def _is_open(conn: Connection) -> bool:
+    """An idle connection has nothing to read but its end; looking costs no round trip."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return not poll.poll(0)
+
+
 def make_pool(url: str, size: int) -> Pool:
     """A pool of `size` connections in autocommit mode, not yet open; waiting for one ends after
     `WAIT_FOR_CONNECTION_S`."""
-    return AsyncConnectionPool(
+    return ServicePool(
         url, min_size=min(2, size), max_size=size, open=False, timeout=WAIT_FOR_CONNECTION_S,
-        kwargs={"autocommit": True}, check=require_open,
+        kwargs={"autocommit": True},
     )  # fmt: skip
-
-
-async def require_open(conn: Connection) -> None:
-    """Raise OperationalError for a connection that the server has closed, so that the pool opens another.
-
-    An idle connection has nothing to read but its end; looking costs no round trip.
-    """
-    poll = select.poll()
-    poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    if poll.poll(0):
-        await conn.close()  # else the pool would take it back and hand it out again
-        raise psycopg.OperationalError("the server has closed this connection")
 
 
 async def connect(url: str) -> Connection:
