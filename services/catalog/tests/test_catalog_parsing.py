@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.adapters.queries import Place
 from catalog.domain.interaction import IMPORTED
 from catalog.entrypoints import parsing
-from catalog.entrypoints.pages import page_token, parse_page_token
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
+from servicekit.paging import Place, page_token, parse_page_token
 
 MEDIA = pb.Media(uri="https://media.test/1", sha256="ab" * 32, duration_ms=1, size_bytes=2)
 Change = Callable[[pb.PublishContentRequest], Any]

@@ -29,6 +29,7 @@ def test_publishing_answers_the_documents_sentence(community: Community, form: b
     listed = creator.get_after("/v1/contents", [answer.headers["x-lyceum-token"]], creator_id=creator.member_id)
     content = creator.get(f"/v1/contents/{listed['contents'][0]['content_id']}")
     assert (content["title"], content["byline"], content["body"]) == tuple(PUBLICATION.values())
+    assert content["published_at"] == listed["contents"][0]["published_at"]
     assert content["creator_id"] == creator.member_id, "the account is the token's, the author only the byline"
 
 

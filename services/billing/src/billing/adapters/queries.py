@@ -12,8 +12,7 @@ from billing.projections.ledger import LEDGER, POSTINGS, BalanceRow, PostingRow
 from billing.projections.orders import ORDERS, OrderRow
 from billing.projections.prices import PRICES, PriceRow
 from eventfold.store import Pool
-
-After = tuple[datetime, str]
+from servicekit.paging import Place
 
 
 class Progress(NamedTuple):
@@ -56,13 +55,13 @@ class Queries:
         rows = await self._rows(f"{_ORDER} WHERE order_id = %s", [order_id])
         return OrderRow._make(rows[0]) if rows else None
 
-    async def orders(self, member_id: str, after: After | None, limit: int) -> list[OrderRow]:
+    async def orders(self, member_id: str, after: Place | None, limit: int) -> list[OrderRow]:
         """A member's orders, newest first."""
         before, values = _before("placed_at", "order_id", after)
         sql = f"{_ORDER} WHERE member_id = %s{before} ORDER BY placed_at DESC, order_id DESC LIMIT %s"
         return [OrderRow._make(row) for row in await self._rows(sql, [member_id, *values, limit])]
 
-    async def entitlements(self, member_id: str, after: After | None, limit: int) -> list[EntitlementRow]:
+    async def entitlements(self, member_id: str, after: Place | None, limit: int) -> list[EntitlementRow]:
         """What a member may use, newest first."""
         before, values = _before("granted_at", "entitlement_id", after)
         sql = f"{_ENTITLEMENT} WHERE member_id = %s{before} ORDER BY granted_at DESC, entitlement_id DESC LIMIT %s"
@@ -73,7 +72,7 @@ class Queries:
         rows = await self._rows(_PRICE, [product_id])
         return PriceRow._make(rows[0]) if rows else None
 
-    async def postings(self, account: str, order_id: str, after: After | None, limit: int) -> list[PostingRow]:
+    async def postings(self, account: str, order_id: str, after: Place | None, limit: int) -> list[PostingRow]:
         """Postings, newest first; an empty `account` or `order_id` means any."""
         before, values = _before("occurred_at", "posting_id", after)
         wanted = [("account", account), ("order_id", order_id)]
@@ -101,6 +100,6 @@ class Queries:
             return await (await conn.execute(sql, values)).fetchall()
 
 
-def _before(time_column: str, id_column: str, after: After | None) -> tuple[str, list[Any]]:
+def _before(time_column: str, id_column: str, after: Place | None) -> tuple[str, list[Any]]:
     """The condition (and its values) of a page that continues below `after`."""
     return ("", []) if after is None else (f" AND ({time_column}, {id_column}) < (%s, %s)", list(after))

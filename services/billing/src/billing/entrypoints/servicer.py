@@ -15,13 +15,14 @@ from billing.application.importing import Importing
 from billing.application.paying import Paying
 from billing.application.ports import ProviderUnavailable
 from billing.application.selling import Command, Selling
-from billing.entrypoints import importing, paging, parsing, shaping
+from billing.entrypoints import importing, parsing, shaping
 from eventfold.errors import NotFound
 from eventfold.store import Handled
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.billing.v1 import billing_pb2_grpc
 from servicekit import validate
 from servicekit.call import Call, current_call
+from servicekit.paging import Place, page, parse_page_token
 from servicekit.reading import ReadGate
 
 SELLERS = ("creator", "admin")
@@ -121,22 +122,18 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
         call = await self._entered()
-        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
-        rows = await self._parts.queries.orders(call.actor, after, limit)
-        last = (rows[-1].placed_at, rows[-1].order_id) if rows else None
-        return pb.ListOrdersResponse(
-            orders=[shaping.order(row) for row in rows], next_page_token=paging.next_token(rows, limit, last)
-        )
+        limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
+        found = await self._parts.queries.orders(call.actor, after, limit + 1)
+        rows, following = page(found, limit, lambda row: Place(row.placed_at, row.order_id))
+        return pb.ListOrdersResponse(orders=[shaping.order(row) for row in rows], next_page_token=following)
 
     async def ListEntitlements(self, request: pb.ListEntitlementsRequest, context: Any) -> pb.ListEntitlementsResponse:
         call = await self._entered()
-        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
-        rows = await self._parts.queries.entitlements(call.actor, after, limit)
-        last = (rows[-1].granted_at, rows[-1].entitlement_id) if rows else None
-        return pb.ListEntitlementsResponse(
-            entitlements=[shaping.entitlement(row) for row in rows],
-            next_page_token=paging.next_token(rows, limit, last),
-        )
+        limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
+        found = await self._parts.queries.entitlements(call.actor, after, limit + 1)
+        rows, following = page(found, limit, lambda row: Place(row.granted_at, row.entitlement_id))
+        entitlements = [shaping.entitlement(row) for row in rows]
+        return pb.ListEntitlementsResponse(entitlements=entitlements, next_page_token=following)
 
     async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
         call = await self._entered(*MAY_READ_THE_LEDGER)
@@ -145,14 +142,12 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
 
     async def ListPostings(self, request: pb.ListPostingsRequest, context: Any) -> pb.ListPostingsResponse:
         await self._entered(*MAY_READ_THE_LEDGER)
-        limit, after = validate.page_size(request.page_size), paging.decode(request.page_token)
+        limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         account = parsing.optional_identifier(request.account, "account") or ""
         order_id = parsing.optional_identifier(request.order_id, "order_id") or ""
-        rows = await self._parts.queries.postings(account, order_id, after, limit)
-        last = (rows[-1].occurred_at, rows[-1].posting_id) if rows else None
-        return pb.ListPostingsResponse(
-            postings=[shaping.posting(row) for row in rows], next_page_token=paging.next_token(rows, limit, last)
-        )
+        found = await self._parts.queries.postings(account, order_id, after, limit + 1)
+        rows, following = page(found, limit, lambda row: Place(row.occurred_at, row.posting_id))
+        return pb.ListPostingsResponse(postings=[shaping.posting(row) for row in rows], next_page_token=following)
 
     async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:
         call = current_call()

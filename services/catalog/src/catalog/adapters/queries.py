@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 
 from catalog.domain.access import Grant
 from catalog.projections.contents import CommentRow, ContentRow, CounterRow
 from eventfold.store import Pool
+from servicekit.paging import Place
 
 _LIST = """SELECT i.content_id, creator_id, kind, title, excerpt, tags, access, published_at,
        coalesce(views, 0), coalesce(likes, 0), coalesce(comments, 0), coalesce(shares, 0), coalesce(ratings, 0),
@@ -20,14 +19,6 @@ WHERE (%(creator)s::text IS NULL OR creator_id = %(creator)s)
   AND (%(tag)s::jsonb IS NULL OR tags @> %(tag)s::jsonb)
   AND (%(before)s::timestamptz IS NULL OR (published_at, i.content_id) < (%(before)s::timestamptz, %(after_id)s))
 ORDER BY published_at DESC, i.content_id DESC LIMIT %(limit)s"""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended: time and id of its last row."""
-
-    at: datetime
-    id: str
 
 
 class Queries:

@@ -57,10 +57,12 @@ class Publishing:
             items.append(Item((Ask(CONTENT, one.content_id, command),), _dated(context, one.published_at)))
         return items
 
-    async def content(self, content_id: str) -> ContentPublished | None:
-        """The published content; None if there is none."""
-        state: ContentPublished | None = await self._store.current(Ask(CONTENT, content_id, None))
-        return state
+    async def content(self, content_id: str) -> tuple[ContentPublished, datetime] | None:
+        """The published content and since when; None if there is none."""
+        stream = CONTENT.stream(content_id)
+        async with self._pool.connection() as conn:
+            history = (await self._store.load(conn, [stream]))[stream]
+        return (history[0].event, history[0].occurred_at) if history else None
 
 
 def _dated(context: Context, at: datetime | None) -> Context:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.adapters.bylines import Bylines
-from catalog.adapters.queries import Place, Queries
+from catalog.adapters.queries import Queries
 from catalog.application.interacting import Act, Interacting
 from catalog.application.publishing import Manuscript, Publishing
 from catalog.domain.access import Decision, decide_access
 from catalog.domain.content import ContentPublished, Lesson, Media
 from catalog.entrypoints import parsing
-from catalog.entrypoints.pages import page_token, parse_page_token
 from catalog.projections.contents import ContentRow, CounterRow
 from eventfold.errors import NotFound
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 from servicekit import imports, validate
 from servicekit.call import current_call
+from servicekit.paging import Place, page, parse_page_token
 from servicekit.reading import ReadGate
 from servicekit.times import timestamp
 
@@ -68,9 +68,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def GetContent(self, request: pb.GetContentRequest, context: Any) -> pb.GetContentResponse:
         call, parts = current_call(), self._parts
         await parts.gate.wait(call)
-        content = await parts.publishing.content(parsing.asked_id(request.content_id, "content_id"))
-        if content is None:
+        found = await parts.publishing.content(parsing.asked_id(request.content_id, "content_id"))
+        if found is None:
             raise NotFound("there is no such content 内容不存在", field="content_id")
+        content, published_at = found
         member_id = call.caller.member_id if call.caller else None
         grant = await parts.queries.grant(member_id, request.content_id) if member_id else None
         decision = decide_access(
@@ -78,20 +79,19 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         )
         counters = await parts.queries.counters(request.content_id)
         byline = await parts.bylines.open(content.work.byline)
-        return _content(request.content_id, content, decision, counters, byline)
+        answer = _content(request.content_id, content, decision, counters, byline)
+        answer.published_at.FromDatetime(published_at)
+        return answer
 
     async def ListContents(self, request: pb.ListContentsRequest, context: Any) -> pb.ListContentsResponse:
         await self._parts.gate.wait(current_call())
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
         creator_id, tag = parsing.asked_id(request.creator_id, "creator_id"), parsing.asked_id(request.tag, "tag")
-        rows = await self._parts.queries.contents(creator_id or None, tag or None, after, limit + 1)
-        more = len(rows) > limit
-        last = rows[limit - 1][0] if more else None
-        return pb.ListContentsResponse(
-            contents=[_summary(row, counters) for row, counters in rows[:limit]],
-            next_page_token=page_token(Place(last.published_at, last.content_id)) if last else "",
-        )
+        found = await self._parts.queries.contents(creator_id or None, tag or None, after, limit + 1)
+        rows, following = page(found, limit, lambda row: Place(row[0].published_at, row[0].content_id))
+        contents = [_summary(row, counters) for row, counters in rows]
+        return pb.ListContentsResponse(contents=contents, next_page_token=following)
 
     async def RecordInteraction(
         self, request: pb.RecordInteractionRequest, context: Any
@@ -126,20 +126,19 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
         content_id = parsing.asked_id(request.content_id, "content_id")
-        rows = await self._parts.queries.comments(content_id, after, limit + 1)
-        page = rows[:limit]
+        found = await self._parts.queries.comments(content_id, after, limit + 1)
+        rows, following = page(found, limit, lambda row: Place(row.commented_at, row.comment_id))
         texts = await self._parts.interacting.comment_texts(
-            [(row.content_id, row.member_id, row.comment_id) for row in page]
+            [(row.content_id, row.member_id, row.comment_id) for row in rows]
         )
         comments = [
             pb.Comment(
                 comment_id=row.comment_id, member_id=row.member_id, text=texts.get(row.comment_id, ""),
                 commented_at=timestamp(row.commented_at),
             )
-            for row in page
+            for row in rows
         ]  # fmt: skip
-        more = page_token(Place(page[-1].commented_at, page[-1].comment_id)) if len(rows) > limit else ""
-        return pb.ListCommentsResponse(comments=comments, next_page_token=more)
+        return pb.ListCommentsResponse(comments=comments, next_page_token=following)
 
     async def ImportContents(self, request: pb.ImportContentsRequest, context: Any) -> pb.ImportContentsResponse:
         call = current_call()

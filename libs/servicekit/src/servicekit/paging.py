@@ -1,15 +1,25 @@
-"""Opaque page tokens."""
+"""Pages of a list ordered by time and id: the token is the last row's place, opaque to clients."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple, TypeVar
 
 import orjson
 
-from catalog.adapters.queries import Place
 from eventfold.errors import InvalidInput
+
+Row = TypeVar("Row")
+
+
+class Place(NamedTuple):
+    """Where a page ended: time and id of its last row."""
+
+    at: datetime
+    id: str
 
 
 def page_token(place: Place) -> str:
@@ -29,3 +39,10 @@ def parse_page_token(token: str) -> Place | None:
         return place
     except (ValueError, TypeError, binascii.Error) as failure:
         raise InvalidInput("is not a page token of this list", field="page_token") from failure
+
+
+def page(rows: Sequence[Row], limit: int, place_of: Callable[[Row], Place]) -> tuple[Sequence[Row], str]:
+    """The page of at most `limit` rows and the token of the next, empty for the last: ask for `limit + 1` rows."""
+    if len(rows) <= limit:
+        return rows, ""
+    return rows[:limit], page_token(place_of(rows[limit - 1]))

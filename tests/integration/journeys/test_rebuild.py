@@ -1,0 +1,109 @@
+"""Every projection, folded anew from the first record, equals the one that grew live."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from community import Community
+from psycopg.conninfo import conninfo_to_dict
+
+from contracts.avro import AvroCodec
+from eventfold import schema
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.readmodel import Projection, ReadTable
+from lyceum_local.settings import SERVICES
+from lyceum_local.stack import LocalStack
+from servicekit import database
+from servicekit.definition import ServiceDefinition
+
+FETCH_RECORDS = 700
+"""Unlike the worker's, so that batches are cut elsewhere."""
+
+Ends = dict[TopicPartition, int]
+
+
+@asynccontextmanager
+async def shadow(stack: LocalStack, service: str, projections: Sequence[Projection]) -> AsyncIterator[str]:
+    """The service's database with an empty schema of the same tables; yields its URL."""
+    name = f"rebuilt_{service}"
+    database_name = conninfo_to_dict(stack.database_url(service))["dbname"]
+    url = f"{stack.admin_url.rsplit('/', 1)[0]}/{database_name}"
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as admin:
+        await admin.execute(f"CREATE SCHEMA {name}")
+        await admin.execute(f"SET search_path = {name}")
+        statements: list[str] = []
+        schema.upgrade(statements.append, 1)
+        for statement in [*statements, *(table.create_sql for one in projections for table in one.tables)]:
+            await admin.execute(statement)
+        try:
+            yield f"{url}?options=-csearch_path%3D{name}"
+        finally:
+            await admin.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+async def applied(url: str) -> dict[tuple[str, str, int], int]:
+    """Next offset by projection, topic and partition."""
+    async with await psycopg.AsyncConnection.connect(url) as conn:
+        rows = await (
+            await conn.execute("SELECT projection, topic, partition, next_offset FROM fold_position")
+        ).fetchall()
+    return {(projection, topic, partition): offset for projection, topic, partition, offset in rows}
+
+
+async def content(url: str, table: ReadTable[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    async with await psycopg.AsyncConnection.connect(url) as conn:
+        query = f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY {', '.join(table.key_columns)}"  # noqa: S608
+        return await (await conn.execute(query)).fetchall()
+
+
+async def refold(stack: LocalStack, url: str, projection: Projection, ends: Ends) -> None:
+    """Fold every record below `ends` from zero."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka_bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        async with database.make_pool(url, 2) as pool:
+            runner = FoldRunner(
+                worker="rebuild", pool=pool, avro=AvroCodec(), projections=[projection],
+                topic_prefix=stack.around.prefix,
+            )  # fmt: skip
+            consumer.assign(list(ends))
+            await consumer.seek_to_beginning()
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                fetched = await consumer.getmany(timeout_ms=1000, max_records=FETCH_RECORDS)
+                batches = [
+                    PartitionBatch(place.topic, place.partition, kept)
+                    for place, records in fetched.items()
+                    if (kept := [record for record in records if record.offset < ends[place]])
+                ]
+                if batches:
+                    await runner.apply(batches)
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_projection_rebuilt_from_zero_equals_the_live_one(
+    community: Community, stack: LocalStack, service: str
+) -> None:
+    definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
+    live = stack.database_url(service)
+    for projection in definition.projections:
+        stack.stop(f"{service}-work")
+        try:
+            positions = await applied(live)
+            ends = {
+                TopicPartition(topic, partition): offset
+                for (name, topic, partition), offset in positions.items() if name == projection.name
+            }  # fmt: skip
+            assert ends, f"{projection.name} has applied something"
+            async with shadow(stack, service, [projection]) as rebuilt:
+                await refold(stack, rebuilt, projection, ends)
+                for table in projection.tables:
+                    assert await content(rebuilt, table) == await content(live, table), table.name
+        finally:
+            stack.start(f"{service}-work")
