@@ -41,12 +41,12 @@ def views(count: int, first: datetime, every: timedelta) -> list[dict[str, Any]]
 def test_ten_interactions_in_thirty_days_are_a_third_a_day(community: Community) -> None:
     importer, dataset = community.importer(), f"a{uuid.uuid4().hex[:8]}"
     as_of = datetime(1981, 1, 30, 23, 59, tzinfo=UTC)
-    importer.import_all("members", dataset, members(dataset, 1, as_of - timedelta(days=60)))
+    joined = importer.import_all("members", dataset, members(dataset, 1, as_of - timedelta(days=60)))
     one_content(importer, dataset, as_of - timedelta(days=60))
     token = importer.import_all("interactions", dataset, views(10, as_of - timedelta(days=29), timedelta(days=2)))
     member_id = _member_id(importer, dataset)
     answer = importer.get_after(
-        f"/v1/metrics/members/{member_id}/activity", [token], window_days=30, as_of=rfc3339(as_of)
+        f"/v1/metrics/members/{member_id}/activity", [joined, token], window_days=30, as_of=rfc3339(as_of)
     )
     assert int(answer["interactions"]) == 10 and answer["rate_per_day"] == pytest.approx(0.333, abs=5e-4)
 
@@ -54,13 +54,13 @@ def test_ten_interactions_in_thirty_days_are_a_third_a_day(community: Community)
 def test_five_before_and_two_now_score_four_point_four(community: Community) -> None:
     importer, dataset = community.importer(), f"s{uuid.uuid4().hex[:8]}"
     as_of = datetime(1983, 6, 30, 23, 59, tzinfo=UTC)
-    importer.import_all("members", dataset, members(dataset, 1, as_of - timedelta(days=90)))
+    joined = importer.import_all("members", dataset, members(dataset, 1, as_of - timedelta(days=90)))
     one_content(importer, dataset, as_of - timedelta(days=90))
     earlier = views(20, as_of - timedelta(days=34), timedelta(days=1))
     lately = views(2, as_of - timedelta(days=3), timedelta(days=1))
     token = importer.import_all("interactions", dataset, earlier + lately)
     path = f"/v1/metrics/members/{_member_id(importer, dataset)}/retention"
-    answer = importer.get_after(path, [token], as_of=rfc3339(as_of))
+    answer = importer.get_after(path, [joined, token], as_of=rfc3339(as_of))
     assert (answer["history"], answer["current"]) == (5.0, 2.0)
     assert answer["score"] == pytest.approx(4.4), "the source prints 4.6; see the glossary"
     assert 0.0 <= answer["probability"] <= 1.0
