@@ -23,7 +23,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from bench.workload import PARTITIONS, TOPIC, VIEWS
 from contracts.avro import AvroCodec
-from eventfold.fold import FoldRunner, PartitionBatch, load_rows, write_changes
+from eventfold.fold import FoldRunner, PartitionBatch, Run, load_rows, write_changes
 from eventfold.readmodel import PublicRecord
 from eventfold.worker import FETCH_RECORDS, fold_app, run
 
@@ -53,10 +53,13 @@ class TimedRunner(FoldRunner):
 
     watch: Stopwatch
 
-    async def apply(self, batches: Sequence[PartitionBatch]) -> None:
+    def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
         self.watch.begin()
-        await super().apply(batches)
-        self.watch.add(sum(len(batch.records) for batch in batches))
+        return super().decode(batches)
+
+    async def apply_decoded(self, runs: Sequence[Run]) -> None:
+        await super().apply_decoded(runs)
+        self.watch.add(sum(map(len, runs)))
 
 
 def eventfold(url: str, bootstrap: str, watch: Stopwatch) -> None:

@@ -39,6 +39,10 @@ class PartitionBatch(NamedTuple):
     records: Sequence[ConsumedRecord]
 
 
+Run = Sequence[PublicRecord]
+"""Decoded records of one partition, without a gap."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A process manager: pure `react(event)` names the commands that an event calls for.
@@ -113,21 +117,26 @@ class FoldRunner:
             return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
 
     async def apply(self, batches: Sequence[PartitionBatch]) -> None:
-        """Apply one contiguous run of records of each of several partitions, in one transaction.
+        """Decode and apply one contiguous run of records of each of several partitions; see `apply_decoded`."""
+        await self.apply_decoded(self.decode(batches))
+
+    def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
+        """The public records of each batch. Raises what the Avro codec raises, on an unknown fingerprint say."""
+        return [[self._decode(batch.topic, batch.partition, one) for one in batch.records] for batch in batches]
+
+    async def apply_decoded(self, runs: Sequence[Run]) -> None:
+        """Apply runs of several partitions in one transaction.
 
         Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
-        meanwhile, and whatever a handler that halts raised; nothing of the batches is then written.
+        meanwhile, and whatever a handler that halts raised; nothing of the runs is then written.
         """
         started = time.perf_counter()
-        decoded = [self._decoded(batch) for batch in batches]
+        places = [_place(run) for run in runs]
         async with self._pool.connection() as conn, conn.transaction():
-            await self._take_turns(conn, batches)
-            for handler in self._reading({batch.topic for batch in batches}):
-                await self._advance(conn, handler, [run for run in decoded if run[0].topic in self._read_by(handler)])
+            await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
+            for handler in self._reading({topic for topic, _ in places}):
+                await self._advance(conn, handler, [run for run in runs if run[0].topic in self._read_by(handler)])
         telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
-
-    def _decoded(self, batch: PartitionBatch) -> list[PublicRecord]:
-        return [self._decode(batch.topic, batch.partition, record) for record in batch.records]
 
     def _reading(self, topics: set[str]) -> list[Projection | Process]:
         """The handlers of these topics, each once, in name order."""
@@ -144,14 +153,7 @@ class FoldRunner:
             self._avro.decode(value),
         )  # fmt: skip
 
-    async def _take_turns(self, conn: Connection, batches: Sequence[PartitionBatch]) -> None:
-        """Locks until commit, in one order for all: one worker at a time where partitions may share rows."""
-        turns = {turn(one, batch.topic, batch.partition) for batch in batches for one in self._handlers[batch.topic]}
-        await take_turns(conn, turns)
-
-    async def _advance(
-        self, conn: Connection, handler: Projection | Process, runs: Sequence[Sequence[PublicRecord]]
-    ) -> None:
+    async def _advance(self, conn: Connection, handler: Projection | Process, runs: Sequence[Run]) -> None:
         positions = await _stored(conn, handler.name, runs)
         fresh = [event for run in runs for event in _not_applied(positions[_place(run)], run)]
         if fresh:
@@ -194,13 +196,11 @@ def _recorded_now(item: Item, context: Context) -> Item:
     return item if item.context is None else replace(item, context=replace(item.context, now=context.now))
 
 
-def _place(run: Sequence[PublicRecord]) -> tuple[str, int]:
+def _place(run: Run) -> tuple[str, int]:
     return run[0].topic, run[0].partition
 
 
-async def _stored(
-    conn: Connection, name: str, runs: Sequence[Sequence[PublicRecord]]
-) -> dict[tuple[str, int], Position]:
+async def _stored(conn: Connection, name: str, runs: Sequence[Run]) -> dict[tuple[str, int], Position]:
     """The handler's position on the partition of each run."""
     places = [_place(run) for run in runs]
     cursor = await conn.execute(_POSITIONS, [*(list(c) for c in zip(*places, strict=True)), name])

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 from psycopg import OperationalError
@@ -22,7 +22,7 @@ from psycopg_pool import PoolTimeout
 
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
-from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.fold import FoldRunner, PartitionBatch, Run
 from eventfold.store import Pool
 
 log = logging.getLogger(__name__)
@@ -38,16 +38,16 @@ BUFFERED_BATCHES = 16
 PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
 
 
-async def apply_with_retry(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> None:
+async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
     """Apply a fetch; failures that pass by themselves are tried again for `RETRY_FOR_S`, others raised at once."""
     give_up_at = time.monotonic() + RETRY_FOR_S
     while True:
         try:
-            return await runner.apply(batches)
+            return await runner.apply_decoded(runs)
         except PASSING as failure:
             if time.monotonic() >= give_up_at:
                 raise
-            log.warning("fetch tried again", extra={"from": _described(batches), "reason": repr(failure)})
+            log.warning("fetch tried again", extra={"from": _described(runs), "reason": repr(failure)})
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
@@ -76,10 +76,16 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
     topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
 
     async def fold(stream: Any) -> AsyncIterator[None]:
-        async for event in stream.events():
-            if event.message.value:
-                await _apply_or_halt(runner, event.message.value)
-            yield
+        """Decode one fetch while the database works on the one before; applying stays strictly in order."""
+        decoded: asyncio.Queue[Sequence[Run]] = asyncio.Queue(maxsize=1)
+        applying = asyncio.create_task(_apply_in_order(runner, decoded))
+        try:
+            async for event in stream.events():
+                if event.message.value:
+                    await decoded.put(_decoded_or_halt(runner, event.message.value))
+                yield
+        finally:
+            applying.cancel()
 
     app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
     return app
@@ -96,18 +102,27 @@ def _opening(pool: Pool, runner: FoldRunner) -> Any:
     return start_offsets
 
 
-async def _apply_or_halt(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> None:
+def _decoded_or_halt(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> Sequence[Run]:
     try:
-        await apply_with_retry(runner, batches)
+        return runner.decode(batches)
     except Exception:  # noqa: BLE001 - every failure halts
-        _halt(f"cannot fold {_described(batches)}")
+        _halt("a record cannot be decoded")
 
 
-def _described(batches: Sequence[PartitionBatch]) -> str:
-    return ", ".join(f"{batch.topic}[{batch.partition}] from offset {batch.records[0].offset}" for batch in batches)
+async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Run]]) -> None:
+    while True:
+        runs = await decoded.get()
+        try:
+            await apply_with_retry(runner, runs)
+        except Exception:  # noqa: BLE001 - every failure halts
+            _halt(f"cannot fold {_described(runs)}")
 
 
-def _halt(reason: str) -> None:
+def _described(runs: Sequence[Run]) -> str:
+    return ", ".join(f"{run[0].topic}[{run[0].partition}] from offset {run[0].offset}" for run in runs)
+
+
+def _halt(reason: str) -> NoReturn:
     """Leave at once: Faust would acknowledge the batch and go on."""
     log.critical("worker halts: %s", reason, exc_info=True)
     logging.shutdown()
