@@ -25,7 +25,7 @@ from bench.workload import PARTITIONS, TOPIC, VIEWS
 from contracts.avro import AvroCodec
 from eventfold.fold import FoldRunner, PartitionBatch, Run, load_rows, write_changes
 from eventfold.readmodel import PublicRecord
-from eventfold.worker import FETCH_RECORDS, fold_app, run
+from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 
 MOVE = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
 VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (projection, topic, partition) DO UPDATE
@@ -76,7 +76,10 @@ def bare(url: str, bootstrap: str, watch: Stopwatch) -> None:
 async def _bare(url: str, bootstrap: str, watch: Stopwatch) -> None:
     """The shortest loop that keeps position and rows together: one transaction per fetch."""
     avro = AvroCodec()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
+    )  # fmt: skip
     await consumer.start()
     consumer.assign([TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)])
     async with await psycopg.AsyncConnection.connect(url) as conn:

@@ -32,8 +32,8 @@ RETRY_PAUSE_S = 0.2
 HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
-FETCH_RECORDS = 4000
-FETCH_BYTES_PER_PARTITION = 2 * 1024 * 1024
+FETCH_RECORDS = 8000
+FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
 PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
 
