@@ -70,9 +70,9 @@ done. Command to visible: one client records a view and reads the content with t
 fresh.
 
 What limits the fold: the same runner fed by a plain consumer keeps pace with the bare loop (21,000 beside 22,000
-events/s);
-under Faust, records are parsed in a consumer thread that shares the interpreter lock with decoding and folding, and about
-an eighth of the time passes between two fetches. Figures of single runs differ by a fifth on a shared machine.
+events/s); under Faust, records are parsed in a consumer thread that shares the interpreter lock with decoding and
+folding, and about an eighth of the time passes between two fetches. Figures of single runs differ by a fifth on a
+shared machine.
 """
 
 
