@@ -50,8 +50,10 @@ class Session:
 
         def fresh() -> dict[str, Any] | None:
             answer = self.request("GET", path, params=parameters, headers={"x-lyceum-after": ",".join(tokens)})
+            if answer.headers.get("x-lyceum-stale") == "true":
+                return None  # what is still on its way may look like nothing there
             assert answer.status_code == 200, answer.text
-            return answer.json() if answer.headers.get("x-lyceum-stale") == "false" else None
+            return answer.json()
 
         found: dict[str, Any] = eventually(fresh)
         return found
