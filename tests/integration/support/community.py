@@ -53,7 +53,8 @@ class Session:
             if answer.headers.get("x-lyceum-stale") == "true":
                 return None  # what is still on its way may look like nothing there
             assert answer.status_code == 200, answer.text
-            return answer.json()
+            decoded: dict[str, Any] = answer.json()
+            return decoded
 
         found: dict[str, Any] = eventually(fresh)
         return found
