@@ -24,6 +24,7 @@ from eventfold.worker import fold_app, run
 from servicekit import database, migrate
 from servicekit.definition import ServiceDefinition, wire
 from servicekit.logs import configure_logs
+from servicekit.operating import group_of
 from servicekit.server import serving
 from servicekit.settings import POOL_CONNECTIONS_SERVER, POOL_CONNECTIONS_WORKER, ServiceSettings
 
@@ -117,8 +118,7 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
         worker=definition.name, pool=pool, avro=wiring.avro, projections=definition.projections,
         processes=definition.processes, store=wiring.store, topic_prefix=settings.topic_prefix,
     )  # fmt: skip
-    group = f"{settings.group_prefix}lyceum.{definition.name}"
-    run(fold_app(group=group, bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool))
+    run(fold_app(group=group_of(definition, settings), bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool))
 
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings) -> None:

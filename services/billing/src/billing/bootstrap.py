@@ -31,9 +31,11 @@ from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.payments import PAYMENT_BOOK
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
+from eventfold_ops.deployment import Deployment
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from servicekit import keys
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 
 
@@ -112,3 +114,8 @@ DEFINITION = ServiceDefinition(
     processes=(GRANT_AFTER_PAID,),
     background=SERVER.background,
 )
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app billing.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

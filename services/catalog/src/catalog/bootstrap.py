@@ -15,8 +15,10 @@ from catalog.domain.codec import CODEC
 from catalog.entrypoints.servicer import CatalogServicer, Parts
 from catalog.projections.access_mirror import MIRROR
 from catalog.projections.contents import COMMENTING, COUNTING, INDEX
+from eventfold_ops.deployment import Deployment
 from lyceum.catalog.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 from servicekit.settings import ServiceSettings
 
@@ -45,3 +47,8 @@ DEFINITION = ServiceDefinition(
     topics=TOPICS,
     projections=(INDEX, COUNTING, COMMENTING, MIRROR),
 )
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app catalog.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

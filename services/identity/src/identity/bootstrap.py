@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 from joserfc.jwk import ECKey
 
+from eventfold_ops.deployment import Deployment
 from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
 from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords
 from identity.adapters.queries import Directory
@@ -23,6 +24,7 @@ from identity.projections.directory import DIRECTORY
 from identity.settings import IdentitySettings
 from lyceum.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 
 
@@ -78,3 +80,8 @@ DEFINITION = ServiceDefinition(
     projections=(DIRECTORY,),
     commands={"create-importer": create_importer},
 )
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app identity.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 
 from eventfold.codec import EventCodec
+from eventfold_ops.deployment import Deployment
 from lyceum.metrics.v1 import metrics_pb2, metrics_pb2_grpc
 from metrics.adapters.figures_postgres import postgres_look
 from metrics.application.publication import to_public
@@ -17,6 +18,7 @@ from metrics.projections.orders import ORDER_FACTS
 from metrics.projections.registry import REGISTRY
 from metrics.settings import MetricsSettings, ZoneSettings
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 
 
@@ -37,3 +39,8 @@ DEFINITION = ServiceDefinition(
     register=register,
     projections=(activity(ZoneSettings().zone), REGISTRY, ORDER_FACTS),
 )
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app metrics.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

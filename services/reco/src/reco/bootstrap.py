@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 
 from eventfold.codec import EventCodec
+from eventfold_ops.deployment import Deployment
 from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.live_factors import LiveFactors
@@ -18,6 +19,7 @@ from reco.entrypoints.servicer import RecoServicer
 from reco.projections.factors import FACTORS
 from reco.settings import RecoSettings
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 
 
@@ -58,3 +60,8 @@ DEFINITION = ServiceDefinition(
     projections=(FACTORS,),
     background=SERVER.background,
 )
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app reco.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

@@ -1,0 +1,27 @@
+"""A service's definition and environment as `eventfold`'s operators' tools take them."""
+
+from __future__ import annotations
+
+from contracts.avro import AvroCodec
+from eventfold.publish import Publisher
+from eventfold_ops.deployment import Deployment
+from servicekit.definition import ServiceDefinition
+from servicekit.settings import ServiceSettings
+
+
+def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
+    """The consumer group of the service's workers."""
+    return f"{settings.group_prefix}lyceum.{definition.name}"
+
+
+def deployment_of(definition: ServiceDefinition) -> Deployment:
+    """The service as its environment describes it. Raises what pydantic raises where settings are missing."""
+    settings = definition.settings()
+    avro = AvroCodec()
+    return Deployment(
+        name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
+        group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
+        publisher=Publisher(definition.name, definition.to_public, avro, settings.topic_prefix),
+        topics=definition.topics, projections=definition.projections, processes=definition.processes,
+        topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
+    )  # fmt: skip
