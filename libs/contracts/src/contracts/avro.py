@@ -104,7 +104,9 @@ class AvroCodec:
         writer = self._writer(value)
         newest = self._newest[writer.type]
         reader = None if newest is writer else newest.schema
-        return schemaless_reader(io.BytesIO(memoryview(value)[HEADER_BYTES:]), writer.schema, reader)
+        datum = io.BytesIO(value)
+        datum.seek(HEADER_BYTES)
+        return schemaless_reader(datum, writer.schema, reader)
 
     def type_of(self, value: bytes) -> str:
         """The public type that a framed value was written as. Raises `UnknownFingerprint`."""

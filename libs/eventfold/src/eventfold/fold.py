@@ -276,7 +276,7 @@ async def load_rows(conn: Connection, projection: Projection, events: Sequence[P
     wanted = projection.keys(events)
     rows: dict[str, Mapping[Any, Any]] = {}
     for table in projection.tables:
-        keys = sorted(set(wanted.get(table.name, ())))
+        keys = list(dict.fromkeys(wanted.get(table.name, ())))
         found: list[Any] = []
         if keys:
             found = await (await conn.execute(table.load_sql, table.arrays(keys))).fetchall()
@@ -289,8 +289,9 @@ async def write_changes(conn: Connection, projection: Projection, changes: Chang
     """Write what a fold changed, one statement per table and kind, sorted by key so that writers lock in one order."""
     for table in projection.tables:
         changed = changes.get(table.name, {})
-        upserts = [row for _, row in sorted(changed.items()) if row is not None] if changed else []
-        deletes = sorted(key for key, row in changed.items() if row is None)
+        in_order = sorted(changed)
+        upserts = [row for key in in_order if (row := changed[key]) is not None]
+        deletes = [key for key in in_order if changed[key] is None]
         if upserts:
             await conn.execute(table.upsert_sql, table.arrays(upserts))
         if deletes:

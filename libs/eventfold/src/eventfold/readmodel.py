@@ -14,7 +14,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import orjson
+from eventfold.arrays import literal
 
 Key = tuple[Any, ...]
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -107,17 +107,13 @@ class ReadTable(Generic[Row]):
         """The primary key of a row."""
         return row[: len(self.key_columns)]
 
-    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-        """Rows (or keys) as one list per column, as the statements below take them."""
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        return [
-            [None if value is None else orjson.dumps(value).decode() for value in column] if kind == "jsonb" else column
-            for column, (kind, _) in zip(columns, self.types, strict=False)
-        ]
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+        """Rows (or keys) as one array literal per column, as the statements below take them."""
+        columns = zip(*rows, strict=True)
+        return [literal(kind, column) for column, (kind, _) in zip(columns, self.types, strict=False)]
 
     def _unnest(self, count: int) -> str:
-        casts = ["%s::text[]::jsonb[]" if kind == "jsonb" else f"%s::{kind}[]" for kind, _ in self.types[:count]]
-        return f"unnest({', '.join(casts)})"
+        return f"unnest({', '.join(f'%s::{kind}[]' for kind, _ in self.types[:count])})"
 
     @cached_property
     def create_sql(self) -> str:

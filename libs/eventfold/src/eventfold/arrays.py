@@ -1,0 +1,45 @@
+"""Columns of values as PostgreSQL array literals, several times faster than the driver's own lists.
+
+A fold writes tens of thousands of values in one statement; the driver looks at each of them in Python. Strings joined
+in C are what makes the difference. Every literal is text; the statement casts it to the column's array type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+
+def literal(kind: str, values: Sequence[Any]) -> str:
+    """The array literal of `values`, each None or of the Python type that belongs to the SQL type `kind`."""
+    if kind == "text" and None not in values:
+        return _plain_texts(values)
+    element = _ELEMENTS.get(kind, str)
+    return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+
+
+def _plain_texts(values: Sequence[str]) -> str:
+    """Quote all at once; a quotation mark or backslash in any of them shows by its count."""
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * max(0, len(values) - 1):
+        joined = '","'.join([_escaped(value) for value in values])
+    return '{"' + joined + '"}' if values else "{}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _quoted(value: str) -> str:
+    return f'"{_escaped(value)}"'
+
+
+_ELEMENTS: Mapping[str, Callable[[Any], str]] = {
+    "text": _quoted,
+    "bytea": lambda value: f'"\\\\x{value.hex()}"',
+    "jsonb": lambda value: _quoted(orjson.dumps(value).decode()),
+    "timestamptz": lambda value: f'"{value.isoformat()}"',
+}
+"""What needs more than `str`: numbers, booleans and dates read back as Python spells them."""
