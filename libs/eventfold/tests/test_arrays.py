@@ -37,7 +37,7 @@ def conn(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def read_back(conn: psycopg.Connection[Any], kind: str, values: Sequence[Any]) -> list[Any]:
-    row = conn.execute(f"SELECT %s::{kind}[]", [literal(kind, values)]).fetchone()  # type: ignore[arg-type]
+    row = conn.execute(f"SELECT %s::{kind}[]", [literal(kind, values)]).fetchone()
     assert row is not None
     return list(row[0])
 
