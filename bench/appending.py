@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
@@ -35,7 +36,10 @@ def _decide(command: Viewed, state: int) -> Sequence[Viewed]:
     return [command]
 
 
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 STREAM = StreamType("view", Decider(0, _decide, lambda state, _: state + 1))
+
+HOT = StreamType("hotview", Decider(0, _decide, lambda state, _: state + 1), hot=True)
 
 
 class Unchecked:
@@ -57,6 +61,17 @@ async def commits_per_s(url: str, writers: int) -> dict[str, float]:
     return found
 
 
+async def hot_commits_per_s(url: str, writers: int) -> dict[str, float]:
+    """One stream for all writers: lock, next version, INSERT, COMMIT; and eventfold's hot stream."""
+    found = {}
+    async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
+        found["transaction"] = await _rate(writers, lambda: _bare_hot(pool))
+    async with database.make_pool(url, writers) as pool:
+        store = EventStore(pool, EventCodec({Viewed: ("viewed", 1)}), Unchecked(), random.Random(1))
+        found["eventfold"] = await _rate(writers, lambda: _handle(store, HOT, "one"))
+    return found
+
+
 async def _rate(writers: int, once: Callable[[], Awaitable[object]]) -> float:
     done = 0
     until = time.perf_counter() + SECONDS
@@ -71,16 +86,27 @@ async def _rate(writers: int, once: Callable[[], Awaitable[object]]) -> float:
     return done / SECONDS
 
 
-async def _handle(store: EventStore) -> None:
-    stream_id = str(uuid.uuid4())
+async def _handle(store: EventStore, kind: StreamType[Any, Any, Any] = STREAM, stream_id: str | None = None) -> None:
+    new, stream_id = stream_id is None, stream_id or str(uuid.uuid4())
     context = Context(datetime.now(UTC), "bench", stream_id)
-    await store.handle(Item((Ask(STREAM, stream_id, Viewed(stream_id, "content", 1000), new=True),)), context)
+    await store.handle(Item((Ask(kind, stream_id, Viewed(stream_id, "content", 1000), new=new),)), context)
+
+
+def _row(stream: str, version: int) -> list[Any]:
+    now = datetime.now(UTC)
+    data = f'{{"member_id":"{stream}","content_id":"content","watched_ms":1000}}'
+    meta = f'{{"actor":"bench","correlation_id":"{stream}"}}'
+    return [stream, version, "viewed", 1, data, stream, now, now, meta]
 
 
 async def _bare(pool: Pool) -> None:
-    stream_id, now = str(uuid.uuid4()), datetime.now(UTC)
-    data = f'{{"member_id":"{stream_id}","content_id":"content","watched_ms":1000}}'
-    meta = f'{{"actor":"bench","correlation_id":"{stream_id}"}}'
     async with pool.connection() as conn:
-        row = [f"view-{stream_id}", 1, "viewed", 1, data, stream_id, now, now, meta]
-        await (await conn.execute(BARE, row)).fetchone()
+        await (await conn.execute(BARE, _row(f"view-{uuid.uuid4()}", 1))).fetchone()
+
+
+async def _bare_hot(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        await conn.execute(LOCK, ["hotview-bare"])
+        newest = await conn.execute("SELECT coalesce(max(version), 0) FROM events WHERE stream = 'hotview-bare'")
+        row = await newest.fetchone()
+        await (await conn.execute(BARE, _row("hotview-bare", row[0] + 1 if row else 1))).fetchone()

@@ -1,63 +1,93 @@
-"""From command to visible: record a view, then read with its token until the answer is fresh; one client, no pause."""
+"""From command to visible at a fixed rate: record a view, then read with its token until the answer is fresh.
+
+An open loop: commands start when they are due, whether or not earlier ones are done, and time counts from then.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import httpx
+import psutil
 
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 
-WARM_UP, ROUNDS = 50, 400
+CONNECTIONS = 32
+Once = Callable[[], Awaitable[None]]
 
 
-def percentiles(once: Callable[[], None]) -> dict[str, float]:
-    """p50 and p99 in milliseconds."""
-    for _ in range(WARM_UP):
-        once()
-    took = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        once()
-        took.append((time.perf_counter() - started) * 1000)
-    return {"p50_ms": statistics.median(took), "p99_ms": statistics.quantiles(took, n=100)[98]}
+async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) -> dict[str, float]:
+    """p50 and p99 in milliseconds, how many were measured, and the generator's share of the machine's CPU."""
+    await _paced(once, per_s, warm_up_s)
+    process, started = psutil.Process(), time.perf_counter()
+    before = sum(process.cpu_times()[:2])
+    took = await _paced(once, per_s, seconds)
+    cpu_s = sum(process.cpu_times()[:2]) - before
+    share = cpu_s / (time.perf_counter() - started) / (psutil.cpu_count() or 1)
+    quantiles = statistics.quantiles(took, n=100)
+    return {
+        "per_s": per_s, "commands": len(took), "p50_ms": quantiles[49], "p99_ms": quantiles[98], "generator": share,
+    }  # fmt: skip
 
 
-def over_grpc(target: str, access_token: str, content_id: str) -> dict[str, float]:
+async def _paced(once: Once, per_s: float, seconds: float) -> list[float]:
+    took: list[float] = []
+
+    async def timed(due: float) -> None:
+        await once()
+        took.append((time.perf_counter() - due) * 1000)
+
+    first = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for n in range(int(per_s * seconds)):
+            due = first + n / per_s
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            group.create_task(timed(due))
+    return took
+
+
+async def over_grpc(target: str, access_token: str, content_id: str, **pace: float) -> dict[str, float]:
     """Straight to catalog's server."""
-    stub = catalog_pb2_grpc.CatalogServiceStub(grpc.insecure_channel(target))
     bearer = ("authorization", f"Bearer {access_token}")
+    async with grpc.aio.insecure_channel(target) as channel:
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
-    def once() -> None:
-        view = pb.Interaction(kind="view", client_key=uuid.uuid4().hex)
-        request = pb.RecordInteractionRequest(content_id=content_id, interaction=view)
-        token = stub.RecordInteraction(request, metadata=(bearer,)).consistency_token
-        stale: str | bytes = "true"
-        while stale != "false":
-            _, call = stub.GetContent.with_call(
-                pb.GetContentRequest(content_id=content_id), metadata=(bearer, ("x-lyceum-after", token))
-            )
-            stale = dict(call.initial_metadata())["x-lyceum-stale"]
+        async def once() -> None:
+            view = pb.Interaction(kind="view", client_key=uuid.uuid4().hex)
+            request = pb.RecordInteractionRequest(content_id=content_id, interaction=view)
+            token = (await stub.RecordInteraction(request, metadata=(bearer,))).consistency_token
+            stale: str | bytes | None = "true"
+            while stale != "false":
+                call = stub.GetContent(
+                    pb.GetContentRequest(content_id=content_id), metadata=(bearer, ("x-lyceum-after", token))
+                )
+                await call
+                stale = dict(await call.initial_metadata())["x-lyceum-stale"]
 
-    return percentiles(once)
+        return await at_rate(once, **pace)
 
 
-def over_gateway(client: httpx.Client, access_token: str, content_id: str) -> dict[str, float]:
+async def over_gateway(url: str, access_token: str, content_id: str, **pace: float) -> dict[str, float]:
     """The same as JSON through Envoy."""
     bearer = {"authorization": f"Bearer {access_token}"}
     path = f"/v1/contents/{content_id}"
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
 
-    def once() -> None:
-        act: dict[str, Any] = {"kind": "view", "client_key": uuid.uuid4().hex}
-        token = client.post(f"{path}/interactions", json=act, headers=bearer).json()["consistency_token"]
-        stale = "true"
-        while stale != "false":
-            stale = client.get(path, headers={**bearer, "x-lyceum-after": token}).headers["x-lyceum-stale"]
+        async def once() -> None:
+            act: dict[str, Any] = {"kind": "view", "client_key": uuid.uuid4().hex}
+            answer = await client.post(f"{path}/interactions", json=act, headers=bearer)
+            token = answer.raise_for_status().json()["consistency_token"]
+            stale = "true"
+            while stale != "false":
+                read = await client.get(path, headers={**bearer, "x-lyceum-after": token})
+                stale = read.raise_for_status().headers["x-lyceum-stale"]
 
-    return percentiles(once)
+        return await at_rate(once, **pace)

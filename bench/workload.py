@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from contracts.avro import AvroCodec
-from eventfold.publish import Record, partition_of, rfc3339
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
 TYPE = "lyceum.catalog.interaction.viewed.v1"
-TOPIC = "bench.views"
-PARTITIONS = 4
-MEMBERS = 20_000
-CONTENTS = 5_000
 ZIPF = 1.1
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+ADD_PAIR = """INSERT INTO bench_pair VALUES (%s, %s, %s)
+ON CONFLICT (member_id, content_id) DO UPDATE SET views = bench_pair.views + 1"""
+ADD_COUNTER = """INSERT INTO bench_counter VALUES (%s, %s)
+ON CONFLICT (content_id) DO UPDATE SET views = bench_counter.views + 1"""
+MOVE = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
+VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, applied_at = EXCLUDED.applied_at"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much is on a topic, and in what shape."""
+
+    events: int = 200_000
+    partitions: int = 4
+    members: int = 20_000
+    contents: int = 5_000
+
+    @property
+    def topic(self) -> str:
+        """Loads of different shape have topics of their own."""
+        return f"bench.views-{self.events}-{self.partitions}-{self.members}"
 
 
 class PairRow(NamedTuple):
@@ -57,27 +77,38 @@ def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
     return draft.changes()
 
 
-VIEWS = Projection("bench", (TOPIC,), (PAIRS, COUNTERS), keys, fold)
+def views(topic: str) -> Projection:
+    """The projection that counts views on `topic`."""
+    return Projection("bench", (topic,), (PAIRS, COUNTERS), keys, fold)
 
 
-def records(count: int, seed: int) -> Iterator[tuple[int, Record]]:
-    """`count` records with their partitions, as the relay would send them."""
+class Made(NamedTuple):
+    """A record as the relay would send it, without the engine's own types."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def records(load: Load, seed: int) -> Iterator[Made]:
+    """The records of a load, in time order."""
     rng, avro = random.Random(seed), AvroCodec()
-    weights = [1 / (rank**ZIPF) for rank in range(1, CONTENTS + 1)]
-    contents = rng.choices(range(CONTENTS), weights, k=count)
-    for n in range(count):
-        member_id = f"member-{rng.randrange(MEMBERS):08d}"
+    weights = list(accumulate(1 / (rank**ZIPF) for rank in range(1, load.contents + 1)))
+    contents = rng.choices(range(load.contents), cum_weights=weights, k=load.events)
+    for n, content in enumerate(contents):
+        member_id = f"member-{rng.randrange(load.members):08d}"
         at = START + timedelta(milliseconds=n)
-        datum = {"member_id": member_id, "content_id": f"content-{contents[n]:06d}", "watched_ms": 1000,
-                 "occurred_at": at}  # fmt: skip
+        datum: dict[str, Any] = {
+            "member_id": member_id, "content_id": f"content-{content:06d}", "watched_ms": 1000, "occurred_at": at,
+        }  # fmt: skip
         key = member_id.encode()
-        yield partition_of(key, PARTITIONS), Record(TOPIC, key, avro.encode(TYPE, datum), _headers(n, at, key), n)
+        yield Made(key, avro.encode(TYPE, datum), _headers(n, at, key))
 
 
 def _headers(n: int, at: datetime, key: bytes) -> list[tuple[str, bytes]]:
     return [
         ("ce_specversion", b"1.0"), ("ce_type", TYPE.encode()), ("ce_source", b"/lyceum/catalog"),
-        ("ce_id", f"{n:032d}".encode()), ("ce_time", rfc3339(at).encode()), ("ce_subject", b"interaction-" + key),
+        ("ce_id", f"{n:032d}".encode()), ("ce_time", at.isoformat().encode()), ("ce_subject", b"interaction-" + key),
         ("ce_partitionkey", key), ("ce_aggregateversion", b"1"), ("ce_sequence", str(n + 1).encode()),
         ("content-type", b"application/avro"),
     ]  # fmt: skip

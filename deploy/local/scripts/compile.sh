@@ -13,3 +13,4 @@ for image in build identity catalog billing reco metrics simulator clients local
 done
 compile "${@}" jdk.in -o jdk.txt
 compile "${@}" uv.in -o uv.txt
+compile "${@}" ../bench/peers/requirements.in -o ../bench/peers/requirements.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,19 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
+_NAMESPACE = EVENT_ID_NAMESPACE.bytes
 
 
 def event_id(stream: str, version: int) -> uuid.UUID:
     """The id of an event: a function of its place, so that a retried append or a resent record keeps its id."""
-    return uuid.uuid5(EVENT_ID_NAMESPACE, f"{stream}/{version}")
+    return uuid.UUID(event_id_text(stream, version))
+
+
+def event_id_text(stream: str, version: int) -> str:
+    """`event_id` as text: RFC 9562's UUID version 5, without the objects that `uuid.uuid5` makes on the way."""
+    digest = hashlib.sha1(_NAMESPACE + f"{stream}/{version}".encode(), usedforsecurity=False).digest()
+    text = (bytes((*digest[:6], digest[6] & 0x0F | 0x50, digest[7], digest[8] & 0x3F | 0x80)) + digest[9:16]).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from aiokafka.partitioner import murmur2
 
-from eventfold.decider import Recorded
+from eventfold.decider import Recorded, event_id_text
 from eventfold.errors import Unpublishable
 
 MAX_VALUE_BYTES = 900_000
@@ -63,7 +63,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def rfc3339(at: datetime) -> str:
     """UTC timestamp as CloudEvents wants it, with microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 class Publisher:
@@ -78,7 +78,9 @@ class Publisher:
 
     def check(self, recorded: Recorded) -> None:
         """Raise `Unpublishable` if the event has a public form that cannot be encoded within `MAX_VALUE_BYTES`."""
-        self.encode(recorded)
+        public = self._to_public(recorded)
+        if public is not None:
+            self._value(recorded, public)
 
     def topic(self, recorded: Recorded) -> str | None:
         """The topic that the event goes to, with prefix; None for a private event."""
@@ -90,21 +92,25 @@ class Publisher:
         public = self._to_public(recorded)
         if public is None:
             return None
+        value = self._value(recorded, public)
+        timestamp_ms = int(recorded.occurred_at.timestamp() * 1000)
+        key = recorded.partition_key.encode()
+        topic = self._prefix + topic_of(public.type)
+        return Record(topic, key, value, self._headers(recorded, public.type, key), timestamp_ms)
+
+    def _value(self, recorded: Recorded, public: PublicEvent) -> bytes:
         try:
             value = self._avro.encode(public.type, public.data)
         except Exception as failure:
             raise Unpublishable(recorded.stream, public.type, type(failure).__name__) from failure
         if len(value) > MAX_VALUE_BYTES:
             raise Unpublishable(recorded.stream, public.type, f"{len(value)} bytes exceed {MAX_VALUE_BYTES}")
-        timestamp_ms = int(recorded.occurred_at.timestamp() * 1000)
-        key = recorded.partition_key.encode()
-        topic = self._prefix + topic_of(public.type)
-        return Record(topic, key, value, self._headers(recorded, public.type, key), timestamp_ms)
+        return value
 
     def _headers(self, recorded: Recorded, public_type: str, key: bytes) -> list[tuple[str, bytes]]:
         headers = [
             *self._fixed_headers(public_type),
-            ("ce_id", str(recorded.id).encode()),
+            ("ce_id", event_id_text(recorded.stream, recorded.version).encode()),
             ("ce_time", rfc3339(recorded.occurred_at).encode()),
             ("ce_recordedtime", rfc3339(recorded.recorded_at).encode()),
             ("ce_subject", recorded.stream.encode()),

@@ -1,0 +1,1 @@
+"""Peers, in an environment of their own (requirements.txt)."""

@@ -1,0 +1,127 @@
+"""The relay, from rows without a sequence to the moved cursor, beside aiokafka sending the same records."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaProducer
+
+from bench.appending import FIELDS, Viewed
+from bench.workload import TYPE
+from contracts.avro import AvroCodec
+from eventfold import relay
+from eventfold.codec import EventCodec
+from eventfold.decider import Recorded
+from eventfold.publish import PublicEvent, Publisher, Record, partition_of, topic_of
+from eventfold.relay import Relay
+from eventfold.topics import prepare_topics
+from servicekit import database
+
+PARTITIONS = 4
+DEADLINE_S = 300.0
+LOOK_S = 0.02
+CODEC = EventCodec({Viewed: ("viewed", 1)})
+SEED = f"""INSERT INTO events ({FIELDS})
+SELECT 'view-' || n, 1, 'viewed', 1,
+       jsonb_build_object(
+           'member_id', 'member-' || mod(n, 1000), 'content_id', 'content-' || mod(n, 100), 'watched_ms', 1000),
+       'member-' || mod(n, 1000), now(), now(), '{{"actor": "bench", "correlation_id": "bench"}}'
+FROM generate_series(1, %s) AS n"""
+
+
+def to_public(recorded: Recorded) -> PublicEvent:
+    """The view as catalog publishes it."""
+    event: Viewed = recorded.event
+    return PublicEvent(
+        TYPE,
+        {
+            "member_id": event.member_id, "content_id": event.content_id, "watched_ms": event.watched_ms,
+            "occurred_at": recorded.occurred_at,
+        },
+    )  # fmt: skip
+
+
+async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> dict[str, float]:
+    """Rates of the relay, of aiokafka batch by batch (as the relay sends) and of aiokafka record by record."""
+    publisher = Publisher("catalog", to_public, AvroCodec(), prefix)
+    await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
+    async with await database.connect(url) as conn:
+        await conn.execute(SEED, [events])
+    found = {"relay": await _relay(url, bootstrap, publisher, events, prefix)}
+    records = _encoded(publisher, events)
+    found["aiokafka batches"] = await _produced(bootstrap, records, _by_batch)
+    found["aiokafka send"] = await _produced(bootstrap, records, _one_by_one)
+    return {name: events / seconds for name, seconds in found.items()}
+
+
+async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, prefix: str) -> float:
+    running = Relay(
+        name="relay", holder="bench", connect=lambda: database.connect(url),
+        producers=lambda: relay.producer(bootstrap, "bench"), publisher=publisher, codec=CODEC,
+        topics=[prefix + topic_of(TYPE)],
+    )  # fmt: skip
+    started = time.perf_counter()
+    task = asyncio.create_task(running.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S), await database.connect(url) as conn:
+            while True:
+                row = await (await conn.execute("SELECT coalesce(max(cursor), 0) FROM lease")).fetchone()
+                if row and row[0] >= events:
+                    return time.perf_counter() - started
+                await asyncio.sleep(LOOK_S)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _encoded(publisher: Publisher, events: int) -> list[Record]:
+    now = datetime.now(UTC)
+    made = []
+    for n in range(1, events + 1):
+        event = Viewed(f"member-{n % 1000}", f"content-{n % 100}", 1000)
+        meta = {"correlation_id": "bench"}
+        recorded = Recorded(f"view-{n}", 1, event, "viewed", event.member_id, now, now, meta, n, n)
+        record = publisher.encode(recorded)
+        assert record is not None
+        made.append(record)
+    return made
+
+
+async def _produced(bootstrap: str, records: Sequence[Record], way: object) -> float:
+    session = relay.producer(bootstrap, "bench")
+    await session.start()
+    try:
+        started = time.perf_counter()
+        await way(session, records)  # type: ignore[operator]
+        return time.perf_counter() - started
+    finally:
+        await session.stop()
+
+
+async def _one_by_one(session: AIOKafkaProducer, records: Sequence[Record]) -> None:
+    for record in records:
+        await session.send(
+            record.topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=record.headers
+        )
+    await session.flush()
+
+
+async def _by_batch(session: AIOKafkaProducer, records: Sequence[Record]) -> None:
+    queues: dict[int, deque[Record]] = defaultdict(deque)
+    for record in records:
+        queues[partition_of(record.key, PARTITIONS)].append(record)
+    await asyncio.gather(*(_run(session, partition, queue) for partition, queue in queues.items()))
+
+
+async def _run(session: AIOKafkaProducer, partition: int, queue: deque[Record]) -> None:
+    while queue:
+        topic, builder = queue[0].topic, session.create_batch()
+        while queue and builder.append(
+            timestamp=queue[0].timestamp_ms, key=queue[0].key, value=queue[0].value, headers=queue[0].headers
+        ):
+            queue.popleft()
+        await (await session.send_batch(builder, topic, partition=partition))

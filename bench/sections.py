@@ -1,0 +1,149 @@
+"""What is measured: each section runs its contestants in turn on the same data, and says what ratio is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import psycopg
+
+from bench import appending, relaying, running, visible
+from bench.report import Ratio, Section
+from bench.workload import Load
+from lyceum_local.stack import LocalStack
+
+PASSWORD = "password123"  # noqa: S105 - of a stack that goes away
+SLOW_EVENTS = 5_000
+"""For peers that take one event at a time; their rate does not depend on the number."""
+
+
+def fold(stack: LocalStack, quick: bool) -> Section:
+    """Decode, two upserts, position: everybody in the best batched form, and per event as documented."""
+    load = Load(events=20_000 if quick else 200_000)
+    peers = ("bare", "eventfold", "quix", "bytewax")
+    rates = _medians(stack, load, [(peer, "fold") for peer in peers], 1 if quick else 3)
+    slow = Load(events=SLOW_EVENTS)
+    rates |= _medians(stack, slow, [("stock-faust", "fold"), ("quix", "per-event")], 1)
+    ratios = [Ratio("fold: eventfold / bare loop", rates["eventfold"] / rates["bare"], 0.9)]
+    ratios += [
+        Ratio(f"fold: eventfold / {peer}", rates["eventfold"] / rates[peer], 0.95) for peer in ("quix", "bytewax")
+    ]
+    return Section(f"Complete fold ({load.events:,} events)", ("peer", "events/s"), list(rates.items()), ratios)
+
+
+def delivery(stack: LocalStack, quick: bool) -> Section:
+    """Without a database: delivery alone, and delivery with decoding."""
+    load = Load(events=20_000 if quick else 200_000)
+    rows: list[tuple[str, float, float]] = []
+    for peer in ("bare", "eventfold", "quix", "bytewax", "stock-faust"):
+        one = Load(events=SLOW_EVENTS * 4) if peer == "stock-faust" else load
+        raw, decoded = (
+            _medians(stack, one, [(peer, work)], 1 if quick else 3)[_name(peer, work)] for work in ("raw", "decode")
+        )
+        rows.append((peer, raw, decoded))
+    raw_of, decoded_of = {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+    ratios = [
+        Ratio("decoded: eventfold / Quix", decoded_of["eventfold"] / decoded_of["quix"], 2.0),
+        Ratio("decoded: eventfold / stock Faust", decoded_of["eventfold"] / decoded_of["stock-faust"], 10.0),
+        Ratio("delivered: eventfold / bare getmany", raw_of["eventfold"] / raw_of["bare"], 0.8),
+    ]
+    return Section("Delivery without a database (events/s)", ("peer", "raw", "decoded"), rows, ratios)
+
+
+def append(stack: LocalStack, quick: bool) -> Section:
+    """Commits a second: distinct streams by writers, one hot stream, and pyeventsourcing's recorder."""
+    rows: list[tuple[str, float, float, float, float]] = []
+    for writers in (1, 8, 32):
+        url = running.fresh_schema(stack, [])
+        found = asyncio.run(appending.commits_per_s(url, writers))
+        peer = _pyeventsourcing(stack, writers)
+        rows.append((f"{writers} writers", found["transaction"], found["insert"], found["eventfold"], peer))
+    hot = asyncio.run(appending.hot_commits_per_s(running.fresh_schema(stack, []), 8))
+    nothing = float("nan")
+    rows.append(("one hot stream, 8 writers", hot["transaction"], nothing, hot["eventfold"], nothing))
+    ratios = [Ratio(f"append, {row[0]}: eventfold / bare transaction", row[3] / row[1], 0.8) for row in rows]
+    head = ("writers", "bare transaction", "lone INSERT", "eventfold", "pyeventsourcing")
+    return Section("Append (commits/s)", head, rows, ratios)
+
+
+def _pyeventsourcing(stack: LocalStack, writers: int) -> float:
+    name = f"peer{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(stack.admin_url, autocommit=True) as conn:
+        conn.execute(f"CREATE SCHEMA {name}")
+    command = [running.peers_python(), "-m", "bench.peers.sourcing", stack.admin_url, name, str(writers), "4"]
+    return float(running.last_line(command)["commits_per_s"])
+
+
+def relay(stack: LocalStack, quick: bool) -> Section:
+    """From rows to acknowledged records."""
+    events, prefix = 10_000 if quick else 100_000, f"r{uuid.uuid4().hex[:6]}."
+    url = running.fresh_schema(stack, [])
+    rates = asyncio.run(relaying.records_per_s(url, stack.kafka_bootstrap, events, prefix))
+    ratios = [
+        Ratio(f"relay / {way}", rates["relay"] / rates[way], 0.8) for way in ("aiokafka send", "aiokafka batches")
+    ]
+    return Section(f"Relay ({events:,} records)", ("way", "records/s"), list(rates.items()), ratios)
+
+
+def growth(stack: LocalStack, quick: bool) -> Section:
+    """How the fold's rate changes with the number of events, partitions and streams."""
+    loads = [Load(events=10_000), Load(events=100_000)]
+    if not quick:
+        loads += [Load(events=1_000_000)]
+        loads += [Load(events=100_000, partitions=count) for count in (1, 16)]
+        loads += [Load(events=100_000, members=count) for count in (10, 1_000, 100_000)]
+    rows = []
+    for load in loads:
+        rate = _medians(stack, load, [("eventfold", "fold")], 1)["eventfold"]
+        rows.append((f"{load.events:,}", load.partitions, load.members, rate))
+    return Section("How the fold's rate changes", ("events", "partitions", "streams", "events/s"), rows, [])
+
+
+def visible_after(stack: LocalStack, quick: bool) -> Section:
+    """Command to visible, at a fixed rate, over gRPC and through the gateway."""
+    stack.up()
+    pace = {"per_s": 20.0, "warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
+    with httpx.Client(base_url=stack.around.public_url, timeout=30) as client:
+        token, content_id = _content(client)
+    target = stack.environment("identity")["CATALOG_TARGET"]
+    rows: list[tuple[Any, ...]] = []
+    for per_s in (pace.pop("per_s"),) if quick else (200.0, 100.0, 50.0):
+        over = asyncio.run(visible.over_grpc(target, token, content_id, per_s=per_s, **pace))
+        rows.append(("gRPC", *over.values()))
+        over = asyncio.run(visible.over_gateway(stack.around.public_url, token, content_id, per_s=per_s, **pace))
+        rows.append(("gateway", *over.values()))
+    first = rows[:2]
+    ratios = [Ratio(f"{row[0]} at {row[1]:.0f}/s: 30 ms / p50", 30 / row[3], 1.0) for row in first]
+    ratios += [Ratio(f"{row[0]} at {row[1]:.0f}/s: 100 ms / p99", 100 / row[4], 1.0) for row in first]
+    head = ("road", "commands/s", "measured", "p50 ms", "p99 ms", "generator's share of the machine")
+    return Section("Command to visible", head, rows, ratios)
+
+
+def _content(client: httpx.Client) -> tuple[str, str]:
+    account: dict[str, Any] = {"username": "bench-creator", "password": PASSWORD, "role": "creator"}
+    client.post("/register", json=account).raise_for_status()
+    session = client.post("/v1/sessions", json={name: account[name] for name in ("username", "password")}).json()
+    bearer = {"authorization": f"Bearer {session['access_token']}"}
+    work = {"kind": "text", "title": "bench", "body": "bench"}
+    return session["access_token"], client.post("/v1/contents", json=work, headers=bearer).json()["content_id"]
+
+
+def _name(peer: str, work: str) -> str:
+    return f"{peer} per event" if work == "per-event" else peer
+
+
+def _medians(stack: LocalStack, load: Load, contests: Sequence[tuple[str, str]], repeats: int) -> dict[str, float]:
+    """The median rate of each contestant, all in turn, each on fresh tables."""
+    running.produce(stack, load)
+    rates: dict[str, list[float]] = {_name(*contest): [] for contest in contests}
+    for _ in range(repeats):
+        for peer, work in contests:
+            rate = running.consume(stack, load, peer, work)
+            print(f"{work}: {peer} {rate:,.0f} events/s", file=sys.stderr, flush=True)
+            rates[_name(peer, work)].append(rate)
+    return {name: statistics.median(found) for name, found in rates.items()}
