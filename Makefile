@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs test lint types imports unit contracts integration bench generate requirements clean
+.PHONY: help setup demo up down status logs ops test lint types imports unit contracts integration bench generate requirements clean
 
 PYTHON ?= python3.11
 export PYTHON
@@ -31,6 +31,9 @@ status: ## each process with its state and memory, and the sum
 
 logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
 	@$(LOCAL) logs $(SERVICE)
+
+ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARGS="doctor"
+	@$(LOCAL) ops $(or $(SERVICE),$(error say which: make ops SERVICE=billing ARGS="doctor")) $(or $(ARGS),--help)
 
 test: setup lint types imports contracts unit integration ## everything that must hold
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from contracts.avro import AvroCodec
 from eventfold.publish import Publisher
+from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from servicekit.definition import ServiceDefinition
 from servicekit.settings import ServiceSettings
@@ -24,4 +27,11 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
         publisher=Publisher(definition.name, definition.to_public, avro, settings.topic_prefix),
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
         topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
+        current_kek_id=lambda: kek_id_in(settings.key_dir),
     )  # fmt: skip
+
+
+def kek_id_in(key_dir: Path) -> str | None:
+    """The id of the key-encryption key in `key_dir`; None where there is none, and none is made."""
+    file = key_dir / "kek.pem"
+    return KeyEncryptionKey.from_pem(file.read_bytes()).id if file.is_file() else None
