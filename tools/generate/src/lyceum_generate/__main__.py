@@ -10,12 +10,15 @@ from pathlib import Path
 
 from contracts.golden import add_missing
 from lyceum_generate.openapi import GoMissing, generate_openapi
+from lyceum_generate.services import definitions
+from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.workspace import program, run, workspace
 
 PROTOS = Path("schemas/proto")
 RELEASED = PROTOS / "released.binpb"
 GOLDEN = Path("schemas/golden")
+STORED = GOLDEN / "stored"
 STUBS = Path("libs/contracts/src/lyceum")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
@@ -23,10 +26,12 @@ CACHE = Path(".cache/generate")
 
 
 def generate() -> None:
-    """Everything that is generated and committed, and a golden for every new schema version."""
+    """Everything that is generated and committed, and a golden for every new public or stored version."""
     generate_stubs(PROTOS, STUBS)
     generate_descriptors(PROTOS, DESCRIPTORS)
     add_missing(GOLDEN)
+    for name, definition in definitions().items():
+        add_missing_stored(definition.codec, STORED / name)
     try:
         generate_openapi(PROTOS, OPENAPI, CACHE)
     except GoMissing as missing:
