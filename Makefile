@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops test lint types imports unit contracts integration bench generate requirements clean
+.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi integration bench generate requirements clean
 
 PYTHON ?= python3.11
 export PYTHON
@@ -50,9 +50,12 @@ imports: setup ## who may import whom
 	.venv/bin/lint-imports
 	.venv/bin/lint-imports --config libs/.importlinter
 
-contracts: setup ## the published language: goldens, compatibility, generated code up to date
+contracts: setup asyncapi ## the published language: goldens, compatibility, generated code up to date
 	$(RUN) lyceum_generate breaking
 	$(if $(wildcard libs/contracts/tests),$(RUN) pytest -q libs/contracts tools/generate $(wildcard tests/integration/contracts))
+
+asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs node, says so where it is absent
+	@tools/asyncapi/validate.sh schemas/asyncapi.yaml
 
 unit: setup ## tests that start no stack
 	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
@@ -63,7 +66,7 @@ integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Env
 bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench
 
-generate: setup ## write the generated code, OpenAPI and goldens anew
+generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
 
 requirements: setup ## resolve requirements/*.in into hashed *.txt

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from contracts.golden import add_missing
+from lyceum_generate import asyncapi, events_page
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored
@@ -22,6 +23,8 @@ STORED = GOLDEN / "stored"
 STUBS = Path("libs/contracts/src/lyceum")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
+ASYNCAPI = Path("schemas/asyncapi.yaml")
+EVENTS = Path("docs/events.md")
 CACHE = Path(".cache/generate")
 
 
@@ -32,6 +35,8 @@ def generate() -> None:
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)
+    EVENTS.write_text(events_page.page(), encoding="utf-8")
+    ASYNCAPI.write_text(asyncapi.text(), encoding="utf-8")
     try:
         generate_openapi(PROTOS, OPENAPI, CACHE)
     except GoMissing as missing:
