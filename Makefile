@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi integration bench generate requirements clean
+.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration bench generate requirements clean
 
 PYTHON ?= python3.11
 export PYTHON
@@ -12,7 +12,7 @@ IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/gateway/Doc
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: ## .venv from the hashed requirements and the packages of this tree; instant when nothing changed
 	@deploy/local/scripts/setup.sh
@@ -56,6 +56,9 @@ contracts: setup asyncapi ## the published language: goldens, compatibility, gen
 
 asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs node, says so where it is absent
 	@tools/asyncapi/validate.sh schemas/asyncapi.yaml
+
+registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
+	@tools/registry/trial.sh
 
 unit: setup ## tests that start no stack
 	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests

@@ -86,5 +86,5 @@ def load(app: str) -> Deployment:
         raise NoSuchApp(app, str(failure)) from failure
     try:
         return make()
-    except ValueError as failure:
+    except (ValueError, OSError) as failure:
         raise NotConfigured(app, str(failure)) from failure

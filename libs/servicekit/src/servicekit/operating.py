@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contracts.avro import AvroCodec
+from contracts.registry import avro_codec
 from eventfold.publish import Publisher
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
@@ -20,7 +20,7 @@ def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
 def deployment_of(definition: ServiceDefinition) -> Deployment:
     """The service as its environment describes it. Raises what pydantic raises where settings are missing."""
     settings = definition.settings()
-    avro = AvroCodec()
+    avro = avro_codec(settings.schema_registry_url)
     return Deployment(
         name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
         group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
