@@ -152,7 +152,7 @@ async def test_what_is_not_parked_is_refused_however_often(shell: Shell) -> None
         ["redrive", "counting", "q"],
     ):
         status, _, err = await shell("dlq", *command)
-        assert status == 1 and "parked" in err
+        assert status == 1 and "parked" in err and "see `dlq list`" in err
 
 
 async def test_the_doctor_prints_a_line_per_check_and_leaves_with_1_when_something_is_broken(shell: Shell) -> None:

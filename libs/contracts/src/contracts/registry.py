@@ -108,7 +108,7 @@ class Registry:
                     raise
                 reason = _reason(failure)
             except (URLError, TimeoutError, ConnectionError, json.JSONDecodeError) as failure:
-                reason = str(failure)
+                reason = str(getattr(failure, "reason", failure))
         raise RegistryUnreachable(self.url, reason)
 
     def _once(self, method: str, path: str, body: Any) -> Any:

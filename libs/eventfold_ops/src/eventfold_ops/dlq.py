@@ -95,7 +95,8 @@ async def _take(conn: Connection, projection: Projection, avro: Avro, record_key
     )
     rows: Sequence[Any] = sorted(await cursor.fetchall(), key=lambda row: row[6])
     if not rows:
-        raise NotFound("nothing is parked under this key", projection=projection.name, record_key=record_key)
+        reason = "nothing is parked under this key: see `dlq list`"
+        raise NotFound(reason, projection=projection.name, record_key=record_key)
     return [_event(row, avro) for row in rows]
 
 
