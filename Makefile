@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs test lint types imports unit contracts integration bench generate requirements clean
+.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration bench generate requirements clean
 
 PYTHON ?= python3.11
 export PYTHON
@@ -12,7 +12,7 @@ IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/gateway/Doc
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: ## .venv from the hashed requirements and the packages of this tree; instant when nothing changed
 	@deploy/local/scripts/setup.sh
@@ -32,6 +32,9 @@ status: ## each process with its state and memory, and the sum
 logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
 	@$(LOCAL) logs $(SERVICE)
 
+ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARGS="doctor"
+	@$(LOCAL) ops $(or $(SERVICE),$(error say which: make ops SERVICE=billing ARGS="doctor")) $(or $(ARGS),--help)
+
 test: setup lint types imports contracts unit integration ## everything that must hold
 
 lint: setup ## ruff, buf lint, hadolint
@@ -47,9 +50,15 @@ imports: setup ## who may import whom
 	.venv/bin/lint-imports
 	.venv/bin/lint-imports --config libs/.importlinter
 
-contracts: setup ## the published language: goldens, compatibility, generated code up to date
+contracts: setup asyncapi ## the published language: goldens, compatibility, generated code up to date
 	$(RUN) lyceum_generate breaking
 	$(if $(wildcard libs/contracts/tests),$(RUN) pytest -q libs/contracts tools/generate $(wildcard tests/integration/contracts))
+
+asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs node, says so where it is absent
+	@tools/asyncapi/validate.sh schemas/asyncapi.yaml
+
+registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
+	@tools/registry/trial.sh
 
 unit: setup ## tests that start no stack
 	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
@@ -60,7 +69,7 @@ integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Env
 bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench
 
-generate: setup ## write the generated code, OpenAPI and goldens anew
+generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
 
 requirements: setup ## resolve requirements/*.in into hashed *.txt

@@ -163,3 +163,10 @@ def test_given_another_python_when_the_tree_is_set_up_then_it_is_refused_with_a_
     assert answer.returncode == 1
     assert "Python 3.11 is needed" in answer.stderr
     assert "is 3.12" in answer.stderr
+
+
+def test_given_no_stack_when_it_is_to_be_operated_then_the_way_to_start_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ops", "--data-dir", str(tmp_path), "billing", "--json", "doctor"]) == 1
+    assert "make up" in capsys.readouterr().err

@@ -82,6 +82,16 @@ def test_a_new_minor_reads_what_the_old_one_wrote(tmp_path: Path) -> None:
         CODEC.decode(ahead)
 
 
+def test_a_shipped_schema_that_was_edited_no_longer_reads_its_golden(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "identity" / "member_claimed.v1.0.avsc"
+    edited = json.loads(path.read_text())
+    edited["fields"].append({"name": "channel", "type": ["null", "string"], "default": None})
+    path.write_text(json.dumps(edited))
+    with pytest.raises(UnknownFingerprint):
+        AvroCodec(tmp_path).decode((GOLDEN / "lyceum.identity.member.claimed.v1.0.bin").read_bytes())
+
+
 @pytest.mark.parametrize("value", [b"", b"\xc3\x01", b"\x00\x00\x00\x00\x01data", MARKER + bytes(8) + b"x"])
 def test_a_value_of_unknown_origin_is_named_as_such(value: bytes) -> None:
     with pytest.raises(UnknownFingerprint):

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 from lyceum_local import report
 from lyceum_local.errors import StackError
 from lyceum_local.java import find_java
-from lyceum_local.settings import StackSettings, ports_of
+from lyceum_local.settings import SERVICES, StackSettings, ports_of
 from lyceum_local.stack import LocalStack
 
 
@@ -57,6 +59,14 @@ def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
     print(find_java())
 
 
+def ops(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Runs an operators' command (eventfold) on one service; leaves with its status."""
+    stack.states()  # refuses where nothing runs
+    command = [sys.executable, "-m", "eventfold_ops", "--app", f"{arguments.service}.bootstrap:deployment"]
+    variables = os.environ | stack.environment(arguments.service)
+    sys.exit(subprocess.run([*command, *arguments.words], env=variables, check=False).returncode)
+
+
 Command = Callable[[LocalStack, argparse.Namespace], None]
 COMMANDS: dict[str, Command] = {
     "up": up,
@@ -66,6 +76,7 @@ COMMANDS: dict[str, Command] = {
     "status": status,
     "logs": logs,
     "restart": restart,
+    "ops": ops,
     "java": java,
 }
 
@@ -85,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     commands.choices["status"].add_argument("--json", action="store_true")
     commands.choices["logs"].add_argument("service", nargs="?", help="a service (identity) or process (identity-work)")
     commands.choices["restart"].add_argument("process")
+    commands.choices["ops"].add_argument("service", choices=SERVICES)
+    commands.choices["ops"].add_argument("words", nargs=argparse.REMAINDER, help="see `eventfold --help`")
     return root
 
 

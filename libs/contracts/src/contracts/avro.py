@@ -1,8 +1,10 @@
-"""Public events as Avro: single-object encoding under every writer schema ever shipped.
+"""Public events as Avro, under every writer schema ever shipped.
 
 `schemas/avro/<context>/<subject>_<action>.v<major>.<minor>.avsc` holds one immutable file per version. Values are
-framed as the Avro specification says: C3 01, the CRC-64-AVRO fingerprint of the writer schema (8 bytes, little
-endian), then the datum. Readers resolve the exact writer schema to the newest minor of its major.
+framed in one of two ways. Single-object encoding needs nothing else: C3 01, the CRC-64-AVRO fingerprint of the writer
+schema (8 bytes, little endian), then the datum. With a schema registry it is Confluent's wire format: 00, the schema's
+id there (4 bytes, big endian), then the datum. Readers resolve the exact writer schema to the newest minor of its
+major.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
+REGISTERED = b"\x00"
+REGISTERED_BYTES = 5
 _FILE = re.compile(r"(?P<subject>[a-z]+)_(?P<action>[a-z_]+)\.v(?P<major>\d+)\.(?P<minor>\d+)\.avsc")
 
 
@@ -27,8 +31,8 @@ class UnknownFingerprint(Exception):
     """The value was written under a schema that this build does not carry: deploy the build that does."""
 
     def __init__(self, found: str) -> None:
-        """`found` is the fingerprint in hexadecimal, or says that the frame is not one."""
-        super().__init__(f"no schema with fingerprint {found}")
+        """`found` is the fingerprint in hexadecimal or the registry's id, or says that the frame is neither."""
+        super().__init__(f"no schema with {found}; deploy the build that carries it")
         self.found = found
 
 
@@ -40,6 +44,7 @@ class Shipped:
     minor: int
     schema: Any
     frame: bytes
+    text: str
 
     @property
     def dataschema(self) -> str:
@@ -66,20 +71,33 @@ def shipped_schemas(folder: Path) -> list[Shipped]:
         match = _FILE.fullmatch(path.name)
         if match is None:
             raise ValueError(f"{path.name}: name it <subject>_<action>.v<major>.<minor>.avsc")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text)
         name = f"lyceum.{path.parent.name}.{match['subject']}.{match['action']}.v{match['major']}"
-        found.append(Shipped(name, int(match["minor"]), parse_schema(raw), frame_of(raw)))
+        found.append(Shipped(name, int(match["minor"]), parse_schema(raw), frame_of(raw), text))
     return sorted(found, key=lambda one: (one.type, one.minor))
 
 
-class AvroCodec:
-    """Encodes under the newest minor of a type, decodes whatever was ever shipped. Thread-safe after construction."""
+def registered_frame(schema_id: int) -> bytes:
+    """What precedes a datum whose writer schema has this id in a registry."""
+    return REGISTERED + schema_id.to_bytes(4, "big")
 
-    def __init__(self, folder: Path | None = None) -> None:
+
+class AvroCodec:
+    """Encodes under the newest minor of a type, decodes whatever was ever shipped. Thread-safe after construction.
+
+    With `ids`, the registry's id of each shipped schema by its `dataschema`, values are written in Confluent's wire
+    format; both framings are read, so that a topic can change over.
+    """
+
+    def __init__(self, folder: Path | None = None, ids: Mapping[str, int] | None = None) -> None:
         """`folder` overrides where the schema files are looked for."""
         shipped = shipped_schemas(folder or schema_folder())
+        registered = {one.dataschema: registered_frame(ids[one.dataschema]) for one in shipped} if ids else {}
         self._newest: dict[str, Shipped] = {one.type: one for one in shipped}
+        self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
         self._by_frame = {one.frame: one for one in shipped}
+        self._by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
 
     @property
     def types(self) -> list[str]:
@@ -87,16 +105,15 @@ class AvroCodec:
         return sorted(self._newest)
 
     def dataschema(self, type_name: str) -> str:
-        """URN of the newest writer schema of a type."""
+        """URN of the newest writer schema of a type; the same in both framings."""
         return self._newest[type_name].dataschema
 
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
         """Framed bytes of `datum`. Raises KeyError for an unknown type and ValueError or TypeError for a bad datum,
         unknown fields included."""
-        newest = self._newest[type_name]
         buffer = io.BytesIO()
-        buffer.write(newest.frame)
-        schemaless_writer(buffer, newest.schema, datum, strict=True)
+        buffer.write(self._frames[type_name])
+        schemaless_writer(buffer, self._newest[type_name].schema, datum, strict=True)
         return buffer.getvalue()
 
     def decode(self, value: bytes) -> Any:
@@ -105,7 +122,7 @@ class AvroCodec:
         newest = self._newest[writer.type]
         reader = None if newest is writer else newest.schema
         datum = io.BytesIO(value)
-        datum.seek(HEADER_BYTES)
+        datum.seek(_header_bytes(value))
         return schemaless_reader(datum, writer.schema, reader)
 
     def type_of(self, value: bytes) -> str:
@@ -113,8 +130,20 @@ class AvroCodec:
         return self._writer(value).type
 
     def _writer(self, value: bytes) -> Shipped:
-        writer = self._by_frame.get(value[:HEADER_BYTES])
+        writer = self._by_frame.get(value[: _header_bytes(value)])
         if writer is None:
-            framed = value[:2] == MARKER and len(value) >= HEADER_BYTES
-            raise UnknownFingerprint(value[2:HEADER_BYTES].hex() if framed else "(not single-object encoded)")
+            raise UnknownFingerprint(_named(value))
         return writer
+
+
+def _header_bytes(value: bytes) -> int:
+    return REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES
+
+
+def _named(value: bytes) -> str:
+    """What a frame names, for people."""
+    if len(value) >= REGISTERED_BYTES and value[:1] == REGISTERED:
+        return f"id {int.from_bytes(value[1:REGISTERED_BYTES], 'big')} in the registry of SCHEMA_REGISTRY_URL"
+    if len(value) >= HEADER_BYTES and value[:2] == MARKER:
+        return f"fingerprint {value[2:HEADER_BYTES].hex()}"
+    return "a fingerprint or an id: the value is framed in neither way"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
 from eventfold.codec import EventCodec
+from eventfold.errors import NotFound
 from eventfold.fold import Process
 from eventfold.publish import Avro, Publisher
 from eventfold.readmodel import Projection
@@ -23,12 +24,23 @@ class NoSuchApp(Exception):
         self.app = app
 
 
+class NotConfigured(Exception):
+    """The environment does not describe the deployment."""
+
+    def __init__(self, app: str, reason: str) -> None:
+        super().__init__(f"--app {app}: {reason}; give the environment that the service's own processes have")
+        self.app = app
+
+
 @dataclass(frozen=True)
 class Deployment:
-    """One service as its operators see it. Topics are named without `topic_prefix`."""
+    """One service as its operators see it. Topics are named without `topic_prefix`.
+
+    `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it.
+    """
 
     name: str
-    database_url: str
+    database_url: str = field(repr=False)
     kafka_bootstrap: str
     group: str
     relay_name: str
@@ -40,11 +52,25 @@ class Deployment:
     processes: tuple[Process, ...] = ()
     topic_prefix: str = ""
     topic_replication: int = 1
+    current_kek_id: Callable[[], str | None] = lambda: None
 
     @property
     def handlers(self) -> Sequence[Projection | Process]:
         """Everything that consumes."""
         return [*self.projections, *self.processes]
+
+    @property
+    def topics_read(self) -> list[str]:
+        """Every topic that some handler reads, without prefix."""
+        return sorted({topic for handler in self.handlers for topic in handler.topics})
+
+    def projection(self, name: str) -> Projection:
+        """The projection of this name. Raises `NotFound`, which says what there is."""
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        known = ", ".join(sorted(one.name for one in self.projections)) or "none"
+        raise NotFound(f"{self.name} has no projection {name}; it has {known}", projection=name)
 
     async def connect(self) -> Connection:
         """A connection in autocommit mode."""
@@ -52,10 +78,13 @@ class Deployment:
 
 
 def load(app: str) -> Deployment:
-    """The deployment that `module:function` gives. Raises `NoSuchApp`."""
+    """The deployment that `module:function` gives. Raises `NoSuchApp`; `NotConfigured` where settings are missing."""
     module, _, name = app.partition(":")
     try:
         make: Callable[[], Deployment] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as failure:
         raise NoSuchApp(app, str(failure)) from failure
-    return make()
+    try:
+        return make()
+    except (ValueError, OSError) as failure:
+        raise NotConfigured(app, str(failure)) from failure

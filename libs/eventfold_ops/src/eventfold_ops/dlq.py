@@ -30,6 +30,16 @@ class DeadLetter:
     parked_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a parked record holds, as it came, and how many records wait behind it."""
+
+    letter: DeadLetter
+    headers: dict[str, str]
+    value: bytes
+    waiting: int
+
+
 async def parked(conn: Connection, projection: str | None = None) -> list[DeadLetter]:
     """Parked records in the order in which they must be redriven, at most `MAX_LISTED`."""
     cursor = await conn.execute(
@@ -38,6 +48,21 @@ async def parked(conn: Connection, projection: str | None = None) -> list[DeadLe
         [projection, projection, MAX_LISTED],
     )
     return [DeadLetter(*row) for row in await cursor.fetchall()]
+
+
+async def content(conn: Connection, projection: str, event_id: str) -> Content:
+    """One parked record with its original bytes. Raises `NotFound`."""
+    cursor = await conn.execute(
+        """SELECT projection, topic, partition, record_offset, record_key, event_id, reason, parked_at, headers, value,
+                  (SELECT count(*) FROM dead_letter b WHERE b.projection = d.projection
+                   AND b.record_key = d.record_key AND b.seq > d.seq)
+           FROM dead_letter d WHERE projection = %s AND event_id = %s ORDER BY seq LIMIT 1""",
+        [projection, event_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("no such record is parked: see `dlq list`", projection=projection, event_id=event_id)
+    return Content(DeadLetter(*row[:8]), row[8], bytes(row[9]), row[10])
 
 
 async def redrive(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> int:
@@ -70,7 +95,8 @@ async def _take(conn: Connection, projection: Projection, avro: Avro, record_key
     )
     rows: Sequence[Any] = sorted(await cursor.fetchall(), key=lambda row: row[6])
     if not rows:
-        raise NotFound("nothing is parked under this key", projection=projection.name, record_key=record_key)
+        reason = "nothing is parked under this key: see `dlq list`"
+        raise NotFound(reason, projection=projection.name, record_key=record_key)
     return [_event(row, avro) for row in rows]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from contracts.avro import AvroCodec
+from contracts.registry import avro_codec
 from eventfold.codec import EventCodec
 from eventfold.fold import Process
 from eventfold.publish import Publisher, ToPublic
@@ -75,8 +76,8 @@ class ServiceDefinition:
 
 
 def wire(definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None]) -> Wiring:
-    """The process's parts. Reads or makes the key files; opens nothing."""
-    avro = AvroCodec()
+    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing."""
+    avro = avro_codec(settings.schema_registry_url)
     publisher = Publisher(definition.name, definition.to_public, avro, settings.topic_prefix)
     rng = random.Random()  # noqa: S311 - jitter only
     return Wiring(

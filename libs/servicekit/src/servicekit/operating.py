@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contracts.avro import AvroCodec
+from pathlib import Path
+
+from contracts.registry import avro_codec
 from eventfold.publish import Publisher
+from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from servicekit.definition import ServiceDefinition
 from servicekit.settings import ServiceSettings
@@ -17,11 +20,18 @@ def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
 def deployment_of(definition: ServiceDefinition) -> Deployment:
     """The service as its environment describes it. Raises what pydantic raises where settings are missing."""
     settings = definition.settings()
-    avro = AvroCodec()
+    avro = avro_codec(settings.schema_registry_url)
     return Deployment(
         name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
         group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
         publisher=Publisher(definition.name, definition.to_public, avro, settings.topic_prefix),
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
         topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
+        current_kek_id=lambda: kek_id_in(settings.key_dir),
     )  # fmt: skip
+
+
+def kek_id_in(key_dir: Path) -> str | None:
+    """The id of the key-encryption key in `key_dir`; None where there is none, and none is made."""
+    file = key_dir / "kek.pem"
+    return KeyEncryptionKey.from_pem(file.read_bytes()).id if file.is_file() else None

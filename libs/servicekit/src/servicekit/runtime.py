@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client import start_http_server
 
-from contracts.avro import AvroCodec
+from contracts.registry import avro_codec
 from eventfold.fold import FoldRunner, Process
 from eventfold.publish import Publisher
 from eventfold.readmodel import Projection
@@ -74,7 +74,9 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
         name=definition.relay_name, holder=holder,
         connect=lambda: database.connect(settings.database_url),
         producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
-        publisher=Publisher(definition.name, definition.to_public, AvroCodec(), settings.topic_prefix),
+        publisher=Publisher(
+            definition.name, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
+        ),
         codec=definition.codec, topics=[settings.topic_prefix + topic for topic in definition.topics],
     )  # fmt: skip
 

@@ -22,6 +22,8 @@ class ServiceSettings(BaseSettings):
     lyceum_profile: Literal["production", "local"] = "production"
     database_url: str
     kafka_bootstrap: str
+    schema_registry_url: str = ""
+    """Root of a Confluent-compatible registry; empty: values are framed by fingerprint."""
     topic_prefix: str = ""
     group_prefix: str = ""
     topic_partitions: int = 4

@@ -9,24 +9,34 @@ import sys
 from pathlib import Path
 
 from contracts.golden import add_missing
+from lyceum_generate import asyncapi, events_page
 from lyceum_generate.openapi import GoMissing, generate_openapi
+from lyceum_generate.services import definitions
+from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.workspace import program, run, workspace
 
 PROTOS = Path("schemas/proto")
 RELEASED = PROTOS / "released.binpb"
 GOLDEN = Path("schemas/golden")
+STORED = GOLDEN / "stored"
 STUBS = Path("libs/contracts/src/lyceum")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
+ASYNCAPI = Path("schemas/asyncapi.yaml")
+EVENTS = Path("docs/events.md")
 CACHE = Path(".cache/generate")
 
 
 def generate() -> None:
-    """Everything that is generated and committed, and a golden for every new schema version."""
+    """Everything that is generated and committed, and a golden for every new public or stored version."""
     generate_stubs(PROTOS, STUBS)
     generate_descriptors(PROTOS, DESCRIPTORS)
     add_missing(GOLDEN)
+    for name, definition in definitions().items():
+        add_missing_stored(definition.codec, STORED / name)
+    EVENTS.write_text(events_page.page(), encoding="utf-8")
+    ASYNCAPI.write_text(asyncapi.text(), encoding="utf-8")
     try:
         generate_openapi(PROTOS, OPENAPI, CACHE)
     except GoMissing as missing:

@@ -1,0 +1,118 @@
+"""`eventfold dlq`: what is parked, what it holds, and what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from eventfold.errors import Poison
+from eventfold_ops import dlq
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.output import Refused, say, say_json, table
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`dlq list`, `dlq show`, `dlq redrive`, `dlq discard`."""
+    parser = commands.add_parser("dlq", help="parked records: list, show, redrive, discard")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="what is parked, in the order to redrive")
+    listing.add_argument("projection", nargs="?", metavar="PROJECTION")
+    listing.set_defaults(run=show_list)
+    showing = _on_event(actions.add_parser("show", help="headers, reason and bytes of one parked record"))
+    showing.set_defaults(run=show)
+    redriving = actions.add_parser("redrive", help="fold all parked records of a key, in order, all or none")
+    redriving.add_argument("projection", metavar="PROJECTION")
+    redriving.add_argument("record_key", metavar="RECORD_KEY")
+    redriving.set_defaults(run=redrive)
+    discarding = _on_event(actions.add_parser("discard", help="give up one parked record for ever"))
+    discarding.add_argument("--yes", action="store_true", help="without it nothing is discarded")
+    discarding.set_defaults(run=discard)
+
+
+def _on_event(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("projection", metavar="PROJECTION")
+    parser.add_argument("event_id", metavar="EVENT_ID")
+    return parser
+
+
+async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """At most `dlq.MAX_LISTED` parked records."""
+    if arguments.projection:
+        deployment.projection(arguments.projection)
+    async with await deployment.connect() as conn:
+        letters = await dlq.parked(conn, arguments.projection)
+    if arguments.json:
+        say_json([asdict(letter) for letter in letters])
+        return 0
+    rows = [
+        (one.projection, one.record_key, one.event_id, f"{one.topic}[{one.partition}]@{one.offset}", one.parked_at,
+         one.reason) for one in letters
+    ]  # fmt: skip
+    say(table(("PROJECTION", "RECORD_KEY", "EVENT_ID", "PLACE", "PARKED", "REASON"), rows) if rows else "none parked")
+    if len(letters) == dlq.MAX_LISTED:
+        say(f"only the first {dlq.MAX_LISTED} are listed")
+    return 0
+
+
+async def show(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """One parked record, decoded where this build can."""
+    async with await deployment.connect() as conn:
+        found = await dlq.content(conn, arguments.projection, arguments.event_id)
+    data, failure = _decoded(deployment, found.value)
+    described = {
+        **asdict(found.letter), "waiting_behind": found.waiting, "headers": found.headers,
+        "value_hex": found.value.hex(), "data": data, "undecodable": failure,
+    }  # fmt: skip
+    if arguments.json:
+        say_json(described)
+        return 0
+    for name, value in described.items():
+        if isinstance(value, dict):
+            say(f"{name}:")
+            say("\n".join(f"  {key}: {entry}" for key, entry in value.items()))
+        elif value is not None:
+            say(f"{name}: {value}")
+    return 0
+
+
+def _decoded(deployment: Deployment, value: bytes) -> tuple[Any, str | None]:
+    """The data, or why this build cannot read it: whatever a codec raises, the bytes are still shown."""
+    try:
+        return deployment.avro.decode(value), None
+    except Exception as failure:  # noqa: BLE001 - the record is poison: anything may be wrong with it
+        return None, f"{type(failure).__name__}: {failure}"
+
+
+async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """Fold the key's parked records in one transaction, wherever the fold's position is by now."""
+    projection = deployment.projection(arguments.projection)
+    async with await deployment.connect() as conn:
+        try:
+            count = await dlq.redrive(conn, projection, deployment.avro, arguments.record_key)
+        except Poison as poison:
+            advice = "deploy the corrected fold and redrive again, or see `dlq show` and `dlq discard`"
+            raise Refused(f"nothing was redriven: {poison}; {advice}") from poison
+    _done(arguments, {"redriven": count}, f"redrove {count} records of {arguments.record_key}")
+    return 0
+
+
+async def discard(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """Give up one record; refuses without --yes, telling what waits behind it."""
+    async with await deployment.connect() as conn:
+        found = await dlq.content(conn, arguments.projection, arguments.event_id)
+        key = found.letter.record_key
+        behind = f"{found.waiting} records of {key} wait behind it"
+        if not arguments.yes:
+            raise Refused(f"{arguments.event_id} would be lost to {arguments.projection}; {behind}; repeat with --yes")
+        await dlq.discard(conn, arguments.projection, arguments.event_id)
+    then = f"; next: dlq redrive {arguments.projection} {key}" if found.waiting else ""
+    _done(arguments, {"discarded": 1, "waiting_behind": found.waiting}, f"discarded; {behind}{then}")
+    return 0
+
+
+def _done(arguments: argparse.Namespace, document: dict[str, int], sentence: str) -> None:
+    if arguments.json:
+        say_json(document)
+    else:
+        say(sentence)

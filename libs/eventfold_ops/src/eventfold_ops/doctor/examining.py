@@ -1,0 +1,56 @@
+"""All checks of a deployment, in the order in which their causes lie."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from aiokafka.errors import KafkaError
+from psycopg import OperationalError
+
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor import folding, reading, relaying, storing, topics
+from eventfold_ops.doctor.cluster import Cluster, look
+from eventfold_ops.doctor.finding import Finding, broken, ok
+
+CONNECT_S = 10.0
+STORE_CHECKS = (storing.sequence, storing.types, storing.read_tables, storing.subject_keys, relaying.findings,
+                folding.dead_letters)  # fmt: skip
+
+
+async def examine(deployment: Deployment) -> list[Finding]:
+    """What every check found. Changes nothing; reads the events table once. Never raises for an absent part."""
+    async with AsyncExitStack() as stack:
+        conn, findings = await _store(deployment, stack)
+        before = {} if conn is None else await folding.positions(conn)
+        cluster, kafka = await _cluster(deployment)
+        findings.append(kafka)
+        if conn is not None:
+            findings += [finding for check in STORE_CHECKS for finding in await check(conn, deployment)]
+        if cluster is not None:
+            findings += topics.shapes(deployment, cluster) + await reading.findings(deployment, cluster)
+        if conn is not None and cluster is not None:
+            findings += await topics.heads(conn, deployment, cluster)
+            findings += await folding.findings(conn, deployment, cluster, before)
+    return findings
+
+
+async def _store(deployment: Deployment, stack: AsyncExitStack) -> tuple[Connection | None, list[Finding]]:
+    """A connection, unless the database is away or has not been prepared."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            conn = await stack.enter_async_context(await deployment.connect())
+    except (OperationalError, TimeoutError) as failure:
+        reason = " ".join(str(failure).split()) or f"no answer within {CONNECT_S:.0f} s"
+        return None, [broken("PostgreSQL", reason, "start it, or correct DATABASE_URL; its checks were left out")]
+    tables = await storing.tables(conn)
+    return (conn if tables.state == "ok" else None), [ok("PostgreSQL", "answers"), tables]
+
+
+async def _cluster(deployment: Deployment) -> tuple[Cluster | None, Finding]:
+    try:
+        return await look(deployment), ok("Kafka", "answers")
+    except (KafkaError, TimeoutError) as failure:
+        advice = "start it, or correct KAFKA_BOOTSTRAP; its checks were left out"
+        return None, broken("Kafka", " ".join(str(failure).split()) or "does not answer", advice)

@@ -1,0 +1,130 @@
+"""The folds: every handler stands where Kafka can serve it, and moves while something waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+
+from eventfold.deadletter import MAX_PARKED_RECORDS
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor.cluster import Cluster
+from eventfold_ops.doctor.finding import Finding, broken, ok, warning
+from eventfold_ops.output import age
+
+WATCH_S = 3.0
+"""How long positions are watched for a move before a handler with lag is said to stand still."""
+LOOK_EVERY_S = 0.2
+QUIET_S = 10.0
+"""A partition that has not moved for so long stands still, even where others of its handler move."""
+
+_POSITIONS = """SELECT projection, topic, partition, next_offset,
+       extract(epoch FROM clock_timestamp() - applied_at)::float8 FROM fold_position"""
+_PARKED = """SELECT projection, count(*), count(DISTINCT record_key),
+       extract(epoch FROM clock_timestamp() - min(parked_at))::float8
+FROM dead_letter GROUP BY projection ORDER BY projection"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A handler's position on one partition; `quiet_s` is the time since it last moved, None if it never did."""
+
+    next_offset: int = 0
+    quiet_s: float | None = None
+
+
+Place = tuple[str, TopicPartition]
+Positions = Mapping[Place, Stored]
+
+
+async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, before: Positions) -> list[Finding]:
+    """Gaps and lag of every handler and topic. Watches for up to `WATCH_S` where something waits.
+
+    `before` must have been read before `cluster`: a position read later may well be above the ends known by then.
+    """
+    pairs = [(one.name, deployment.topic_prefix + topic) for one in deployment.handlers for topic in one.topics]
+    waiting = {pair: _waiting(before, cluster, *pair) for pair in pairs}
+    after = await _watched(conn, before, [place for places in waiting.values() for place in places])
+    return [
+        finding
+        for pair in pairs
+        for finding in [*_gaps(before, cluster, *pair), _progress(pair, waiting[pair], before, after)]
+    ]
+
+
+async def positions(conn: Connection) -> Positions:
+    """Every handler's position on every partition."""
+    rows = await (await conn.execute(_POSITIONS)).fetchall()
+    return {(name, TopicPartition(topic, n)): Stored(offset, quiet) for name, topic, n, offset, quiet in rows}
+
+
+def _waiting(stored: Positions, cluster: Cluster, name: str, topic: str) -> dict[Place, int]:
+    """The partitions where the handler has not applied everything, and how many records wait on each."""
+    lags = {
+        (name, place): cluster.ends[place] - stored.get((name, place), Stored()).next_offset
+        for place in cluster.places(topic)
+    }
+    return {place: lag for place, lag in lags.items() if lag > 0}
+
+
+async def _watched(conn: Connection, before: Positions, lagging: Sequence[Place]) -> Positions:
+    """The positions once all lagging ones have moved, or after `WATCH_S`."""
+    after, deadline = before, time.monotonic() + WATCH_S
+    while not all(_moved(place, before, after) for place in lagging) and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_EVERY_S)
+        after = await positions(conn)
+    return after
+
+
+def _moved(place: Place, before: Positions, after: Positions) -> bool:
+    return after.get(place, Stored()).next_offset != before.get(place, Stored()).next_offset
+
+
+def _progress(pair: tuple[str, str], waiting: Mapping[Place, int], before: Positions, after: Positions) -> Finding:
+    check = f"{pair[0]} on {pair[1]}"
+    if not waiting:
+        return ok(check, "has applied everything")
+    behind = f"{sum(waiting.values())} records behind"
+    still = {place: after.get(place, Stored()).quiet_s for place in waiting if not _moved(place, before, after)}
+    if len(still) < len(waiting):  # a worker is at it, one partition after the other
+        still = {place: quiet for place, quiet in still.items() if quiet is not None and quiet > QUIET_S}
+    if not still:
+        return ok(check, f"{behind} and moving")
+    quiet = [one for one in still.values() if one is not None]
+    says = f"{behind} and stands still on {len(still)} partitions, last moved {_ago(quiet)}"
+    return broken(check, says, "see the worker's log: it has halted, or does not run")
+
+
+def _ago(quiet_s: Sequence[float]) -> str:
+    return f"{age(min(quiet_s))} ago" if quiet_s else "never"
+
+
+def _gaps(stored: Positions, cluster: Cluster, name: str, topic: str) -> list[Finding]:
+    found = [_gap(stored.get((name, place), Stored()).next_offset, cluster, place) for place in cluster.places(topic)]
+    advice = "restore the topic, or send it again and fold anew; the worker halts there and skips nothing"
+    return [broken(f"offsets of {name} on {topic}", says, advice) for says in found if says]
+
+
+def _gap(next_offset: int, cluster: Cluster, place: TopicPartition) -> str:
+    begin, end = cluster.begins[place], cluster.ends[place]
+    if next_offset < begin:
+        return f"partition {place.partition}: next is {next_offset}, but the topic begins at {begin}"
+    if next_offset > end:
+        return f"partition {place.partition}: next is {next_offset}, but the topic ends at {end}: it was made anew"
+    return ""
+
+
+async def dead_letters(conn: Connection, _: Deployment) -> list[Finding]:
+    """Parked records by projection."""
+    rows = await (await conn.execute(_PARKED)).fetchall()
+    return [_parked(*row) for row in rows] or [ok("dead letters", "none parked")]
+
+
+def _parked(name: str, count: int, keys: int, oldest_s: float) -> Finding:
+    says = f"{count} records of {keys} keys parked, the oldest for {age(oldest_s)}"
+    full = count >= MAX_PARKED_RECORDS
+    return (broken if full else warning)(f"dead letters of {name}", says, f"correct the fold, then: dlq list {name}")

@@ -1,0 +1,54 @@
+"""The relay: somebody leads, everything is sequenced, everything is sent."""
+
+from __future__ import annotations
+
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor.finding import Finding, broken, ok, warning
+from eventfold_ops.output import age
+
+EXPIRED_S = 4.0
+"""A successor tries every 0.5 s for a lease of 3 s: an older one means that nobody tries."""
+OVERDUE_S = 30.0
+"""What a leading relay has not dealt with by then, it does not get at."""
+
+_LEASE = """SELECT holder, epoch, extract(epoch FROM clock_timestamp() - expires_at)::float8 FROM lease
+WHERE name = %s"""
+_UNSEQUENCED = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
+FROM events WHERE seq IS NULL"""
+_UNSENT = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
+FROM events WHERE seq > coalesce((SELECT cursor FROM lease WHERE name = %s), 0)"""
+
+
+async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
+    """Lease, sequencing and sending; nothing for a service that emits nothing."""
+    if not deployment.topics:
+        return [ok("relay", "not needed: the service emits nothing")]
+    lease = await (await conn.execute(_LEASE, [deployment.relay_name])).fetchone()
+    unsequenced = await (await conn.execute(_UNSEQUENCED)).fetchone()
+    unsent = await (await conn.execute(_UNSENT, [deployment.relay_name])).fetchone()
+    return [
+        _lease(deployment.relay_name, lease),
+        _backlog("sequencing", unsequenced, "unsequenced", "see who leads, and what holds its locks"),
+        _backlog("outbox", unsent, "sequenced and not acknowledged", "see the relay's log and Kafka"),
+    ]
+
+
+def _lease(name: str, row: tuple[str, int, float] | None) -> Finding:
+    if row is None:
+        return broken("relay lease", f"{name} has never been held", "start the service's relay")
+    holder, epoch, expired_s = row
+    if expired_s < 0:
+        return ok("relay lease", f"held by {holder} in epoch {epoch}")
+    if expired_s < EXPIRED_S:
+        return warning("relay lease", f"expired {age(expired_s)} ago, last held by {holder}", "look again in a moment")
+    says = f"nobody leads since {age(expired_s)}; last was {holder} in epoch {epoch}"
+    return broken("relay lease", says, "start the service's relay, or see why it cannot reach its database")
+
+
+def _backlog(check: str, row: tuple[int, float] | None, what: str, next_step: str) -> Finding:
+    count, age_s = row or (0, 0.0)
+    if count == 0:
+        return ok(check, f"nothing {what}")
+    says = f"{count} events {what}, the oldest for {age(age_s)}"
+    return (broken if age_s > OVERDUE_S else warning)(check, says, next_step)

@@ -1,0 +1,121 @@
+"""The store: its tables, its sequence, its types, and the read tables beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from eventfold import schema
+from eventfold.readmodel import Projection, ReadTable
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor.finding import Finding, broken, ok, warning
+
+_TYPES = """SELECT e.type, e.schema_version, e.data, g.count FROM
+(SELECT count(*) AS count, max(position) AS position FROM events GROUP BY type, schema_version) g
+JOIN events e USING (position) ORDER BY e.type, e.schema_version"""
+
+_COLUMNS = """SELECT attname, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
+
+_KEY = """SELECT attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+WHERE i.indrelid = to_regclass(%s) AND i.indisprimary"""
+
+_SQL_NAMES = {"timestamp with time zone": "timestamptz"}
+
+Column = tuple[str, str, bool]
+
+
+def own_tables() -> list[str]:
+    """The tables that `eventfold.schema` makes."""
+    statements: list[str] = []
+    for version in range(1, schema.VERSION + 1):
+        schema.upgrade(statements.append, version)
+    found = [re.match(r"\s*CREATE TABLE (\w+)", statement) for statement in statements]
+    return [match[1] for match in found if match]
+
+
+async def tables(conn: Connection) -> Finding:
+    """Whether the migrations have run."""
+    cursor = await conn.execute("SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [own_tables()])
+    missing = sorted(row[0] for row in await cursor.fetchall())
+    if missing:
+        return broken("tables", f"missing: {', '.join(missing)}", "run the service's `prepare`")
+    return ok("tables", "all there")
+
+
+async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
+    """The sequence is dense from 1: a gap means that events are gone. Reads an index of the whole table."""
+    row = await (await conn.execute("SELECT count(seq), coalesce(max(seq), 0) FROM events")).fetchone()
+    count, highest = row or (0, 0)
+    if count == highest:
+        return [ok("sequence", f"dense up to {highest}")]
+    says = f"{highest - count} events are missing below {highest}"
+    return [broken("sequence", says, "events are never deleted: restore the store from its backup")]
+
+
+async def types(conn: Connection, deployment: Deployment) -> list[Finding]:
+    """This build reads every stored type and version: the newest event of each is decoded. Reads the whole table."""
+    rows = await (await conn.execute(_TYPES)).fetchall()
+    failures = [_undecodable(deployment, *row) for row in rows]
+    advice = "deploy the build that wrote it; a build that cannot read its store must not run"
+    found = [broken("stored types", failure, advice) for failure in failures if failure]
+    return found or [ok("stored types", f"all {len(rows)} types and versions are known")]
+
+
+def _undecodable(deployment: Deployment, name: str, version: int, data: dict[str, object], count: int) -> str:
+    """Why a stored event cannot be read; only the kind of failure, for the text may hold personal data."""
+    try:
+        deployment.codec.decode(name, version, data)
+    except Exception as failure:  # noqa: BLE001 - whatever a codec or an upcaster raises is the finding
+        return f"{count} events {name} version {version} cannot be read ({type(failure).__name__})"
+    return ""
+
+
+async def read_tables(conn: Connection, deployment: Deployment) -> list[Finding]:
+    """Each read table has the columns and the key that its projection declares."""
+    return [await _read_tables(conn, projection) for projection in deployment.projections]
+
+
+async def _read_tables(conn: Connection, projection: Projection) -> Finding:
+    check = f"read tables of {projection.name}"
+    differences = [text for table in projection.tables if (text := await _difference(conn, table))]
+    if differences:
+        return broken(check, ", ".join(differences), "run the service's `prepare`, or write the missing migration")
+    return ok(check, f"{len(projection.tables)} as declared")
+
+
+async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) -> str:
+    declared = [(name, kind, nullable) for name, (kind, nullable) in zip(table.columns, table.types, strict=True)]
+    rows = await (await conn.execute(_COLUMNS, [table.name])).fetchall()
+    found = [(name, _SQL_NAMES.get(kind, kind), nullable) for name, kind, nullable in rows]
+    if not found:
+        return f"{table.name} does not exist"
+    if found != declared:
+        return f"{table.name} differs in {', '.join(_differing(declared, found))}"
+    key = {row[0] for row in await (await conn.execute(_KEY, [table.name])).fetchall()}
+    return "" if key == set(table.key_columns) else f"{table.name} has the primary key {', '.join(sorted(key))}"
+
+
+def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]:
+    return sorted({name for name, _, _ in {*declared} ^ {*found}}) or ["the order of its columns"]
+
+
+async def subject_keys(conn: Connection, deployment: Deployment) -> list[Finding]:
+    """Every living subject key is wrapped by the current key-encryption key; destroyed ones are counted."""
+    cursor = await conn.execute("SELECT kek_id, count(wrapped), count(destroyed_at) FROM subject_key GROUP BY kek_id")
+    rows = await cursor.fetchall()
+    living, destroyed = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    counted = f"{living} keys, {destroyed} destroyed"
+    current = deployment.current_kek_id()
+    if current is None:
+        advice = "run this where KEY_DIR is to compare"
+        return [warning("subject keys", f"{counted}; the current key is not known here", advice) if living else
+                ok("subject keys", counted)]  # fmt: skip
+    others = {kek_id: count for kek_id, count, _ in rows if count and kek_id != current}
+    if others:
+        says = f"{counted}; {sum(others.values())} wrapped by {', '.join(sorted(others))} instead of {current}"
+        return [
+            broken("subject keys", says, "bring the key that wrapped them back into KEY_DIR: nothing else opens them")
+        ]
+    return [ok("subject keys", f"{counted}, all wrapped by {current}")]

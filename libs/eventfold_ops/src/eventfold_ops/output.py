@@ -1,0 +1,47 @@
+"""What commands say: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+
+class Refused(Exception):
+    """The command is not carried out; the message says why and what to do next."""
+
+
+def say(line: str) -> None:
+    """One line on standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def say_json(document: Any) -> None:
+    """One indented JSON document; times are RFC 3339."""
+    say(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns as wide as their content, the last one as it is."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(head, *texts, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *texts]
+    ]
+    return "\n".join(lines)
+
+
+def age(seconds: float | timedelta) -> str:
+    """A duration as a person says it: `4 s`, `12 min`, `3.5 h`, `9 days`."""
+    value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+    for limit, unit_s, text in ((120, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"), (172_800, 3600, "{:.1f} h")):
+        if value < limit:
+            return text.format(value / unit_s)
+    return f"{value / 86_400:.0f} days"
+
+
+def _text(cell: object) -> str:
+    return cell.isoformat(sep=" ", timespec="seconds") if isinstance(cell, datetime) else str(cell)

@@ -1,0 +1,310 @@
+"""The doctor finds nothing in a healthy deployment, and finds each thing that was broken for real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.admin.new_partitions import NewPartitions
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from house import House, context
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
+
+from eventfold.codec import EventCodec
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor import folding
+from eventfold_ops.doctor.examining import examine
+from eventfold_ops.doctor.finding import Finding
+
+BOOKS = 20
+
+
+@pytest.fixture
+async def healthy(house: House, library: Deployment) -> Deployment:
+    """Books recorded, sent and counted; the relay has gone, and its lease says otherwise for an hour."""
+    async with relaying(house, library.kafka_bootstrap):
+        await house.store.handle_batch([add(f"s{n % 4}", f"t{n}") for n in range(BOOKS)], context())
+        await eventually(lambda: everything_acknowledged(house))
+    await fold(house, library)
+    await change(house, "UPDATE lease SET expires_at = clock_timestamp() + interval '1 hour'")
+    await change(house, "INSERT INTO subject_key VALUES ('m', 'wrapped', 'current-key', clock_timestamp(), NULL)")
+    return library
+
+
+async def change(house: House, statement: str) -> None:
+    async with house.pool.connection() as conn:
+        await conn.execute(statement)
+
+
+async def fold(house: House, library: Deployment) -> None:
+    """Apply all that the topic holds."""
+    runner = FoldRunner(
+        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=house.prefix
+    )
+    consumer = AIOKafkaConsumer(bootstrap_servers=library.kafka_bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        places = [TopicPartition(house.prefix + TOPIC, n) for n in range(2)]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            fetched = await consumer.getmany(timeout_ms=200)
+            await runner.apply([PartitionBatch(p.topic, p.partition, records) for p, records in fetched.items()])
+    finally:
+        await consumer.stop()
+
+
+def of(findings: Sequence[Finding], check: str) -> Finding:
+    [found] = [one for one in findings if one.check == check]
+    return found
+
+
+async def only_complaint(library: Deployment) -> Finding:
+    """The one finding that is not ok; it says what to do."""
+    [found] = [one for one in await examine(library) if one.state != "ok"]
+    assert found.next_step
+    return found
+
+
+async def with_admin(library: Deployment, act: Any) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=library.kafka_bootstrap)
+    await admin.start()
+    try:
+        await act(admin)
+    finally:
+        await admin.close()
+
+
+async def configure(library: Deployment, topic: str, **config: str) -> None:
+    values = {name.replace("_", "."): value for name, value in config.items()}
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=values)
+    await with_admin(library, lambda admin: admin.alter_configs([resource]))
+
+
+async def test_a_healthy_deployment_has_no_complaint(healthy: Deployment) -> None:
+    findings = await examine(healthy)
+    assert [one for one in findings if one.state != "ok"] == []
+    topic = healthy.topic_prefix + TOPIC
+    assert {one.check for one in findings} >= {
+        "PostgreSQL", "Kafka", "tables", "sequence", "stored types", "read tables of counting", "subject keys",
+        "relay lease", "sequencing", "outbox", "dead letters", f"topic {topic}", f"schemas on {topic}",
+        f"partitions of {topic}", f"counting on {topic}",
+    }  # fmt: skip
+    assert of(findings, "sequence").says == f"dense up to {BOOKS}"
+    assert "1 keys, 0 destroyed" in of(findings, "subject keys").says
+
+
+async def test_it_changes_nothing(house: House, healthy: Deployment) -> None:
+    everything = "SELECT * FROM fold_position, lease, relay_head"
+    before = await house.rows(everything)
+    await examine(healthy)
+    assert await house.rows(everything) == before != []
+
+
+async def test_an_absent_database_is_one_finding_and_kafka_is_still_looked_at(healthy: Deployment) -> None:
+    away = replace(healthy, database_url="postgresql://nobody@127.0.0.1:1/none")
+    findings = await examine(away)
+    assert of(findings, "PostgreSQL").state == "broken" and of(findings, "Kafka").state == "ok"
+    assert of(findings, f"topic {healthy.topic_prefix}{TOPIC}").state == "ok"
+
+
+async def test_an_absent_broker_is_one_finding_and_the_store_is_still_looked_at(healthy: Deployment) -> None:
+    findings = await examine(replace(healthy, kafka_bootstrap="127.0.0.1:1"))
+    assert of(findings, "Kafka").state == "broken" and of(findings, "sequence").state == "ok"
+
+
+async def test_a_missing_table_is_named(house: House, healthy: Deployment) -> None:
+    await change(house, "DROP TABLE dead_letter")
+    assert "dead_letter" in (await only_complaint(healthy)).says
+
+
+async def test_a_missing_topic_is_named(healthy: Deployment) -> None:
+    findings = await examine(replace(healthy, topics=(TOPIC, "test.library.absent")))
+    assert of(findings, f"topic {healthy.topic_prefix}test.library.absent").state == "broken"
+
+
+async def test_a_compacted_topic_is_broken(healthy: Deployment) -> None:
+    await configure(healthy, healthy.topic_prefix + TOPIC, cleanup_policy="compact", retention_ms="-1")
+    found = await only_complaint(healthy)
+    assert found.state == "broken" and "compacted" in found.says
+
+
+async def test_a_bounded_topic_is_a_warning(healthy: Deployment) -> None:
+    await configure(healthy, healthy.topic_prefix + TOPIC, cleanup_policy="delete", retention_ms=f"{9 * 86_400_000}")
+    found = await only_complaint(healthy)
+    assert found.state == "warning" and "9 days" in found.says
+
+
+async def test_too_few_replicas_are_a_warning(healthy: Deployment) -> None:
+    found = await only_complaint(replace(healthy, topic_replication=3))
+    assert found.state == "warning" and "1 replicas, declared are 3" in found.says
+
+
+async def test_partitions_that_the_relay_does_not_know_are_broken(healthy: Deployment) -> None:
+    await with_admin(
+        healthy, lambda admin: admin.create_partitions({healthy.topic_prefix + TOPIC: NewPartitions(total_count=3)})
+    )
+    found = await only_complaint(healthy)
+    assert found.state == "broken" and "knows 2, Kafka has 3" in found.says
+
+
+async def test_an_expired_lease_is_broken_and_says_since_when(house: House, healthy: Deployment) -> None:
+    await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '90 seconds', holder = 'host:7'")
+    found = await only_complaint(healthy)
+    assert found.state == "broken" and "since 90 s" in found.says and "host:7 in epoch 1" in found.says
+
+
+async def test_a_lease_that_expired_just_now_is_only_a_warning(house: House, healthy: Deployment) -> None:
+    await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'")
+    assert (await only_complaint(healthy)).state == "warning"
+
+
+async def test_a_relay_that_never_led_is_broken(library: Deployment) -> None:
+    findings = await examine(library)
+    assert of(findings, "relay lease").state == "broken"
+    assert of(findings, f"partitions of {library.topic_prefix}{TOPIC}").state == "warning"
+
+
+async def test_unsequenced_events_are_a_warning_at_first_and_broken_when_overdue(
+    house: House, healthy: Deployment
+) -> None:
+    await house.store.handle(add("s0", "new"), context())
+    await change(house, "UPDATE events SET recorded_at = clock_timestamp() WHERE seq IS NULL")
+    assert (await only_complaint(healthy)).state == "warning"
+    await change(house, "UPDATE events SET recorded_at = recorded_at - interval '2 minutes' WHERE seq IS NULL")
+    found = await only_complaint(healthy)
+    assert found.check == "sequencing" and found.state == "broken" and found.says.startswith("1 events")
+
+
+async def test_what_is_sequenced_and_not_acknowledged_is_found(house: House, healthy: Deployment) -> None:
+    await change(house, "UPDATE lease SET cursor = cursor - 3")
+    found = await only_complaint(healthy)
+    assert found.check == "outbox" and found.state == "broken" and found.says.startswith("3 events")
+
+
+async def test_a_fold_that_stands_still_is_broken(house: House, healthy: Deployment) -> None:
+    async with relaying(house, healthy.kafka_bootstrap):
+        await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'")
+        await house.store.handle_batch([add("s1", f"later{n}") for n in range(3)], context())
+        await eventually(lambda: everything_acknowledged(house))
+        findings = await examine(healthy)
+    found = of(findings, f"counting on {healthy.topic_prefix}{TOPIC}")
+    assert found.state == "broken" and "3 records behind" in found.says and "on 1 partitions" in found.says
+
+
+async def test_a_fold_that_moves_is_not_broken_however_far_behind(
+    house: House, healthy: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = await house.rows("SELECT partition, next_offset FROM fold_position")
+    await change(house, "UPDATE fold_position SET next_offset = 0")
+    moved = False
+
+    async def moving(conn: Any) -> folding.Positions:
+        nonlocal moved
+        found = await positions(conn)
+        if not moved:  # between two looks, as a worker beside us would
+            await change(house, "UPDATE fold_position SET next_offset = 1")
+            moved = True
+        return found
+
+    positions = folding.positions
+    monkeypatch.setattr(folding, "positions", moving)
+    found = of(await examine(healthy), f"counting on {healthy.topic_prefix}{TOPIC}")
+    behind = sum(int(str(offset)) for _, offset in ends)
+    assert found.state == "ok" and found.says == f"{behind} records behind and moving"
+
+
+async def test_a_position_above_the_topics_end_is_broken(house: House, healthy: Deployment) -> None:
+    await change(house, "UPDATE fold_position SET next_offset = next_offset + 100 WHERE partition = 1")
+    found = await only_complaint(healthy)
+    assert found.state == "broken" and "partition 1" in found.says and "made anew" in found.says
+
+
+async def test_a_position_below_the_topics_beginning_is_broken(house: House, healthy: Deployment) -> None:
+    topic = healthy.topic_prefix + TOPIC
+    [(end,)] = await house.rows("SELECT next_offset FROM fold_position WHERE partition = 0")
+    places = {TopicPartition(topic, 0): RecordsToDelete(before_offset=int(str(end)))}
+    await with_admin(healthy, lambda admin: admin.delete_records(places))
+    await change(house, "UPDATE fold_position SET next_offset = next_offset - 1 WHERE partition = 0")
+    findings = await examine(healthy)
+    assert f"the topic begins at {end}" in of(findings, f"offsets of counting on {topic}").says
+    assert of(findings, f"counting on {topic}").state == "broken"
+
+
+async def test_a_missing_event_is_found(house: House, healthy: Deployment) -> None:
+    await change(house, "DELETE FROM events WHERE seq = 5")
+    found = await only_complaint(healthy)
+    assert found.check == "sequence" and found.says == f"1 events are missing below {BOOKS}"
+
+
+async def test_a_stored_type_of_a_newer_build_is_found(house: House, healthy: Deployment) -> None:
+    await change(house, "UPDATE events SET schema_version = 2 WHERE seq IN (3, 4)")
+    found = await only_complaint(healthy)
+    assert found.check == "stored types" and "2 events book.added version 2" in found.says
+    findings = await examine(replace(healthy, codec=EventCodec({})))
+    assert [one.state for one in findings if one.check == "stored types"] == ["broken", "broken"]
+
+
+async def test_a_record_of_a_newer_schema_is_found(house: House, healthy: Deployment) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=healthy.kafka_bootstrap) as producer:
+        await producer.send_and_wait(house.prefix + TOPIC, b"not json", partition=0)
+    await change(house, "UPDATE fold_position SET next_offset = next_offset + 1 WHERE partition = 0")
+    found = await only_complaint(healthy)
+    assert found.check == f"schemas on {house.prefix}{TOPIC}" and "1 of 21 records: JSONDecodeError" in found.says
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("ALTER TABLE shelf_count DROP COLUMN digest", "differs in digest"),
+        ("ALTER TABLE shelf_count ALTER COLUMN books TYPE integer", "differs in books"),
+        ("ALTER TABLE shelf_count ALTER COLUMN books DROP NOT NULL", "differs in books"),
+        ("ALTER TABLE shelf_count DROP CONSTRAINT shelf_count_pkey, ADD PRIMARY KEY (shelf, books)", "books, shelf"),
+        ("DROP TABLE shelf_count", "does not exist"),
+    ],
+)
+async def test_a_read_table_that_differs_is_found(house: House, healthy: Deployment, statement: str, says: str) -> None:
+    await change(house, statement)
+    found = await only_complaint(healthy)
+    assert found.check == "read tables of counting" and says in found.says
+
+
+async def test_dead_letters_are_counted_with_their_age(house: House, healthy: Deployment) -> None:
+    parking = """INSERT INTO dead_letter SELECT 'counting', 't', 0, n, n, 'key' || n %% 2, 'e' || n, 'bad', '{}', '',
+                 clock_timestamp() - interval '3 hours' FROM generate_series(1, %s) n"""
+    await change(house, parking % 5)
+    found = await only_complaint(healthy)
+    assert found.state == "warning" and found.says == "5 records of 2 keys parked, the oldest for 3.0 h"
+    await change(house, "TRUNCATE dead_letter")
+    await change(house, parking % 1000)
+    assert (await only_complaint(healthy)).state == "broken"
+
+
+async def test_subject_keys_under_another_key_are_found_and_destroyed_ones_are_not(
+    house: House, healthy: Deployment
+) -> None:
+    destroyed = "INSERT INTO subject_key VALUES ('gone', NULL, 'older-key', clock_timestamp(), clock_timestamp())"
+    await change(house, destroyed)
+    assert "1 keys, 1 destroyed" in of(await examine(healthy), "subject keys").says
+    assert of(await examine(healthy), "subject keys").state == "ok"
+    await change(house, "INSERT INTO subject_key VALUES ('n', 'wrapped', 'older-key', clock_timestamp(), NULL)")
+    found = await only_complaint(healthy)
+    assert found.state == "broken" and "1 wrapped by older-key instead of current-key" in found.says
+
+
+async def test_where_the_key_is_not_known_keys_are_only_counted(healthy: Deployment) -> None:
+    found = await only_complaint(replace(healthy, current_kek_id=lambda: None))
+    assert found.check == "subject keys" and found.state == "warning"
+
+
+async def test_a_service_that_emits_nothing_needs_no_relay(house: House, healthy: Deployment) -> None:
+    await change(house, "DELETE FROM lease")
+    findings = await examine(replace(healthy, topics=()))
+    assert [one for one in findings if one.state != "ok"] == []

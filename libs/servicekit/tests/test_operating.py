@@ -1,0 +1,80 @@
+"""A service's definition and environment as the operators' tools get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_registry import running
+
+from contracts.golden import read_golden
+from eventfold.codec import EventCodec
+from eventfold.sealing import KeyEncryptionKey
+from eventfold_ops.deployment import NotConfigured, load
+from servicekit import keys
+from servicekit.definition import ServiceDefinition
+from servicekit.operating import deployment_of
+from servicekit.settings import ServiceSettings
+
+CLAIMED = "lyceum.identity.member.claimed.v1"
+GOLDEN = Path(__file__).parents[3] / "schemas" / "golden" / f"{CLAIMED}.0.json"
+
+
+async def nothing(*_: object) -> list[str]:
+    return []
+
+
+DEFINITION = ServiceDefinition(
+    name="sample", settings=ServiceSettings, migrations=Path(), codec=EventCodec({}), to_public=lambda _: None,
+    register=nothing, topics=("lyceum.sample.thing",),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def key_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("KEY_DIR", str(tmp_path))
+    monkeypatch.delenv("SCHEMA_REGISTRY_URL", raising=False)
+    return tmp_path
+
+
+def test_values_are_framed_by_fingerprint_unless_there_is_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    datum = read_golden(GOLDEN)
+    plain = deployment_of(DEFINITION).avro.encode(CLAIMED, datum)
+    with running() as registry:
+        monkeypatch.setenv("SCHEMA_REGISTRY_URL", registry.url)
+        avro = deployment_of(DEFINITION).avro
+    assert (plain[:2], avro.encode(CLAIMED, datum)[:1]) == (b"\xc3\x01", b"\x00")
+    assert avro.decode(plain) == datum
+
+
+def test_the_key_that_wraps_is_told_where_it_is_and_never_made(key_dir: Path) -> None:
+    deployment = deployment_of(DEFINITION)
+    assert deployment.current_kek_id() is None and list(key_dir.iterdir()) == []
+    key = KeyEncryptionKey.from_pem(keys.key_file(key_dir, "kek.pem", keys.rsa_pem))
+    assert deployment.current_kek_id() == key.id
+
+
+def sample() -> object:
+    return deployment_of(DEFINITION)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("KEY_DIR", None, "key_dir"), ("SCHEMA_REGISTRY_URL", "nowhere", "SCHEMA_REGISTRY_URL is not an http")],
+)
+def test_what_is_missing_or_wrong_in_the_environment_is_named_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, says: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    if value:
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with pytest.raises(NotConfigured, match=says) as refused:
+        load("test_operating:sample")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_deployment_does_not_show_its_password() -> None:
+    assert "secret" not in repr(deployment_of(DEFINITION))

@@ -1,0 +1,41 @@
+"""Operators' commands on the running stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from community import Community
+
+from lyceum_local.settings import SERVICES
+from lyceum_local.stack import LocalStack
+
+SETTLED_S = 60.0
+
+
+def doctor(stack: LocalStack, service: str) -> tuple[int, list[dict[str, str]]]:
+    """Exit status and findings of `eventfold doctor`."""
+    command = [sys.executable, "-m", "eventfold_ops", "--app", f"{service}.bootstrap:deployment", "--json", "doctor"]
+    ran = subprocess.run(
+        command, env={**os.environ, **stack.environment(service)}, capture_output=True, text=True, timeout=120
+    )
+    return ran.returncode, json.loads(ran.stdout)["findings"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_doctor_finds_nothing_broken_in_a_running_service(
+    stack: LocalStack, community: Community, service: str
+) -> None:
+    community.member()
+    status, findings = doctor(stack, service)
+    give_up_at = time.monotonic() + SETTLED_S
+    while status and time.monotonic() < give_up_at:  # other tests may just have killed something
+        status, findings = doctor(stack, service)
+    assert (status, [one for one in findings if one["state"] == "broken"]) == (0, [])
+    if service in ("identity", "catalog", "billing"):
+        assert [one["state"] for one in findings if one["check"] == "relay lease"] == ["ok"]
+    assert next(one for one in findings if one["check"] == "subject keys")["state"] == "ok"

@@ -1,0 +1,50 @@
+"""Which public type each private event becomes, found by asking each service's own mapping about a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from eventfold.decider import Context, Recorded, StreamType
+from lyceum_generate.services import definitions, stream_types
+from lyceum_generate.stored import SAMPLED_AT, sample
+
+STREAM_ID = "owner/part"
+"""Fits every partition key: those that look into the stream's id take a part of it."""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A public type, the service that emits it, and the private event and kind of stream that it comes from."""
+
+    public_type: str
+    service: str
+    event: type[Any]
+    stream_type: StreamType[Any, Any, Any]
+
+    def recorded(self, context: Context, *, version: int = 1, seq: int | None = None) -> Recorded:
+        """A sample of the private event as the store would give it."""
+        return _recorded(self.service, self.event, self.stream_type, context, version, seq)
+
+
+@cache
+def emitted(service: str) -> tuple[Emitted, ...]:
+    """The public types of a service, by name."""
+    context = Context(now=SAMPLED_AT, actor="sample", correlation_id="sample")
+    found = []
+    for event, kind in stream_types(service).items():
+        public = definitions()[service].to_public(_recorded(service, event, kind, context, 1, None))
+        if public is not None:
+            found.append(Emitted(public.type, service, event, kind))
+    return tuple(sorted(found, key=lambda one: one.public_type))
+
+
+def _recorded(
+    service: str, event: type[Any], kind: StreamType[Any, Any, Any], context: Context, version: int, seq: int | None
+) -> Recorded:
+    name = definitions()[service].codec.types[event][0]
+    return Recorded(
+        kind.stream(STREAM_ID), version, sample(event), name, kind.partition_key(STREAM_ID),
+        context.occurred_at or context.now, context.now, context.meta(), None, seq,
+    )  # fmt: skip

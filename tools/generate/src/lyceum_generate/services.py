@@ -1,0 +1,61 @@
+"""The services of the tree as their definitions describe them, and the kinds of stream that they keep."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args, get_type_hints
+
+from eventfold.decider import StreamType
+from servicekit.definition import ServiceDefinition
+
+FOLDER = Path(__file__).parents[4] / "services"
+
+
+class NoStreamType(Exception):
+    """An event class that no stream type's `evolve` takes: annotate its event parameter with a union that holds it."""
+
+    def __init__(self, service: str, event: type[Any]) -> None:
+        super().__init__(f"{service}: no StreamType in its domain evolves with {event.__name__}")
+        self.event = event
+
+
+@cache
+def definitions() -> Mapping[str, ServiceDefinition]:
+    """Every service of the tree by name."""
+    names = sorted(file.parent.name for file in FOLDER.glob("*/pyproject.toml"))
+    return {name: importlib.import_module(f"{name}.bootstrap").DEFINITION for name in names}
+
+
+@cache
+def stream_types(service: str) -> Mapping[type[Any], StreamType[Any, Any, Any]]:
+    """Which kind of stream records each event class of a service. Raises `NoStreamType`."""
+    found = {event: kind for kind in _declared(service) for event in _events(kind)}
+    for event in definitions()[service].codec.types:
+        if event not in found:
+            raise NoStreamType(service, event)
+    return found
+
+
+def _declared(service: str) -> Iterator[StreamType[Any, Any, Any]]:
+    for module in _domain(service):
+        yield from (value for value in vars(module).values() if isinstance(value, StreamType))
+
+
+def _domain(service: str) -> Iterator[ModuleType]:
+    package = importlib.import_module(f"{service}.domain")
+    for info in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{info.name}")
+
+
+def _events(kind: StreamType[Any, Any, Any]) -> tuple[type[Any], ...]:
+    """The event classes that `evolve` takes: its second parameter, a class or a union of some."""
+    evolve = kind.decider.evolve
+    hints = get_type_hints(evolve)
+    names = evolve.__code__.co_varnames
+    hint = hints[names[1]]
+    return get_args(hint) or (hint,)
