@@ -34,7 +34,8 @@ from contracts.external_ids import imported_id
 from eventfold.errors import IdempotencyMismatch, InvalidInput, NotFound, NotPermitted, WrongState
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import Publisher
-from eventfold.store import COLUMNS, EventStore, Pool, recorded
+from eventfold.rows import COLUMNS, recorded
+from eventfold.store import EventStore, Pool
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 from servicekit.call import Call, enter_call

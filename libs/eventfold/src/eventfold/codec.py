@@ -11,7 +11,8 @@ from cattrs.preconf.orjson import make_converter
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def _converter() -> Any:
+def json_converter() -> Any:
+    """A cattrs converter to and from what orjson writes: dataclasses, collections, and times as ISO text."""
     converter = make_converter()
     converter.register_unstructure_hook(datetime, lambda value: value.isoformat())
     converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
@@ -42,7 +43,7 @@ class EventCodec:
         self._names = dict(types)
         self._classes = {name: (cls, version) for cls, (name, version) in types.items()}
         self._upcasters = dict(upcasters or {})
-        self._converter = _converter()
+        self._converter = json_converter()
 
     @property
     def types(self) -> Mapping[type[Any], tuple[str, int]]:

@@ -56,17 +56,32 @@ def own_id(stream_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotPolicy:
+    """How the states of long streams are kept: written after every `every_events` events, in the events' transaction.
+
+    Raise `schema_version` whenever the state's class or `evolve` changes: older snapshots are then ignored, and
+    replaced as their streams grow.
+    """
+
+    state_type: Any
+    schema_version: int
+    every_events: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class StreamType(Generic[C, S, E]):
     """A kind of stream: its category name, its decider, how it is partitioned and whether writers queue up.
 
     `partition_key` maps a stream id to the record key shared by all events of the stream. A `hot` stream is written
-    by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding.
+    by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding. `snapshots` keeps
+    its states beside its events.
     """
 
     name: str
     decider: Decider[C, S, E]
     partition_key: Callable[[str], str] = own_id
     hot: bool = False
+    snapshots: SnapshotPolicy | None = None
 
     def stream(self, stream_id: str) -> str:
         """Full stream name, `<type>-<id>`."""

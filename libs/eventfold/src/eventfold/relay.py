@@ -30,7 +30,8 @@ from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of
-from eventfold.store import COLUMNS, Connection, recorded
+from eventfold.rows import COLUMNS, recorded
+from eventfold.store import Connection
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,8 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
 from typing import Any, Protocol
 
 import orjson
@@ -23,6 +25,10 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
 from eventfold.errors import Contention, DomainError, IdempotencyMismatch, VersionConflict
+from eventfold.rows import AT, LOAD, MANY_NEW, insertion, recorded, rows_of
+from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
+from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
+from eventfold.snapshots import Known, StateCache, due, restored
 
 set_json_loads(orjson.loads)
 
@@ -31,17 +37,6 @@ Pool = AsyncConnectionPool[Connection]
 
 RETRY_FIRST_S = 0.002
 RETRY_MAX_S = 0.050
-
-COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
-_LOAD = f"SELECT {COLUMNS} FROM events WHERE stream = ANY(%s) ORDER BY stream, version"
-_AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
-
-_FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
-_ONE = f"INSERT INTO events ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
-_MANY = f"""INSERT INTO events ({_FIELDS}) SELECT {_FIELDS}
-FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb[], %s::text[],
-            %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[])
-WITH ORDINALITY AS t({_FIELDS}, n) ORDER BY n RETURNING position"""
 
 
 class Publication(Protocol):
@@ -99,18 +94,22 @@ class EventStore:
         self._codec = codec
         self._publication = publication
         self._rng = rng
+        self._states = StateCache()
 
-    async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
-        """All events of each stream in version order; a stream without events maps to an empty list."""
+    async def load(
+        self, conn: Connection, streams: Iterable[str], *, known: Mapping[str, int] | None = None
+    ) -> dict[str, list[Recorded]]:
+        """The events of each stream in version order, those after version `known[stream]` only where it is given; a
+        stream without such events maps to an empty list."""
         loaded: dict[str, list[Recorded]] = {stream: [] for stream in streams}
-        cursor = await conn.execute(_LOAD, [list(loaded)])
+        cursor = await conn.execute(LOAD, [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]])
         for row in await cursor.fetchall():
             loaded[row[0]].append(recorded(self._codec, row))
         return loaded
 
     async def at(self, conn: Connection, position: int) -> Recorded | None:
         """The event at an insert position; None if there is none."""
-        cursor = await conn.execute(_AT, [position])
+        cursor = await conn.execute(AT, [position])
         row = await cursor.fetchone()
         return None if row is None else recorded(self._codec, row)
 
@@ -120,10 +119,14 @@ class EventStore:
             row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
             return int(row[0]) if row and row[0] is not None else None
 
-    async def state(self, conn: Connection, ask: Ask) -> Any:
-        """The present state of the stream that `ask` addresses; its command is not looked at."""
+    async def state(self, conn: Connection, ask: Ask, *, as_of: datetime | None = None) -> Any:
+        """The state of the stream that `ask` addresses, now or as it was recorded by `as_of`; the command is not
+        looked at."""
+        if as_of is None:
+            return (await self._known(conn, {ask.stream: ask}))[ask.stream].state
         history = (await self.load(conn, [ask.stream]))[ask.stream]
-        return ask.stream_type.decider.fold([recorded.event for recorded in history])
+        by_then = takewhile(lambda recorded: recorded.recorded_at <= as_of, history)
+        return ask.stream_type.decider.fold([recorded.event for recorded in by_then])
 
     async def current(self, ask: Ask) -> Any:
         """`state` over a connection of the store's own."""
@@ -184,13 +187,21 @@ class EventStore:
         async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
             if idempotency and (stored := await self._stored_answer(conn, idempotency)):
                 return stored
-            outcomes, position = await self.decide(conn, items, context, trust_new=trust_new)
+            desk, outcomes, position = await self._decide(conn, items, context, trust_new)
             if raise_errors and outcomes[0].error:
                 raise outcomes[0].error
             ids = answer(outcomes)
             if idempotency:
                 await self._store_answer(conn, idempotency, ids, position, context)
-            return Handled(ids, position, tuple(outcomes))
+        self._remember(desk)
+        return Handled(ids, position, tuple(outcomes))
+
+    def _remember(self, desk: _Desk) -> None:
+        """Keep the states of hot and snapshotted streams, now that they are committed."""
+        for stream, known in desk.states.items():
+            kind = desk.asks[stream].stream_type
+            if kind.hot or kind.snapshots:
+                self._states.put(stream, known)
 
     async def decide(
         self, conn: Connection, items: Sequence[Item], context: Context, *, trust_new: bool = False
@@ -202,15 +213,60 @@ class EventStore:
         read. Returns the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then
         aborted: roll back and retry) or `Unpublishable`.
         """
+        _, outcomes, position = await self._decide(conn, items, context, trust_new)
+        return outcomes, position
+
+    async def _decide(
+        self, conn: Connection, items: Sequence[Item], context: Context, trust_new: bool
+    ) -> tuple[_Desk, list[Outcome], int | None]:
         asks = {ask.stream: ask for item in items for ask in item.asks}
         await self._lock_hot(conn, asks.values())
-        history: dict[str, list[Recorded]] = {stream: [] for stream, ask in asks.items() if trust_new and ask.new}
-        if len(history) < len(asks):
-            history |= await self.load(conn, [stream for stream in asks if stream not in history])
-        desk = _Desk(self._codec, history, asks)
+        known = {stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new}
+        known |= await self._known(conn, {stream: ask for stream, ask in asks.items() if stream not in known})
+        desk = _Desk(self._codec, known, asks)
         outcomes = [desk.decide(item, context) for item in items]
         position = await self._insert(conn, [event for outcome in outcomes for event in outcome.events])
-        return outcomes, position
+        if snapshots := due(known, desk.states, asks):
+            await conn.execute(SAVE_SNAPSHOTS, snapshots)
+        return desk, outcomes, position
+
+    async def _known(self, conn: Connection, asks: Mapping[str, Ask]) -> dict[str, Known]:
+        """The present state of each stream: what is remembered of it, and the events since."""
+        if not asks:
+            return {}
+        known = {stream: self._states.get(stream) or _unwritten(ask) for stream, ask in asks.items()}
+        kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and not known[stream].version]
+        if kept:
+            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
+        since = await self.load(conn, asks, known={stream: one.version for stream, one in known.items()})
+        return {stream: _grown(known[stream], asks[stream], events) for stream, events in since.items()}
+
+    async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
+        """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
+
+        Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
+        outcome without events. Returns the outcomes and the highest position written. Blocks for one statement.
+        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape.
+        """
+        asks = {ask.stream: ask for item in items for ask in item.asks}
+        desk = _Desk(self._codec, {stream: _unwritten(ask) for stream, ask in asks.items()}, asks)
+        outcomes = [desk.decide(item, context) for item in items]
+        events = [event for outcome in outcomes for event in outcome.events]
+        if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
+            raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
+        for event in events:
+            self._publication.check(event)
+        async with self._pool.connection() as conn:
+            rows = await self._insert_new(conn, events)
+        made = {stream for _, stream in rows}
+        kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
+        return kept, max((position for position, _ in rows), default=None)
+
+    async def _insert_new(self, conn: Connection, events: Sequence[Recorded]) -> list[tuple[int, str]]:
+        if not events:
+            return []
+        columns = [list(column) for column in zip(*rows_of(self._codec, events), strict=True)]
+        return await (await conn.execute(MANY_NEW, columns)).fetchall()
 
     async def _lock_hot(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Writers of hot streams queue here, in one order for all, before anything is read."""
@@ -223,7 +279,7 @@ class EventStore:
         for event in events:
             self._publication.check(event)
         try:
-            statement, values = _insertion(_rows(self._codec, events))
+            statement, values = insertion(rows_of(self._codec, events))
             cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
@@ -254,36 +310,38 @@ class EventStore:
             raise VersionConflict((f"idempotency {idempotency.scope}",)) from violation
 
 
-def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
-    """A stored row (in the order of `COLUMNS`) with its event decoded and upcast."""
-    stream, version, name, schema_version, data, key, occurred_at, recorded_at, meta, position, seq = row
-    event = codec.decode(name, schema_version, data)
-    return Recorded(stream, version, event, name, key, occurred_at, recorded_at, meta, position, seq)
+def _unwritten(ask: Ask) -> Known:
+    return Known(0, ask.stream_type.decider.initial)
+
+
+def _grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
+    state = (
+        ask.stream_type.decider.fold([recorded.event for recorded in events], known.state) if events else known.state
+    )
+    return Known(known.version + len(events), state)
 
 
 class _Desk:
     """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
 
-    def __init__(self, codec: EventCodec, history: dict[str, list[Recorded]], asks: Mapping[str, Ask]) -> None:
+    def __init__(self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask]) -> None:
         self._codec = codec
-        self._state = {
-            stream: (len(events), asks[stream].stream_type.decider.fold([r.event for r in events]))
-            for stream, events in history.items()
-        }
+        self.asks = asks
+        self.states: dict[str, Known] = dict(known)
 
     def decide(self, item: Item, context: Context) -> Outcome:
-        tentative: dict[str, tuple[int, Any]] = {}
+        tentative: dict[str, Known] = {}
         events: list[Recorded] = []
         try:
             for ask in item.asks:
-                version, state = tentative.get(ask.stream) or self._state[ask.stream]
+                version, state = tentative.get(ask.stream) or self.states[ask.stream]
                 for event in ask.stream_type.decider.decide(ask.command, state):
                     version, state = version + 1, ask.stream_type.decider.evolve(state, event)
                     events.append(self._record(ask, version, event, item.context or context))
-                tentative[ask.stream] = (version, state)
+                tentative[ask.stream] = Known(version, state)
         except DomainError as error:
             return Outcome(error=error)
-        self._state.update(tentative)
+        self.states.update(tentative)
         return Outcome(tuple(events))
 
     def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:
@@ -301,23 +359,6 @@ def _transaction(
     if idempotency or any(ask.stream_type.hot for item in items for ask in item.asks):
         return conn.transaction()
     return contextlib.nullcontext()
-
-
-def _insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
-    """One row goes in plain, which is cheaper; many as arrays."""
-    return (_ONE, rows[0]) if len(rows) == 1 else (_MANY, [list(column) for column in zip(*rows, strict=True)])
-
-
-def _rows(codec: EventCodec, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
-    rows = []
-    for event in events:
-        name, schema_version, data = codec.encode(event.event)
-        meta = orjson.dumps(event.meta).decode()
-        rows.append((
-            event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
-            event.occurred_at, event.recorded_at, meta,
-        ))  # fmt: skip
-    return rows
 
 
 async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:

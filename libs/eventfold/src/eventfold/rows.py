@@ -1,0 +1,49 @@
+"""Events as rows of the table `events`: the statements that read and write them, and both translations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from eventfold.codec import EventCodec
+from eventfold.decider import Recorded
+
+COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
+LOAD = f"""SELECT {COLUMNS} FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, known) USING (stream)
+WHERE version > known ORDER BY stream, version"""
+AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
+
+FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
+ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
+MANY = f"""INSERT INTO events ({FIELDS}) SELECT {FIELDS}
+FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb[], %s::text[],
+            %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[])
+WITH ORDINALITY AS t({FIELDS}, n) ORDER BY n RETURNING position"""
+MANY_NEW = MANY.replace("RETURNING position", "ON CONFLICT DO NOTHING RETURNING position, stream")
+
+
+def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
+    """A stored row (in the order of `COLUMNS`) with its event decoded and upcast."""
+    stream, version, name, schema_version, data, key, occurred_at, recorded_at, meta, position, seq = row
+    event = codec.decode(name, schema_version, data)
+    return Recorded(stream, version, event, name, key, occurred_at, recorded_at, meta, position, seq)
+
+
+def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
+    """One row goes in plain, which is cheaper; many as arrays."""
+    return (ONE, rows[0]) if len(rows) == 1 else (MANY, [list(column) for column in zip(*rows, strict=True)])
+
+
+def rows_of(codec: EventCodec, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
+    """The values of `FIELDS` for each event."""
+    rows: list[tuple[Any, ...]] = []
+    for event in events:
+        name, schema_version, data = codec.encode(event.event)
+        meta = orjson.dumps(event.meta).decode()
+        rows.append((
+            event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
+            event.occurred_at, event.recorded_at, meta,
+        ))  # fmt: skip
+    return rows

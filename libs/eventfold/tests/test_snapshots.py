@@ -1,0 +1,125 @@
+"""Remembered states: never anything but what the events say, and gone without harm."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from house import NOW, House, context
+from shelf import CODEC, DECIDER, SHELF, AddBook, Shelf, add
+
+from eventfold.decider import Ask, Item, SnapshotPolicy, StreamType
+from eventfold.errors import Unpublishable, WrongState
+from eventfold.snapshots import Known, StateCache
+from eventfold.store import EventStore
+
+EVERY = 3
+LONG = StreamType("longshelf", DECIDER, snapshots=SnapshotPolicy(Shelf, 1, EVERY))
+TITLES = [f"{n}" for n in range(8)]
+
+
+def another(house: House) -> EventStore:
+    """A process of its own, which remembers nothing."""
+    return EventStore(house.pool, CODEC, house.publisher, random.Random(1))
+
+
+async def fill(house: House, titles: list[str], kind: StreamType = LONG) -> None:  # type: ignore[type-arg]
+    for title in titles:
+        await another(house).handle(add("one", title, kind), context())
+
+
+async def titles(store: EventStore, kind: StreamType = LONG) -> list[str]:  # type: ignore[type-arg]
+    return sorted((await store.current(Ask(kind, "one", None))).titles)
+
+
+async def test_a_snapshot_is_written_with_the_events_that_fill_it(house: House) -> None:
+    await fill(house, TITLES)
+    assert await house.rows("SELECT stream, schema_version, version FROM snapshot") == [("longshelf-one", 1, 6)]
+
+
+async def test_states_are_the_same_with_and_without_snapshots(house: House) -> None:
+    await fill(house, TITLES)
+    with_snapshot = await titles(another(house))
+    await house.rows("DELETE FROM snapshot RETURNING 1")
+    assert with_snapshot == await titles(another(house)) == TITLES
+
+
+async def test_only_what_came_after_a_snapshot_is_read(house: House) -> None:
+    await fill(house, TITLES)
+    await house.rows("""UPDATE snapshot SET state = '{"titles": ["from the snapshot"]}' RETURNING 1""")
+    assert await titles(another(house)) == ["6", "7", "from the snapshot"]
+
+
+async def test_a_snapshot_of_another_version_is_ignored_and_replaced(house: House) -> None:
+    await fill(house, TITLES)
+    newer = replace(LONG, snapshots=SnapshotPolicy(Shelf, 2, EVERY))
+    await house.rows("""UPDATE snapshot SET state = '{"titles": ["of an older class"]}' RETURNING 1""")
+    assert await titles(another(house), newer) == TITLES
+    await fill(house, ["8", "9"], newer)
+    assert await house.rows("SELECT schema_version, version FROM snapshot") == [(2, 9)]
+    assert await titles(another(house), newer) == [*TITLES, "8", "9"]
+
+
+async def test_what_was_rolled_back_is_not_remembered(house: House) -> None:
+    store = another(house)
+    await store.handle(add("one", "a", LONG), context())
+
+    def failing(_: object) -> dict[str, object]:
+        raise RuntimeError("killed before the commit")
+
+    hot = replace(LONG, hot=True)
+    with pytest.raises(RuntimeError):
+        await store.handle(add("one", "b", hot), context(), answer=failing)
+    assert await titles(store) == ["a"]
+
+
+async def test_another_process_may_write_between(house: House) -> None:
+    first, second = another(house), another(house)
+    for n, store in enumerate([first, second] * 4):
+        await store.handle(add("one", f"{n}", LONG), context())
+    assert await titles(first) == await titles(second) == TITLES
+
+
+async def test_a_stream_reads_as_it_was_recorded_at_a_time(house: House) -> None:
+    for day in range(3):
+        later = replace(context(), now=NOW + timedelta(days=day))
+        await house.store.handle(add("one", f"{day}"), later)
+    ask = Ask(SHELF, "one", None)
+    async with house.pool.connection() as conn:
+        for day in range(3):
+            state = await house.store.state(conn, ask, as_of=NOW + timedelta(days=day, hours=1))
+            assert sorted(state.titles) == [f"{n}" for n in range(day + 1)]
+        assert await house.store.state(conn, ask, as_of=NOW - timedelta(days=1)) == Shelf()
+
+
+def test_the_memory_is_bounded_and_keeps_the_newest_state() -> None:
+    cache = StateCache(limit=2)
+    for stream, version in (("a", 2), ("a", 1), ("b", 1), ("a", 3), ("c", 1)):
+        cache.put(stream, Known(version, None))
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (Known(3, None), None, Known(1, None))
+
+
+async def test_new_streams_are_recorded_in_one_statement_and_never_twice(house: House) -> None:
+    first, position = await house.store.record_new([add(f"key-{n}", "seen") for n in range(3)], context())
+    again, _ = await house.store.record_new([add(f"key-{n}", "seen") for n in range(5)], context())
+    assert [len(one.events) for one in first] == [1, 1, 1] and position is not None
+    assert [len(one.events) for one in again] == [0, 0, 0, 1, 1]
+    assert await house.rows("SELECT count(*)::int, count(DISTINCT stream)::int FROM events") == [(5, 5)]
+
+
+async def test_refused_items_of_a_bulk_record_nothing_and_the_others_stand(house: House) -> None:
+    outcomes, _ = await house.store.record_new([add("a", ""), add("b", "seen")], context())
+    assert isinstance(outcomes[0].error, WrongState) and len(outcomes[1].events) == 1
+    with pytest.raises(Unpublishable):
+        await house.store.record_new([add("c", "seen"), add("d", "unpublishable")], context())
+    assert await house.rows("SELECT stream FROM events") == [("shelf-b",)]
+
+
+async def test_a_bulk_takes_first_events_only(house: House) -> None:
+    two = Item((Ask(SHELF, "a", AddBook("x")), Ask(SHELF, "b", AddBook("y"))))
+    for items in ([two], [add("a", "x"), add("a", "y")]):
+        with pytest.raises(TypeError):
+            await house.store.record_new(items, context())
+    assert await house.rows("SELECT 1 FROM events") == []
