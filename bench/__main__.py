@@ -90,7 +90,8 @@ def _fresh_schema(stack: LocalStack, tables: list[str]) -> str:
     with psycopg.connect(stack.admin_url, autocommit=True) as conn:
         conn.execute(f"CREATE SCHEMA {name}")
         conn.execute(f"SET search_path = {name}")
-        schema.upgrade(conn.execute, 1)
+        for version in range(1, schema.VERSION + 1):
+            schema.upgrade(conn.execute, version)
         for statement in tables:
             conn.execute(statement)
     return f"{stack.admin_url}?options=-csearch_path%3D{name}"

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
+from working import BOOKS, SHELVES, applied, publish, worker
 
 from eventfold.topics import prepare_topics
 from eventfold.worker import HALTED
-
-SCRIPT = Path(__file__).parent / "support" / "shelf_worker.py"
-SHELVES, BOOKS = 40, 50
 
 
 @pytest.fixture
@@ -29,31 +22,6 @@ async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
     await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
     async with relaying(house, kafka_bootstrap):
         yield house.prefix + TOPIC
-
-
-@contextlib.contextmanager
-def worker(house: House, bootstrap: str, mode: str = "plain") -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, mode]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def publish(house: House, round_: int) -> None:
-    for n in range(BOOKS):
-        items = [add(f"{shelf}", f"{round_}.{n}") for shelf in range(SHELVES)]
-        await house.store.handle_batch(items, context())
-
-
-async def applied(house: House) -> int:
-    rows = await house.rows("SELECT coalesce(sum(books), 0)::int FROM shelf_count")
-    count = rows[0][0]
-    assert isinstance(count, int)
-    return count
 
 
 async def assert_each_applied_once_in_order(house: House, rounds: int) -> None:

@@ -1,0 +1,19 @@
+"""`compare PROJECTION`: fold it anew beside the live one and say whether both hold the same."""
+
+from __future__ import annotations
+
+import argparse
+
+from eventfold_ops import rebuild
+from eventfold_ops.deployment import Deployment
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `compare`."""
+    parser.add_argument("projection", help="its name, as in fold_position")
+
+
+async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """0 when equal, else 1; nothing is changed. Raises `EventfoldError`."""
+    projection = rebuild.find(deployment, arguments.projection)
+    return await rebuild.at_live_positions(deployment, projection, rebuild.report_difference, keep=False, fresh=True)
