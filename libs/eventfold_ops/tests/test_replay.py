@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from deployed import command, deployment
 from house import House, context
@@ -24,7 +23,7 @@ from working import SCRIPT, as_recorded, folded_as_recorded, loading, publish, w
 
 from eventfold import generations
 from eventfold.generations import CLOSED_TYPE, physical
-from eventfold.topics import existing_topics, prepare_topics
+from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold.worker import HALTED
 from eventfold_ops import replay, switch
 from eventfold_ops.dlq import redrive
@@ -55,12 +54,8 @@ async def whole_history_is_on(house: House, bootstrap: str, topic: str) -> None:
 
 
 async def delete(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with administrator(bootstrap) as admin:
         await admin.delete_topics([topic])
-    finally:
-        await admin.close()
 
     async def gone() -> bool:
         return topic not in await existing_topics(bootstrap)

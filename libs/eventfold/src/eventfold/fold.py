@@ -224,6 +224,16 @@ class FoldRunner:
                 raise outcome.error
 
 
+def check_within(
+    offsets: Mapping[tuple[str, int], int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]
+) -> None:
+    """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
+    for (topic, partition), offset in offsets.items():
+        bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])
+        if bounded != offset:
+            raise OffsetGap(topic, partition, offset, bounded)
+
+
 def turn(handler: Projection | Process, topic: str, partition: int) -> str:
     """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
     local = isinstance(handler, Projection) and handler.partition_local

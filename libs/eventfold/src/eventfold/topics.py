@@ -20,7 +20,7 @@ async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: i
     another number of partitions. Raises `TopicMisconfigured` for a compacted topic or one with another number of
     partitions.
     """
-    async with _admin(bootstrap) as admin:
+    async with administrator(bootstrap) as admin:
         existing = set(await admin.list_topics())
         replayed = {logical(name) for name in existing if number(name) > 1}
         declared = [topic for topic in topics if topic not in replayed]
@@ -32,13 +32,14 @@ async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: i
 
 async def existing_topics(bootstrap: str) -> dict[str, int]:
     """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
-    async with _admin(bootstrap) as admin:
+    async with administrator(bootstrap) as admin:
         described = await admin.describe_topics()
     return {one["topic"]: len(one["partitions"]) for one in described}
 
 
 @contextlib.asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client, closed on leaving."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:

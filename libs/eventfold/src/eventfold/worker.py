@@ -26,13 +26,14 @@ from typing import Any, NoReturn
 import faust
 import psycopg
 from aiokafka.errors import KafkaError
+from faust.types import TP
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from eventfold import crossing
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
-from eventfold.fold import FoldRunner, PartitionBatch, Run
+from eventfold.fold import FoldRunner, PartitionBatch, Run, check_within
 from eventfold.store import Pool
 from eventfold.topics import existing_topics
 
@@ -140,12 +141,14 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
 
 
 def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
-    async def start_offsets(partitions: Any) -> Any:
+    async def start_offsets(partitions: Any, consumer: Any) -> Any:
         try:
             await pool.open(wait=True, timeout=RETRY_FOR_S)
             if await _learned(bootstrap, runner, pool) != runner.names:  # another worker of the group has crossed over
                 _start_anew()
             offsets = await runner.start_offsets(partitions)
+            places = [TP(*place) for place in partitions]
+            check_within(offsets, await consumer.earliest_offsets(*places), await consumer.highwaters(*places))
             # From the last record that was applied, not the one after: on a topic that was made anew it is another.
             return {place: max(0, offset - 1) for place, offset in offsets.items()}
         except Exception:  # noqa: BLE001 - every failure halts
