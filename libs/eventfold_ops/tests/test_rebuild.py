@@ -17,8 +17,8 @@ from relaying import eventually, relaying
 from shelf import TOPIC
 from working import SCRIPT, SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
-from eventfold.topics import prepare_topics
-from eventfold_ops import compare, rebuild
+from eventfold.topics import administrator, prepare_topics
+from eventfold_ops import compare, rebuild, replay
 from eventfold_ops.rebuild import NoSuchProjection, RebuildRunning
 
 REBUILDER = Path(__file__).parent / "support" / "slow_rebuild.py"
@@ -38,6 +38,15 @@ def shadow_of(house: House) -> str:
 async def damage(house: House) -> None:
     await house.rows("UPDATE shelf_count SET books = books + 7, digest = 'torn' WHERE shelf < 'shelf-2' RETURNING 1")
     await house.rows("DELETE FROM shelf_count WHERE shelf = 'shelf-33' RETURNING 1")
+
+
+async def grow(house: House, bootstrap: str) -> None:
+    assert await command(replay, deployment(house, bootstrap), TOPIC, "--partitions", "8") == 0
+
+    async def crossed() -> bool:
+        return len(await house.rows("SELECT 1 FROM fold_position WHERE topic LIKE '%.g2'")) == 8
+
+    await eventually(crossed, 60)
 
 
 async def indexes(house: House) -> list[tuple[object, ...]]:
@@ -68,8 +77,11 @@ async def test_damaged_rows_are_healed_under_load_and_the_worker_just_goes_on(
     assert await house.rows(f"SELECT 1 FROM {shadow_of(house)}.fold_position") == []
 
 
+@pytest.mark.parametrize("grown_meanwhile", [False, True])
 @pytest.mark.usefixtures("relayed")
-async def test_a_rebuild_killed_in_the_middle_is_resumed(house: House, kafka_bootstrap: str) -> None:
+async def test_a_rebuild_killed_in_the_middle_is_resumed(
+    house: House, kafka_bootstrap: str, grown_meanwhile: bool
+) -> None:
     shadow = shadow_of(house)
     command_line = [sys.executable, str(REBUILDER), house.url, kafka_bootstrap, house.prefix]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
@@ -90,7 +102,24 @@ async def test_a_rebuild_killed_in_the_middle_is_resumed(house: House, kafka_boo
         assert not await as_recorded(house), "nothing was swapped"
         folded = await house.rows(f"SELECT sum(books)::int FROM {shadow}.shelf_count")
         assert isinstance(folded[0][0], int) and folded[0][0] > 0
+        if grown_meanwhile:
+            await grow(house, kafka_bootstrap)
         assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0
+        await publish(house, 1)
+        await folded_as_recorded(house)
+
+
+@pytest.mark.usefixtures("relayed")
+async def test_after_a_growth_the_new_generation_alone_is_enough(house: House, kafka_bootstrap: str) -> None:
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await grow(house, kafka_bootstrap)
+    async with administrator(kafka_bootstrap) as admin:
+        await admin.delete_topics([house.prefix + TOPIC])
+    await damage(house)
+    assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0
+    assert await as_recorded(house)
+    with worker(house, kafka_bootstrap):
         await publish(house, 1)
         await folded_as_recorded(house)
 
@@ -105,6 +134,8 @@ async def test_compare_says_equal_then_finds_a_damaged_row_and_changes_nothing(
         async with loading(house, "during"):
             assert await command(compare, deployed, "counting") == 0
         assert "shelf_count: equal" in capsys.readouterr().out
+        assert await command(compare, deployed, "counting", "--json") == 0
+        assert '"equal":true' in capsys.readouterr().out
         await folded_as_recorded(house)
         await house.rows("UPDATE shelf_count SET digest = digest || 'x' WHERE shelf = 'shelf-7' RETURNING 1")
         assert await command(rebuild, deployed, "counting", "--compare-only") == 1

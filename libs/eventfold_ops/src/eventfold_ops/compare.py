@@ -11,9 +11,10 @@ from eventfold_ops.deployment import Deployment
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows `compare`."""
     parser.add_argument("projection", help="its name, as in fold_position")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     """0 when equal, else 1; nothing is changed. Raises `EventfoldError`."""
     projection = rebuild.find(deployment, arguments.projection)
-    return await rebuild.at_live_positions(deployment, projection, rebuild.report_difference, keep=False, fresh=True)
+    return await rebuild.comparison(deployment, projection, as_json=arguments.json)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
 
+import orjson
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Literal
 
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows `rebuild`."""
     parser.add_argument("projection", help="its name, as in fold_position")
     parser.add_argument("--compare-only", action="store_true", help="compare with the live rows, and swap nothing")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     parser.add_argument("--fresh", action="store_true", help="start from zero even if a killed rebuild left something")
 
 
@@ -64,7 +67,7 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     """0 when swapped (or equal), 1 when a comparison finds a difference. Raises `EventfoldError`."""
     projection = find(deployment, arguments.projection)
     if arguments.compare_only:
-        return await at_live_positions(deployment, projection, report_difference, keep=False, fresh=True)
+        return await comparison(deployment, projection, as_json=arguments.json)
     return await at_live_positions(deployment, projection, swap, keep=True, fresh=arguments.fresh)
 
 
@@ -139,14 +142,18 @@ async def swap(conn: Connection, one: Shadow) -> int:
     return 0
 
 
-async def report_difference(conn: Connection, one: Shadow) -> int:
-    """Print what differs, table by table; 1 where anything does."""
-    different = 0
-    for table in one.projection.tables:
-        compared = await comparing.compare(conn, table, one.live, one.shadow)
-        print(describe(compared))  # noqa: T201 - the result
-        different |= not compared.equal
-    return different
+async def comparison(deployment: Deployment, projection: Projection, *, as_json: bool) -> int:
+    """Print what differs, table by table; 1 where anything does. Changes nothing."""
+    found: list[comparing.Compared] = []
+
+    async def compare(conn: Connection, one: Shadow) -> int:
+        found[:] = [await comparing.compare(conn, table, one.live, one.shadow) for table in projection.tables]
+        return int(not all(compared.equal for compared in found))
+
+    status = await at_live_positions(deployment, projection, compare, keep=False, fresh=True)
+    lines = [orjson.dumps([{**asdict(one), "equal": one.equal} for one in found], default=str).decode()]
+    print("\n".join(lines if as_json else map(describe, found)))  # noqa: T201 - the result
+    return status
 
 
 def describe(compared: comparing.Compared) -> str:
