@@ -53,6 +53,7 @@ async def test_what_differs_by_less_than_the_tolerance_is_equal(house: House, ch
         ("UPDATE measured SET value = 1.00000002 WHERE value = 1", ("a", 1)),
         ("UPDATE measured SET value = 0 WHERE value IS NULL", ("a", 2)),
         ("UPDATE measured SET value = 'NaN' WHERE value = 1", ("a", 1)),
+        ("UPDATE measured SET value = 'Infinity' WHERE value = 1", ("a", 1)),
         ("UPDATE measured SET tags = '[\"y\"]' WHERE name = 'b'", ("b", 1)),
         ("DELETE FROM measured WHERE name = 'b'", ("b", 1)),
         ("INSERT INTO measured VALUES ('c', 3, '[]', NULL)", ("c", 3)),

@@ -23,8 +23,9 @@ _EXACT_DIFFERENT = """SELECT DISTINCT {keys} FROM (
 (SELECT {columns} FROM {shadow} EXCEPT SELECT {columns} FROM {live})) d ORDER BY {keys} LIMIT %s"""
 _FLOAT_DIFFERENT = """SELECT {keys} FROM {live} l JOIN {shadow} s USING ({keys})
 WHERE {apart} ORDER BY {keys} LIMIT %s"""
+# Strictly less: infinity and NaN are equal to themselves there, and would be within any tolerance that they widen.
 _APART = """(l.{c} IS DISTINCT FROM s.{c}
-AND NOT coalesce(abs(l.{c} - s.{c}) <= {tolerance} * greatest(1, abs(l.{c}), abs(s.{c})), false))"""
+AND NOT coalesce(abs(l.{c} - s.{c}) < {tolerance} * greatest(1, abs(l.{c}), abs(s.{c})), false))"""
 
 
 @dataclass(frozen=True, slots=True)
