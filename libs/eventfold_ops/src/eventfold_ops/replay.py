@@ -27,8 +27,10 @@ from eventfold_ops.progress import Progress
 
 SWITCHED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
-NEARLY_FILLED_EVENTS = 2 * generations.ROWS_PER_FILL
+NEARLY_FILLED_EVENTS = 500
 """So few may be left for the relay, which sequences nothing new while it sends them."""
+FILLS_WITHOUT_GAIN = 200
+"""So often may as many events be recorded meanwhile as one fill sends."""
 
 
 class CannotReplay(EventfoldError):
@@ -119,8 +121,12 @@ async def _partitions_now(deployment: Deployment, conn: Connection, topic: str, 
 async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> None:
     """Fill until so little is left that the relay can do the rest in a moment."""
     progress = Progress(f"filling {one.name}", done=one.cursor)
+    least_left, without_gain = await _left(conn, one), 0
     async with sending.started(_producer(deployment)) as session:
         while (left := await _left(conn, one)) > NEARLY_FILLED_EVENTS:
+            least_left, without_gain = min(left, least_left), without_gain + 1 if left >= least_left else 0
+            if without_gain > FILLS_WITHOUT_GAIN:
+                raise CannotReplay(one.topic, "events are recorded faster than sent; run it again at a quieter time")
             progress.total = one.cursor + left
             before = one.cursor
             one = await generations.fill(conn, session, deployment.publisher, deployment.codec, one)
