@@ -41,12 +41,22 @@ def test_given_two_services_when_one_reaches_for_the_other_then_it_is_refused(st
         for forbidden in (
             "SELECT * FROM billing.orders",
             "CREATE TABLE billing.mine (id int)",
+            "CREATE TABLE billing_shadow.mine (id int)",
             "CREATE TABLE public.mine (id int)",
             "CREATE SCHEMA mine",
             "SET ROLE t1_billing",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 identity.execute(forbidden)
+
+
+def test_given_a_service_when_it_rebuilds_then_it_has_a_second_schema_of_its_own(stack: LocalStack) -> None:
+    with psycopg.connect(stack.database_url("catalog"), autocommit=True) as catalog:
+        catalog.execute("CREATE TABLE IF NOT EXISTS shown (id int)")
+        catalog.execute("CREATE TABLE catalog_shadow.shown (LIKE catalog.shown INCLUDING ALL)")
+        catalog.execute("DROP TABLE catalog.shown")
+        catalog.execute("ALTER TABLE catalog_shadow.shown SET SCHEMA catalog")
+        catalog.execute("DROP TABLE catalog.shown")
 
 
 def test_given_a_role_when_it_is_made_again_then_its_url_and_tables_are_the_same(stack: LocalStack) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from delivering import Delivered, record
 from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,23 +18,6 @@ from eventfold.errors import OffsetGap, Poison
 from eventfold.fold import FoldRunner, PartitionBatch, Process
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold_ops.dlq import discard, redrive
-
-
-@dataclass
-class Delivered:
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = field(default_factory=list)
-
-
-def record(offset: int, seq: int, shelf: str, title: str) -> Delivered:
-    headers = {
-        "ce_id": str(event_id(shelf, seq)), "ce_type": "test.library.shelf.filled.v1", "ce_sequence": str(seq),
-        "ce_time": "2026-03-01T12:00:00.000000Z", "ce_subject": shelf, "ce_aggregateversion": str(seq),
-    }  # fmt: skip
-    value = json.dumps({"shelf": shelf, "title": title}).encode()
-    return Delivered(offset, shelf.encode(), value, [(name, text.encode()) for name, text in headers.items()])
 
 
 def runner(house: House, *projections: Projection, processes: tuple[Process, ...] = ()) -> FoldRunner:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 from house import House, context
+from reading import read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
+from working import BOOKS, SHELVES, applied, publish, worker
 
-from eventfold.topics import prepare_topics
+from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold.worker import HALTED
-
-SCRIPT = Path(__file__).parent / "support" / "shelf_worker.py"
-SHELVES, BOOKS = 40, 50
 
 
 @pytest.fixture
@@ -29,31 +25,6 @@ async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
     await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
     async with relaying(house, kafka_bootstrap):
         yield house.prefix + TOPIC
-
-
-@contextlib.contextmanager
-def worker(house: House, bootstrap: str, mode: str = "plain") -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, mode]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def publish(house: House, round_: int) -> None:
-    for n in range(BOOKS):
-        items = [add(f"{shelf}", f"{round_}.{n}") for shelf in range(SHELVES)]
-        await house.store.handle_batch(items, context())
-
-
-async def applied(house: House) -> int:
-    rows = await house.rows("SELECT coalesce(sum(books), 0)::int FROM shelf_count")
-    count = rows[0][0]
-    assert isinstance(count, int)
-    return count
 
 
 async def assert_each_applied_once_in_order(house: House, rounds: int) -> None:
@@ -101,6 +72,51 @@ async def test_a_worker_halts_with_a_status_when_it_must_not_go_on(
     with worker(house, kafka_bootstrap, "halt") as process:
         assert await asyncio.to_thread(process.wait, 60) == HALTED
     assert await applied(house) == 0
+
+
+async def remade(house: House, bootstrap: str, topic: str, extra_rounds: int) -> None:
+    """The topic deleted and made again, with only what is published from now on."""
+    async with administrator(bootstrap) as admin:
+        await admin.delete_topics([topic])
+
+        async def gone() -> bool:
+            return topic not in await existing_topics(bootstrap)
+
+        await eventually(gone)
+    await prepare_topics(bootstrap, [topic], partitions=4)
+    for round_ in range(1, extra_rounds + 1):
+        await publish(house, round_)
+    await eventually(lambda: everything_acknowledged(house), 60)
+
+
+@pytest.mark.parametrize("extra_rounds", [0, 2])
+async def test_a_topic_made_anew_halts_a_worker_however_far_it_has_grown_since(
+    house: House, kafka_bootstrap: str, topic: str, extra_rounds: int
+) -> None:
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await eventually(lambda: _exactly(house, SHELVES * BOOKS), deadline_s=60)
+    await remade(house, kafka_bootstrap, topic, extra_rounds)
+    with worker(house, kafka_bootstrap) as process:
+        assert await asyncio.to_thread(process.wait, 60) == HALTED
+    await assert_each_applied_once_in_order(house, 1)
+
+
+@pytest.mark.parametrize("extra_records", [0, 3])
+async def test_a_truncated_topic_halts_a_worker_instead_of_resetting_it(
+    house: House, kafka_bootstrap: str, topic: str, extra_records: int
+) -> None:
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await eventually(lambda: _exactly(house, SHELVES * BOOKS), deadline_s=60)
+    await publish(house, 1)
+    await eventually(lambda: everything_acknowledged(house))
+    ends = {one.partition: one.offset + 1 - extra_records for one in await read_all(kafka_bootstrap, topic)}
+    async with administrator(kafka_bootstrap) as admin:
+        await admin.delete_records({TopicPartition(topic, part): RecordsToDelete(at) for part, at in ends.items()})
+    with worker(house, kafka_bootstrap) as process:
+        assert await asyncio.to_thread(process.wait, 60) == HALTED
+    await assert_each_applied_once_in_order(house, 1)
 
 
 async def _more_than(house: House, count: int) -> bool:

@@ -37,7 +37,8 @@ async def shadow(stack: LocalStack, service: str, projections: Sequence[Projecti
         await admin.execute(f"CREATE SCHEMA {name}")
         await admin.execute(f"SET search_path = {name}")
         statements: list[str] = []
-        schema.upgrade(statements.append, 1)
+        for version in range(1, schema.VERSION + 1):
+            schema.upgrade(statements.append, version)
         for statement in [*statements, *(table.create_sql for one in projections for table in one.tables)]:
             await admin.execute(statement)
         try:

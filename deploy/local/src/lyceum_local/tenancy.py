@@ -1,4 +1,4 @@
-"""One role and one schema per service, with no rights on the others'."""
+"""One role per service with a schema, and one beside it for rebuilds; no rights on the others'."""
 
 import re
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -37,12 +37,13 @@ def ensure_database(admin_url: str, prefix: str) -> None:
 
 
 def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
-    """Makes role and schema of `service` unless they are there; returns the role's URL. Safe to repeat."""
+    """Makes role and schemas of `service` unless they are there; returns the role's URL. Safe to repeat."""
     role, schema = role_name(prefix, service), service
     password = secrets.password(f"postgres-{role}")
     names = {
         "role": sql.Identifier(role),
         "schema": sql.Identifier(schema),
+        "shadow": sql.Identifier(f"{schema}_shadow"),
         "db": sql.Identifier(database_name(prefix)),
     }
     with psycopg.connect(in_database(admin_url, prefix)) as database:
@@ -55,6 +56,9 @@ def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) 
             "GRANT {role} TO CURRENT_USER",
             "ALTER SCHEMA {schema} OWNER TO {role}",
             "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+            "CREATE SCHEMA IF NOT EXISTS {shadow}",
+            "ALTER SCHEMA {shadow} OWNER TO {role}",
+            "REVOKE ALL ON SCHEMA {shadow} FROM PUBLIC",
             "ALTER ROLE {role} IN DATABASE {db} SET search_path = {schema}",
         ):
             literals = {"password": sql.Literal(password), "limit": sql.Literal(CONNECTIONS_PER_SERVICE)}

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eventfold.errors import InvalidInput
+from eventfold.generations import logical
 from eventfold.publish import Publisher, partition_of
 from eventfold.store import Connection, EventStore
 
@@ -67,8 +68,11 @@ async def resolve(conn: Connection, store: EventStore, publisher: Publisher, rel
     topic = publisher.topic(recorded)
     if topic is None:
         return ()
-    count = await _partitions(conn, topic)
-    return (Target(topic, partition_of(recorded.partition_key.encode(), count), recorded.seq),) if count else None
+    heads = await _current(conn, topic)
+    if heads is None:
+        return None
+    name, count = heads
+    return (Target(name, partition_of(recorded.partition_key.encode(), count), recorded.seq),)
 
 
 async def _heads(conn: Connection, relay: str, seq: int) -> tuple[Target, ...] | None:
@@ -79,15 +83,20 @@ async def _heads(conn: Connection, relay: str, seq: int) -> tuple[Target, ...] |
     return tuple(Target(*row) for row in await cursor.fetchall())
 
 
-async def _partitions(conn: Connection, topic: str) -> int:
-    cursor = await conn.execute("SELECT count(*) FROM relay_head WHERE topic = %s", [topic])
-    row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+async def _current(conn: Connection, topic: str) -> tuple[str, int] | None:
+    """The generation of a topic that the relay writes, by its name on Kafka, and its number of partitions."""
+    cursor = await conn.execute("SELECT topic, count(*) FROM relay_head GROUP BY topic")
+    return next(((name, int(count)) for name, count in await cursor.fetchall() if logical(name) == topic), None)
 
 
 async def reached(conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
-    """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics."""
-    wanted = [(name, target) for name, topics in projections.items() for target in targets if target.topic in topics]
+    """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics.
+
+    Positions on another generation of the topic do not count: whoever has yet to cross over is behind.
+    """
+    wanted = [
+        (name, target) for name, topics in projections.items() for target in targets if logical(target.topic) in topics
+    ]
     if not wanted:
         return True
     cursor = await conn.execute(

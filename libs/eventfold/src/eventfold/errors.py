@@ -151,3 +151,14 @@ class TopicMisconfigured(EventfoldError):
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"topic {topic}: {reason}")
         self.topic = topic
+
+
+class TopicLost(EventfoldError):
+    """The topic that a handler has positions on is not on Kafka. Halts: another topic is never read in its place."""
+
+    def __init__(self, topic: str, handler: str) -> None:
+        super().__init__(
+            f"topic {topic}, read by {handler}, is not on Kafka; have its owner run `replay --lost`, then run `switch`"
+        )
+        self.topic = topic
+        self.handler = handler

@@ -21,7 +21,8 @@ from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
 
-StartOffsets = Callable[[Sequence[tuple[str, int]]], Awaitable[Mapping[tuple[str, int], int]]]
+StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
+"""From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
 
 
 class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -66,7 +67,7 @@ class BatchConsumer(driver.Consumer):
         """Seek every assigned partition to the position in the folds' database, and return these positions."""
         transport: Any = self.transport
         assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
-        stored = await transport.start_offsets(assigned) if assigned else {}
+        stored = await transport.start_offsets(assigned, self) if assigned else {}
         offsets = {TP(topic, partition): offset for (topic, partition), offset in stored.items()}
         for tp, offset in offsets.items():
             self._thread.seek(tp, offset)

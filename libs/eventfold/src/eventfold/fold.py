@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
-from eventfold import telemetry
+import orjson
+
+from eventfold import crossing, telemetry
 from eventfold.deadletter import held_keys, park
 from eventfold.decider import Context, Item
 from eventfold.errors import OffsetGap, Poison, StalePosition
@@ -58,15 +60,21 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied."""
+    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied.
+
+    Where a closing record was met, the partition is `closed`: nothing that comes after it counts.
+    """
 
     next_offset: int
     seq: int
+    closed: bool = False
 
 
-_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('fold|' || t.turn, 0)) FROM unnest(%s::text[]) AS t(turn)"
+# Named with the schema, for a shadow of the same projection has turns of its own.
+_TURNS = """SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
+FROM unnest(%s::text[]) AS t(turn)"""
 
-_POSITIONS = """SELECT topic, partition, next_offset, seq FROM fold_position
+_POSITIONS = """SELECT topic, partition, next_offset, seq, closed FROM fold_position
 JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = %s"""
 
 _START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
@@ -84,7 +92,8 @@ WHERE p.next_offset = %(expected)s"""
 class FoldRunner:
     """Applies batches to every handler that reads their topics.
 
-    `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka.
+    `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka, and are read in
+    generation 1 unless `follow` says otherwise.
     """
 
     def __init__(
@@ -97,17 +106,41 @@ class FoldRunner:
         self._avro = avro
         self._store = store
         self._clock = clock
-        self._prefix = topic_prefix
-        self._handlers: dict[str, list[Projection | Process]] = {}
         handlers: list[Projection | Process] = [*projections, *processes]
-        for handler in sorted(handlers, key=lambda handler: handler.name):
-            for topic in handler.topics:
-                self._handlers.setdefault(topic_prefix + topic, []).append(handler)
+        self._ordered = sorted(handlers, key=lambda handler: handler.name)
+        self._prefix = topic_prefix
+        self.follow({})
+
+    def follow(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Read from now on the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
+        self._names = {(handler, topic): names.get((handler, topic), topic) for handler, topic in self.wanted}
+        self._handlers: dict[str, list[Projection | Process]] = {}
+        self._read: dict[str, set[str]] = {}
+        self._crossed = False
+        for handler in self._ordered:
+            self._read[handler.name] = {name for (one, _), name in self._names.items() if one == handler.name}
+            for name in sorted(self._read[handler.name]):
+                self._handlers.setdefault(name, []).append(handler)
+
+    @property
+    def wanted(self) -> list[tuple[str, str]]:
+        """Each handler with each topic, with prefix, that it reads."""
+        return [(handler.name, self._prefix + topic) for handler in self._ordered for topic in handler.topics]
+
+    @property
+    def names(self) -> crossing.Names:
+        """What it follows: the topic on Kafka by handler and topic with prefix."""
+        return self._names
 
     @property
     def topics(self) -> list[str]:
-        """Every topic that some handler reads, with prefix."""
+        """Every topic on Kafka that some handler reads."""
         return sorted(self._handlers)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether a handler has gone over to another topic since the last `follow`: it is time to follow anew."""
+        return self._crossed
 
     async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new."""
@@ -122,7 +155,10 @@ class FoldRunner:
 
     def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
         """The public records of each batch. Raises what the Avro codec raises, on an unknown fingerprint say."""
-        return [[self._decode(batch.topic, batch.partition, one) for one in batch.records] for batch in batches]
+        return [
+            [self._decode(batch.topic, batch.partition, one) for one in crossing.up_to_closing(batch.records)]
+            for batch in batches
+        ]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
         """Apply runs of several partitions in one transaction.
@@ -135,26 +171,34 @@ class FoldRunner:
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
             for handler in self._reading({topic for topic, _ in places}):
-                await self._advance(conn, handler, [run for run in runs if run[0].topic in self._read_by(handler)])
+                await self._advance(conn, handler, [run for run in runs if run[0].topic in self._read[handler.name]])
+            moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])])
+        self._crossed = self._crossed or moved_on
         telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
+
+    async def _cross(self, conn: Connection, closing: Sequence[Run]) -> bool:
+        """Close what has come to its end; whether a handler goes on at the next generation."""
+        crossed = False
+        for run in closing:
+            for handler in self._handlers[run[0].topic]:
+                crossed |= await crossing.close(conn, handler.name, run[-1])
+        return crossed
 
     def _reading(self, topics: set[str]) -> list[Projection | Process]:
         """The handlers of these topics, each once, in name order."""
         found = {handler.name: handler for topic in topics for handler in self._handlers[topic]}
         return [found[name] for name in sorted(found)]
 
-    def _read_by(self, handler: Projection | Process) -> set[str]:
-        return {self._prefix + topic for topic in handler.topics}
-
     def _decode(self, topic: str, partition: int, record: ConsumedRecord) -> PublicRecord:
         value = record.value or b""
         return PublicRecord(
             topic, partition, record.offset, (record.key or b"").decode(), dict(record.headers), value,
-            self._avro.decode(value),
+            orjson.loads(value) if record.key is None and crossing.closes(record) else self._avro.decode(value),
         )  # fmt: skip
 
     async def _advance(self, conn: Connection, handler: Projection | Process, runs: Sequence[Run]) -> None:
         positions = await _stored(conn, handler.name, runs)
+        runs = [run for run in runs if not positions[_place(run)].closed]
         fresh = [event for run in runs for event in _not_applied(positions[_place(run)], run)]
         if fresh:
             if isinstance(handler, Process):
@@ -178,6 +222,16 @@ class FoldRunner:
         for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
+
+
+def check_within(
+    offsets: Mapping[tuple[str, int], int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]
+) -> None:
+    """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
+    for (topic, partition), offset in offsets.items():
+        bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])
+        if bounded != offset:
+            raise OffsetGap(topic, partition, offset, bounded)
 
 
 def turn(handler: Projection | Process, topic: str, partition: int) -> str:
@@ -204,7 +258,7 @@ async def _stored(conn: Connection, name: str, runs: Sequence[Run]) -> dict[tupl
     """The handler's position on the partition of each run."""
     places = [_place(run) for run in runs]
     cursor = await conn.execute(_POSITIONS, [*(list(c) for c in zip(*places, strict=True)), name])
-    found = {(topic, partition): Position(offset, seq) for topic, partition, offset, seq in await cursor.fetchall()}
+    found = {(topic, partition): Position(*position) for topic, partition, *position in await cursor.fetchall()}
     return {place: found.get(place, Position(0, 0)) for place in places}
 
 
@@ -221,6 +275,8 @@ def _not_applied(position: Position, events: Sequence[PublicRecord]) -> list[Pub
                 raise OffsetGap(event.topic, event.partition, position.next_offset, event.offset)
             highest = event.seq
             fresh.append(event)
+    if fresh and crossing.is_closing(fresh[-1]):
+        fresh.pop()
     return fresh
 
 

@@ -59,3 +59,11 @@ async def release(conn: Connection, lease: Lease) -> None:
         "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second' WHERE name = %s AND epoch = %s",
         [lease.name, lease.epoch],
     )
+
+
+async def depose(conn: Connection, name: str) -> None:
+    """End the present term: its holder finds `LeaseLost`, drops its work, and whoever asks next may lead."""
+    await conn.execute(
+        "UPDATE lease SET epoch = epoch + 1, expires_at = clock_timestamp() - interval '1 second' WHERE name = %s",
+        [name],
+    )

@@ -76,6 +76,11 @@ class Publisher:
         self._prefix = topic_prefix
         self._fixed: dict[str, list[tuple[str, bytes]]] = {}
 
+    @property
+    def source(self) -> str:
+        """`ce_source` of everything that the service publishes."""
+        return self._source.decode()
+
     def check(self, recorded: Recorded) -> None:
         """Raise `Unpublishable` if the event has a public form that cannot be encoded within `MAX_VALUE_BYTES`."""
         public = self._to_public(recorded)

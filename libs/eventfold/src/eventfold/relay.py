@@ -8,6 +8,8 @@ What readers rely on: every session of every relay writes, per partition, an unb
 never passes what is acknowledged. So any `seq` on a partition has all its lower ones before it, and a fold that drops
 whatever is not above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after
 any error the producer is dropped and the run starts again at the cursor; no record is ever skipped or resent alone.
+
+Which generation of each topic is written is read at the start of each term, and only there is it ever changed.
 """
 
 from __future__ import annotations
@@ -17,20 +19,21 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from psycopg import OperationalError
 
+from eventfold import generations, telemetry
 from eventfold import lease as leases
-from eventfold import telemetry
 from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of
 from eventfold.rows import COLUMNS, recorded
+from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
 log = logging.getLogger(__name__)
@@ -55,8 +58,6 @@ ON CONFLICT (topic, partition) DO UPDATE SET seq = greatest(relay_head.seq, EXCL
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], AIOKafkaProducer]
-Sleep = Callable[[float], Awaitable[None]]
-TopicPartition = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class _Term:
         self._lease = lease
         self._sequencer = sequencer
         self._cursor_conn = cursor_conn
+        self._names: dict[str, str] = {}
         self._partitions: dict[str, int] = {}
 
     async def heartbeat(self, conn: Connection) -> None:
@@ -158,9 +160,13 @@ class _Term:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def lead(self) -> None:
-        async with _session(self._relay._producers()) as session:
+        async with started(self._relay._producers()) as session:
+            await self._switch(session, predecessor_lost=True)
             await self._learn_partitions(session)
             await self._resend(session)
+            if await self._switch(session, predecessor_lost=False):
+                await self._learn_partitions(session)
+            await self._close_old(session)
             idle_s = POLL_MIN_S
             while True:
                 batch = await self._sequence()
@@ -171,13 +177,35 @@ class _Term:
                     await self._send(session, batch)
                     idle_s = POLL_MIN_S
 
+    async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
+        """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""
+        filled = [
+            one for one in await generations.load(self._sequencer)
+            if one.state == "filled" and one.predecessor_lost == predecessor_lost
+        ]  # fmt: skip
+        for one in filled:
+            await generations.switch(
+                self._sequencer, self._lease, session, self._relay._publisher, self._relay._codec, one
+            )
+            log.info("topic switched", extra={"relay": self._relay._name, "topic": one.name})
+        return bool(filled)
+
+    async def _close_old(self, session: AIOKafkaProducer) -> None:
+        for one in await generations.load(self._sequencer):
+            if one.state == "closing":
+                await generations.close(self._sequencer, session, self._relay._publisher.source, one)
+
     async def _learn_partitions(self, session: AIOKafkaProducer) -> None:
-        for topic in self._relay._topics:
-            partitions = await session.partitions_for(topic)
+        self._names = await generations.current_names(self._sequencer, self._relay._topics)
+        for topic, name in self._names.items():
+            partitions = await session.partitions_for(name)
             if not partitions:
-                raise TopicMisconfigured(topic, "does not exist; run the service's `prepare`")
+                raise TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
             self._partitions[topic] = len(partitions)
-        heads = [(topic, partition, 0) for topic, count in self._partitions.items() for partition in range(count)]
+        heads = [
+            (self._names[topic], partition, 0)
+            for topic, count in self._partitions.items() for partition in range(count)
+        ]  # fmt: skip
         await self._cursor_conn.execute(_HEADS, [list(column) for column in zip(*heads, strict=True)])
 
     async def _resend(self, session: AIOKafkaProducer) -> None:
@@ -203,11 +231,11 @@ class _Term:
         queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
         heads: dict[TopicPartition, int] = {}
         for seq, record in batch.records:
-            place = (record.topic, partition_of(record.key, self._partitions[record.topic]))
+            place = (self._names[record.topic], partition_of(record.key, self._partitions[record.topic]))
             queues[place].append(record)
             heads[place] = seq
         started = time.perf_counter()
-        await asyncio.gather(*(_send_run(session, place, queue) for place, queue in queues.items()))
+        await send_runs(session, queues)
         telemetry.RELAY_SENT.labels(self._relay._name).inc(len(batch.records))
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         await self._acknowledge(batch.last_seq, heads)
@@ -218,31 +246,6 @@ class _Term:
             if heads:
                 rows = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
                 await self._cursor_conn.execute(_HEADS, [list(column) for column in zip(*rows, strict=True)])
-
-
-async def _send_run(session: AIOKafkaProducer, place: TopicPartition, queue: deque[Record]) -> None:
-    """Send one partition's records in order, the next batch only after the last one is acknowledged."""
-    topic, partition = place
-    while queue:
-        builder = session.create_batch()
-        while queue:
-            record = queue[0]
-            added = builder.append(
-                timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=record.headers
-            )
-            if added is None:
-                break
-            queue.popleft()
-        await (await session.send_batch(builder, topic, partition=partition))
-
-
-@contextlib.asynccontextmanager
-async def _session(session: AIOKafkaProducer) -> AsyncIterator[AIOKafkaProducer]:
-    await session.start()
-    try:
-        yield session
-    finally:
-        await session.stop()
 
 
 async def _until_first_fails(*coroutines: Awaitable[None]) -> None:

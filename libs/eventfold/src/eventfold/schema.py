@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-VERSION = 1
+VERSION = 2
 
 _V1 = """
 CREATE TABLE events (
@@ -83,11 +83,46 @@ CREATE TABLE subject_key (
 );
 """
 
-_STEPS = {1: _V1}
+# Emitters: the generations of their topics, from the first replay on (before it there is generation 1, and no row).
+# Consumers: what each topic looked like when it was first read, and which partitions a closing record has ended.
+_V2 = """
+CREATE TABLE topic_generation (
+    topic text NOT NULL,
+    generation integer NOT NULL CHECK (generation > 0),
+    partitions integer NOT NULL CHECK (partitions > 0),
+    state text NOT NULL CHECK (state IN ('filling', 'filled', 'current', 'closing', 'closed')),
+    predecessor_lost boolean NOT NULL DEFAULT false,
+    cursor bigint NOT NULL DEFAULT 0,
+    heads bigint[] NOT NULL,
+    next_offsets bigint[] NOT NULL,
+    barrier jsonb,
+    PRIMARY KEY (topic, generation)
+);
+CREATE UNIQUE INDEX topic_generation_current ON topic_generation (topic) WHERE state = 'current';
+
+CREATE TABLE topic_read (
+    topic text PRIMARY KEY,
+    partitions integer NOT NULL
+);
+ALTER TABLE fold_position ADD COLUMN closed boolean NOT NULL DEFAULT false;
+
+CREATE TABLE snapshot (
+    stream text PRIMARY KEY,
+    schema_version integer NOT NULL,
+    version integer NOT NULL,
+    state jsonb NOT NULL
+);
+"""
+
+_STEPS = {1: _V1, 2: _V2}
+
+
+def statements(script: str) -> list[str]:
+    """The statements of an SQL script, in which each ends with a semicolon at the end of a line."""
+    return [statement for part in (script + "\n").split(";\n") if (statement := part.strip())]
 
 
 def upgrade(execute: Callable[[str], object], version: int) -> None:
     """Run the statements that bring the tables from `version - 1` to `version` through `execute`."""
-    for statement in _STEPS[version].split(";\n"):
-        if statement.strip():
-            execute(statement)
+    for statement in statements(_STEPS[version]):
+        execute(statement)

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from eventfold.errors import TopicMisconfigured
+from eventfold.generations import logical, number
 
 
 async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: int, replication: int = 1) -> None:
     """Create missing event topics (kept for ever, never compacted) and check those that exist.
 
-    Raises `TopicMisconfigured` for a compacted topic or one with another number of partitions.
+    Leaves alone what has later generations: its first one may be gone on purpose, and a replay may have given it
+    another number of partitions. Raises `TopicMisconfigured` for a compacted topic or one with another number of
+    partitions.
     """
+    async with administrator(bootstrap) as admin:
+        existing = set(await admin.list_topics())
+        replayed = {logical(name) for name in existing if number(name) > 1}
+        declared = [topic for topic in topics if topic not in replayed]
+        if declared:
+            missing = [topic for topic in declared if topic not in existing]
+            await _create_missing(admin, missing, partitions, replication)
+            await _check(admin, declared, partitions)
+
+
+async def existing_topics(bootstrap: str) -> dict[str, int]:
+    """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
+    async with administrator(bootstrap) as admin:
+        described = await admin.describe_topics()
+    return {one["topic"]: len(one["partitions"]) for one in described}
+
+
+@contextlib.asynccontextmanager
+async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client, closed on leaving."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await _create_missing(admin, topics, partitions, replication)
-        await _check(admin, topics, partitions)
+        yield admin
     finally:
         await admin.close()
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int) -> None:
-    existing = set(await admin.list_topics())
     config = {"cleanup.policy": "delete", "retention.ms": "-1"}
     new = [
         NewTopic(name, num_partitions=partitions, replication_factor=replication, topic_configs=config)
-        for name in topics if name not in existing
+        for name in topics
     ]  # fmt: skip
     if not new:
         return

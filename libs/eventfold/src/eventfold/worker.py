@@ -3,6 +3,9 @@
 Halting means leaving the process with a non-zero status: everything that counts is in the database, and the
 supervisor's restart begins again at the stored positions. Only what passes by itself (a lost connection, a concurrent
 writer, a moved position) is tried again in place, for a bounded time.
+
+When a handler has crossed over to another generation of a topic, the worker leaves its group in order and starts anew
+in the same process, to read what its handlers read now.
 """
 
 from __future__ import annotations
@@ -11,25 +14,35 @@ import asyncio
 import gc
 import logging
 import os
+import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
+import psycopg
+from aiokafka.errors import KafkaError
+from faust.types import TP
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
+from eventfold import crossing
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
-from eventfold.fold import FoldRunner, PartitionBatch, Run
+from eventfold.fold import FoldRunner, PartitionBatch, Run, check_within
 from eventfold.store import Pool
+from eventfold.topics import existing_topics
 
 log = logging.getLogger(__name__)
 
 RETRY_FOR_S = 60.0
 RETRY_PAUSE_S = 0.2
+LEAVE_WITHIN_S = 15.0
 HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
@@ -54,8 +67,44 @@ async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
+async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
+    """Which generation of each topic the handlers read now. Opens a connection of its own.
+
+    Raises `TopicLost`, `TopicMisconfigured`, and what PostgreSQL and Kafka raise.
+    """
+    existing = await existing_topics(bootstrap)
+    async with await psycopg.AsyncConnection.connect(str(pool.conninfo), autocommit=True) as conn:
+        names = await crossing.names(conn, runner.wanted, existing)
+        await crossing.check_partitions(conn, set(names.values()), existing)
+    return names
+
+
+async def _learned(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
+    give_up_at = time.monotonic() + RETRY_FOR_S
+    while True:
+        try:
+            return await learn_topics(bootstrap, runner, pool)
+        except (OperationalError, KafkaError):
+            if time.monotonic() >= give_up_at:
+                raise
+        await asyncio.sleep(RETRY_PAUSE_S)
+
+
+def _follow(bootstrap: str, runner: FoldRunner, pool: Pool) -> None:
+    """Blocking, in a thread of its own: Faust's loop must not exist yet, and no other may be left behind."""
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            runner.follow(thread.submit(asyncio.run, _learned(bootstrap, runner, pool)).result())
+    except Exception:  # noqa: BLE001 - every failure halts
+        _halt("it cannot be learnt which topics to read")
+
+
 def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> faust.App:
-    """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group."""
+    """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group.
+
+    Asks the database and Kafka which topics to read: blocks, and halts the process when they cannot tell.
+    """
+    _follow(bootstrap, runner, pool)
     app = faust.App(
         group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
@@ -74,7 +123,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
         consumer_auto_offset_reset="earliest",
     )
     transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=app.loop)
-    transport.start_offsets = _opening(pool, runner)
+    transport.start_offsets = _opening(bootstrap, pool, runner)
     app.transport = transport
     topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
 
@@ -94,11 +143,17 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
     return app
 
 
-def _opening(pool: Pool, runner: FoldRunner) -> Any:
-    async def start_offsets(partitions: Any) -> Any:
+def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
+    async def start_offsets(partitions: Any, consumer: Any) -> Any:
         try:
             await pool.open(wait=True, timeout=RETRY_FOR_S)
-            return await runner.start_offsets(partitions)
+            if await _learned(bootstrap, runner, pool) != runner.names:  # another worker of the group has crossed over
+                _start_anew()
+            offsets = await runner.start_offsets(partitions)
+            places = [TP(*place) for place in partitions]
+            check_within(offsets, await consumer.earliest_offsets(*places), await consumer.highwaters(*places))
+            # From the last record that was applied, not the one after: on a topic that was made anew it is another.
+            return {place: max(0, offset - 1) for place, offset in offsets.items()}
         except Exception:  # noqa: BLE001 - every failure halts
             _halt("the stored positions cannot be read")
 
@@ -119,6 +174,8 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
             await apply_with_retry(runner, runs)
         except Exception:  # noqa: BLE001 - every failure halts
             _halt(f"cannot fold {_described(runs)}")
+        if runner.crossed:
+            _start_anew()
 
 
 def _described(runs: Sequence[Run]) -> str:
@@ -132,10 +189,33 @@ def _halt(reason: str) -> NoReturn:
     os._exit(HALTED)
 
 
+_starting_anew: list[bool] = []
+
+
+def _start_anew() -> None:
+    """Leave the group in order, as on SIGTERM; `run` then replaces the process."""
+    if not _starting_anew:
+        log.warning("a handler has crossed over to another topic: the worker starts anew")
+        _starting_anew.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        late = threading.Timer(LEAVE_WITHIN_S, _replace_process)
+        late.daemon = True
+        late.start()
+
+
+def _replace_process() -> None:
+    logging.shutdown()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself, as it was started
+
+
 def run(app: faust.App, loglevel: str = "INFO") -> None:
     """Run the worker until SIGTERM or SIGINT, then leave with its status. Does not return."""
     _collect_less()
-    faust.Worker(app, loglevel=loglevel, override_logging=False).execute_from_commandline()
+    try:
+        faust.Worker(app, loglevel=loglevel, override_logging=False).execute_from_commandline()
+    finally:
+        if _starting_anew:
+            _replace_process()
 
 
 def _collect_less() -> None:

@@ -56,6 +56,7 @@ async def built(postgres_url: str) -> AsyncIterator[House]:
             publisher = Publisher("library", to_public, JsonInsteadOfAvro(), f"{name}.")
             yield House(url, pool, EventStore(pool, CODEC, publisher, random.Random(7)), publisher, f"{name}.")
         await admin.execute(f"DROP SCHEMA {name} CASCADE")
+        await admin.execute(f"DROP SCHEMA IF EXISTS {name}_shadow CASCADE")
 
 
 def _statements() -> list[str]:

@@ -79,10 +79,14 @@ async def redrive(conn: Connection, projection: Projection, avro: Avro, record_k
 
 
 async def _take_turns(conn: Connection, projection: Projection, record_key: str) -> None:
-    """The turns that the worker takes for the same records, so that no row is changed by both at once."""
+    """The turns that the worker takes for this key, so that no row is changed by both at once.
+
+    All of the projection's, for the key may be on another partition now: its topic may have grown since.
+    """
     cursor = await conn.execute(
-        "SELECT DISTINCT topic, partition FROM dead_letter WHERE projection = %s AND record_key = %s",
-        [projection.name, record_key],
+        """SELECT topic, partition FROM fold_position WHERE projection = %s
+           UNION SELECT topic, partition FROM dead_letter WHERE projection = %s AND record_key = %s""",
+        [projection.name, projection.name, record_key],
     )
     await take_turns(conn, {turn(projection, topic, partition) for topic, partition in await cursor.fetchall()})
 

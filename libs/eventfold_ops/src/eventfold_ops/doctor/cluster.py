@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from eventfold.generations import logical, number
 from eventfold_ops.deployment import Deployment
 
 ANSWER_S = 15.0
@@ -38,6 +39,13 @@ class Cluster:
     def places(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic; none where it does not exist."""
         return [TopicPartition(topic, n) for n in range(self.topics[topic].partitions)] if topic in self.topics else []
+
+    def newest(self, deployment: Deployment) -> list[str]:
+        """The newest generation of every topic that the deployment sends on or reads; the first where none exists."""
+        return [
+            max((name for name in self.topics if logical(name) == topic), key=number, default=topic)
+            for topic in names(deployment)
+        ]
 
 
 def names(deployment: Deployment) -> list[str]:
@@ -72,7 +80,7 @@ async def _topics(deployment: Deployment) -> dict[str, Topic]:
     await admin.start()
     try:
         existing = set(await admin.list_topics())
-        wanted = [name for name in names(deployment) if name in existing]
+        wanted = sorted(name for name in existing if logical(name) in names(deployment))
         configs = await _configs(admin, wanted)
         described = await admin.describe_topics(wanted) if wanted else []
         return {one["topic"]: _topic(one["partitions"], configs[one["topic"]]) for one in described}

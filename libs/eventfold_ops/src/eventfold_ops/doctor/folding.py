@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
+from eventfold.crossing import chosen
 from eventfold.deadletter import MAX_PARKED_RECORDS
+from eventfold.errors import TopicLost
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster
@@ -46,14 +48,30 @@ async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, b
 
     `before` must have been read before `cluster`: a position read later may well be above the ends known by then.
     """
-    pairs = [(one.name, deployment.topic_prefix + topic) for one in deployment.handlers for topic in one.topics]
+    pairs, lost = _read(deployment, cluster, before)
     waiting = {pair: _waiting(before, cluster, *pair) for pair in pairs}
     after = await _watched(conn, before, [place for places in waiting.values() for place in places])
-    return [
+    found = [
         finding
         for pair in pairs
         for finding in [*_gaps(before, cluster, *pair), _progress(pair, waiting[pair], before, after)]
     ]
+    return [*lost, *found]
+
+
+def _read(
+    deployment: Deployment, cluster: Cluster, stored: Positions
+) -> tuple[list[tuple[str, str]], list[Finding]]:  # fmt: skip
+    """Each handler with the generation of each topic that it reads, and what is said of those that are lost."""
+    pairs, lost = [], []
+    reached = {(name, place.topic) for name, place in stored}
+    for wanted in [(one.name, deployment.topic_prefix + topic) for one in deployment.handlers for topic in one.topics]:
+        try:
+            pairs.append((wanted[0], chosen([wanted], reached, cluster.topics)[wanted]))
+        except TopicLost as failure:
+            advice = "`replay --lost` by the service that emits it, then `switch` here"
+            lost.append(broken(f"{wanted[0]} on {wanted[1]}", str(failure), advice))
+    return pairs, lost
 
 
 async def positions(conn: Connection) -> Positions:
@@ -105,7 +123,9 @@ def _ago(quiet_s: Sequence[float]) -> str:
 
 def _gaps(stored: Positions, cluster: Cluster, name: str, topic: str) -> list[Finding]:
     found = [_gap(stored.get((name, place), Stored()).next_offset, cluster, place) for place in cluster.places(topic)]
-    advice = "restore the topic, or send it again and fold anew; the worker halts there and skips nothing"
+    advice = (
+        "`replay --lost` by the emitting service, then `switch` here; the worker halts there, skipping nothing"
+    )
     return [broken(f"offsets of {name} on {topic}", says, advice) for says in found if says]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.doctor.cluster import Cluster, consumer_of, names
+from eventfold_ops.doctor.cluster import Cluster, consumer_of
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 
 LAST_RECORDS = 50
@@ -20,7 +20,7 @@ READ_S = 20.0
 
 async def findings(deployment: Deployment, cluster: Cluster) -> list[Finding]:
     """The last records of every topic decode. Reads at most `LAST_RECORDS` per partition, for at most `READ_S`."""
-    filled = [name for name in names(deployment) if _any(cluster, name)]
+    filled = [name for name in cluster.newest(deployment) if _any(cluster, name)]
     if not filled:
         return [ok("schemas", "nothing was sent yet")]
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from eventfold.generations import current_names, logical
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.doctor.cluster import Cluster, Topic, names
+from eventfold_ops.doctor.cluster import Cluster, Topic
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age
 
@@ -13,8 +14,8 @@ def shapes(deployment: Deployment, cluster: Cluster) -> list[Finding]:
     """Each topic: there, not compacted, kept, replicated as declared."""
     own = {deployment.topic_prefix + topic for topic in deployment.topics}
     return [
-        _shape(f"topic {name}", cluster.topics.get(name), deployment.topic_replication if name in own else 0)
-        for name in names(deployment)
+        _shape(f"topic {name}", cluster.topics.get(name), deployment.topic_replication if logical(name) in own else 0)
+        for name in cluster.newest(deployment)
     ]
 
 
@@ -36,10 +37,10 @@ async def heads(conn: Connection, deployment: Deployment, cluster: Cluster) -> l
     """The relay's partition counts, which consistency tokens go by, are Kafka's."""
     cursor = await conn.execute("SELECT topic, count(*) FROM relay_head GROUP BY topic")
     known = dict(await cursor.fetchall())
-    sent = [deployment.topic_prefix + topic for topic in deployment.topics]
+    sent = await current_names(conn, [deployment.topic_prefix + topic for topic in deployment.topics])
     return [
         _head(f"partitions of {name}", known.get(name, 0), cluster.topics[name].partitions)
-        for name in sorted(sent) if name in cluster.topics
+        for name in sorted(sent.values()) if name in cluster.topics
     ]  # fmt: skip
 
 
@@ -49,4 +50,4 @@ def _head(check: str, known: int, existing: int) -> Finding:
     if known == 0:
         return warning(check, "no relay has led since the topic is declared", "start the service's relay")
     says = f"the relay knows {known}, Kafka has {existing}: keys have changed their partition"
-    return broken(check, says, "stop the relay and move to a new topic with the count that is wanted")
+    return broken(check, says, "stop the relay; `replay` the topic with the partitions that are wanted")

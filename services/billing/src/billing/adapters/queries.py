@@ -40,7 +40,8 @@ _BALANCES = "SELECT account, currency, debit_minor, credit_minor, postings FROM 
 _BALANCES_AS_OF = """SELECT account, currency, sum(greatest(amount_minor, 0))::bigint,
   sum(greatest(-amount_minor, 0))::bigint, count(*) FROM posting WHERE occurred_at <= %s GROUP BY 1, 2 ORDER BY 1, 2"""
 _PROGRESS = (
-    "SELECT topic, partition, seq, applied_at FROM fold_position WHERE projection = %s ORDER BY topic, partition"
+    "SELECT topic, partition, seq, applied_at FROM fold_position WHERE projection = %s AND NOT closed "
+    "ORDER BY topic, partition"
 )
 
 

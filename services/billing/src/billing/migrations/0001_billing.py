@@ -98,7 +98,7 @@ CREATE TABLE content_owner (
 def upgrade() -> None:
     connection = op.get_bind()
     schema.upgrade(connection.exec_driver_sql, 1)
-    for statement in TABLES.split(";\n"):
+    for statement in schema.statements(TABLES):
         connection.exec_driver_sql(statement)
 
 

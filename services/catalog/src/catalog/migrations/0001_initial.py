@@ -36,9 +36,8 @@ CREATE INDEX access_mirror_member ON access_mirror (member_id, product_id);
 def upgrade() -> None:
     execute = op.get_bind().exec_driver_sql
     schema.upgrade(execute, 1)
-    for statement in TABLES.split(";\n"):
-        if statement.strip():
-            execute(statement)
+    for statement in schema.statements(TABLES):
+        execute(statement)
 
 
 def downgrade() -> None:

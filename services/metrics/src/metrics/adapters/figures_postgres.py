@@ -48,7 +48,7 @@ _ORDERS = """SELECT count(*) FILTER (WHERE placed_at < %(before)s), count(*) FIL
 FROM placed_order"""
 
 _SOURCES = """SELECT projection, topic, partition, seq, applied_at FROM fold_position
-WHERE projection = ANY(%s) ORDER BY projection, topic, partition"""
+WHERE projection = ANY(%s) AND NOT closed ORDER BY projection, topic, partition"""
 
 
 class PostgresFigures:

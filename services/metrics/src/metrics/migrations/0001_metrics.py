@@ -53,7 +53,7 @@ CREATE INDEX placed_order_paid ON placed_order (currency, paid_at)
 def upgrade() -> None:
     connection = op.get_bind()
     schema.upgrade(connection.exec_driver_sql, 1)
-    for statement in TABLES.split(";\n"):
+    for statement in schema.statements(TABLES):
         connection.exec_driver_sql(statement)
 
 

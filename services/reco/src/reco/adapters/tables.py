@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from eventfold.generations import logical
 from eventfold.readmodel import ReadTable
 from eventfold.store import Connection, Pool
 from reco.application.live_factors import Reached
@@ -12,7 +13,8 @@ from reco.projections.factors import FACTORS, ITEMS, PAIRS, ItemRow, PairRow, la
 
 BATCH_ROWS = 5_000
 _POSITIONS = (
-    "SELECT topic, partition, seq, applied_at FROM fold_position WHERE projection = %s ORDER BY topic, partition"
+    "SELECT topic, partition, seq, applied_at FROM fold_position WHERE projection = %s AND NOT closed "
+    "ORDER BY topic, partition"
 )
 
 
@@ -43,7 +45,7 @@ class PostgresFactorTables:
         return reached
 
     def _lane(self, topic: str, partition: int) -> int:
-        return lane(topic.removeprefix(self._prefix), partition)
+        return lane(logical(topic.removeprefix(self._prefix)), partition)
 
 
 async def _hand_over(conn: Connection, table: ReadTable[Any], since: list[list[int]], take: Any) -> None:

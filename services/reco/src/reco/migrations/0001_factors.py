@@ -43,7 +43,7 @@ CREATE INDEX content_item_changed ON content_item (lane, seq)
 def upgrade() -> None:
     connection = op.get_bind()
     schema.upgrade(connection.exec_driver_sql, 1)
-    for statement in TABLES.split(";\n"):
+    for statement in schema.statements(TABLES):
         connection.exec_driver_sql(statement)
 
 

@@ -1,0 +1,113 @@
+"""How a handler goes over from one generation of a topic to the next, with nothing lost, doubled or out of order.
+
+A closing record ends its partition: what comes after it there is dropped, for it is on the next generation too. When
+all partitions of the old generation are closed for a handler, it gets its positions on the new one, just after the
+barrier, in the same transaction. So nothing of the new generation is applied before all of the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import Protocol, TypeVar
+
+from eventfold.errors import TopicLost, TopicMisconfigured
+from eventfold.generations import CLOSED_TYPE, Barrier, logical, number
+from eventfold.readmodel import PublicRecord
+from eventfold.store import Connection
+
+_CLOSE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic = %s AND partition = %s AND NOT closed"
+_CLOSED = "SELECT count(*) FROM fold_position WHERE projection = %s AND topic = %s AND closed"
+_GO_ON = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
+SELECT %s, %s, n - 1, next_offset, %s, %s, clock_timestamp()
+FROM unnest(%s::bigint[]) WITH ORDINALITY AS o(next_offset, n)
+ON CONFLICT DO NOTHING"""
+
+Names = Mapping[tuple[str, str], str]
+"""The topic on Kafka that each handler reads for each of its topics: (handler, topic with prefix) -> name."""
+
+_KEY = attrgetter("key")
+
+
+class RawRecord(Protocol):
+    """What tells a closing record before it is decoded: it alone has no key, and its type."""
+
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+Raw = TypeVar("Raw", bound=RawRecord)
+
+
+def closes(record: RawRecord) -> bool:
+    """Whether the record ends its partition."""
+    return record.key is None and ("ce_type", CLOSED_TYPE.encode()) in record.headers
+
+
+def up_to_closing(records: Sequence[Raw]) -> Sequence[Raw]:
+    """A fetched run up to and with its closing record, if it has one; what a late sender wrote after it is dropped."""
+    if None not in map(_KEY, records):
+        return records
+    end = next((index for index, record in enumerate(records) if closes(record)), len(records))
+    return records[: end + 1]
+
+
+def is_closing(record: PublicRecord) -> bool:
+    """`closes`, of a decoded record."""
+    return record.type == CLOSED_TYPE
+
+
+async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
+    """Mark the partition closed for a handler that has applied everything before `closing`.
+
+    Returns whether that was the last one, so that the handler now has positions on the next generation. Handlers that
+    fold partitions side by side take turns here: else each would see all but the other's partition closed.
+    """
+    turn = f"{handler}|closing|{closing.topic}"
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || %s, 0))", [turn])
+    if (await conn.execute(_CLOSE, [handler, closing.topic, closing.partition])).rowcount == 0:
+        return False
+    barrier = Barrier.of(closing.data)
+    row = await (await conn.execute(_CLOSED, [handler, closing.topic])).fetchone()
+    if row is None or row[0] < barrier.partitions_before:
+        return False
+    await conn.execute(_GO_ON, [handler, barrier.next_topic, barrier.seq, closing.occurred_at, list(barrier.offsets)])
+    return True
+
+
+async def names(conn: Connection, wanted: Collection[tuple[str, str]], existing: Mapping[str, int]) -> Names:
+    """Which generations to read, by the stored positions and the topics that exist; see `chosen`."""
+    cursor = await conn.execute("SELECT DISTINCT projection, topic FROM fold_position")
+    return chosen(wanted, {(handler, topic) for handler, topic in await cursor.fetchall()}, existing)
+
+
+def chosen(
+    wanted: Collection[tuple[str, str]], stored: Collection[tuple[str, str]], existing: Collection[str]
+) -> Names:
+    """The newest generation on which a handler has positions; for a new handler the oldest that exists.
+
+    Raises `TopicLost` when a handler's generation is not on Kafka.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for handler, topic in wanted:
+        reached = [name for one, name in stored if one == handler and logical(name) == topic]
+        if reached and (newest := max(reached, key=number)) not in existing:
+            raise TopicLost(newest, handler)
+        there = [name for name in existing if logical(name) == topic]
+        found[handler, topic] = max(reached, key=number) if reached else min(there, key=number, default=topic)
+    return found
+
+
+async def check_partitions(conn: Connection, names: Collection[str], existing: Mapping[str, int]) -> None:
+    """Remember how many partitions each topic has when it is first read; raise `TopicMisconfigured` when that changes.
+
+    Records of a key would be on another partition than before, where positions and `seq` mean nothing for them.
+    """
+    known = [(name, existing[name]) for name in sorted(set(names)) if name in existing]
+    await conn.cursor().executemany("INSERT INTO topic_read VALUES (%s, %s) ON CONFLICT DO NOTHING", known)
+    cursor = await conn.execute("SELECT topic, partitions FROM topic_read")
+    for name, partitions in await cursor.fetchall():
+        if existing.get(name, partitions) != partitions and name in names:
+            raise TopicMisconfigured(
+                name, f"has {existing[name]} partitions, {partitions} when first read; grow topics by a replay only"
+            )

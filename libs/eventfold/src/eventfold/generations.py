@@ -1,0 +1,249 @@
+"""Generations of a topic: each holds its whole history, and folds cross from one to the next at a recorded barrier.
+
+Generation 1 of a topic carries the topic's own name, generation n > 1 the name with `.g{n}`. The emitting service keeps
+the rows of `topic_generation`; a topic that was never replayed has none, and is in generation 1. The next generation is
+filled from the store while the present one is written. Then the relay's leader, between two batches of its own, brings
+it up to the last `seq` (the barrier), makes it current, and writes a closing record on every partition of the old one.
+The new generation is current before the first closing record is written: whoever leads next writes nothing more on a
+partition that may have been closed. See docs/adr/0016.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from psycopg.types.json import Jsonb
+
+from eventfold import lease as leases
+from eventfold.codec import EventCodec
+from eventfold.lease import Lease
+from eventfold.publish import Publisher, Record, partition_of, rfc3339
+from eventfold.rows import COLUMNS, recorded
+from eventfold.sending import send_runs
+from eventfold.store import Connection
+
+CLOSED_TYPE = "lyceum.eventfold.generation.closed.v1"
+ROWS_PER_FILL = 2000
+
+_GENERATION = re.compile(r"\.g([0-9]+)$")
+_FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, barrier"
+_AFTER = f"SELECT {COLUMNS} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
+# A filler that was thought dead may wake up late: it must not move the cursor back, nor touch what is current.
+_FILLED = """UPDATE topic_generation SET cursor = %s, heads = %s, next_offsets = %s
+WHERE topic = %s AND generation = %s AND cursor <= %s AND state IN ('filling', 'filled')"""
+
+
+def physical(topic: str, generation: int) -> str:
+    """The name on Kafka of a generation of `topic`."""
+    return topic if generation == 1 else f"{topic}.g{generation}"
+
+
+def logical(name: str) -> str:
+    """The topic whose generation `name` is."""
+    return _GENERATION.sub("", name)
+
+
+def number(name: str) -> int:
+    """Which generation the topic `name` on Kafka is."""
+    found = _GENERATION.search(name)
+    return int(found[1]) if found else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation of `topic`: filled up to `cursor`, with the highest `seq` and an offset above it by partition.
+
+    `barrier` is what the closing records say, once there is a successor.
+    """
+
+    topic: str
+    generation: int
+    partitions: int
+    state: str = "filling"
+    predecessor_lost: bool = False
+    cursor: int = 0
+    heads: tuple[int, ...] = ()
+    next_offsets: tuple[int, ...] = ()
+    barrier: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name on Kafka."""
+        return physical(self.topic, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """What a closing record says: after `seq`, the history goes on at `offsets` (by partition) of `next_topic`."""
+
+    next_topic: str
+    partitions_before: int
+    seq: int
+    offsets: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `of` reads."""
+        return {
+            "next_topic": self.next_topic, "partitions": len(self.offsets), "barrier_seq": self.seq,
+            "partitions_before": self.partitions_before, "offsets": list(self.offsets),
+        }  # fmt: skip
+
+    @staticmethod
+    def of(data: dict[str, Any]) -> Barrier:
+        """Inverse of `as_json`."""
+        return Barrier(data["next_topic"], data["partitions_before"], data["barrier_seq"], tuple(data["offsets"]))
+
+
+async def load(conn: Connection, topic: str | None = None) -> list[Generation]:
+    """The generations of `topic` (of every topic, for None) that have a row, oldest first."""
+    cursor = await conn.execute(
+        f"SELECT {_FIELDS} FROM topic_generation WHERE %s::text IS NULL OR topic = %s ORDER BY topic, generation",
+        [topic, topic],
+    )
+    rows = await cursor.fetchall()
+    return [_generation(*row) for row in rows]
+
+
+def _generation(*row: Any) -> Generation:
+    *fixed, heads, offsets, barrier = row
+    return replace(Generation(*fixed), heads=tuple(heads), next_offsets=tuple(offsets), barrier=barrier)
+
+
+async def current_names(conn: Connection, topics: Sequence[str]) -> dict[str, str]:
+    """The name on Kafka under which each topic is written at present."""
+    found = {one.topic: one.name for one in await load(conn) if one.state == "current"}
+    return {topic: found.get(topic, topic) for topic in topics}
+
+
+async def begin(
+    conn: Connection, topic: str, partitions_before: int, partitions: int, *, predecessor_lost: bool
+) -> Generation:
+    """Record that the next generation of `topic` is being filled; the first time, generation 1 gets its row too."""
+    async with conn.transaction():
+        await conn.execute("LOCK TABLE topic_generation IN SHARE ROW EXCLUSIVE MODE")
+        known = await load(conn, topic)
+        if not known:
+            known = [Generation(topic, 1, partitions_before, "current")]
+            await _insert(conn, known[0])
+        if known[-1].state in ("filling", "filled"):
+            return await _resumed(conn, known[-1], predecessor_lost)
+        made = Generation(
+            topic, known[-1].generation + 1, partitions, "filling", predecessor_lost,
+            heads=(0,) * partitions, next_offsets=(0,) * partitions,
+        )  # fmt: skip
+        await _insert(conn, made)
+        return made
+
+
+async def _resumed(conn: Connection, one: Generation, predecessor_lost: bool) -> Generation:
+    lost = one.predecessor_lost or predecessor_lost
+    await conn.execute(
+        "UPDATE topic_generation SET predecessor_lost = %s WHERE topic = %s AND generation = %s",
+        [lost, one.topic, one.generation],
+    )
+    return replace(one, predecessor_lost=lost)
+
+
+async def _insert(conn: Connection, one: Generation) -> None:
+    await conn.execute(
+        f"INSERT INTO topic_generation ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",
+        [one.topic, one.generation, one.partitions, one.state, one.predecessor_lost, one.cursor, list(one.heads),
+         list(one.next_offsets)],
+    )  # fmt: skip
+
+
+async def mark_filled(conn: Connection, one: Generation) -> None:
+    """Say that little is left to fill: the relay's next term may switch to this generation."""
+    await conn.execute(
+        "UPDATE topic_generation SET state = 'filled' WHERE topic = %s AND generation = %s AND state = 'filling'",
+        [one.topic, one.generation],
+    )
+
+
+async def fill(
+    conn: Connection, session: AIOKafkaProducer, publisher: Publisher, codec: EventCodec, one: Generation
+) -> Generation:
+    """Send the next `ROWS_PER_FILL` sequenced events to a generation and record it; unchanged when there are none.
+
+    Keeps the relay's property: an unbroken run for each partition, from a cursor that never passes what is
+    acknowledged. So a fill that was killed, or runs twice, leaves duplicates at most. Raises `KafkaError`.
+    """
+    rows = await (await conn.execute(_AFTER, [one.cursor, ROWS_PER_FILL])).fetchall()
+    if not rows:
+        return one
+    queues: dict[tuple[str, int], deque[Record]] = {}
+    heads, offsets = list(one.heads), list(one.next_offsets)
+    for event in (recorded(codec, row) for row in rows):
+        if publisher.topic(event) == one.topic and (record := publisher.encode(event)):
+            partition = partition_of(record.key, one.partitions)
+            queues.setdefault((one.name, partition), deque()).append(record)
+            heads[partition] = event.seq or 0
+    for (_, partition), offset in (await send_runs(session, queues)).items():
+        offsets[partition] = max(offsets[partition], offset)
+    return await _filled(conn, replace(one, cursor=rows[-1][-1], heads=tuple(heads), next_offsets=tuple(offsets)))
+
+
+async def _filled(conn: Connection, one: Generation) -> Generation:
+    await conn.execute(
+        _FILLED, [one.cursor, list(one.heads), list(one.next_offsets), one.topic, one.generation, one.cursor]
+    )
+    return one
+
+
+async def switch(
+    conn: Connection, lease: Lease, session: AIOKafkaProducer, publisher: Publisher, codec: EventCodec, one: Generation
+) -> None:
+    """As the relay's leader, with everything sequenced acknowledged: fill the rest and make `one` current.
+
+    Raises `LeaseLost` or `KafkaError`; the next term tries again.
+    """
+    while (filled := await fill(conn, session, publisher, codec, one)) != one:
+        one = filled
+    before = next(old for old in await load(conn, one.topic) if old.state == "current")
+    barrier = Barrier(one.name, before.partitions, one.cursor, one.next_offsets)
+    async with conn.transaction():
+        await leases.hold(conn, lease)
+        await conn.execute(
+            "UPDATE topic_generation SET state = %s, barrier = %s WHERE topic = %s AND generation = %s",
+            ["closed" if one.predecessor_lost else "closing", Jsonb(barrier.as_json()), one.topic, before.generation],
+        )
+        await conn.execute(
+            "UPDATE topic_generation SET state = 'current' WHERE topic = %s AND generation = %s",
+            [one.topic, one.generation],
+        )
+        await conn.execute("DELETE FROM relay_head WHERE topic = %s", [before.name])
+        await conn.execute(
+            "INSERT INTO relay_head (topic, partition, seq) SELECT %s, n - 1, seq "
+            "FROM unnest(%s::bigint[]) WITH ORDINALITY AS h(seq, n)",
+            [one.name, list(one.heads)],
+        )
+
+
+async def close(conn: Connection, session: AIOKafkaProducer, source: str, one: Generation) -> None:
+    """Write the closing record on every partition of a generation that has a successor. Repeating it is harmless."""
+    for partition in range(one.partitions):
+        await session.send_and_wait(
+            one.name, orjson.dumps(one.barrier), partition=partition, headers=_closing_headers(one, source, partition)
+        )
+    await conn.execute(
+        "UPDATE topic_generation SET state = 'closed' WHERE topic = %s AND generation = %s", [one.topic, one.generation]
+    )
+
+
+def _closing_headers(one: Generation, source: str, partition: int) -> list[tuple[str, bytes]]:
+    barrier = Barrier.of(one.barrier or {})
+    headers = {
+        "ce_specversion": "1.0", "ce_type": CLOSED_TYPE, "ce_source": source, "content-type": "application/json",
+        "ce_id": str(uuid5(NAMESPACE_URL, f"{one.name}/{partition}/{barrier.seq}")),
+        "ce_time": rfc3339(datetime.now(UTC)), "ce_subject": one.name, "ce_sequence": str(barrier.seq),
+        "ce_nexttopic": barrier.next_topic, "ce_nextpartitions": str(len(barrier.offsets)),
+    }  # fmt: skip
+    return [(name, value.encode()) for name, value in headers.items()]

@@ -1,0 +1,79 @@
+"""Fold workers of the example domain as processes, the load they work on, and what must have come of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from house import House, context
+from relaying import eventually, everything_acknowledged
+from shelf import add
+
+SCRIPT = Path(__file__).parent / "shelf_worker.py"
+SHELVES, BOOKS = 40, 50
+LOAD_PAUSE_S = 0.02
+
+
+@contextlib.contextmanager
+def worker(house: House, bootstrap: str, mode: str = "plain") -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, mode]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def publish(house: House, round_: int) -> None:
+    for n in range(BOOKS):
+        items = [add(f"{shelf}", f"{round_}.{n}") for shelf in range(SHELVES)]
+        await house.store.handle_batch(items, context())
+
+
+async def applied(house: House) -> int:
+    rows = await house.rows("SELECT coalesce(sum(books), 0)::int FROM shelf_count")
+    count = rows[0][0]
+    assert isinstance(count, int)
+    return count
+
+
+@contextlib.asynccontextmanager
+async def loading(house: House, name: str) -> AsyncIterator[None]:
+    """Appends beside a test: a book for each shelf, again and again, until the block ends."""
+    ending = asyncio.Event()
+
+    async def append() -> None:
+        n = 0
+        while not ending.is_set():
+            await house.store.handle_batch([add(f"{shelf}", f"{name}.{n}") for shelf in range(SHELVES)], context())
+            n += 1
+            await asyncio.sleep(LOAD_PAUSE_S)
+
+    task = asyncio.create_task(append())
+    try:
+        yield
+    finally:
+        ending.set()
+        await task
+
+
+ORACLE = """SELECT stream, count(*)::int, string_agg(data->>'title' || ';', '' ORDER BY version)
+FROM events WHERE type = 'book.added' GROUP BY stream ORDER BY 1"""
+
+
+async def as_recorded(house: House) -> bool:
+    """Whether the projection says, book for book and in order, what the store holds."""
+    return await house.rows("SELECT shelf, books, digest FROM shelf_count ORDER BY 1") == await house.rows(ORACLE)
+
+
+async def folded_as_recorded(house: House, deadline_s: float = 60) -> None:
+    """Wait until everything is sent and applied; fails when the projection never says what the store holds."""
+    await eventually(lambda: everything_acknowledged(house), deadline_s)
+    await eventually(lambda: as_recorded(house), deadline_s)

@@ -1,0 +1,183 @@
+"""Folding a shadow: the live projection's topics, from the shadow's own positions, never past the live ones."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from eventfold import crossing
+from eventfold.errors import EventfoldError
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.generations import logical, number
+from eventfold.store import Connection, Pool
+from eventfold.topics import existing_topics
+from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.progress import Progress
+from eventfold_ops.shadow import Shadow
+
+FETCH_WAIT_MS = 200
+STALLED_AFTER_S = 60.0
+REPORT_LAG_EVERY_S = 1.0
+
+Positions = dict[tuple[str, int], int]
+
+
+class RefoldStalled(EventfoldError):
+    """Kafka gave none of the missing records for `STALLED_AFTER_S`."""
+
+    def __init__(self, projection: str, missing: Positions) -> None:
+        places = ", ".join(f"{topic}[{partition}] below {offset}" for (topic, partition), offset in missing.items())
+        super().__init__(
+            f"no record of {places} came for {STALLED_AFTER_S:.0f} s; check the topic, then run with --fresh"
+        )
+        self.projection = projection
+
+
+async def live_positions(conn: Connection, projection: str) -> Positions:
+    """Next offset by topic and partition, in the connection's schema."""
+    cursor = await conn.execute(
+        "SELECT topic, partition, next_offset FROM fold_position WHERE projection = %s", [projection]
+    )
+    return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
+
+
+class Refold:
+    """Folds one projection into its shadow. Not safe for concurrent use."""
+
+    def __init__(self, deployment: Deployment, one: Shadow, pool: Pool, consumer: AIOKafkaConsumer) -> None:
+        self._shadow = one
+        self._pool = pool
+        self._consumer = consumer
+        self._bootstrap = deployment.kafka_bootstrap
+        self._runner = FoldRunner(
+            worker=f"rebuild.{one.projection.name}", pool=pool, avro=deployment.avro, projections=[one.projection],
+            topic_prefix=deployment.topic_prefix,
+        )  # fmt: skip
+        self._progress = Progress(f"folding {one.projection.name} anew")
+        self._lag_reported_at = 0.0
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
+        """A refold with a pool in the shadow schema and a consumer of its own; its group only shows the lag."""
+        url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=deployment.kafka_bootstrap, group_id=f"{deployment.group}.rebuild.{one.projection.name}",
+            enable_auto_commit=False, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
+        )  # fmt: skip
+        async with AsyncConnectionPool(
+            url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}
+        ) as pool, _started(consumer):  # fmt: skip
+            refold = Refold(deployment, one, pool, consumer)
+            await refold._follow(conn)
+            yield refold
+
+    async def places(self) -> set[tuple[str, int]]:
+        """Every partition of the topics that the shadow reads."""
+        existing = await existing_topics(self._bootstrap)
+        return {(topic, partition) for topic in self._runner.topics for partition in range(existing.get(topic, 0))}
+
+    async def missing(self, conn: Connection) -> int:
+        """How many records the shadow is behind the live projection. `conn` sees the live schema."""
+        live, mine = await self._both(conn)
+        return sum(max(0, offset - mine.get(place, 0)) for place, offset in live.items())
+
+    async def up_to_live(self, conn: Connection) -> None:
+        """Fold until the shadow stands where the live projection stood when last looked at.
+
+        Crosses to the next generation of a topic where the live projection has. Raises `RefoldStalled`, and what the
+        projection and Kafka raise.
+        """
+        while limits := await self._limits(conn):
+            await self._fold_below(limits)
+            if self._runner.crossed:
+                await self._follow(conn)
+
+    async def _both(self, conn: Connection) -> tuple[Positions, Positions]:
+        """The live positions on the newest generation of each topic, and the shadow's positions."""
+        live = await live_positions(conn, self._shadow.projection.name)
+        newest = {logical(topic): topic for topic, _ in sorted(live, key=lambda place: number(place[0]))}
+        async with self._pool.connection() as own:
+            mine = await live_positions(own, self._shadow.projection.name)
+        return {place: offset for place, offset in live.items() if newest[logical(place[0])] == place[0]}, mine
+
+    async def _limits(self, conn: Connection) -> Positions:
+        """What is still to be read of the topics that the shadow is on: the end of each partition that is short."""
+        live = await live_positions(conn, self._shadow.projection.name)
+        _, mine = await self._both(conn)
+        return {
+            place: offset for place, offset in live.items()
+            if place[0] in self._runner.topics and mine.get(place, 0) < offset
+        }  # fmt: skip
+
+    async def _follow(self, conn: Connection) -> None:
+        """Read where the shadow has positions, and where it has none yet what the live projection reads."""
+        existing = await existing_topics(self._bootstrap)
+        async with self._pool.connection() as own:
+            started = {topic for topic, _ in await live_positions(own, self._shadow.projection.name)}
+            names = dict(await crossing.names(own, self._runner.wanted, existing))
+        for handler, topic in self._runner.wanted:
+            if topic not in map(logical, started):
+                names |= await crossing.names(conn, [(handler, topic)], existing)
+        self._runner.follow(names)
+
+    async def _fold_below(self, limits: Positions) -> None:
+        """Fold everything below the limits; ends early when the shadow crosses to another generation."""
+        await self._seek(limits)
+        left = dict(limits)
+        give_up_at = time.monotonic() + STALLED_AFTER_S
+        while left and not self._runner.crossed:
+            batches = await self._fetch(limits)
+            if batches:
+                give_up_at = time.monotonic() + STALLED_AFTER_S
+                await self._runner.apply(batches)
+            elif time.monotonic() > give_up_at:
+                raise RefoldStalled(self._shadow.projection.name, left)
+            for batch in batches:
+                place = (batch.topic, batch.partition)
+                if batch.records[-1].offset + 1 >= limits[place]:
+                    left.pop(place)
+                    self._consumer.pause(TopicPartition(*place))
+            self._progress.add(sum(len(batch.records) for batch in batches))
+            await self._report_lag(batches)
+
+    async def _seek(self, limits: Positions) -> None:
+        self._consumer.assign([TopicPartition(*place) for place in limits])
+        starts = await self._runner.start_offsets(sorted(limits))
+        for place in limits:
+            self._consumer.seek(TopicPartition(*place), starts[place])
+        if not self._progress.total:
+            self._progress.done = sum(starts.values())
+        self._progress.total = self._progress.done + sum(end - starts[place] for place, end in limits.items())
+
+    async def _fetch(self, limits: Positions) -> list[PartitionBatch]:
+        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=FETCH_RECORDS)
+        return [
+            PartitionBatch(place.topic, place.partition, kept)
+            for place, records in fetched.items()
+            if (kept := [one for one in records if one.offset < limits[place.topic, place.partition]])
+        ]
+
+    async def _report_lag(self, batches: list[PartitionBatch]) -> None:
+        """Kafka's idea of the position is for those who watch lags; nothing is read from it."""
+        if batches and time.monotonic() - self._lag_reported_at > REPORT_LAG_EVERY_S:
+            self._lag_reported_at = time.monotonic()
+            ends = {TopicPartition(one.topic, one.partition): one.records[-1].offset + 1 for one in batches}
+            with contextlib.suppress(KafkaError):
+                await self._consumer.commit(ends)
+
+
+@contextlib.asynccontextmanager
+async def _started(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+    await consumer.start()
+    try:
+        yield
+    finally:
+        await consumer.stop()

@@ -1,0 +1,135 @@
+"""A shadow of one projection: the same tables, empty, in a schema beside the live one, with positions of their own.
+
+The tables keep their names, and so do their constraints and indexes: after the swap nothing tells them from the old
+ones, and later migrations find what they expect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from eventfold.errors import EventfoldError
+from eventfold.readmodel import Projection
+from eventfold.store import Connection
+
+KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
+
+_EXISTS = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
+_CONSTRAINTS = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'x') ORDER BY contype, conname"""
+_INDEXES = """SELECT pg_get_indexdef(indexrelid) FROM pg_index i
+WHERE indrelid = %s::regclass AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)"""
+
+
+class NoShadowSchema(EventfoldError):
+    """The service's role may not create the schema that a rebuild needs."""
+
+    def __init__(self, shadow: str, role: str) -> None:
+        super().__init__(
+            f"schema {shadow} is missing; as an administrator: CREATE SCHEMA {shadow} AUTHORIZATION {role}"
+        )
+        self.shadow = shadow
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Where a projection lives, and where its shadow does."""
+
+    projection: Projection
+    live: str
+    shadow: str
+
+    def named(self, schema: str, table: str) -> sql.Identifier:
+        """The table, with its schema."""
+        return sql.Identifier(schema, table)
+
+    @property
+    def tables(self) -> list[str]:
+        """The projection's own tables."""
+        return [table.name for table in self.projection.tables]
+
+
+async def beside(conn: Connection, projection: Projection) -> Shadow:
+    """The shadow of a projection in the connection's schema. Raises `NoShadowSchema`."""
+    row = await (await conn.execute("SELECT current_schema(), current_user")).fetchone()
+    live, role = row or ("public", "")
+    found = Shadow(projection, live, f"{live}_shadow")
+    if await (await conn.execute(_EXISTS, [found.shadow])).fetchone() is None:
+        try:
+            await conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(found.shadow)))
+        except InsufficientPrivilege as refused:
+            raise NoShadowSchema(found.shadow, role) from refused
+    return found
+
+
+async def create(conn: Connection, one: Shadow) -> None:
+    """Make what is missing of the shadow; what a killed rebuild left is kept."""
+    async with conn.transaction():
+        for table in KEPT_BY_PROJECTION:
+            await conn.execute(
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
+                    one.named(one.shadow, table), one.named(one.live, table)
+                )
+            )
+        for table in one.tables:
+            if not await _is_there(conn, one.shadow, table):
+                await _copy_shape(conn, one, table)
+
+
+async def _is_there(conn: Connection, schema: str, table: str) -> bool:
+    found = await conn.execute("SELECT to_regclass(%s)", [f'"{schema}"."{table}"'])
+    row = await found.fetchone()
+    return bool(row and row[0])
+
+
+async def _copy_shape(conn: Connection, one: Shadow, table: str) -> None:
+    """Columns, defaults and checks by LIKE; keys and indexes by their definitions, for LIKE would rename them."""
+    live, shadow = one.named(one.live, table), one.named(one.shadow, table)
+    await conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(shadow, live))
+    quoted = live.as_string(conn)
+    for name, definition in await (await conn.execute(_CONSTRAINTS, [quoted])).fetchall():
+        await conn.execute(
+            sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ").format(shadow, sql.Identifier(name)) + sql.SQL(definition)
+        )
+    for (definition,) in await (await conn.execute(_INDEXES, [quoted])).fetchall():
+        head, rest = definition.split(" ON ", 1)
+        method = rest[rest.index(" USING ") :]
+        await conn.execute(sql.SQL(head + " ON ") + shadow + sql.SQL(method))
+
+
+async def drop(conn: Connection, one: Shadow) -> None:
+    """Remove the shadow's tables, positions and parked records. Safe to repeat."""
+    async with conn.transaction():
+        for table in one.tables:
+            await conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(one.named(one.shadow, table)))
+        for table in KEPT_BY_PROJECTION:
+            if await _is_there(conn, one.shadow, table):
+                await _forget(conn, one, one.shadow, table)
+
+
+async def swap(conn: Connection, one: Shadow) -> None:
+    """In the caller's transaction, which holds the projection's turns: the shadow becomes what is served."""
+    for table in one.tables:
+        await conn.execute(sql.SQL("DROP TABLE {}").format(one.named(one.live, table)))
+        await conn.execute(
+            sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(one.named(one.shadow, table), sql.Identifier(one.live))
+        )
+    for table in KEPT_BY_PROJECTION:
+        await _forget(conn, one, one.live, table)
+        await _move(conn, one, table)
+        await _forget(conn, one, one.shadow, table)
+
+
+async def _forget(conn: Connection, one: Shadow, schema: str, table: str) -> None:
+    statement = sql.SQL("DELETE FROM {} WHERE projection = %s").format(one.named(schema, table))
+    await conn.execute(statement, [one.projection.name])
+
+
+async def _move(conn: Connection, one: Shadow, table: str) -> None:
+    statement = sql.SQL("INSERT INTO {} SELECT * FROM {} WHERE projection = %s").format(
+        one.named(one.live, table), one.named(one.shadow, table)
+    )
+    await conn.execute(statement, [one.projection.name])

@@ -1,0 +1,87 @@
+"""`switch TOPIC`: after a topic was lost, have this service's handlers read the generation that replaced it.
+
+The lost generation can be read no more, so its closing records will not be met. Its successor holds the whole history:
+each handler reads it from the start, and drops by `seq` what it has applied, partition by partition. That is right only
+where both have the same number of partitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from eventfold.errors import EventfoldError
+from eventfold.fold import Process, take_turns, turn
+from eventfold.generations import logical, number
+from eventfold.readmodel import Projection
+from eventfold.store import Connection
+from eventfold.topics import existing_topics
+from eventfold_ops.deployment import Deployment
+
+_AT = "SELECT DISTINCT topic FROM fold_position WHERE projection = %s"
+_CARRY = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
+SELECT projection, %s, partition, 0, seq, occurred_at, clock_timestamp() FROM fold_position
+WHERE projection = %s AND topic = %s"""
+_LEAVE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic = %s"
+
+
+class CannotSwitch(EventfoldError):
+    """The handlers' floors would mean nothing on the next generation, or there is none."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"topic {topic}: {reason}")
+        self.topic = topic
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command `switch`."""
+    parser = commands.add_parser("switch", help="move this service over to the next generation of a lost topic")
+    parser.set_defaults(run=run)
+    parser.add_argument("topic", help="without prefix, as in the emitting service's definition")
+
+
+async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """0 when every handler that reads the topic is on its newest generation. Raises `CannotSwitch`.
+
+    All handlers switch or none. Running workers halt at their next rebalance or restart, and then read it.
+    """
+    topic = deployment.topic_prefix + arguments.topic
+    readers = [one for one in deployment.handlers if arguments.topic in one.topics]
+    if not readers:
+        raise CannotSwitch(topic, f"nothing of {deployment.name} reads it")
+    existing = await existing_topics(deployment.kafka_bootstrap)
+    async with await deployment.connect() as conn, conn.transaction():
+        for handler in sorted(readers, key=lambda one: one.name):
+            print(await _switch(conn, handler, topic, existing))  # noqa: T201 - the result
+    return 0
+
+
+async def _switch(conn: Connection, handler: Projection | Process, topic: str, existing: Mapping[str, int]) -> str:
+    at = await _at(conn, handler.name, topic)
+    after = max((name for name in existing if logical(name) == topic), key=number, default="")
+    if not at or at == after:
+        return f"{handler.name}: nothing to do, it reads {after or topic}"
+    partitions = await _partitions_before(conn, at)
+    if not after or number(after) < number(at):
+        raise CannotSwitch(topic, f"there is no generation after {at}; have its owner run `replay --lost` first")
+    if partitions != existing[after]:
+        raise CannotSwitch(
+            topic, f"{at} had {partitions} partitions, {after} has {existing[after]}: what was applied of each "
+            f"partition says nothing here; fold {handler.name} anew as docs/runbooks/topic-loss.md says",
+        )  # fmt: skip
+    await take_turns(conn, {turn(handler, at, partition) for partition in range(partitions)})
+    await conn.execute(_CARRY, [after, handler.name, at])
+    await conn.execute(_LEAVE, [handler.name, at])
+    return f"{handler.name}: goes on at {after}"
+
+
+async def _at(conn: Connection, handler: str, topic: str) -> str | None:
+    """The newest generation of the topic on which the handler has positions."""
+    names = [name for (name,) in await (await conn.execute(_AT, [handler])).fetchall() if logical(name) == topic]
+    return max(names, key=number, default=None)
+
+
+async def _partitions_before(conn: Connection, name: str) -> int:
+    """How many the topic had when the service's worker first read it; 0 if no worker ever saw it."""
+    row = await (await conn.execute("SELECT partitions FROM topic_read WHERE topic = %s", [name])).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,240 @@
+"""Topics get new generations while appends and workers go on: nothing is lost, nothing doubled, order stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka.errors import KafkaError
+from deployed import command, deployment
+from house import House, context
+from reading import assert_unbroken_runs, read_all, stored_order
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import TOPIC, add
+from working import SCRIPT, as_recorded, folded_as_recorded, loading, publish, worker
+
+from eventfold import generations
+from eventfold.generations import CLOSED_TYPE, physical
+from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold.worker import HALTED
+from eventfold_ops import replay, switch
+from eventfold_ops.dlq import redrive
+from eventfold_ops.replay import CannotReplay
+from eventfold_ops.switch import CannotSwitch
+
+REPLAYER = Path(__file__).parent / "support" / "slow_replay.py"
+
+
+@pytest.fixture
+async def relayed(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
+    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+    async with relaying(house, kafka_bootstrap):
+        yield house.prefix + TOPIC
+
+
+async def generation_states(house: House) -> list[tuple[object, ...]]:
+    return await house.rows("SELECT generation, partitions, state FROM topic_generation ORDER BY 1")
+
+
+async def applied_on(house: House, topic: str) -> list[tuple[object, ...]]:
+    return await house.rows(f"SELECT partition, closed FROM fold_position WHERE topic = '{topic}' ORDER BY 1")
+
+
+async def whole_history_is_on(house: House, bootstrap: str, topic: str) -> None:
+    records = [one for one in await read_all(bootstrap, topic) if one.key is not None]
+    assert_unbroken_runs(records, await stored_order(house))
+
+
+async def delete(bootstrap: str, topic: str) -> None:
+    async with administrator(bootstrap) as admin:
+        await admin.delete_topics([topic])
+
+    async def gone() -> bool:
+        return topic not in await existing_topics(bootstrap)
+
+    await eventually(gone)
+
+
+@pytest.mark.parametrize("partitions", [4, 8])
+async def test_workers_cross_over_to_a_replayed_topic_under_load(
+    house: House, kafka_bootstrap: str, relayed: str, partitions: int
+) -> None:
+    grow = ["--partitions", "8"] if partitions == 8 else []
+    with worker(house, kafka_bootstrap) as one, worker(house, kafka_bootstrap) as two:
+        await publish(house, 0)
+        await folded_as_recorded(house)
+        async with loading(house, "during"):
+            assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, *grow) == 0
+        await publish(house, 1)
+        await folded_as_recorded(house)
+        assert one.poll() is None and two.poll() is None, "they start anew within their processes"
+    assert await generation_states(house) == [(1, 4, "closed"), (2, partitions, "current")]
+    assert await applied_on(house, relayed) == [(partition, True) for partition in range(4)]
+    assert await applied_on(house, f"{relayed}.g2") == [(partition, False) for partition in range(partitions)]
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+    ends = [one for one in await read_all(kafka_bootstrap, relayed) if one.key is None]
+    assert sorted(one.partition for one in ends) == [0, 1, 2, 3], "one closing record for each partition"
+    assert {dict(one.headers)["ce_type"] for one in ends} == {CLOSED_TYPE.encode()}
+
+
+async def test_a_worker_that_was_down_crosses_each_barrier_in_turn(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+    deployed = deployment(house, kafka_bootstrap)
+    async with loading(house, "down"):
+        assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
+        assert await command(replay, deployed, TOPIC) == 0
+    assert not await as_recorded(house)
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
+    assert len(await applied_on(house, f"{relayed}.g3")) == 8
+
+
+async def test_a_killed_replay_is_resumed_and_a_finished_one_is_not_repeated(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    await publish(house, 0)
+    await eventually(lambda: everything_acknowledged(house))
+    command_line = [sys.executable, str(REPLAYER), house.url, kafka_bootstrap, house.prefix]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
+    killed = subprocess.Popen(command_line, env=environment, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+
+    async def half_way() -> bool:
+        assert killed.poll() is None, "the replay was not slow enough to be killed"
+        return await house.rows("SELECT 1 FROM topic_generation WHERE generation = 2 AND cursor > 0") != []
+
+    await eventually(half_way, 60)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert await generation_states(house) == [(1, 4, "current"), (2, 8, "filling")]
+    deployed = deployment(house, kafka_bootstrap)
+    with pytest.raises(CannotReplay, match="was begun"):
+        await command(replay, deployed, TOPIC, "--partitions", "6")
+    for _ in range(2):
+        assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
+        assert await generation_states(house) == [(1, 4, "closed"), (2, 8, "current")]
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
+
+
+async def test_a_relay_that_dies_while_it_closes_is_followed_by_one_that_closes(
+    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, failures = generations.close, 0
+
+    async def dying(conn: Any, session: Any, source: str, one: Any) -> None:
+        nonlocal failures
+        failures += 1
+        if failures > 2:
+            return await whole(conn, session, source, one)
+        await session.send_and_wait(
+            one.name, orjson.dumps(one.barrier), partition=failures,
+            headers=generations._closing_headers(one, source, failures),
+        )  # fmt: skip
+        raise KafkaError("died")
+
+    monkeypatch.setattr(generations, "close", dying)
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        async with loading(house, "during"):
+            assert await command(replay, deployment(house, kafka_bootstrap), TOPIC) == 0
+        assert failures == 3
+        await folded_as_recorded(house)
+
+
+async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where_they_were(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    deployed = deployment(house, kafka_bootstrap)
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+        assert await command(switch, deployed, TOPIC) == 0, "nothing to do"
+    await delete(kafka_bootstrap, relayed)
+    with pytest.raises(CannotSwitch, match="no generation after"):
+        await command(switch, deployed, TOPIC)
+    with worker(house, kafka_bootstrap) as halted:
+        assert await asyncio.to_thread(halted.wait, 60) == HALTED
+    async with loading(house, "without a topic"):
+        async with relaying(house, kafka_bootstrap, "again"):
+            assert await command(replay, deployed, TOPIC, "--lost") == 0
+        assert await command(switch, deployed, TOPIC) == 0
+        assert await command(switch, deployed, TOPIC) == 0, "said twice, done once"
+    async with relaying(house, kafka_bootstrap, "once more"):
+        with worker(house, kafka_bootstrap):
+            await folded_as_recorded(house)
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+    assert relayed not in await existing_topics(kafka_bootstrap)
+    await prepare_topics(kafka_bootstrap, [relayed], partitions=4)
+    assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
+
+
+async def test_floors_are_not_carried_to_another_number_of_partitions(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    deployed = deployment(house, kafka_bootstrap)
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+    assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
+    with pytest.raises(CannotSwitch, match="had 4 partitions"):
+        await command(switch, deployed, TOPIC)
+    assert await applied_on(house, f"{relayed}.g2") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["test.library.nothing"], "does not emit it"), ([TOPIC, "--partitions", "2"], "topics only grow"),
+        ([TOPIC, "--lost", "--partitions", "8"], "grow it afterwards"),
+    ],
+)  # fmt: skip
+async def test_what_makes_no_sense_is_refused_and_leaves_nothing(
+    house: House, kafka_bootstrap: str, relayed: str, arguments: list[str], reason: str
+) -> None:
+    with pytest.raises(CannotReplay, match=reason):
+        await command(replay, deployment(house, kafka_bootstrap), *arguments)
+    assert await generation_states(house) == []
+    assert physical(relayed, 2) not in await existing_topics(kafka_bootstrap)
+
+
+async def test_what_was_parked_before_a_growth_is_redriven_after_it(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    deployed = deployment(house, kafka_bootstrap)
+    await house.store.handle_batch([add("one", "poison"), add("one", "b")], context())
+    with worker(house, kafka_bootstrap):
+
+        async def both_parked() -> bool:
+            return await house.rows("SELECT seq FROM dead_letter ORDER BY seq") == [(1,), (2,)]
+
+        await eventually(both_parked, 60)
+        assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
+
+        async def crossed() -> bool:
+            return len(await applied_on(house, f"{relayed}.g2")) == 8
+
+        await eventually(crossed, 60)
+        await house.store.handle(add("one", "c"), context())
+
+        async def waiting_behind() -> bool:
+            return len(await house.rows("SELECT 1 FROM dead_letter")) == 3
+
+        await eventually(waiting_behind, 60)
+    async with house.pool.connection() as conn:
+        await conn.execute("DELETE FROM dead_letter WHERE seq = 1")
+    async with house.pool.connection() as conn:
+        assert await redrive(conn, deployed.projections[0], deployed.avro, "one") == 2
+    assert await house.rows("SELECT digest FROM shelf_count") == [("b;c;",)]
