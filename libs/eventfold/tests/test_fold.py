@@ -135,6 +135,14 @@ async def test_poison_is_parked_with_what_waits_behind_it_and_the_rest_goes_on(h
     assert [row[0] for row in parked] == [2, 4, 5] and parked[0][1] == "poisonous title"
 
 
+async def test_poison_takes_nothing_along_from_the_other_partitions_of_a_fetch(house: House) -> None:
+    topic = house.prefix + TOPIC
+    poisoned = [record(0, 1, "a", "poison"), record(1, 3, "a", "y")]
+    sound = [record(0, 2, "b", "x"), record(1, 4, "b", "y")]
+    await runner(house).apply([PartitionBatch(topic, 0, poisoned), PartitionBatch(topic, 1, sound)])
+    assert await counts(house) == [("b", 2, "x;y;")]
+
+
 async def test_redrive_applies_parked_records_in_order_once_the_fold_can(house: House) -> None:
     batch = [record(0, 1, "a", "poison"), record(1, 2, "a", "y"), record(2, 3, "a", "z")]
     await apply(house, runner(house), batch)

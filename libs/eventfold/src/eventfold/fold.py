@@ -267,8 +267,8 @@ async def _park_poison(
     behind = [event for event in events[at + 1 :] if event.key == events[at].key]
     await park(conn, name, [events[at]], poison.reason)
     await park(conn, name, behind, "waits behind a parked record of its key")
-    parked = {events[at].offset, *(event.offset for event in behind)}
-    return [event for event in events if event.offset not in parked]
+    parked = {events[at].id, *(event.id for event in behind)}  # offsets repeat across the partitions of a fetch
+    return [event for event in events if event.id not in parked]
 
 
 async def load_rows(conn: Connection, projection: Projection, events: Sequence[PublicRecord]) -> Rows:
