@@ -13,12 +13,15 @@ import pytest
 from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.errors import IdleInTransactionSessionTimeout
 from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
+from eventfold import fold as fold_module
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison
-from eventfold.fold import FoldRunner, PartitionBatch, Process
+from eventfold.fold import FoldRunner, PartitionBatch, Process, take_turns
 from eventfold.readmodel import Projection, PublicRecord
+from eventfold.worker import PASSING
 from eventfold_ops.dlq import discard, redrive
 
 
@@ -89,6 +92,21 @@ async def test_workers_on_several_partitions_share_rows_without_losing_updates(h
     folding = [runner(house) for _ in range(4)]
     await asyncio.gather(*(apply(house, folding[partition], batch(partition), partition) for partition in range(4)))
     assert (await counts(house))[0][:2] == ("shared", 120)
+
+
+async def test_a_worker_that_is_stopped_in_its_transaction_keeps_its_turn_for_a_bounded_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold_module, "IDLE_IN_TRANSACTION_MS", 200)
+    async with await house.connect() as stopped:
+        await stopped.execute("BEGIN")
+        await take_turns(stopped, {COUNTING.name})
+        async with asyncio.timeout(10):
+            await apply(house, runner(house), [record(0, 1, "a", "x")])
+        assert await counts(house) == [("a", 1, "x;")]
+        with pytest.raises(IdleInTransactionSessionTimeout):
+            await stopped.execute("SELECT 1")
+    assert issubclass(IdleInTransactionSessionTimeout, PASSING), "the worker tries again when it wakes"
 
 
 async def test_missing_records_halt_and_write_nothing(house: House) -> None:

@@ -64,7 +64,11 @@ class Position:
     seq: int
 
 
-_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('fold|' || t.turn, 0)) FROM unnest(%s::text[]) AS t(turn)"
+IDLE_IN_TRANSACTION_MS = 5000
+"""How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
+
+_TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
+SELECT pg_advisory_xact_lock(hashtextextended('fold|' || t.turn, 0)) FROM bound, unnest(%s::text[]) AS t(turn)"""
 
 _POSITIONS = """SELECT topic, partition, next_offset, seq FROM fold_position
 JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = %s"""
@@ -187,8 +191,12 @@ def turn(handler: Projection | Process, topic: str, partition: int) -> str:
 
 
 async def take_turns(conn: Connection, turns: Collection[str]) -> None:
-    """Wait for these turns, in one order for all, and keep them until the transaction ends."""
-    await conn.execute(_TURNS, [sorted(turns)])
+    """Wait for these turns, in one order for all, and keep them until the transaction ends.
+
+    PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
+    others wait.
+    """
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), sorted(turns)])
 
 
 def _recorded_now(item: Item, context: Context) -> Item:

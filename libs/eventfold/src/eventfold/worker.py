@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import faust
 from psycopg import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
 from eventfold.errors import StalePosition, VersionConflict
@@ -35,7 +36,7 @@ HALTED = 70
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
-PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
+PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
 
 
 async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
