@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration bench generate requirements clean
+.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration faults soak bench generate requirements clean
 
 PYTHON ?= python3.11
 export PYTHON
@@ -65,6 +65,13 @@ unit: setup ## tests that start no stack
 
 integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)
+
+FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
+faults: setup ## faults on real processes, about 75 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1
+	$(FAULTS) $(addprefix --only ,$(ONLY)) $(addprefix --trials ,$(TRIALS)) $(addprefix --seed ,$(SEED)) $(if $(FRESH),--fresh) --document
+
+soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
+	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))
 
 bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench

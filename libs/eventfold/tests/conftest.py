@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from house import House, built
+
+pytest.register_assert_rewrite("shelf_checks", "shelf_folding", "shelf_model", "shelf_writing")
+
+from house import House, built  # noqa: E402 - after the rewriting is asked for
 
 
 @pytest.fixture

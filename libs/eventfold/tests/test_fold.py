@@ -11,12 +11,15 @@ from delivering import Delivered, record
 from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.errors import IdleInTransactionSessionTimeout
 from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
+from eventfold import fold as fold_module
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison
-from eventfold.fold import FoldRunner, PartitionBatch, Process
+from eventfold.fold import FoldRunner, PartitionBatch, Process, take_turns
 from eventfold.readmodel import Projection, PublicRecord
+from eventfold.worker import PASSING
 from eventfold_ops.dlq import discard, redrive
 
 
@@ -72,6 +75,21 @@ async def test_workers_on_several_partitions_share_rows_without_losing_updates(h
     assert (await counts(house))[0][:2] == ("shared", 120)
 
 
+async def test_a_worker_that_is_stopped_in_its_transaction_keeps_its_turn_for_a_bounded_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold_module, "IDLE_IN_TRANSACTION_MS", 200)
+    async with await house.connect() as stopped:
+        await stopped.execute("BEGIN")
+        await take_turns(stopped, {COUNTING.name})
+        async with asyncio.timeout(10):
+            await apply(house, runner(house), [record(0, 1, "a", "x")])
+        assert await counts(house) == [("a", 1, "x;")]
+        with pytest.raises(IdleInTransactionSessionTimeout):
+            await stopped.execute("SELECT 1")
+    assert issubclass(IdleInTransactionSessionTimeout, PASSING), "the worker tries again when it wakes"
+
+
 async def test_missing_records_halt_and_write_nothing(house: House) -> None:
     with pytest.raises(OffsetGap):
         await apply(house, runner(house), [record(1, 2, "a", "x")])
@@ -114,6 +132,14 @@ async def test_poison_is_parked_with_what_waits_behind_it_and_the_rest_goes_on(h
     assert await counts(house) == [("a", 1, "x;"), ("b", 2, "y;w;")]
     parked = await house.rows("SELECT seq, reason FROM dead_letter ORDER BY seq")
     assert [row[0] for row in parked] == [2, 4, 5] and parked[0][1] == "poisonous title"
+
+
+async def test_poison_takes_nothing_along_from_the_other_partitions_of_a_fetch(house: House) -> None:
+    topic = house.prefix + TOPIC
+    poisoned = [record(0, 1, "a", "poison"), record(1, 3, "a", "y")]
+    sound = [record(0, 2, "b", "x"), record(1, 4, "b", "y")]
+    await runner(house).apply([PartitionBatch(topic, 0, poisoned), PartitionBatch(topic, 1, sound)])
+    assert await counts(house) == [("b", 2, "x;y;")]
 
 
 async def test_redrive_applies_parked_records_in_order_once_the_fold_can(house: House) -> None:

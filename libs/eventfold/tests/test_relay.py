@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -12,7 +14,7 @@ from aiokafka.errors import KafkaTimeoutError
 from house import House, context
 from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
-from shelf import TOPIC, add
+from shelf import CODEC, TOPIC, add
 
 from eventfold import consistency, lease, relay
 from eventfold.consistency import Token
@@ -125,6 +127,40 @@ async def test_after_a_send_error_the_run_starts_again_at_the_cursor(
     records = await read_all(kafka_bootstrap, topic)
     assert len(records) > 40, "the fault did fire"
     assert_unbroken_runs(records, await stored_order(house))
+
+
+class StoppedOnce(psycopg.AsyncConnection[Any]):
+    """Stands still in its first transaction for longer than the database allows."""
+
+    stops = 0
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *_: Any) -> AsyncIterator[Any]:
+        async with super().transaction() as transaction:
+            if not StoppedOnce.stops:
+                StoppedOnce.stops += 1
+                await self.execute("SELECT 1")
+                await asyncio.sleep(3 * relay.IDLE_IN_TRANSACTION_MS / 1000)
+            yield transaction
+
+
+async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
+    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "IDLE_IN_TRANSACTION_MS", 100)
+    monkeypatch.setattr(StoppedOnce, "stops", 0)
+    running = Relay(
+        name="relay", holder="one", connect=lambda: StoppedOnce.connect(house.url, autocommit=True), codec=CODEC,
+        producers=lambda: relay.producer(kafka_bootstrap, "one"), publisher=house.publisher, topics=[topic],
+    )  # fmt: skip
+    await house.store.handle(add("one", "a"), context())
+    task = asyncio.create_task(running.run())
+    try:
+        await eventually(lambda: everything_acknowledged(house))
+        assert StoppedOnce.stops == 1 and not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_only_one_relay_leads_and_its_successor_takes_over_at_once(

@@ -17,9 +17,10 @@ from relaying import eventually, relaying
 from shelf import TOPIC
 from working import SCRIPT, SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
+from eventfold.errors import NotFound
 from eventfold.topics import administrator, prepare_topics
 from eventfold_ops import compare, rebuild, replay
-from eventfold_ops.rebuild import NoSuchProjection, RebuildRunning
+from eventfold_ops.rebuild import RebuildRunning
 
 REBUILDER = Path(__file__).parent / "support" / "slow_rebuild.py"
 
@@ -146,7 +147,7 @@ async def test_compare_says_equal_then_finds_a_damaged_row_and_changes_nothing(
 
 
 async def test_what_does_not_exist_is_refused_by_name(house: House, kafka_bootstrap: str) -> None:
-    with pytest.raises(NoSuchProjection, match="it has counting"):
+    with pytest.raises(NotFound, match="it has counting"):
         await command(rebuild, deployment(house, kafka_bootstrap), "cuonting")
 
 

@@ -70,9 +70,13 @@ class Position:
     closed: bool = False
 
 
+IDLE_IN_TRANSACTION_MS = 5000
+"""How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
+
 # Named with the schema, for a shadow of the same projection has turns of its own.
-_TURNS = """SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
-FROM unnest(%s::text[]) AS t(turn)"""
+_TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
+FROM bound, unnest(%s::text[]) AS t(turn)"""
 
 _POSITIONS = """SELECT topic, partition, next_offset, seq, closed FROM fold_position
 JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = %s"""
@@ -241,8 +245,12 @@ def turn(handler: Projection | Process, topic: str, partition: int) -> str:
 
 
 async def take_turns(conn: Connection, turns: Collection[str]) -> None:
-    """Wait for these turns, in one order for all, and keep them until the transaction ends."""
-    await conn.execute(_TURNS, [sorted(turns)])
+    """Wait for these turns, in one order for all, and keep them until the transaction ends.
+
+    PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
+    others wait.
+    """
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), sorted(turns)])
 
 
 def _recorded_now(item: Item, context: Context) -> Item:
@@ -323,8 +331,8 @@ async def _park_poison(
     behind = [event for event in events[at + 1 :] if event.key == events[at].key]
     await park(conn, name, [events[at]], poison.reason)
     await park(conn, name, behind, "waits behind a parked record of its key")
-    parked = {events[at].offset, *(event.offset for event in behind)}
-    return [event for event in events if event.offset not in parked]
+    parked = {events[at].id, *(event.id for event in behind)}  # offsets repeat across the partitions of a fetch
+    return [event for event in events if event.id not in parked]
 
 
 async def load_rows(conn: Connection, projection: Projection, events: Sequence[PublicRecord]) -> Rows:

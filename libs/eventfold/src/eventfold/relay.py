@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from psycopg import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from eventfold import generations, telemetry
 from eventfold import lease as leases
@@ -105,7 +106,7 @@ class Relay:
         while True:
             try:
                 await self._try_to_lead()
-            except (LeaseLost, KafkaError, OperationalError) as failure:
+            except (LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout) as failure:
                 telemetry.RELAY_RESTARTS.labels(self._name).inc()
                 log.warning("relay restarts from its cursor", extra={"relay": self._name, "reason": repr(failure)})
             await asyncio.sleep(RETRY_S)

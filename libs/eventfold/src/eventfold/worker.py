@@ -29,6 +29,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from faust.types import TP
 from psycopg import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
 from eventfold import crossing
@@ -51,7 +52,7 @@ FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
 COLLECT_AFTER = (100_000, 20, 20)
 """Objects made before a collection of the young, and collections before one of the older and of all."""
-PASSING = (OperationalError, PoolTimeout, StalePosition, VersionConflict)
+PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
 
 
 async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -44,9 +45,9 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def built(postgres_url: str) -> AsyncIterator[House]:
+async def built(postgres_url: str, options: str = "") -> AsyncIterator[House]:
     name = f"t{uuid.uuid4().hex[:12]}"
-    url = f"{postgres_url}?options=-csearch_path%3D{name}"
+    url = f"{postgres_url}?options={quote(f'-csearch_path={name} {options}')}"
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
         await admin.execute(f"CREATE SCHEMA {name}")
         await admin.execute(f"SET search_path = {name}")

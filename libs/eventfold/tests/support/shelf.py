@@ -94,11 +94,17 @@ def keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
 
 
 def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+    """Counts books as `count` does, up to a poisonous title."""
+    poison = next((event for event in events if event.data["title"] == "poison"), None)
+    if poison is not None:
+        raise Poison(poison.id, "poisonous title")
+    return count(rows, events)
+
+
+def count(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
     """Counts books per shelf and keeps their titles in the order of application, so that disorder shows."""
     draft = Draft(rows)
     for event in events:
-        if event.data["title"] == "poison":
-            raise Poison(event.id, "poisonous title")
         shelf = event.data["shelf"]
         row = draft.get(COUNTS, (shelf,)) or CountRow(shelf, 0, "")
         draft.put(COUNTS, CountRow(shelf, row.books + 1, row.digest + event.data["title"] + ";"))

@@ -17,5 +17,5 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     """0 when equal, else 1; nothing is changed. Raises `EventfoldError`."""
-    projection = rebuild.find(deployment, arguments.projection)
+    projection = deployment.projection(arguments.projection)
     return await rebuild.comparison(deployment, projection, as_json=arguments.json)

@@ -29,16 +29,10 @@ FINAL_RECORDS = 10_000
 """How much may be missing when the live worker is made to wait."""
 MAX_TRIES = 50
 LOCK_WAIT_MS = 2000
+HOLD_TURNS_MS = 60_000
+"""How long folding what is missing may keep the live worker waiting."""
 
 AtTheEnd = Callable[[Connection, Shadow], Awaitable[int]]
-
-
-class NoSuchProjection(EventfoldError):
-    """The deployment has no projection of this name."""
-
-    def __init__(self, name: str, deployment: Deployment) -> None:
-        names = ", ".join(sorted(one.name for one in deployment.projections))
-        super().__init__(f"{deployment.name} has no projection {name}; it has {names or 'none'}")
 
 
 class RebuildRunning(EventfoldError):
@@ -67,18 +61,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     """0 when swapped (or equal), 1 when a comparison finds a difference. Raises `EventfoldError`."""
-    projection = find(deployment, arguments.projection)
+    projection = deployment.projection(arguments.projection)
     if arguments.compare_only:
         return await comparison(deployment, projection, as_json=arguments.json)
     return await at_live_positions(deployment, projection, swap, keep=True, fresh=arguments.fresh)
-
-
-def find(deployment: Deployment, name: str) -> Projection:
-    """The projection of this name. Raises `NoSuchProjection`."""
-    found = next((one for one in deployment.projections if one.name == name), None)
-    if found is None:
-        raise NoSuchProjection(name, deployment)
-    return found
 
 
 async def at_live_positions(
@@ -131,6 +117,7 @@ async def _finish(conn: Connection, one: Shadow, refold: Refold, act: AtTheEnd) 
         await conn.execute(SQL("SET LOCAL lock_timeout = {}").format(Literal(LOCK_WAIT_MS)))
         places = {*await refold.places(), *await live_positions(conn, one.projection.name)}
         await take_turns(conn, {turn(one.projection, *place) for place in places} | {one.projection.name})
+        await conn.execute(SQL("SET LOCAL idle_in_transaction_session_timeout = {}").format(Literal(HOLD_TURNS_MS)))
         moved_on = not places >= set(await live_positions(conn, one.projection.name))
         if moved_on or await refold.missing(conn) > FINAL_RECORDS:
             return None

@@ -123,9 +123,7 @@ def _ago(quiet_s: Sequence[float]) -> str:
 
 def _gaps(stored: Positions, cluster: Cluster, name: str, topic: str) -> list[Finding]:
     found = [_gap(stored.get((name, place), Stored()).next_offset, cluster, place) for place in cluster.places(topic)]
-    advice = (
-        "`replay --lost` by the emitting service, then `switch` here; the worker halts there, skipping nothing"
-    )
+    advice = "`replay --lost` by the emitting service, then `switch` here; the worker halts there, skipping nothing"
     return [broken(f"offsets of {name} on {topic}", says, advice) for says in found if says]
 
 

@@ -1,0 +1,112 @@
+"""Kafka as far as relay and folds need it, in memory: a list for each partition, and a producer that stops at gates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.errors import ProducerClosed
+
+from eventfold.fold import PartitionBatch
+
+RECORDS_PER_BATCH = 2
+"""So few that a run takes several batches, and can end between any two of them."""
+
+
+@dataclass(slots=True)
+class Delivered:
+    """A record as a consumer gets it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+    def header(self, name: str) -> str:
+        return dict(self.headers)[name].decode()
+
+    @property
+    def seq(self) -> int:
+        return int(self.header("ce_sequence"))
+
+
+class Log:
+    """One topic: appended to, read from any offset, and never shortened."""
+
+    def __init__(self, topic: str, partitions: int) -> None:
+        self.topic = topic
+        self.partitions: list[list[Delivered]] = [[] for _ in range(partitions)]
+
+    def append(self, partition: int, batch: Batch) -> None:
+        log = self.partitions[partition]
+        for key, value, headers in batch.records:
+            log.append(Delivered(len(log), key, value, headers))
+
+    def read(self, partition: int, offset: int, limit_records: int) -> PartitionBatch:
+        return PartitionBatch(self.topic, partition, self.partitions[partition][offset : offset + limit_records])
+
+
+class Batch:
+    """What `create_batch` returns."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes, Sequence[tuple[str, bytes]]]] = []
+
+    def append(self, *, timestamp: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> object:
+        if len(self.records) >= RECORDS_PER_BATCH:
+            return None
+        self.records.append((key, value, headers))
+        return timestamp
+
+
+class Gates:
+    """Where a coroutine stands still until it is let pass, or made to fail."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self.reached = asyncio.Event()
+
+    async def reach(self, point: str) -> None:
+        passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append((point, passed))
+        self.reached.set()
+        await passed
+
+    def release(self, index: int, failure: Exception | None = None) -> None:
+        """Let one waiting coroutine pass, or raise `failure` in it."""
+        _, passed = self.waiting.pop(index % len(self.waiting))
+        self.reached.clear()
+        if failure is None:
+            passed.set_result(None)
+        else:
+            passed.set_exception(failure)
+
+
+class Session:
+    """A relay's producer. A failure at `send` is one before the broker took the batch, at `sent` one after."""
+
+    def __init__(self, log: Log, gates: Gates) -> None:
+        self._log = log
+        self._gates = gates
+        self._closed = False
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        self._closed = True
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return set(range(len(self._log.partitions))) if topic == self._log.topic else set()
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> Awaitable[Any]:
+        if self._closed or topic != self._log.topic:
+            raise ProducerClosed
+        await self._gates.reach("send")
+        self._log.append(partition, batch)
+        return self._gates.reach("sent")

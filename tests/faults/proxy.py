@@ -1,0 +1,67 @@
+"""Between the processes under test and PostgreSQL: `python -m tests.faults.proxy PORT TARGET_PORT`.
+
+Told by lines on its input: `reset` ends every connection with RST in mid work, `delay S` keeps all bytes back for S
+seconds each way, `delay 0` ends that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import sys
+
+CHUNK_BYTES = 65_536
+
+
+class Proxy:
+    """Passes bytes on, in order."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._delay_s = 0.0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def delay(self, seconds: float) -> None:
+        self._delay_s = seconds
+
+    def reset(self) -> None:
+        for writer in list(self._writers):
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            writer.close()
+            return
+        self._writers |= {writer, there[1]}
+        await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+        self._writers -= {writer, there[1]}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK_BYTES):
+                if self._delay_s:
+                    await asyncio.sleep(self._delay_s)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+async def main(port: str, target_port: str) -> None:
+    proxy = Proxy(int(target_port))
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", int(port))
+    while line := (await asyncio.to_thread(sys.stdin.readline)).split():
+        if line[0] == "reset":
+            proxy.reset()
+        else:
+            proxy.delay(float(line[1]))
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

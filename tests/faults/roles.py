@@ -1,0 +1,150 @@
+"""The processes under test: `python -m tests.faults.roles ROLE NAME SETTINGS` with SETTINGS as JSON.
+
+A server that appends what it is asked over a socket, a relay, and the real fold worker: the package's own parts over
+the example domain of its tests, with points at which they can be struck.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from aiokafka import AIOKafkaProducer
+from psycopg_pool import AsyncConnectionPool
+from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add, to_public
+
+from eventfold import lease, relay
+from eventfold.decider import Context
+from eventfold.fold import FoldRunner
+from eventfold.lease import Lease
+from eventfold.publish import Publisher
+from eventfold.relay import Relay
+from eventfold.store import Connection, EventStore, Idempotency, Pool
+from tests.faults.striking import Strikes, StruckConnection
+
+HANDLE_DEADLINE_S = 5.0
+CONNECT_TIMEOUT_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all processes of one installation share."""
+
+    url: str
+    bootstrap: str
+    prefix: str
+    port: int
+    strikes: str
+
+    @property
+    def publisher(self) -> Publisher:
+        return Publisher("library", to_public, JsonInsteadOfAvro(), self.prefix)
+
+
+def pool_of(settings: Settings, strikes: Strikes, point: str, size: int) -> Pool:
+    StruckConnection.strikes, StruckConnection.point = strikes, point
+    return AsyncConnectionPool(
+        settings.url, min_size=1, max_size=size, open=False, connection_class=StruckConnection,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S}, timeout=HANDLE_DEADLINE_S,
+    )  # fmt: skip
+
+
+async def serve(settings: Settings, strikes: Strikes) -> None:
+    """One JSON object a line: key, shelf, title; answered by the key once the command is committed."""
+    pool = pool_of(settings, strikes, "before-commit", 8)
+    await pool.open()
+    store = EventStore(pool, CODEC, settings.publisher, random.Random())
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                asked = json.loads(line)
+                context = Context(now=datetime.now(UTC), actor="client", correlation_id=asked["key"])
+                key = Idempotency("client", asked["key"], line)
+                await store.handle(
+                    add(asked["shelf"], asked["title"]), context, idempotency=key, deadline_s=HANDLE_DEADLINE_S
+                )
+                strikes.pass_by("after-commit-before-answer")
+                writer.write(json.dumps({"key": asked["key"]}).encode() + b"\n")
+                await writer.drain()
+        except (OSError, psycopg.Error) as failure:
+            logging.warning("a request failed: %r", failure)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", settings.port)
+    await server.serve_forever()
+
+
+async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
+    async def connect() -> Connection:
+        return await psycopg.AsyncConnection.connect(settings.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+
+    move_cursor = lease.move_cursor
+
+    async def struck_move_cursor(conn: Connection, held: Lease, to_seq: int) -> None:
+        strikes.pass_by("after-send-before-cursor")
+        await move_cursor(conn, held, to_seq)
+
+    setattr(lease, "move_cursor", struck_move_cursor)  # noqa: B010 - a seam, not an assignment that types should know
+    await Relay(
+        name="relay", holder=name, connect=connect, producers=lambda: struck_producer(settings, strikes, name),
+        publisher=settings.publisher, codec=CODEC, topics=[settings.prefix + TOPIC],
+    ).run()  # fmt: skip
+
+
+def struck_producer(settings: Settings, strikes: Strikes, name: str) -> AIOKafkaProducer:
+    made = relay.producer(settings.bootstrap, name)
+    send = made.send_batch
+
+    async def send_batch(*arguments: Any, **named: Any) -> Any:
+        strikes.pass_by("after-commit-before-send")
+        return await send(*arguments, **named)
+
+    made.send_batch = send_batch
+    return made
+
+
+class StruckRunner(FoldRunner):
+    """Comes past its point with rows and position committed, before Faust hears of it."""
+
+    strikes: Strikes
+
+    async def apply_decoded(self, runs: Any) -> None:
+        await super().apply_decoded(runs)
+        self.strikes.pass_by("after-fold-commit-before-acknowledge")
+
+
+def work(settings: Settings, strikes: Strikes) -> None:
+    from eventfold.worker import fold_app, run  # Faust takes a second, which the other roles need not wait for
+
+    pool = pool_of(settings, strikes, "after-fold-before-commit", 2)
+    runner = StruckRunner(
+        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=settings.prefix
+    )
+    runner.strikes = strikes
+    run(fold_app(group=f"{settings.prefix}shelf", bootstrap=settings.bootstrap, runner=runner, pool=pool))
+
+
+def main(role: str, name: str, settings_json: str) -> None:
+    settings = Settings(**json.loads(settings_json))
+    strikes = Strikes(Path(settings.strikes))
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(name)s %(message)s")
+    if role == "server":
+        asyncio.run(serve(settings, strikes))
+    elif role == "relay":
+        asyncio.run(lead(settings, strikes, name))
+    else:
+        work(settings, strikes)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
