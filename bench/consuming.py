@@ -25,7 +25,9 @@ from psycopg_pool import AsyncConnectionPool
 from bench.stopwatch import Stopwatch
 from bench.workload import ADD_COUNTER, ADD_PAIR, MOVE, views
 from contracts.avro import AvroCodec
-from eventfold.fold import FoldRunner, PartitionBatch, Run, load_rows, write_changes
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.positions import Run
+from eventfold.projecting import load_rows, write_changes
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from psycopg.errors import IdleInTransactionSessionTimeout
 from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
-from eventfold import fold as fold_module
+from eventfold import positions
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison
-from eventfold.fold import FoldRunner, PartitionBatch, Process, take_turns
+from eventfold.fold import FoldRunner, PartitionBatch, Process
+from eventfold.positions import take_turns
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.worker import PASSING
 from eventfold_ops.dlq import discard, redrive
@@ -78,7 +79,7 @@ async def test_workers_on_several_partitions_share_rows_without_losing_updates(h
 async def test_a_worker_that_is_stopped_in_its_transaction_keeps_its_turn_for_a_bounded_time(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold_module, "IDLE_IN_TRANSACTION_MS", 200)
+    monkeypatch.setattr(positions, "IDLE_IN_TRANSACTION_MS", 200)
     async with await house.connect() as stopped:
         await stopped.execute("BEGIN")
         await take_turns(stopped, {COUNTING.name})

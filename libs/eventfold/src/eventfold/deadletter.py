@@ -22,13 +22,16 @@ class TooManyParked(EventfoldError):
         self.projection = projection
 
 
-async def held_keys(conn: Connection, projection: str, keys: set[str]) -> set[str]:
-    """Those of `keys` that have a parked record, so that later records must wait behind it."""
+async def held_keys(conn: Connection, projections: Sequence[str]) -> dict[str, set[str]]:
+    """Of each projection the keys that have a parked record, so that later records must wait behind it. They are few:
+    at most `MAX_PARKED_RECORDS`."""
     cursor = await conn.execute(
-        "SELECT DISTINCT record_key FROM dead_letter WHERE projection = %s AND record_key = ANY(%s)",
-        [projection, list(keys)],
+        "SELECT DISTINCT projection, record_key FROM dead_letter WHERE projection = ANY(%s)", [list(projections)]
     )
-    return {row[0] for row in await cursor.fetchall()}
+    held: dict[str, set[str]] = {name: set() for name in projections}
+    for name, key in await cursor.fetchall():
+        held[name].add(key)
+    return held
 
 
 async def park(conn: Connection, projection: str, events: Sequence[PublicRecord], reason: str) -> None:

@@ -35,7 +35,8 @@ from psycopg_pool import PoolTimeout
 from eventfold import crossing
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
-from eventfold.fold import FoldRunner, PartitionBatch, Run, check_within
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.positions import Run, check_within
 from eventfold.store import Pool
 from eventfold.topics import existing_topics
 

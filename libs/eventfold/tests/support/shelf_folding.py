@@ -15,7 +15,8 @@ from shelf_writing import stream_of
 
 from eventfold.decider import event_id
 from eventfold.errors import NotFound, Poison
-from eventfold.fold import FoldRunner, Run
+from eventfold.fold import FoldRunner
+from eventfold.positions import Run
 from eventfold.readmodel import Changes, Projection, PublicRecord, Rows
 from eventfold.worker import apply_with_retry
 from eventfold_ops import dlq

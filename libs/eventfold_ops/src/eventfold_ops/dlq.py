@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from eventfold.errors import NotFound
-from eventfold.fold import load_rows, take_turns, turn, write_changes
+from eventfold.fold import turn
+from eventfold.positions import take_turns
+from eventfold.projecting import load_rows, write_changes
 from eventfold.publish import Avro
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.store import Connection

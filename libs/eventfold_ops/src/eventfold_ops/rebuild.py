@@ -17,7 +17,8 @@ from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Literal
 
 from eventfold.errors import EventfoldError
-from eventfold.fold import take_turns, turn
+from eventfold.fold import turn
+from eventfold.positions import take_turns
 from eventfold.readmodel import Projection
 from eventfold.store import Connection
 from eventfold_ops import comparing, shadow

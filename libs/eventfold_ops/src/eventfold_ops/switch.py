@@ -11,8 +11,9 @@ import argparse
 from collections.abc import Mapping
 
 from eventfold.errors import EventfoldError
-from eventfold.fold import Process, take_turns, turn
+from eventfold.fold import Process, turn
 from eventfold.generations import logical, number
+from eventfold.positions import take_turns
 from eventfold.readmodel import Projection
 from eventfold.store import Connection
 from eventfold.topics import existing_topics

@@ -1,0 +1,151 @@
+"""How far each handler has come on each partition: read under its turns, moved with what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from eventfold import crossing, telemetry
+from eventfold.errors import OffsetGap, StalePosition
+from eventfold.readmodel import PublicRecord
+from eventfold.store import Connection
+
+Place = tuple[str, int]
+"""A partition: topic on Kafka and number."""
+
+Run = Sequence[PublicRecord]
+"""Decoded records of one partition, without a gap."""
+
+IDLE_IN_TRANSACTION_MS = 5000
+"""How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
+
+# Named with the schema, for a shadow of the same projection has turns of its own.
+_TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
+FROM bound, unnest(%s::text[]) AS t(turn)"""
+
+_STORED = """SELECT projection, topic, partition, next_offset, seq, closed FROM fold_position
+JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = ANY(%s)"""
+
+_START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
+FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition)
+LEFT JOIN fold_position p USING (projection, topic, partition) GROUP BY w.topic, w.partition"""
+
+_MOVE = """WITH w AS (
+  SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])
+  AS w(projection, topic, partition, next_offset, seq, occurred_at, expected)
+)
+INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
+SELECT projection, topic, partition, next_offset, seq, occurred_at, clock_timestamp() FROM w
+ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, occurred_at = EXCLUDED.occurred_at,
+    applied_at = EXCLUDED.applied_at
+WHERE p.next_offset = (
+  SELECT expected FROM w WHERE (w.projection, w.topic, w.partition) = (p.projection, p.topic, p.partition)
+)
+RETURNING projection, topic, partition"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied.
+
+    Where a closing record was met, the partition is `closed`: nothing that comes after it counts.
+    """
+
+    next_offset: int
+    seq: int
+    closed: bool = False
+
+
+START = Position(0, 0)
+
+
+class Move(NamedTuple):
+    """A handler's next position on a partition; `expected` is the offset that it stands at."""
+
+    handler: str
+    topic: str
+    partition: int
+    next_offset: int
+    seq: int
+    occurred_at: datetime
+    expected: int
+
+
+def place(run: Run) -> Place:
+    """The partition of a run."""
+    return run[0].topic, run[0].partition
+
+
+async def take_turns(conn: Connection, turns: Collection[str]) -> None:
+    """Wait for these turns, in one order for all, and keep them until the transaction ends.
+
+    PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
+    others wait.
+    """
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), sorted(turns)])
+
+
+async def stored(
+    conn: Connection, handlers: Sequence[str], places: Sequence[Place]
+) -> dict[tuple[str, Place], Position]:
+    """The position of each handler on each partition where it has one. Read it under the handlers' turns."""
+    cursor = await conn.execute(_STORED, [*(list(column) for column in zip(*places, strict=True)), list(handlers)])
+    return {(name, (topic, n)): Position(*position) for name, topic, n, *position in await cursor.fetchall()}
+
+
+async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[Place, int]:
+    """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 where one is new."""
+    cursor = await conn.execute(_START, [list(column) for column in zip(*wanted, strict=True)])
+    return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
+
+
+def not_applied(position: Position, events: Run) -> list[PublicRecord]:
+    """The events above the position, stripped of redelivered ones and of a closing record. Raises `OffsetGap`."""
+    first = events[0]
+    if first.offset > position.next_offset:
+        raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
+    fresh: list[PublicRecord] = []
+    highest = position.seq
+    for event in events:
+        if event.seq > highest:
+            if event.offset < position.next_offset:
+                raise OffsetGap(event.topic, event.partition, position.next_offset, event.offset)
+            highest = event.seq
+            fresh.append(event)
+    if fresh and crossing.is_closing(fresh[-1]):
+        fresh.pop()
+    return fresh
+
+
+def moved_over(handler: str, position: Position, run: Run) -> Move | None:
+    """Where the handler stands once the run is applied; None where it stood beyond it before."""
+    last = run[-1]
+    if last.offset < position.next_offset:
+        return None
+    seq = max(position.seq, max(event.seq for event in run))
+    return Move(handler, last.topic, last.partition, last.offset + 1, seq, last.occurred_at, position.next_offset)
+
+
+async def move(conn: Connection, moves: Sequence[Move]) -> None:
+    """Compare-and-set all of them. Raises `StalePosition` for the first that another worker had moved."""
+    if not moves:
+        return
+    cursor = await conn.execute(_MOVE, [list(column) for column in zip(*moves, strict=True)])
+    done = {tuple(row) for row in await cursor.fetchall()}
+    for one in moves:
+        if one[:3] not in done:
+            telemetry.FOLD_STALE.labels(one.handler).inc()
+            raise StalePosition(one.handler, one.topic, one.partition)
+        telemetry.FOLD_POSITION.labels(one.handler, one.topic, str(one.partition)).set(one.next_offset)
+
+
+def check_within(offsets: Mapping[Place, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
+    """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
+    for (topic, partition), offset in offsets.items():
+        bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])
+        if bounded != offset:
+            raise OffsetGap(topic, partition, offset, bounded)
