@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import psycopg
 
 from bench import appending, relaying, running, visible
@@ -17,7 +16,6 @@ from bench.report import Ratio, Section
 from bench.workload import Load
 from lyceum_local.stack import LocalStack
 
-PASSWORD = "password123"  # noqa: S105 - of a stack that goes away
 SLOW_EVENTS = 5_000
 """For peers that take one event at a time; their rate does not depend on the number."""
 
@@ -108,29 +106,19 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
     """Command to visible, at a fixed rate, over gRPC and through the gateway."""
     stack.up()
     pace = {"per_s": 20.0, "warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
-    with httpx.Client(base_url=stack.around.public_url, timeout=30) as client:
-        token, content_id = _content(client)
+    crowd = visible.gathered(stack.around.public_url)
     target = stack.environment("identity")["CATALOG_TARGET"]
     rows: list[tuple[Any, ...]] = []
     for per_s in (pace.pop("per_s"),) if quick else (200.0, 100.0, 50.0):
-        over = asyncio.run(visible.over_grpc(target, token, content_id, per_s=per_s, **pace))
+        over = asyncio.run(visible.over_grpc(target, crowd, per_s=per_s, **pace))
         rows.append(("gRPC", *over.values()))
-        over = asyncio.run(visible.over_gateway(stack.around.public_url, token, content_id, per_s=per_s, **pace))
+        over = asyncio.run(visible.over_gateway(stack.around.public_url, crowd, per_s=per_s, **pace))
         rows.append(("gateway", *over.values()))
     first = rows[:2]
     ratios = [Ratio(f"{row[0]} at {row[1]:.0f}/s: 30 ms / p50", 30 / row[3], 1.0) for row in first]
     ratios += [Ratio(f"{row[0]} at {row[1]:.0f}/s: 100 ms / p99", 100 / row[4], 1.0) for row in first]
     head = ("road", "commands/s", "measured", "p50 ms", "p99 ms", "generator's share of the machine")
     return Section("Command to visible", head, rows, ratios)
-
-
-def _content(client: httpx.Client) -> tuple[str, str]:
-    account: dict[str, Any] = {"username": "bench-creator", "password": PASSWORD, "role": "creator"}
-    client.post("/register", json=account).raise_for_status()
-    session = client.post("/v1/sessions", json={name: account[name] for name in ("username", "password")}).json()
-    bearer = {"authorization": f"Bearer {session['access_token']}"}
-    work = {"kind": "text", "title": "bench", "body": "bench"}
-    return session["access_token"], client.post("/v1/contents", json=work, headers=bearer).json()["content_id"]
 
 
 def _name(peer: str, work: str) -> str:

@@ -6,10 +6,12 @@ An open loop: commands start when they are due, whether or not earlier ones are 
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -20,7 +22,40 @@ from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 
 CONNECTIONS = 32
+MEMBERS, CONTENTS = 10, 100
+PASSWORD = "password123"  # noqa: S105 - of a stack that goes away
 Once = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who looks at what: access tokens of members, and contents. Each view is of a random pair."""
+
+    access_tokens: Sequence[str]
+    content_ids: Sequence[str]
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def pair(self) -> tuple[str, str]:
+        """A member's token and a content id."""
+        return self.rng.choice(self.access_tokens), self.rng.choice(self.content_ids)
+
+
+def gathered(url: str) -> Crowd:
+    """Register the members and publish the contents."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        creator = _member(client, "bench-creator", "creator")
+        bearer = {"authorization": f"Bearer {creator}"}
+        works = [{"kind": "text", "title": f"bench {n}", "body": "bench"} for n in range(CONTENTS)]
+        published = [client.post("/v1/contents", json=work, headers=bearer).raise_for_status() for work in works]
+        members = [_member(client, f"bench-{n}", "consumer") for n in range(MEMBERS)]
+        return Crowd(members, [one.json()["content_id"] for one in published])
+
+
+def _member(client: httpx.Client, username: str, role: str) -> str:
+    account = {"username": username, "password": PASSWORD, "role": role}
+    client.post("/register", json=account).raise_for_status()
+    session = client.post("/v1/sessions", json={"username": username, "password": PASSWORD}).raise_for_status()
+    return str(session.json()["access_token"])
 
 
 async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) -> dict[str, float]:
@@ -53,13 +88,14 @@ async def _paced(once: Once, per_s: float, seconds: float) -> list[float]:
     return took
 
 
-async def over_grpc(target: str, access_token: str, content_id: str, **pace: float) -> dict[str, float]:
+async def over_grpc(target: str, crowd: Crowd, **pace: float) -> dict[str, float]:
     """Straight to catalog's server."""
-    bearer = ("authorization", f"Bearer {access_token}")
     async with grpc.aio.insecure_channel(target) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
         async def once() -> None:
+            access_token, content_id = crowd.pair()
+            bearer = ("authorization", f"Bearer {access_token}")
             view = pb.Interaction(kind="view", client_key=uuid.uuid4().hex)
             request = pb.RecordInteractionRequest(content_id=content_id, interaction=view)
             token = (await stub.RecordInteraction(request, metadata=(bearer,))).consistency_token
@@ -74,14 +110,14 @@ async def over_grpc(target: str, access_token: str, content_id: str, **pace: flo
         return await at_rate(once, **pace)
 
 
-async def over_gateway(url: str, access_token: str, content_id: str, **pace: float) -> dict[str, float]:
+async def over_gateway(url: str, crowd: Crowd, **pace: float) -> dict[str, float]:
     """The same as JSON through Envoy."""
-    bearer = {"authorization": f"Bearer {access_token}"}
-    path = f"/v1/contents/{content_id}"
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
 
         async def once() -> None:
+            access_token, content_id = crowd.pair()
+            bearer, path = {"authorization": f"Bearer {access_token}"}, f"/v1/contents/{content_id}"
             act: dict[str, Any] = {"kind": "view", "client_key": uuid.uuid4().hex}
             answer = await client.post(f"{path}/interactions", json=act, headers=bearer)
             token = answer.raise_for_status().json()["consistency_token"]

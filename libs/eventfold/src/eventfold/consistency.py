@@ -89,25 +89,22 @@ async def _current(conn: Connection, topic: str) -> tuple[str, int] | None:
     return next(((name, int(count)) for name, count in await cursor.fetchall() if logical(name) == topic), None)
 
 
-async def reached(conn: Connection, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
+Applied = Mapping[tuple[str, str, int], int]
+"""The highest `seq` that each projection has applied, by projection, topic and partition."""
+
+
+async def applied(conn: Connection) -> Applied:
+    """How far all projections have come, in one look."""
+    cursor = await conn.execute("SELECT projection, topic, partition, seq FROM fold_position")
+    return {(projection, topic, partition): seq for projection, topic, partition, seq in await cursor.fetchall()}
+
+
+def reached(applied: Applied, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
     """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics.
 
     Positions on another generation of the topic do not count: whoever has yet to cross over is behind.
     """
-    wanted = [
-        (name, target) for name, topics in projections.items() for target in targets if logical(target.topic) in topics
-    ]
-    if not wanted:
-        return True
-    cursor = await conn.execute(
-        """SELECT count(*) FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[])
-           AS w(projection, topic, part, seq)
-           JOIN fold_position p ON p.projection = w.projection AND p.topic = w.topic AND p.partition = w.part
-           WHERE p.seq >= w.seq""",
-        [
-            [name for name, _ in wanted],
-            *map(list, zip(*[(t.topic, t.partition, t.seq) for _, t in wanted], strict=True)),
-        ],
-    )
-    row = await cursor.fetchone()
-    return bool(row and row[0] == len(wanted))
+    return all(
+        applied.get((name, target.topic, target.partition), -1) >= target.seq
+        for name, topics in projections.items() for target in targets if logical(target.topic) in topics
+    )  # fmt: skip

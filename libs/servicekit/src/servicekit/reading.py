@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from eventfold.consistency import Target, Token, reached
+from eventfold import consistency
+from eventfold.consistency import Applied, Target, Token
 from eventfold.errors import InvalidInput
 from eventfold.store import Pool
 from servicekit.call import Call
@@ -16,6 +17,7 @@ from servicekit.call import Call
 WAIT_S = 2.0
 MAX_TOKENS = 8
 POLL_FIRST_S, POLL_MAX_S = 0.002, 0.020
+LOOK_EVERY_S = 0.004
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]
 Found = TypeVar("Found")
@@ -29,7 +31,7 @@ class ReadGate:
     """
 
     def __init__(self, pool: Pool, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve]) -> None:
-        self._pool = pool
+        self._watch = Watch(pool)
         self._projections = projections
         self._resolvers = resolvers
 
@@ -53,12 +55,37 @@ class ReadGate:
             if resolved is None:
                 return False
             targets.extend(resolved)
-        return await _polled(lambda: self._reached(targets), give_up_at) or False
+        return await self._reached(targets, give_up_at)
 
-    async def _reached(self, targets: Sequence[Target]) -> bool | None:
-        """True, or None where some projection is still behind. Holds a connection only to look."""
+    async def _reached(self, targets: Sequence[Target], give_up_at: float) -> bool:
+        while not consistency.reached(await self._watch.next(), self._projections, targets):
+            if time.monotonic() > give_up_at:
+                return False
+        return True
+
+
+class Watch:
+    """One look at the projections' positions serves all who wait, however many they are."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._coming: asyncio.Task[Applied] | None = None
+        self._looked_at = 0.0
+
+    async def next(self) -> Applied:
+        """What has been applied by some moment after the call; comes at most once in `LOOK_EVERY_S`."""
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._look())
+        return await asyncio.shield(self._coming)
+
+    async def _look(self) -> Applied:
+        try:
+            await asyncio.sleep(self._looked_at + LOOK_EVERY_S - time.monotonic())
+        finally:
+            self._coming = None  # who asks from here on needs a later look
+        self._looked_at = time.monotonic()
         async with self._pool.connection() as conn:
-            return await reached(conn, self._projections, targets) or None
+            return await consistency.applied(conn)
 
 
 async def _polled(look: Callable[[], Awaitable[Found | None]], give_up_at: float) -> Found | None:

@@ -1,0 +1,89 @@
+"""Waiting for what a token stands for: one look serves all, and no answer is older than its question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from eventfold import consistency
+from eventfold.consistency import Target, reached
+from eventfold.store import Pool
+from servicekit import database
+from servicekit.reading import Watch
+
+WAITERS = 50
+
+
+@pytest.fixture
+async def pool(postgres_url: str) -> AsyncIterator[Pool]:
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as conn:
+        await conn.execute("DROP SCHEMA IF EXISTS reading CASCADE")
+        await conn.execute("CREATE SCHEMA reading")
+        await conn.execute(
+            "CREATE TABLE reading.fold_position (projection text, topic text, partition integer, seq bigint)"
+        )
+    async with database.make_pool(f"{postgres_url}?options=-csearch_path%3Dreading", 2) as one:
+        yield one
+
+
+async def apply(pool: Pool, seq: int) -> None:
+    async with pool.connection() as conn:
+        await conn.execute("DELETE FROM fold_position")
+        await conn.execute("INSERT INTO fold_position VALUES ('feed', 't', 0, %s)", [seq])
+
+
+async def test_all_who_wait_share_a_look(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    applied = consistency.applied
+
+    async def counted(conn: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await applied(conn)
+
+    monkeypatch.setattr(consistency, "applied", counted)
+    await apply(pool, 7)
+    watch = Watch(pool)
+    found = await asyncio.gather(*(watch.next() for _ in range(WAITERS)))
+    assert looks == 1 and all(one == {("feed", "t", 0): 7} for one in found)
+
+
+async def test_a_look_shows_what_was_applied_before_it_was_asked_for(pool: Pool) -> None:
+    watch = Watch(pool)
+    for seq in range(1, 20):
+        earlier = asyncio.create_task(watch.next())
+        await asyncio.sleep(0)
+        await apply(pool, seq)
+        assert (await watch.next())["feed", "t", 0] == seq
+        await earlier
+
+
+async def test_one_who_gives_up_does_not_take_the_look_from_the_others(pool: Pool) -> None:
+    await apply(pool, 3)
+    watch = Watch(pool)
+    impatient, patient = asyncio.create_task(watch.next()), asyncio.create_task(watch.next())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient == {("feed", "t", 0): 3}
+
+
+@pytest.mark.parametrize(
+    ("applied", "expected"),
+    [
+        ({}, False),
+        ({("feed", "t", 0): 4}, False),
+        ({("feed", "t", 0): 5}, False),
+        ({("feed", "t", 0): 5, ("counts", "t", 0): 9}, True),
+        ({("feed", "t", 1): 5, ("counts", "t", 1): 5}, False),
+        ({("feed", "t.g2", 0): 5, ("counts", "t.g2", 0): 5}, False),
+    ],
+)
+def test_a_target_is_reached_by_all_who_read_its_topic(
+    applied: dict[tuple[str, str, int], int], expected: bool
+) -> None:
+    readers = {"feed": ["t"], "counts": ["t", "other"], "elsewhere": ["other"]}
+    assert reached(applied, readers, [Target("t", 0, 5)]) is expected
