@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -120,6 +121,12 @@ class Installation:
             return self._drained > before
 
         return until(drained, DRAIN_WAIT_S) is not None
+
+    def keep_logs(self, target: Path) -> None:
+        """Copy what the processes have said so far to a folder that stays."""
+        target.mkdir(parents=True, exist_ok=True)
+        for log in self._folder.glob("*.log"):
+            shutil.copy(log, target / log.name)
 
     def pids(self) -> dict[str, int]:
         """Of everything, PostgreSQL and Kafka included."""
