@@ -41,7 +41,13 @@ class BatchConsumer(driver.Consumer):
             # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
             await self.sleep(PAUSED_LOOK_S)
             return
-        records, active = await self._wait_next_records(timeout)
+        try:
+            records, active = await self._wait_next_records(timeout)
+        except KeyError:
+            # aiokafka drops what it had fetched of a partition while a rebalance takes it away. What it has handed out
+            # before it noticed is lost to us, so everything is read again from the stored positions.
+            await self.perform_seek()
+            return
         if records is None or self.should_stop or not self.flow_active:
             return
         batches = [
