@@ -150,7 +150,9 @@ class FoldRunner:
         places = [positions.place(run) for run in runs]
         handlers = self._reading({topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
-            await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
+            turns = {turn(one, *place) for place in places for one in self._handlers[place[0]]}
+            # Rows and position fall back together, and Kafka still has the records. What a process records is new.
+            await take_turns(conn, turns, wait_for_disk=any(isinstance(one, Process) for one in handlers))
             standing = await positions.stored(conn, [one.name for one in handlers], places)
             held = await held_keys(conn, [one.name for one in handlers])
             moves = [await self._advance(conn, one, runs, standing, held[one.name]) for one in handlers]

@@ -51,6 +51,8 @@ HALTED = 70
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
+DECODED_IN_PLACE_RECORDS = 100
+"""So few are decoded sooner than a thread takes over."""
 COLLECT_AFTER = (100_000, 20, 20)
 """Objects made before a collection of the young, and collections before one of the older and of all."""
 PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
@@ -136,7 +138,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool) -> f
         try:
             async for event in stream.events():
                 if event.message.value:
-                    await decoded.put(await asyncio.to_thread(_decoded_or_halt, runner, event.message.value))
+                    await decoded.put(await _decoded(runner, event.message.value))
                 yield
         finally:
             applying.cancel()
@@ -160,6 +162,12 @@ def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
             _halt("the stored positions cannot be read")
 
     return start_offsets
+
+
+async def _decoded(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> Sequence[Run]:
+    if sum(len(batch.records) for batch in batches) < DECODED_IN_PLACE_RECORDS:
+        return _decoded_or_halt(runner, batches)
+    return await asyncio.to_thread(_decoded_or_halt, runner, batches)
 
 
 def _decoded_or_halt(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> Sequence[Run]:
