@@ -32,10 +32,10 @@ from identity.projections.directory import MEMBERS, TOPIC, MemberRow, fold, keys
 AT = datetime(1998, 1, 2, tzinfo=UTC)
 SECRET = "Secret-7f3a"
 BOX = Sealed("m1", "username", SECRET)
-REGISTERED = MemberRegistered("consumer", BOX, BOX, BOX, SECRET)
-PUBLIC = [REGISTERED, MemberClaimed(SECRET), RoleGranted("importer", "consumer")]
+REGISTERED = MemberRegistered("consumer", BOX, BOX, BOX, BOX)
+PUBLIC = [REGISTERED, MemberClaimed(BOX), RoleGranted("importer", "consumer")]
 PRIVATE = [
-    ClaimCodeIssued(SECRET, AT), ClaimCodeMissed(), PasswordRehashed(SECRET), UsernameClaimed("m1"),
+    ClaimCodeIssued(SECRET, AT), ClaimCodeMissed(), PasswordRehashed(BOX), UsernameClaimed("m1"),
     SessionStarted("m1", SECRET, AT), SessionRefreshed(SECRET, AT), SessionRevoked("reused"),
 ]  # fmt: skip
 

@@ -32,7 +32,14 @@ from identity.domain.username import USERNAME, ClaimUsername, UsernameClaimed
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=10)
 NAME = Sealed("m1", "username", "box")
-REGISTERED = MemberRegistered("consumer", NAME, None, None, "hash")
+
+
+def box(content: str) -> Sealed:
+    return Sealed("m1", "password_hash", content)
+
+
+HASH, NEW_HASH = box("hash"), box("new hash")
+REGISTERED = MemberRegistered("consumer", NAME, None, None, HASH)
 IMPORTED = MemberRegistered("consumer", NAME, None, None, None)
 ISSUED = ClaimCodeIssued("right", SOON)
 
@@ -43,17 +50,17 @@ def when(given: Sequence[Event], command: Command) -> list[Event]:
 
 
 def claim(code: str = "right", now: datetime = NOW) -> ClaimMember:
-    return ClaimMember(code, "new hash", now)
+    return ClaimMember(code, NEW_HASH, now)
 
 
 def test_a_registration_opens_the_account_once() -> None:
-    command = RegisterMember("consumer", NAME, None, None, "hash")
+    command = RegisterMember("consumer", NAME, None, None, HASH)
     assert when([], command) == [REGISTERED]
     assert when([REGISTERED], command) == []
 
 
 @pytest.mark.parametrize(
-    "command", [IssueClaimCode("c", SOON), claim(), RehashPassword("h"), GrantRole("importer")], ids=repr
+    "command", [IssueClaimCode("c", SOON), claim(), RehashPassword(HASH), GrantRole("importer")], ids=repr
 )
 def test_nothing_but_a_registration_addresses_an_account_that_is_not_there(command: Command) -> None:
     with pytest.raises(NotFound):
@@ -61,7 +68,7 @@ def test_nothing_but_a_registration_addresses_an_account_that_is_not_there(comma
 
 
 def test_the_right_code_claims_the_account() -> None:
-    assert when([IMPORTED, ISSUED], claim()) == [MemberClaimed("new hash")]
+    assert when([IMPORTED, ISSUED], claim()) == [MemberClaimed(NEW_HASH)]
 
 
 def test_a_wrong_code_is_recorded_because_it_counts() -> None:
@@ -74,12 +81,12 @@ def test_without_a_code_nobody_claims() -> None:
 
 def test_the_right_code_comes_too_late_after_too_many_tries() -> None:
     misses: list[Event] = [ClaimCodeMissed()] * MAX_CODE_TRIES
-    assert when([IMPORTED, ISSUED, *misses[:-1]], claim()) == [MemberClaimed("new hash")]
+    assert when([IMPORTED, ISSUED, *misses[:-1]], claim()) == [MemberClaimed(NEW_HASH)]
     assert when([IMPORTED, ISSUED, *misses], claim()) == [ClaimCodeMissed()]
 
 
 def test_a_code_ends_at_its_time() -> None:
-    assert when([IMPORTED, ISSUED], claim(now=SOON - timedelta(microseconds=1))) == [MemberClaimed("new hash")]
+    assert when([IMPORTED, ISSUED], claim(now=SOON - timedelta(microseconds=1))) == [MemberClaimed(NEW_HASH)]
     assert when([IMPORTED, ISSUED], claim(now=SOON)) == [ClaimCodeMissed()]
 
 
@@ -87,10 +94,10 @@ def test_a_new_code_voids_the_old_one_and_its_tries() -> None:
     misses = [ClaimCodeMissed()] * MAX_CODE_TRIES
     given: list[Event] = [IMPORTED, ISSUED, *misses, ClaimCodeIssued("second", SOON)]
     assert when(given, claim("right")) == [ClaimCodeMissed()]
-    assert when(given, claim("second")) == [MemberClaimed("new hash")]
+    assert when(given, claim("second")) == [MemberClaimed(NEW_HASH)]
 
 
-@pytest.mark.parametrize("given", [[REGISTERED], [IMPORTED, ISSUED, MemberClaimed("hash")]])
+@pytest.mark.parametrize("given", [[REGISTERED], [IMPORTED, ISSUED, MemberClaimed(HASH)]])
 @pytest.mark.parametrize("command", [claim(), IssueClaimCode("c", SOON)], ids=repr)
 def test_an_account_with_a_password_is_not_claimed_again(given: list[Event], command: Command) -> None:
     with pytest.raises(WrongState):
@@ -103,8 +110,8 @@ def test_a_role_is_granted_once_and_remembers_the_one_before() -> None:
 
 
 def test_only_an_account_with_a_password_is_rehashed() -> None:
-    assert when([REGISTERED], RehashPassword("stronger")) == [PasswordRehashed("stronger")]
-    assert when([IMPORTED], RehashPassword("stronger")) == []
+    assert when([REGISTERED], RehashPassword(NEW_HASH)) == [PasswordRehashed(NEW_HASH)]
+    assert when([IMPORTED], RehashPassword(NEW_HASH)) == []
 
 
 def test_a_username_belongs_to_the_first_who_takes_it() -> None:
@@ -120,7 +127,7 @@ def test_a_username_belongs_to_the_first_who_takes_it() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        REGISTERED, IMPORTED, ISSUED, ClaimCodeMissed(), MemberClaimed("h"), PasswordRehashed("h"),
+        REGISTERED, IMPORTED, ISSUED, ClaimCodeMissed(), MemberClaimed(HASH), PasswordRehashed(HASH),
         RoleGranted("importer", "consumer"), UsernameClaimed("m1"),
     ],
     ids=repr,

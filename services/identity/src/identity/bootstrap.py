@@ -14,6 +14,7 @@ from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwo
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuer
 from identity.application.accounts import Accounts
+from identity.application.password_hashes import PasswordHashes
 from identity.application.publication import TOPIC, to_public
 from identity.application.sessions import Sessions
 from identity.domain.codec import CODEC
@@ -48,6 +49,7 @@ def parts(wiring: Wiring) -> Parts:
     lifetime = timedelta(seconds=settings.access_token_s)
     return Parts(
         accounts=Accounts(wiring.store, wiring.pool, wiring.subject_keys),
+        password_hashes=PasswordHashes(wiring.pool, wiring.subject_keys),
         sessions=Sessions(wiring.store, timedelta(days=settings.session_days)),
         directory=Directory(wiring.pool),
         passwords=Passwords(),

@@ -10,6 +10,7 @@ from eventfold.decider import Ask, Context, Item
 from eventfold.errors import WrongState
 from eventfold.sealing import DataKey, Sealed, SubjectKeys
 from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
+from identity.application.password_hashes import FIELD, NOBODY
 from identity.domain.member import (
     MEMBER,
     ClaimMember,
@@ -22,6 +23,8 @@ from identity.domain.member import (
 )
 from identity.domain.username import USERNAME, ClaimUsername
 
+WRONG_CODE = "the code is wrong, used up or expired 验证码错误或已过期"
+
 
 class WrongCode(WrongState):
     """The one-time code is wrong, used up or expired; the same answer for every reason."""
@@ -31,7 +34,7 @@ class WrongCode(WrongState):
 
 @dataclass(frozen=True, slots=True)
 class NewMember:
-    """A checked registration; the personal fields are still plain."""
+    """A checked registration; the personal fields and the hash are still plain."""
 
     username: str
     email: str | None
@@ -64,7 +67,7 @@ class Accounts:
         """Create the account and take its name, both or neither. Raises `AlreadyExists`."""
         async with self._pool.connection() as conn:
             key = (await self._keys.ensure(conn, [member_id]))[member_id]
-        register = RegisterMember(new.role, *_sealed(key, new), new.password_hash)
+        register = RegisterMember(new.role, *_sealed(key, new))
         item = _registration(member_id, index, register, replace(context, actor=member_id))
         return await self._store.handle(
             item, context, idempotency=idempotency, answer=lambda _: {"member_id": member_id}
@@ -94,9 +97,9 @@ class Accounts:
         return settled, handled.position or await self._store.last_position()
 
     async def find(self, index: str) -> tuple[str, Member] | None:
-        """Id and state of the member who has this username; None for nobody."""
+        """Id and state of the member who has this username; None, after the same reads, for nobody."""
         owner = await self._store.current(Ask(USERNAME, index, None))
-        state = await self.member(owner) if owner else None
+        state = await self.member(owner or NOBODY)
         return (owner, state) if state else None
 
     async def member(self, member_id: str) -> Member | None:
@@ -109,15 +112,15 @@ class Accounts:
         command = IssueClaimCode(code_hash, context.now + lifetime)
         await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
 
-    async def claim(self, member_id: str, code_hash: str, password_hash: str, context: Context) -> Handled:
+    async def claim(self, member_id: str, code_hash: str, password_hash: Sealed, context: Context) -> Handled:
         """Set the password. Raises `WrongCode`; the miss is recorded and counts."""
         command = ClaimMember(code_hash, password_hash, context.now)
         handled = await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
         if not isinstance(handled.outcomes[0].events[0].event, MemberClaimed):
-            raise WrongCode("the code is wrong, used up or expired 验证码错误或已过期", field="code")
+            raise WrongCode(WRONG_CODE, field="code")
         return handled
 
-    async def rehash(self, member_id: str, password_hash: str, context: Context) -> None:
+    async def rehash(self, member_id: str, password_hash: Sealed, context: Context) -> None:
         """Keep the same password under stronger parameters."""
         await self._store.handle(Item((Ask(MEMBER, member_id, RehashPassword(password_hash)),)), context)
 
@@ -133,11 +136,12 @@ class Accounts:
         return {name: key.open(sealed) for name, sealed in fields.items() if sealed is not None}
 
 
-def _sealed(key: DataKey, new: NewMember) -> tuple[Sealed, Sealed | None, Sealed | None]:
+def _sealed(key: DataKey, new: NewMember) -> tuple[Sealed, Sealed | None, Sealed | None, Sealed | None]:
     return (
         key.seal("username", new.username),
         key.seal("email", new.email) if new.email else None,
         key.seal("phone", new.phone) if new.phone else None,
+        key.seal(FIELD, new.password_hash) if new.password_hash else None,
     )
 
 

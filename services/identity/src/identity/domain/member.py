@@ -1,4 +1,7 @@
-"""A member: registered with a password, or imported and claimed later with a one-time code."""
+"""A member: registered with a password, or imported and claimed later with a one-time code.
+
+Password hashes are sealed like personal fields: decisions need to know that there is one, never what it is.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class RegisterMember:
     username: Sealed
     email: Sealed | None
     phone: Sealed | None
-    password_hash: str | None
+    password_hash: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class ClaimMember:
     """Set the password of an unclaimed account whose code the caller presents."""
 
     code_hash: str
-    password_hash: str
+    password_hash: Sealed
     now: datetime
 
 
@@ -47,7 +50,7 @@ class ClaimMember:
 class RehashPassword:
     """Keep the same password under stronger parameters."""
 
-    password_hash: str
+    password_hash: Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class MemberRegistered:
     username: Sealed
     email: Sealed | None
     phone: Sealed | None
-    password_hash: str | None
+    password_hash: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,14 @@ class ClaimCodeMissed:
 class MemberClaimed:
     """The unclaimed account has a password now."""
 
-    password_hash: str
+    password_hash: Sealed
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordRehashed:
     """The same password is kept under stronger parameters."""
 
-    password_hash: str
+    password_hash: Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Member:
     username: Sealed
     email: Sealed | None
     phone: Sealed | None
-    password_hash: str | None
+    password_hash: Sealed | None
     code_hash: str | None = None
     code_expires_at: datetime | None = None
     code_tries: int = 0
@@ -137,7 +140,7 @@ def decide(command: Command, state: Member | None) -> Sequence[Event]:
             _require_unclaimed(state)
             return [MemberClaimed(command.password_hash)] if _code_fits(command, state) else [ClaimCodeMissed()]
         case RehashPassword(password_hash):
-            return [PasswordRehashed(password_hash)] if state.password_hash else []
+            return [PasswordRehashed(password_hash)] if state.password_hash is not None else []
         case GrantRole(role):
             return [] if role == state.role else [RoleGranted(role, state.role)]
         case _:
@@ -149,7 +152,7 @@ def _registered(command: RegisterMember) -> MemberRegistered:
 
 
 def _require_unclaimed(state: Member) -> None:
-    if state.password_hash:
+    if state.password_hash is not None:
         raise WrongState("the account has been claimed already")
 
 

@@ -14,6 +14,7 @@ from eventfold.errors import AlreadyExists, DomainError
 from identity.adapters.passwords import Passwords, common_passwords
 from identity.adapters.tokens import Hashes
 from identity.application.accounts import Accounts, NewMember
+from identity.application.password_hashes import PasswordHashes
 from identity.domain.policy import canonical, check_password, check_username
 from identity.keyring import index_key
 from identity.settings import IdentitySettings
@@ -47,12 +48,13 @@ async def _create(definition: ServiceDefinition, settings: IdentitySettings, use
     async with database.make_pool(settings.database_url, 2) as pool:
         wiring = wire(definition, settings, pool, lambda: None)
         accounts, passwords = Accounts(wiring.store, pool, wiring.subject_keys), Passwords()
+        hashes = PasswordHashes(pool, wiring.subject_keys)
         found = await accounts.find(index)
         if found is None:
             new = NewMember(username, None, None, "consumer", await passwords.hash(password))
             registered = await accounts.register(new, str(uuid.uuid4()), index, context, None)
             member_id = str(registered.answer["member_id"])
-        elif await passwords.verify(found[1].password_hash, password):
+        elif await passwords.verify(await hashes.open(found[1]), password):
             member_id = found[0]
         else:
             raise AlreadyExists("the name belongs to an account with another password", field="username")

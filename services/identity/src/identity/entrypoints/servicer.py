@@ -9,14 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.external_ids import imported_id
-from eventfold.errors import NotFound
+from eventfold.errors import KeyDestroyed, NotFound
+from eventfold.sealing import Sealed
 from identity.adapters.notifier import Notifier
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuer, new_code
-from identity.application.accounts import Accounts, ImportedMember, NewMember, WrongCode
+from identity.application.accounts import WRONG_CODE, Accounts, ImportedMember, NewMember, WrongCode
+from identity.application.password_hashes import NOBODY, PasswordHashes
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
-from identity.domain.member import Member
 from identity.domain.policy import canonical, check_contact, check_password, check_username
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
@@ -37,6 +38,7 @@ class Parts:
     """What the servicer works with."""
 
     accounts: Accounts
+    password_hashes: PasswordHashes
     sessions: Sessions
     directory: Directory
     passwords: Passwords
@@ -78,9 +80,10 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         parts.limiter.take(index)
         found = await parts.accounts.find(index)
         member_id, member = found or ("", None)
-        if not await parts.passwords.verify(member.password_hash if member else None, request.password) or not member:
+        encoded = await parts.password_hashes.open(member)
+        if not await parts.passwords.verify(encoded, request.password) or not member or not encoded:
             raise LogInFailed("wrong username or password 用户名或密码错误")
-        await self._rehash(member_id, member, request.password)
+        await self._rehash(member_id, encoded, request.password)
         session_id = str(uuid.uuid4())
         secret = parts.hashes.new_refresh_secret(session_id)
         await parts.sessions.start(session_id, member_id, parts.hashes.refresh(secret), call.context())
@@ -146,10 +149,10 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         check_password(request.password, username, parts.common_passwords)
         parts.limiter.take(self._index(username))
         found = await parts.accounts.find(self._index(username))
-        password_hash = await parts.passwords.hash(request.password)
-        if found is None or found[1].password_hash is not None:
-            raise WrongCode("the code is wrong, used up or expired 验证码错误或已过期", field="code")
-        member_id = found[0]
+        member_id, member = found or (NOBODY, None)
+        password_hash = await self._sealed(member_id, await parts.passwords.hash(request.password))
+        if member is None or member.password_hash is not None:
+            raise WrongCode(WRONG_CODE, field="code")
         handled = await parts.accounts.claim(
             member_id, parts.hashes.code(member_id, request.code), password_hash, call.context()
         )
@@ -187,11 +190,19 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     def _index(self, username: str) -> str:
         return self._parts.hashes.username_index(canonical(username))
 
-    async def _rehash(self, member_id: str, member: Member, password: str) -> None:
+    async def _rehash(self, member_id: str, encoded: str, password: str) -> None:
         """Keep the password under today's parameters once they have risen."""
-        if member.password_hash and self._parts.passwords.outdated(member.password_hash):
-            encoded = await self._parts.passwords.hash(password)
-            await self._parts.accounts.rehash(member_id, encoded, current_call().context())
+        if self._parts.passwords.outdated(encoded):
+            renewed = await self._parts.passwords.hash(password)
+            sealed = await self._parts.password_hashes.seal(member_id, renewed)
+            await self._parts.accounts.rehash(member_id, sealed, current_call().context())
+
+    async def _sealed(self, member_id: str, encoded: str) -> Sealed:
+        """The hash under the member's key. An erased account is no account, in the words of a wrong code."""
+        try:
+            return await self._parts.password_hashes.seal(member_id, encoded)
+        except KeyDestroyed:
+            raise WrongCode(WRONG_CODE, field="code") from None
 
     def _presented(self, refresh_token: str) -> tuple[str, str]:
         """Session and secret of a token that was once issued; anything else ends nobody's session."""
