@@ -1,0 +1,200 @@
+"""Billing over a real PostgreSQL, from the RPCs to the queries; records are carried from store to folds by hand."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import psycopg
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from billing.adapters.queries import Queries
+from billing.application.importing import Importing
+from billing.application.paying import Paying
+from billing.application.ports import Provider, ProviderUnavailable, Report
+from billing.application.publication import to_public
+from billing.application.selling import Selling
+from billing.bootstrap import DEFINITION
+from billing.domain.codec import CODEC
+from billing.domain.money import Money
+from billing.domain.payment import Intent
+from billing.entrypoints.servicer import BillingServicer, Parts
+from contracts.avro import AvroCodec
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.publish import Publisher
+from eventfold.rows import COLUMNS, recorded
+from eventfold.store import EventStore, Pool
+from lyceum.billing.v1 import billing_pb2 as pb
+from lyceum.common.v1 import common_pb2
+from servicekit.call import Call, enter_call
+from servicekit.caller import Caller
+from servicekit.reading import ReadGate
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeProvider:
+    """Keeps what it was asked for; a callback's body is the merchant number."""
+
+    name = "simulator"
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Intent] = {}
+        self.away = False
+        self.changes: dict[str, Any] = {}
+
+    async def create(self, intent: Intent, merchant_number: str) -> str:
+        if self.away:
+            raise ProviderUnavailable(self.name, "away")
+        self.asked[merchant_number] = intent
+        return f"pay/{merchant_number}"
+
+    async def query(self, merchant_number: str) -> Report | None:
+        return None
+
+    async def close(self, merchant_number: str) -> Report | None:
+        return None
+
+    async def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Report:
+        amount = self.asked[body.decode()].amount if body.decode() in self.asked else Money(1, "CNY")
+        return replace(Report(body.decode(), "paid", amount, "ref", ""), **self.changes)
+
+
+class FakeServicerContext:
+    """Has time, and takes metadata."""
+
+    def time_remaining(self) -> float:
+        return 10.0
+
+    async def send_initial_metadata(self, _: Any) -> None:
+        """Nobody looks at it here."""
+
+
+@dataclass
+class House:
+    """Billing in a schema of its own."""
+
+    url: str
+    pool: Pool
+    store: EventStore
+    publisher: Publisher
+    runner: FoldRunner
+    provider: FakeProvider
+    rpc: BillingServicer
+    seq: int = 0
+    offsets: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def enter(self, member: str = "m1", role: str = "consumer", now: datetime = NOW, **metadata: str) -> None:
+        """Make the next calls come from `member` at `now`."""
+        caller = Caller(member, role, "s") if member else None
+        headers = {name.replace("_", "-"): value for name, value in metadata.items()}
+        enter_call(Call("rpc", headers, caller, now, "billing", b"secret", cast(Any, FakeServicerContext())))
+
+    async def carry(self) -> None:
+        """Carry every new record through the folds and processes, and what these record in turn."""
+        while await self._carry_once():
+            pass
+
+    async def _carry_once(self) -> bool:
+        async with self.pool.connection() as conn:
+            sql = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608
+            rows = await (await conn.execute(sql, [self.seq])).fetchall()
+        for row in rows:
+            event = recorded(CODEC, row)
+            self.seq = event.position or 0
+            record = self.publisher.encode(replace(event, seq=self.seq))
+            assert record is not None
+            delivered = Delivered(self.offsets[record.topic], record.key, record.value, record.headers)
+            await self.runner.apply([PartitionBatch(record.topic, 0, [delivered])])
+            self.offsets[record.topic] += 1
+        return bool(rows)
+
+    async def priced(self, product_id: str = "p1", amount_minor: int = 1000, pricing: str = "fixed") -> None:
+        self.enter("c1", "creator")
+        await self.rpc.PriceProduct(
+            pb.PriceProductRequest(product_id=product_id, title="t", pricing=pricing, price=money(amount_minor)), None
+        )
+
+    async def quoted(self, **wish: Any) -> pb.Quote:
+        request = pb.CreateQuoteRequest(**{"product_id": "p1", **wish})
+        return (await self.rpc.CreateQuote(request, None)).quote
+
+    async def placed(self, **wish: Any) -> pb.PlaceOrderResponse:
+        return await self.rpc.PlaceOrder(pb.PlaceOrderRequest(quote=await self.quoted(**wish)), None)
+
+    async def started(self, order_id: str) -> pb.StartPaymentResponse:
+        return await self.rpc.StartPayment(pb.StartPaymentRequest(order_id=order_id, provider="simulator"), None)
+
+    async def called_back(self, merchant_number: str, **changes: Any) -> str:
+        self.provider.changes = changes
+        request = pb.HandleProviderCallbackRequest(provider="simulator")
+        request.payload.data = merchant_number.encode()
+        return (await self.rpc.HandleProviderCallback(request, None)).code
+
+    async def count(self, sql: str) -> int:
+        async with self.pool.connection() as conn:
+            row = await (await conn.execute(sql)).fetchone()
+        return int(row[0]) if row else 0
+
+    async def balances(self) -> dict[str, int]:
+        self.enter("a", "auditor")
+        answer = await self.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(), None)
+        assert all(total.sum_minor == 0 for total in answer.totals)
+        return {line.account: line.debit_minor - line.credit_minor for line in answer.lines}
+
+
+@dataclass
+class Delivered:
+    """A record as a consumer hands it over."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def money(amount_minor: int, currency: str = "CNY") -> common_pb2.Money:
+    return common_pb2.Money(amount_minor=amount_minor, currency=currency)
+
+
+def stamp(at: datetime) -> Timestamp:
+    value = Timestamp()
+    value.FromDatetime(at)
+    return value
+
+
+def built(url: str, pool: Pool) -> House:
+    publisher = Publisher("billing", to_public, AvroCodec())
+    store = EventStore(pool, CODEC, publisher, random.Random(7))
+    queries, provider = Queries(pool), FakeProvider()
+
+    async def connect() -> Any:
+        return await psycopg.AsyncConnection.connect(url, autocommit=True)
+
+    parts = Parts(
+        Selling(store, pool, queries, b"k" * 32, 1000), Paying(store, pool, {"simulator": cast(Provider, provider)}),
+        Importing(store, pool, queries, 1000), queries, ReadGate(pool, {}, {}), lambda: None,
+    )  # fmt: skip
+    runner = FoldRunner(
+        worker="t", pool=pool, avro=AvroCodec(), projections=DEFINITION.projections, processes=DEFINITION.processes,
+        store=store,
+    )  # fmt: skip
+    return House(url, pool, store, publisher, runner, provider, BillingServicer(parts))
+
+
+def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:
+    usual = {
+        "member_external_id": "7", "product_id": "p1", "list": money(1000), "charged": money(1000),
+        "ordered_at": stamp(datetime(1997, 1, 1, tzinfo=UTC)),
+    }  # fmt: skip
+    return pb.ImportOrdersRequest(dataset="old", items=[pb.ImportOrder(**{**usual, **item}) for item in items])
+
+
+async def imported(house: House, *items: Mapping[str, Any]) -> list[tuple[str, str]]:
+    house.enter("i", "importer")
+    answer = await house.rpc.ImportOrders(batch(*items), None)
+    return [(result.status, result.error_field) for result in answer.results]

@@ -1,0 +1,102 @@
+"""identity on a real PostgreSQL without its network edge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from eventfold.decider import Ask, Context, Item
+from identity.application.password_hashes import PasswordHashes
+from identity.domain.member import MEMBER, RehashPassword
+from identity.entrypoints.servicer import IdentityServicer
+from lyceum.identity.v1 import identity_pb2 as pb
+from servicekit.call import Call, enter_call
+from servicekit.caller import Caller
+from servicekit.definition import Wiring
+
+PASSWORD = "password123"
+PAST = datetime(1997, 5, 1, tzinfo=UTC)
+
+
+@dataclass
+class Answering:
+    """Stands in for gRPC's side of a call."""
+
+    sent: list[Any] = field(default_factory=list)
+
+    async def send_initial_metadata(self, metadata: Any) -> None:
+        self.sent.extend(metadata)
+
+    def time_remaining(self) -> float:
+        return 5.0
+
+
+@dataclass
+class House:
+    """The service without its network edge; `now` is the time of the calls."""
+
+    wiring: Wiring
+    servicer: IdentityServicer
+    url: str
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
+        name = type(request).__name__.removesuffix("Request")
+        headers = {key.replace("_", "-"): value for key, value in metadata.items()}
+        context: Any = Answering()
+        enter_call(Call(name, headers, caller, self.now, "identity", b"k" * 32, context))
+        return await getattr(self.servicer, name)(request, None)
+
+    async def register(self, name: str, **fields: Any) -> Any:
+        return await self.call(pb.RegisterRequest(username=name, password=PASSWORD, **fields))
+
+    async def log_in(self, name: str, password: str = PASSWORD) -> Any:
+        return await self.call(pb.LogInRequest(username=name, password=password))
+
+    async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        async with self.wiring.pool.connection() as conn:
+            return await (await conn.execute(query.encode(), values)).fetchall()
+
+
+def importing(*names: str, dataset: str = "d", **changes: Any) -> pb.ImportMembersRequest:
+    request = pb.ImportMembersRequest(dataset=dataset)
+    for number, name in enumerate(names):
+        item = request.items.add(external_id=str(number), username=name, role=changes.get("role", "consumer"))
+        item.registered_at.FromDatetime(changes.get("registered_at", PAST))
+    return request
+
+
+IMPORTER = Caller("boss", "importer", "s")
+
+
+async def refused(awaited: Any, kind: type[Exception]) -> Exception:
+    with pytest.raises(kind) as refusal:
+        await awaited
+    return refusal.value
+
+
+async def erase(house: House, member_id: str) -> None:
+    async with house.wiring.pool.connection() as conn:
+        await house.wiring.subject_keys.destroy(conn, member_id)
+
+
+async def weaken(house: House, member_id: str) -> None:
+    """Give the member a hash of the password made under weaker parameters than today's."""
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    sealed = await PasswordHashes(house.wiring.pool, house.wiring.subject_keys).seal(member_id, weak)
+    item = Item((Ask(MEMBER, member_id, RehashPassword(sealed)),))
+    await house.wiring.store.handle(item, Context(house.now, "test", "c"))
+
+
+def sent(house: House) -> list[dict[str, str]]:
+    path = house.wiring.settings.key_dir / "notifications.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def claim(name: str, code: str) -> pb.ClaimAccountRequest:
+    return pb.ClaimAccountRequest(username=name, code=code, password=PASSWORD)
