@@ -1,4 +1,4 @@
-"""What members entrust to Lyceum is never plain on a topic, in a log, in stored events or in another service's table."""
+"""What members entrust to Lyceum is never plain: on no topic, in no log, no stored event, no other table."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from eventfold.errors import DomainError
@@ -24,6 +24,22 @@ def check_batch(call: Call, dataset: str, count: int) -> None:
     call.require_caller().require(IMPORTER)
     validate.text(dataset, "dataset", max_chars=MAX_DATASET_CHARS)
     validate.batch_size(count)
+
+
+async def run(
+    external_ids: Sequence[str],
+    items: Iterable[Item],
+    parse: Callable[[Item], Row],
+    record: Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]],
+    id_of: Callable[[Row], str],
+) -> tuple[list[ItemResult], int | None]:
+    """Record the items that can be parsed; one result per item in order, and a position that covers them all.
+
+    `record` answers with one outcome per row, in order.
+    """
+    rows = parse_items(items, parse)
+    outcomes, position = await record([row for row in rows if not isinstance(row, DomainError)])
+    return results(external_ids, rows, outcomes, id_of), position
 
 
 def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row | DomainError]:

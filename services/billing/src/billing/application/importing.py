@@ -10,9 +10,8 @@ from billing.application.ports import ContentOwners
 from billing.domain.money import Money
 from billing.domain.order import ORDER, ImportOrder, Terms
 from billing.domain.product import PRODUCT
-from contracts.external_ids import imported_id
 from eventfold.decider import Ask, Context, Item
-from eventfold.errors import DomainError, NotFound
+from eventfold.errors import NotFound
 from eventfold.store import EventStore, Handled, Outcome, Pool
 
 
@@ -20,32 +19,13 @@ from eventfold.store import EventStore, Handled, Outcome, Pool
 class ImportedOrder:
     """A checked row of a data set."""
 
-    external_id: str
-    member_external_id: str
+    order_id: str
+    member_id: str
     product_id: str
     list_price: Money
     charged: Money
     promotion_id: str | None
     ordered_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a row: its order id, and whether it was new; or why it was refused."""
-
-    external_id: str
-    order_id: str
-    created: bool = False
-    error: DomainError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The rows' results in their order, and the position that covers them: rows that were there before may not have
-    been folded yet. None while nothing was ever recorded."""
-
-    results: tuple[Result, ...]
-    position: int | None
 
 
 class Importing:
@@ -58,20 +38,22 @@ class Importing:
         self._fee_bps = fee_bps
 
     async def orders(
-        self, dataset: str, rows: Sequence[ImportedOrder], context: Context, deadline_s: float
-    ) -> Imported:
-        """Record the rows as placed and paid at their own time. Rows of unknown products are refused, others stand."""
+        self, rows: Sequence[ImportedOrder], context: Context, deadline_s: float
+    ) -> tuple[list[Outcome], int | None]:
+        """Record the rows as placed and paid at their own time; one outcome per row, and a position that covers them.
+
+        Rows of unknown products are refused, others stand. Rows that were there before may not have been folded yet,
+        so even a batch of duplicates has a position; None while nothing was ever recorded.
+        """
         if not rows:
-            return Imported((), await self._store.last_position())
+            return [], await self._store.last_position()
         creators = await self._creators({row.product_id for row in rows})
         known = [row for row in rows if row.product_id in creators]
-        items = [self._item(dataset, row, creators[row.product_id], context) for row in known]
+        items = [self._item(row, creators[row.product_id], context) for row in known]
         handled = await self._store.handle_batch(items, context, deadline_s=deadline_s) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
-        results = tuple(
-            _result(dataset, row, next(outcomes) if row.product_id in creators else _unknown(row)) for row in rows
-        )
-        return Imported(results, handled.position or await self._store.last_position())
+        settled = [next(outcomes) if row.product_id in creators else _unknown(row) for row in rows]
+        return settled, handled.position or await self._store.last_position()
 
     async def _creators(self, product_ids: set[str]) -> Mapping[str, str]:
         """Who earns from each product: who priced it, else who published it."""
@@ -81,22 +63,15 @@ class Importing:
         states = {id_: PRODUCT.decider.fold([one.event for one in found[PRODUCT.stream(id_)]]) for id_ in product_ids}
         return {**owners, **{id_: state.priced.creator_id for id_, state in states.items() if state.priced}}
 
-    def _item(self, dataset: str, row: ImportedOrder, creator_id: str, context: Context) -> Item:
-        order_id = imported_id("order", dataset, row.external_id)
+    def _item(self, row: ImportedOrder, creator_id: str, context: Context) -> Item:
         discount = Money(row.list_price.amount_minor - row.charged.amount_minor, row.charged.currency)
         terms = Terms(
-            order_id, imported_id("member", dataset, row.member_external_id), creator_id, row.product_id,
-            row.list_price, discount, row.charged, row.promotion_id, self._fee_bps,
+            row.order_id, row.member_id, creator_id, row.product_id, row.list_price, discount, row.charged,
+            row.promotion_id, self._fee_bps,
         )  # fmt: skip
         at = replace(context, occurred_at=row.ordered_at, backfill=True)
-        return Item((Ask(ORDER, order_id, ImportOrder(terms)),), at)
+        return Item((Ask(ORDER, row.order_id, ImportOrder(terms)),), at)
 
 
 def _unknown(row: ImportedOrder) -> Outcome:
     return Outcome(error=NotFound("neither a product nor content", field="product_id", product_id=row.product_id))
-
-
-def _result(dataset: str, row: ImportedOrder, outcome: Outcome) -> Result:
-    if outcome.error:
-        return Result(row.external_id, "", error=outcome.error)
-    return Result(row.external_id, imported_id("order", dataset, row.external_id), created=bool(outcome.events))

@@ -11,6 +11,7 @@ from billing.domain.money import MAX_AMOUNT_MINOR, Money
 from billing.domain.product import PriceProduct, Pricing
 from billing.domain.promotion import SchedulePromotion
 from billing.domain.quote import Price, Quote, Wish
+from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
@@ -91,7 +92,7 @@ def quote(value: pb.Quote) -> SignedQuote:
     )
 
 
-def imported_order(item: pb.ImportOrder, now: datetime) -> ImportedOrder:
+def imported_order(dataset: str, item: pb.ImportOrder, now: datetime) -> ImportedOrder:
     """A row of an import. Raises `InvalidInput` naming the field; the batch's other rows go on."""
     list_price, charged = money(item.list, "list"), money(item.charged, "charged")
     if list_price.currency != charged.currency:
@@ -99,8 +100,8 @@ def imported_order(item: pb.ImportOrder, now: datetime) -> ImportedOrder:
     if charged.amount_minor > list_price.amount_minor:
         raise InvalidInput("must be at most the list amount", field="charged.amount_minor")
     return ImportedOrder(
-        identifier(item.external_id, "external_id"),
-        identifier(item.member_external_id, "member_external_id"),
+        imported_id("order", dataset, identifier(item.external_id, "external_id")),
+        imported_id("member", dataset, identifier(item.member_external_id, "member_external_id")),
         identifier(item.product_id, "product_id"),
         list_price,
         charged,

@@ -15,12 +15,12 @@ from billing.application.importing import Importing
 from billing.application.paying import Paying
 from billing.application.ports import ProviderUnavailable
 from billing.application.selling import Command, Selling
-from billing.entrypoints import importing, parsing, shaping
+from billing.entrypoints import parsing, shaping
 from eventfold.errors import NotFound
 from eventfold.store import Handled
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.billing.v1 import billing_pb2_grpc
-from servicekit import validate
+from servicekit import imports, validate
 from servicekit.call import Call, current_call
 from servicekit.paging import Place, page, parse_page_token
 from servicekit.reading import ReadGate
@@ -151,8 +151,12 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
 
     async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:
         call = current_call()
-        call.require_caller().require("importer")
-        results, position = await importing.run(self._parts.importing, request, call)
+        imports.check_batch(call, request.dataset, len(request.items))
+        results, position = await imports.run(
+            [item.external_id for item in request.items], request.items,
+            lambda item: parsing.imported_order(request.dataset, item, call.now),
+            lambda rows: self._parts.importing.orders(rows, call.context(), call.deadline_s), lambda row: row.order_id,
+        )  # fmt: skip
         self._parts.wake_relay()
         token = await call.answer_token(position, covers_all=True)
         return pb.ImportOrdersResponse(results=results, consistency_token=token)

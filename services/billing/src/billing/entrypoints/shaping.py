@@ -9,14 +9,12 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from billing.adapters.queries import Progress, TrialBalance
-from billing.application.importing import Result
 from billing.application.selling import SignedQuote
 from billing.domain.money import Money
 from billing.projections.entitlements import EntitlementRow
 from billing.projections.ledger import LEDGER, BalanceRow, PostingRow
 from billing.projections.orders import OrderRow
 from billing.projections.prices import PriceRow
-from eventfold.errors import DomainError
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 
@@ -106,18 +104,3 @@ def _freshness(progress: Sequence[Progress]) -> common_pb2.Freshness:
         for one in progress
     ]  # fmt: skip
     return common_pb2.Freshness(sources=sources)
-
-
-def item_result(result: Result) -> common_pb2.ItemResult:
-    """What became of an imported row."""
-    if result.error is not None:
-        return rejected(result.external_id, result.error)
-    status = "created" if result.created else "duplicate"
-    return common_pb2.ItemResult(external_id=result.external_id, status=status, id=result.order_id)
-
-
-def rejected(external_id: str, error: DomainError) -> common_pb2.ItemResult:
-    """A row of which nothing was recorded, and why."""
-    return common_pb2.ItemResult(
-        external_id=external_id, status="rejected", error_field=error.field or "", error_reason=str(error)
-    )

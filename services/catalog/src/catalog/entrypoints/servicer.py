@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.adapters.bylines import Bylines
 from catalog.adapters.queries import Queries
-from catalog.application.interacting import Act, Interacting
-from catalog.application.publishing import Manuscript, Publishing
+from catalog.application.interacting import Interacting
+from catalog.application.publishing import Publishing
 from catalog.domain.access import Decision, decide_access
 from catalog.domain.content import ContentPublished, Lesson, Media
 from catalog.entrypoints import parsing
 from catalog.projections.contents import ContentRow, CounterRow
+from eventfold.decider import Context
 from eventfold.errors import NotFound
+from eventfold.store import Outcome
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
+from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import imports, validate
 from servicekit.call import current_call
+from servicekit.imports import Item, Row
 from servicekit.paging import Place, page, parse_page_token
 from servicekit.reading import ReadGate
 from servicekit.times import timestamp
 
+RecordRows = Callable[[Sequence[Row], Context], Awaitable[tuple[Sequence[Outcome], int | None]]]
 PUBLISHED = "Content published successfully."
 
 
@@ -109,16 +114,11 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         call = current_call()
         member_id = call.require_caller().member_id
         validate.batch_size(len(request.items))
-        rows = imports.parse_items(
-            request.items, lambda item: parsing.act(item.interaction, member_id, item.content_id)
-        )
-        outcomes, position = await self._parts.interacting.record_all(
-            [row for row in rows if isinstance(row, Act)], call.context()
-        )
-        self._parts.wake_relay()
-        token = await call.answer_token(position, covers_all=True)
         keys = [item.interaction.client_key for item in request.items]
-        results = imports.results(keys, rows, outcomes, lambda row: row.act_id)
+        results, token = await self._imported(
+            keys, request.items, lambda item: parsing.act(item.interaction, member_id, item.content_id),
+            self._parts.interacting.record_all, lambda act: act.act_id,
+        )  # fmt: skip
         return pb.RecordInteractionsResponse(results=results, consistency_token=token)
 
     async def ListComments(self, request: pb.ListCommentsRequest, context: Any) -> pb.ListCommentsResponse:
@@ -143,14 +143,11 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ImportContents(self, request: pb.ImportContentsRequest, context: Any) -> pb.ImportContentsResponse:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
-        rows = imports.parse_items(request.items, lambda item: parsing.imported_manuscript(request.dataset, item, call))
-        outcomes, position = await self._parts.publishing.import_all(
-            [row for row in rows if isinstance(row, Manuscript)], call.context()
-        )
-        self._parts.wake_relay()
-        token = await call.answer_token(position, covers_all=True)
-        external_ids = [item.external_id for item in request.items]
-        results = imports.results(external_ids, rows, outcomes, lambda row: row.content_id)
+        results, token = await self._imported(
+            [item.external_id for item in request.items], request.items,
+            lambda item: parsing.imported_manuscript(request.dataset, item, call),
+            self._parts.publishing.import_all, lambda manuscript: manuscript.content_id,
+        )  # fmt: skip
         return pb.ImportContentsResponse(results=results, consistency_token=token)
 
     async def ImportInteractions(
@@ -158,15 +155,22 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> pb.ImportInteractionsResponse:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
-        rows = imports.parse_items(request.items, lambda item: parsing.imported_act(request.dataset, item, call))
-        outcomes, position = await self._parts.interacting.record_all(
-            [row for row in rows if isinstance(row, Act)], call.context()
-        )
-        self._parts.wake_relay()
-        token = await call.answer_token(position, covers_all=True)
-        external_ids = [item.external_id for item in request.items]
-        results = imports.results(external_ids, rows, outcomes, lambda row: row.act_id)
+        results, token = await self._imported(
+            [item.external_id for item in request.items], request.items,
+            lambda item: parsing.imported_act(request.dataset, item, call),
+            self._parts.interacting.record_all, lambda act: act.act_id,
+        )  # fmt: skip
         return pb.ImportInteractionsResponse(results=results, consistency_token=token)
+
+    async def _imported(
+        self, keys: Sequence[str], items: Iterable[Item], parse: Callable[[Item], Row], record: RecordRows[Row],
+        id_of: Callable[[Row], str],
+    ) -> tuple[list[ItemResult], str]:  # fmt: skip
+        """One result per item, and the token that covers them all."""
+        call = current_call()
+        results, position = await imports.run(keys, items, parse, lambda rows: record(rows, call.context()), id_of)
+        self._parts.wake_relay()
+        return results, await call.answer_token(position, covers_all=True)
 
 
 def _content(

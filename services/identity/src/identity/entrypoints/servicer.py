@@ -11,6 +11,7 @@ from typing import Any
 from contracts.external_ids import imported_id
 from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.sealing import Sealed
+from eventfold.store import Outcome
 from identity.adapters.notifier import Notifier
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
@@ -163,14 +164,17 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def ImportMembers(self, request: pb.ImportMembersRequest, context: Any) -> pb.ImportMembersResponse:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
-        rows = imports.parse_items(request.items, lambda item: _imported(request.dataset, item, call))
-        good = [row for row in rows if isinstance(row, ImportedMember)]
-        indexes = [self._index(row.username) for row in good]
-        outcomes, position = await self._parts.accounts.import_members(good, indexes, call.context())
+
+        async def record(rows: list[ImportedMember]) -> tuple[list[Outcome], int | None]:
+            indexes = [self._index(row.username) for row in rows]
+            return await self._parts.accounts.import_members(rows, indexes, call.context())
+
+        results, position = await imports.run(
+            [item.external_id for item in request.items], request.items,
+            lambda item: _imported(request.dataset, item, call), record, lambda row: row.member_id,
+        )  # fmt: skip
         self._parts.wake_relay()
         token = await call.answer_token(position, covers_all=True)
-        external_ids = [item.external_id for item in request.items]
-        results = imports.results(external_ids, rows, outcomes, lambda row: row.member_id)
         return pb.ImportMembersResponse(results=results, consistency_token=token)
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
