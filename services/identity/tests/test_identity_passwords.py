@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from identity_house import IMPORTER, PASSWORD, House, claim, erase, importing, refused, sent, weaken
+from identity_house import IMPORTER, PASSWORD, House, claim, code_for, erase, importing, refused, weaken
 
 from contracts.external_ids import imported_id
 from eventfold.decider import Ask
@@ -15,7 +15,6 @@ from identity.application.accounts import WrongCode
 from identity.application.password_hashes import PasswordHashes
 from identity.application.sessions import LogInFailed
 from identity.domain.member import MEMBER
-from lyceum.identity.v1 import identity_pb2 as pb
 
 
 async def test_nothing_personal_or_secret_is_in_the_database_in_plain(house: House) -> None:
@@ -31,8 +30,7 @@ async def test_password_hashes_of_every_origin_are_sealed_and_open_for_their_mem
     """Given a password registered, claimed and renewed, then each event holds a box that opens to an Argon2id hash."""
     await house.register("origin-1")
     await house.call(importing("origin-2"), IMPORTER)
-    await house.call(pb.IssueClaimCodeRequest(username="origin-2"))
-    await house.call(claim("origin-2", sent(house)[-1]["code"]))
+    await house.call(claim("origin-2", await code_for(house, "origin-2")))
     member_id = (await house.log_in("origin-1")).member_id
     await weaken(house, member_id)
     await house.log_in("origin-1")
@@ -86,8 +84,7 @@ async def test_whose_key_is_destroyed_cannot_log_in_with_the_right_password(hous
 
 async def test_an_account_whose_key_is_destroyed_is_not_claimed_and_says_no_more_than_one_unknown(house: House) -> None:
     await house.call(importing("gone-2"), IMPORTER)
-    await house.call(pb.IssueClaimCodeRequest(username="gone-2"))
-    code = sent(house)[-1]["code"]
+    code = await code_for(house, "gone-2")
     await erase(house, imported_id("member", "d", "0"))
     refusals = [await refused(house.call(claim(name, code)), WrongCode) for name in ("gone-2", "unknown")]
     assert len({(type(one), str(one)) for one in refusals}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ from fake_gateway import LOG_IN, over
 from rich.console import Console
 
 from lyceum_cli.errors import Refused
-from lyceum_demo import fetching
+from lyceum_demo import accounts, fetching
 from lyceum_demo.accounts import Claims
 from lyceum_demo.buying import Placed, matched
 from lyceum_demo.comparing import compare
@@ -125,7 +126,7 @@ def test_the_real_pins_name_both_packages_with_their_hashes() -> None:
 
 
 class Identity:
-    """Log-in is refused until the account has been claimed with code 42."""
+    """Log-in is refused until the account has been claimed with code 42, delivered a moment after the answer."""
 
     def __init__(self, spool: Path) -> None:
         self.spool = spool
@@ -140,15 +141,19 @@ class Identity:
             case "/v1/members:issueClaimCode":
                 self.issued += 1
                 if self.spool.parent.exists():
-                    lines = [{"username": "member7", "code": code} for code in ("41", "42")]
-                    self.spool.write_text("".join(json.dumps(line) + "\n" for line in lines))
+                    asyncio.get_running_loop().call_later(0.05, self._deliver)
             case "/v1/members:claim":
                 assert (body["code"], body["password"]) == ("42", "secret")
                 self.claimed = True
         return httpx.Response(200, json={"message": "ok"})
 
+    def _deliver(self) -> None:
+        with self.spool.open("a") as spool:
+            spool.write(json.dumps({"username": "member7", "code": "42"}) + "\n")
+
 
 async def test_given_an_unclaimed_account_then_it_is_claimed_with_the_newest_code_and_only_once(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text(json.dumps({"username": "member7", "code": "41"}) + "\n")
     identity, shown = Identity(tmp_path / "spool"), []
     claims = Claims(tmp_path / "spool", "secret", lambda username, code: shown.append((username, code)))
     await claims.log_in(over(identity), "member7")
@@ -156,7 +161,8 @@ async def test_given_an_unclaimed_account_then_it_is_claimed_with_the_newest_cod
     assert (identity.issued, shown) == (1, [("member7", "42")])
 
 
-async def test_given_no_code_then_that_is_said(tmp_path: Path) -> None:
+async def test_given_no_code_then_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "CODE_WAIT_S", 0.1)
     claims = Claims(tmp_path / "no" / "spool", "secret", lambda username, code: None)
     with pytest.raises(CodeMissing, match="member7"):
         await claims.log_in(over(Identity(tmp_path / "no" / "spool")), "member7")

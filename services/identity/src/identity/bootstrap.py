@@ -18,6 +18,7 @@ from identity.application.password_hashes import PasswordHashes
 from identity.application.publication import TOPIC, to_public
 from identity.application.sessions import Sessions
 from identity.domain.codec import CODEC
+from identity.entrypoints.claim_codes import ClaimCodes
 from identity.entrypoints.operator import create_importer
 from identity.entrypoints.servicer import IdentityServicer, Parts
 from identity.keyring import index_key, signing_key
@@ -47,19 +48,20 @@ def parts(wiring: Wiring) -> Parts:
     settings: IdentitySettings = wiring.settings
     key = ECKey.import_key(signing_key(settings))
     lifetime = timedelta(seconds=settings.access_token_s)
+    accounts = Accounts(wiring.store, wiring.pool, wiring.subject_keys)
+    hashes = Hashes(index_key(settings))
     return Parts(
-        accounts=Accounts(wiring.store, wiring.pool, wiring.subject_keys),
+        accounts=accounts,
         password_hashes=PasswordHashes(wiring.pool, wiring.subject_keys),
         sessions=Sessions(wiring.store, timedelta(days=settings.session_days)),
         directory=Directory(wiring.pool),
         passwords=Passwords(),
         limiter=AttemptLimiter(),
-        hashes=Hashes(index_key(settings)),
+        hashes=hashes,
         issuer=Issuer(key, settings.jwt_issuer, settings.jwt_audience, lifetime),
-        notifier=notifier(settings),
+        claim_codes=ClaimCodes(accounts, hashes, notifier(settings), timedelta(seconds=settings.claim_code_s)),
         gate=read_gate(wiring),
         common_passwords=frozenset() if settings.is_local else common_passwords(),
-        claim_code_lifetime=timedelta(seconds=settings.claim_code_s),
         public_url=settings.public_url,
         wake_relay=wiring.wake_relay,
     )

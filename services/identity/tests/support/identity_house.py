@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from relaying import eventually
 
 from eventfold.decider import Ask, Context, Item
+from identity.adapters.notifier import Notifier
 from identity.application.password_hashes import PasswordHashes
+from identity.bootstrap import parts
 from identity.domain.member import MEMBER, RehashPassword
 from identity.entrypoints.servicer import IdentityServicer
 from lyceum.identity.v1 import identity_pb2 as pb
@@ -51,6 +54,11 @@ class House:
         context: Any = Answering()
         enter_call(Call(name, headers, caller, self.now, "identity", b"k" * 32, context))
         return await getattr(self.servicer, name)(request, None)
+
+    def notify_by(self, notifier: Notifier) -> None:
+        """Deliver codes by another notifier than the profile's."""
+        wired = parts(self.wiring)
+        self.servicer = IdentityServicer(replace(wired, claim_codes=replace(wired.claim_codes, notifier=notifier)))
 
     async def register(self, name: str, **fields: Any) -> Any:
         return await self.call(pb.RegisterRequest(username=name, password=PASSWORD, **fields))
@@ -93,9 +101,22 @@ async def weaken(house: House, member_id: str) -> None:
     await house.wiring.store.handle(item, Context(house.now, "test", "c"))
 
 
+async def code_for(house: House, name: str) -> str:
+    """Ask for a code and wait for its delivery, which comes after the answer."""
+    before = len(sent(house))
+    await house.call(pb.IssueClaimCodeRequest(username=name))
+
+    async def delivered() -> bool:
+        return len(sent(house)) > before
+
+    await eventually(delivered)
+    return sent(house)[-1]["code"]
+
+
 def sent(house: House) -> list[dict[str, str]]:
     path = house.wiring.settings.key_dir / "notifications.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def claim(name: str, code: str) -> pb.ClaimAccountRequest:

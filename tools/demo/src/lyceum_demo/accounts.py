@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -22,6 +23,8 @@ MEMBERS: Final = "demo-members"
 """Name of the password that all taken-over accounts get."""
 SPOOL: Final = "notifications.jsonl"
 COMMAND_TIMEOUT_S: Final = 60.0
+CODE_WAIT_S: Final = 5.0
+CODE_POLL_S: Final = 0.02
 
 Shown = Callable[[str, str], None]
 """Is told of a username and the one-time code that came for it."""
@@ -68,15 +71,23 @@ class Claims:
             await gateway.log_in(username, self._password)
 
     async def _claim(self, gateway: Gateway, username: str) -> None:
+        had = len(self._codes(username))
         await gateway.post("/v1/members:issueClaimCode", {"username": username}, anonymous=True)
-        code = self._code(username)
+        code = await self._code_after(had, username)
         self._shown(username, code)
         claim = {"username": username, "code": code, "password": self._password}
         await gateway.post("/v1/members:claim", claim, anonymous=True)
 
-    def _code(self, username: str) -> str:
+    async def _code_after(self, had: int, username: str) -> str:
+        """The next code; it is delivered a moment after the answer. Raises `CodeMissing` after `CODE_WAIT_S`."""
+        try:
+            async with asyncio.timeout(CODE_WAIT_S):
+                while len(found := self._codes(username)) <= had:  # noqa: ASYNC110 - identity writes the spool
+                    await asyncio.sleep(CODE_POLL_S)
+        except TimeoutError:
+            raise CodeMissing(username, self._spool) from None
+        return found[-1]
+
+    def _codes(self, username: str) -> list[str]:
         lines = self._spool.read_text(encoding="utf-8").splitlines() if self._spool.exists() else []
-        found = [line for line in map(json.loads, lines) if line["username"] == username]
-        if not found:
-            raise CodeMissing(username, self._spool)
-        return str(found[-1]["code"])
+        return [str(line["code"]) for line in map(json.loads, lines) if line["username"] == username]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from contracts.external_ids import imported_id
 from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.sealing import Sealed
 from eventfold.store import Outcome
-from identity.adapters.notifier import Notifier
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
-from identity.adapters.tokens import Hashes, Issuer, new_code
+from identity.adapters.tokens import Hashes, Issuer
 from identity.application.accounts import WRONG_CODE, Accounts, ImportedMember, NewMember, WrongCode
 from identity.application.password_hashes import NOBODY, PasswordHashes
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
 from identity.domain.policy import canonical, check_contact, check_password, check_username
+from identity.entrypoints.claim_codes import ClaimCodes
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
 from servicekit import imports, validate
@@ -46,10 +45,9 @@ class Parts:
     limiter: AttemptLimiter
     hashes: Hashes
     issuer: Issuer
-    notifier: Notifier
+    claim_codes: ClaimCodes
     gate: ReadGate
     common_passwords: frozenset[str]
-    claim_code_lifetime: timedelta
     public_url: str
     wake_relay: Callable[[], None]
 
@@ -135,13 +133,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         parts.limiter.take(index)
         found = await parts.accounts.find(index)
         if found and found[1].password_hash is None:
-            member_id, member = found
-            code = new_code()
-            await parts.accounts.issue_code(
-                member_id, parts.hashes.code(member_id, code), parts.claim_code_lifetime, call.context()
-            )
-            username = (await parts.accounts.open(member_id, member))["username"]
-            await parts.notifier.send_code(member_id, username, code)
+            parts.claim_codes.start(*found, call.context())
         return pb.IssueClaimCodeResponse(message=CODE_SENT)
 
     async def ClaimAccount(self, request: pb.ClaimAccountRequest, context: Any) -> pb.ClaimAccountResponse:
