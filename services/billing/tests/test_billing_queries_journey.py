@@ -1,4 +1,4 @@
-"""What is read of billing: tables as declared, trial balances of a day, lists by pages."""
+"""What is read of billing: trial balances of a day, lists by pages."""
 
 from __future__ import annotations
 
@@ -7,25 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from billing_house import NOW, House, imported, stamp
 
-from billing.bootstrap import DEFINITION
 from eventfold.errors import InvalidInput
 from lyceum.billing.v1 import billing_pb2 as pb
-from servicekit.migrate import check_version
-
-
-async def test_migrated_columns_are_those_that_the_projections_declare(house: House) -> None:
-    check_version(house.url, DEFINITION.migrations)
-    async with house.pool.connection() as conn:
-        for table in (table for projection in DEFINITION.projections for table in projection.tables):
-            found = await conn.execute(
-                """SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
-                   WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""",
-                [table.name],
-            )
-            types = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
-            assert await found.fetchall() == [
-                (column, *kind) for column, kind in zip(table.columns, types, strict=True)
-            ]
 
 
 async def test_the_trial_balance_of_a_day_knows_only_what_had_happened(house: House) -> None:

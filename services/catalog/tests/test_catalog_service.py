@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from servicing import Answering, Delivered, migrated
 
 from catalog.adapters.bylines import Bylines
 from catalog.adapters.queries import Queries
@@ -28,7 +28,6 @@ from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import make_pool
 from servicekit.definition import Wiring, wire
-from servicekit.migrate import check_version, migrate
 from servicekit.server import read_gate
 from servicekit.settings import ServiceSettings
 
@@ -36,27 +35,6 @@ CREATOR, READER = Caller("maker", "creator", "s"), Caller("reader", "consumer", 
 IMPORTER = Caller("boss", "importer", "s")
 PAST = datetime(1998, 4, 1, tzinfo=UTC)
 BODY = "正文" * 300
-
-
-@dataclass
-class Answering:
-    """Stands in for gRPC's side of a call."""
-
-    sent: list[Any] = field(default_factory=list)
-
-    async def send_initial_metadata(self, metadata: Any) -> None:
-        self.sent.extend(metadata)
-
-    def time_remaining(self) -> float:
-        return 5.0
-
-
-@dataclass
-class Delivered:
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass
@@ -123,17 +101,11 @@ def key_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
-    name = f"catalog{uuid.uuid4().hex[:12]}"
-    url = f"{postgres_url}?options=-csearch_path%3D{name}"
-    settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
-    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
-        await admin.execute(f"CREATE SCHEMA {name}".encode())
-        migrate(url, DEFINITION.migrations)
-        async with make_pool(url, 4) as pool:
-            wiring = wire(DEFINITION, settings, pool, lambda: None)
-            runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, projections=DEFINITION.projections)
-            yield House(wiring, servicer(wiring), runner, url)
-        await admin.execute(f"DROP SCHEMA {name} CASCADE".encode())
+    async with migrated(postgres_url, DEFINITION) as url, make_pool(url, 4) as pool:
+        settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
+        wiring = wire(DEFINITION, settings, pool, lambda: None)
+        runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, projections=DEFINITION.projections)
+        yield House(wiring, servicer(wiring), runner, url)
 
 
 def servicer(wiring: Wiring) -> CatalogServicer:
@@ -151,18 +123,6 @@ async def refused(awaited: Any, kind: type[Exception]) -> Exception:
     with pytest.raises(kind) as refusal:
         await awaited
     return refusal.value
-
-
-async def test_migrated_columns_are_those_that_the_projections_declare(house: House) -> None:
-    check_version(house.url, DEFINITION.migrations)
-    for table in (table for projection in DEFINITION.projections for table in projection.tables):
-        found = await house.rows(
-            "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns "
-            "WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position",
-            table.name,
-        )
-        kinds = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
-        assert found == [(column, *kind) for column, kind in zip(table.columns, kinds, strict=True)]
 
 
 async def test_the_short_form_answers_exactly_its_sentence(house: House) -> None:

@@ -16,22 +16,8 @@ from eventfold.errors import AlreadyExists, InvalidInput, Unauthenticated
 from identity.adapters.passwords import TooManyAttempts
 from identity.bootstrap import DEFINITION
 from identity.entrypoints.operator import create_importer
-from identity.projections.directory import DIRECTORY
 from lyceum.identity.v1 import identity_pb2 as pb
 from servicekit.caller import Caller
-from servicekit.migrate import check_version
-
-
-async def test_migrated_columns_are_those_that_the_projection_declares(house: House) -> None:
-    check_version(house.url, DEFINITION.migrations)
-    for table in DIRECTORY.tables:
-        found = await house.rows(
-            "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns "
-            "WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position",
-            table.name,
-        )
-        kinds = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
-        assert found == [(column, *kind) for column, kind in zip(table.columns, kinds, strict=True)]
 
 
 async def test_a_registration_answers_exactly_its_sentence(house: House) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,11 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
+from servicing import Delivered, NoAvro, migrated
 
 from eventfold.errors import NotFound
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -33,7 +32,6 @@ from metrics.domain.windows import day_of, ending
 from metrics.projections.activity import ZoneChanged, activity
 from metrics.projections.orders import ORDER_FACTS
 from metrics.projections.registry import REGISTRY
-from servicekit.migrate import migrate
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PROJECTIONS = (activity(SHANGHAI), REGISTRY, ORDER_FACTS)
@@ -87,27 +85,6 @@ def ordered(order: str, member: str, charged_minor: int, days_back: float, curre
     return [placed, Fact("lyceum.billing.order.paid.v1", {**order_data, "paid_at": back(days_back)})]
 
 
-@dataclass
-class Delivered:
-    offset: int
-    key: bytes | None
-    value: Any
-    headers: Sequence[tuple[str, bytes]]
-
-
-class NoAvro:
-    """Hands data over as it is: the records here carry it undecoded."""
-
-    def encode(self, type_name: str, datum: Any) -> bytes:
-        raise AssertionError("never called")
-
-    def decode(self, value: Any) -> Any:
-        return value
-
-    def dataschema(self, type_name: str) -> str:
-        raise AssertionError("never called")
-
-
 def records(facts: Sequence[Fact]) -> dict[tuple[str, int], list[Delivered]]:
     """Facts on two partitions per topic, by member (orders: by order), as services would have sent them."""
     topics: dict[tuple[str, int], list[Delivered]] = {}
@@ -158,14 +135,11 @@ async def in_memory(facts: Sequence[Fact]) -> Figures:
 
 @contextlib.asynccontextmanager
 async def database(postgres_url: str) -> AsyncIterator[AsyncConnectionPool[Any]]:
-    name = f"metrics{uuid.uuid4().hex[:12]}"
-    url = f"{postgres_url}?options=-csearch_path%3D{name}"
-    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
-        await admin.execute(f"CREATE SCHEMA {name}")
-        migrate(url, DEFINITION.migrations)
-        async with AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool:
-            yield pool
-        await admin.execute(f"DROP SCHEMA {name} CASCADE")
+    async with (
+        migrated(postgres_url, DEFINITION) as url,
+        AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool,
+    ):
+        yield pool
 
 
 async def apply(pool: AsyncConnectionPool[Any], facts: Sequence[Fact], zone: ZoneInfo = SHANGHAI) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
+from servicing import Delivered, NoAvro, migrated
 
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import rfc3339
@@ -21,32 +20,10 @@ from reco.application.live_factors import LiveFactors
 from reco.application.pairs import Bounds, Pairs
 from reco.bootstrap import DEFINITION
 from reco.projections.factors import FACTORS
-from servicekit.migrate import check_version, migrate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "test."
 INTERACTION, CONTENT, ORDER = "lyceum.catalog.interaction", "lyceum.catalog.content", "lyceum.billing.order"
-
-
-class NoAvro:
-    """Hands data over as it is: the records below carry it undecoded."""
-
-    def encode(self, type_name: str, datum: Any) -> bytes:
-        raise AssertionError("never called")
-
-    def decode(self, value: Any) -> Any:
-        return value
-
-    def dataschema(self, type_name: str) -> str:
-        raise AssertionError("never called")
-
-
-@dataclass
-class Delivered:
-    offset: int
-    key: bytes | None
-    value: Any
-    headers: Sequence[tuple[str, bytes]]
 
 
 def delivered(offset: int, type_name: str, seq: int, data: dict[str, Any]) -> Delivered:
@@ -87,29 +64,12 @@ class Reco:
 
 @pytest.fixture
 async def reco(postgres_url: str) -> AsyncIterator[Reco]:
-    name = f"reco{uuid.uuid4().hex[:12]}"
-    url = f"{postgres_url}?options=-csearch_path%3D{name}"
-    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
-        await admin.execute(f"CREATE SCHEMA {name}")
-        migrate(url, DEFINITION.migrations)
-        async with AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool:
-            runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=[FACTORS], topic_prefix=PREFIX)
-            yield Reco(url, pool, runner)
-        await admin.execute(f"DROP SCHEMA {name} CASCADE")
-
-
-async def test_migrated_columns_are_those_that_the_projection_declares(reco: Reco) -> None:
-    check_version(reco.url, DEFINITION.migrations)
-    async with reco.pool.connection() as conn:
-        for table in FACTORS.tables:
-            found = await conn.execute(
-                """SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
-                   WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""", [table.name],
-            )  # fmt: skip
-            types = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
-            assert await found.fetchall() == [
-                (column, *kind) for column, kind in zip(table.columns, types, strict=True)
-            ]
+    async with (
+        migrated(postgres_url, DEFINITION) as url,
+        AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool,
+    ):
+        runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=[FACTORS], topic_prefix=PREFIX)
+        yield Reco(url, pool, runner)
 
 
 async def test_a_copy_follows_what_is_folded_on_every_topic_and_partition(reco: Reco) -> None:

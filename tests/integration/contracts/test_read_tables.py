@@ -11,22 +11,29 @@ from eventfold.readmodel import ReadTable
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 from servicekit.definition import ServiceDefinition
+from servicekit.migrate import check_version
 
 TYPES = {
     "timestamp with time zone": "timestamptz", "double precision": "double precision", "ARRAY": "array",
 }  # fmt: skip
 
 
-def tables(service: str) -> list[ReadTable[tuple[object, ...]]]:
+def definition_of(service: str) -> ServiceDefinition:
     definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
+    return definition
+
+
+def tables(definition: ServiceDefinition) -> list[ReadTable[tuple[object, ...]]]:
     return [table for projection in definition.projections for table in projection.tables]
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_columns_and_keys_are_as_declared(backing: LocalStack, service: str) -> None:
+    definition = definition_of(service)
     backing.prepare([service])
+    check_version(backing.database_url(service), definition.migrations)
     with psycopg.connect(backing.database_url(service)) as conn:
-        for table in tables(service):
+        for table in tables(definition):
             declared = [
                 (name, kind, nullable) for name, (kind, nullable) in zip(table.columns, table.types, strict=True)
             ]

@@ -1,16 +1,55 @@
-"""Times on the wire."""
+"""Times on the wire, and how far what an answer was read from has come."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from lyceum.common.v1 import common_pb2
+
+
+def stamp(at: datetime) -> Timestamp:
+    """The protobuf form of a time."""
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
 
 
 def timestamp(at: datetime | None) -> Timestamp | None:
     """The protobuf form of a time; None stays unset."""
-    if at is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
+    return stamp(at) if at else None
+
+
+class Progress(Protocol):
+    """How far a projection has come on one partition."""
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+
+    @property
+    def partition(self) -> int:
+        """The partition."""
+
+    @property
+    def seq(self) -> int:
+        """The last applied sequence."""
+
+    @property
+    def applied_at(self) -> datetime:
+        """When."""
+
+
+def freshness(progress: Iterable[tuple[str, Progress]]) -> common_pb2.Freshness:
+    """How far each named projection behind an answer has come."""
+    sources = [
+        common_pb2.FreshnessSource(
+            projection=name, topic=one.topic, partition=one.partition, sequence=one.seq,
+            applied_at=stamp(one.applied_at),
+        )
+        for name, one in progress
+    ]  # fmt: skip
+    return common_pb2.Freshness(sources=sources)

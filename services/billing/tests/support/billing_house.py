@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
 from google.protobuf.timestamp_pb2 import Timestamp
+from servicing import Answering, Delivered
 
 from billing.adapters.queries import Queries
 from billing.application.importing import Importing
@@ -64,16 +65,6 @@ class FakeProvider:
         return replace(Report(body.decode(), "paid", amount, "ref", ""), **self.changes)
 
 
-class FakeServicerContext:
-    """Has time, and takes metadata."""
-
-    def time_remaining(self) -> float:
-        return 10.0
-
-    async def send_initial_metadata(self, _: Any) -> None:
-        """Nobody looks at it here."""
-
-
 @dataclass
 class House:
     """Billing in a schema of its own."""
@@ -92,7 +83,7 @@ class House:
         """Make the next calls come from `member` at `now`."""
         caller = Caller(member, role, "s") if member else None
         headers = {name.replace("_", "-"): value for name, value in metadata.items()}
-        enter_call(Call("rpc", headers, caller, now, "billing", b"secret", cast(Any, FakeServicerContext())))
+        enter_call(Call("rpc", headers, caller, now, "billing", b"secret", cast(Any, Answering())))
 
     async def carry(self) -> None:
         """Carry every new record through the folds and processes, and what these record in turn."""
@@ -145,16 +136,6 @@ class House:
         answer = await self.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(), None)
         assert all(total.sum_minor == 0 for total in answer.totals)
         return {line.account: line.debit_minor - line.credit_minor for line in answer.lines}
-
-
-@dataclass
-class Delivered:
-    """A record as a consumer hands it over."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 def money(amount_minor: int, currency: str = "CNY") -> common_pb2.Money:

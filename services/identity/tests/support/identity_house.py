@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from relaying import eventually
+from servicing import Answering
 
 from eventfold.decider import Ask, Context, Item
 from identity.adapters.notifier import Notifier
@@ -24,19 +25,6 @@ from servicekit.definition import Wiring
 
 PASSWORD = "password123"
 PAST = datetime(1997, 5, 1, tzinfo=UTC)
-
-
-@dataclass
-class Answering:
-    """Stands in for gRPC's side of a call."""
-
-    sent: list[Any] = field(default_factory=list)
-
-    async def send_initial_metadata(self, metadata: Any) -> None:
-        self.sent.extend(metadata)
-
-    def time_remaining(self) -> float:
-        return 5.0
 
 
 @dataclass

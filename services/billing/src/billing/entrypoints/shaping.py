@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from billing.adapters.queries import Progress, TrialBalance
+from billing.adapters.queries import TrialBalance
 from billing.application.selling import SignedQuote
 from billing.domain.money import Money
 from billing.projections.entitlements import EntitlementRow
@@ -17,13 +15,7 @@ from billing.projections.orders import OrderRow
 from billing.projections.prices import PriceRow
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
-
-
-def stamp(at: datetime) -> Timestamp:
-    """A moment on the wire."""
-    value = Timestamp()
-    value.FromDatetime(at)
-    return value
+from servicekit.times import freshness, stamp
 
 
 def amount(amount_minor: int, currency: str) -> common_pb2.Money:
@@ -84,7 +76,8 @@ def trial_balance(balance: TrialBalance, as_of: datetime) -> pb.GetTrialBalanceR
     """All accounts, with the sum per currency that must be zero."""
     return pb.GetTrialBalanceResponse(
         lines=[pb.TrialBalanceLine(**row._asdict()) for row in balance.lines],
-        totals=_totals(balance.lines), as_of=stamp(as_of), freshness=_freshness(balance.progress),
+        totals=_totals(balance.lines), as_of=stamp(as_of),
+        freshness=freshness((LEDGER.name, one) for one in balance.progress),
     )  # fmt: skip
 
 
@@ -93,14 +86,3 @@ def _totals(lines: Sequence[BalanceRow]) -> list[pb.CurrencyTotal]:
     for line in lines:
         sums[line.currency] += line.debit_minor - line.credit_minor
     return [pb.CurrencyTotal(currency=currency, sum_minor=total) for currency, total in sorted(sums.items())]
-
-
-def _freshness(progress: Sequence[Progress]) -> common_pb2.Freshness:
-    sources = [
-        common_pb2.FreshnessSource(
-            projection=LEDGER.name, topic=one.topic, partition=one.partition, sequence=one.seq,
-            applied_at=stamp(one.applied_at),
-        )
-        for one in progress
-    ]  # fmt: skip
-    return common_pb2.Freshness(sources=sources)

@@ -18,10 +18,11 @@ from metrics.domain.calibration import FORMULA_PROBABILITY
 from metrics.domain.kinds import QUALITY
 from metrics.domain.retention import FORMULA_RETENTION, FORMULA_SCORE, W_CURRENT, W_HISTORY
 from metrics.domain.revenue import FORMULA_REVENUE
-from metrics.entrypoints.shapes import freshness, stamp, window_message
+from metrics.entrypoints.shapes import freshness, window_message
 from servicekit import validate
 from servicekit.call import Call, current_call
 from servicekit.reading import ReadGate
+from servicekit.times import stamp
 
 MAY_ASK = ("importer", "auditor", "admin", "creator")
 DEFAULT_CURRENCY = "CNY"

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from collections.abc import Iterable
 
 from lyceum.common.v1 import common_pb2
 from metrics.application.figures import Source
 from metrics.domain.windows import Window
-
-
-def stamp(at: datetime) -> Timestamp:
-    """A time as a message."""
-    message = Timestamp()
-    message.FromDatetime(at)
-    return message
+from servicekit import times
+from servicekit.times import stamp
 
 
 def window_message(window: Window) -> common_pb2.Window:
@@ -26,14 +18,6 @@ def window_message(window: Window) -> common_pb2.Window:
     return message
 
 
-def freshness(sources: Sequence[Source]) -> common_pb2.Freshness:
+def freshness(sources: Iterable[Source]) -> common_pb2.Freshness:
     """How far the projections behind an answer have come."""
-    return common_pb2.Freshness(
-        sources=[
-            common_pb2.FreshnessSource(
-                projection=one.projection, topic=one.topic, partition=one.partition, sequence=one.seq,
-                applied_at=stamp(one.applied_at),
-            )
-            for one in sources
-        ]
-    )  # fmt: skip
+    return times.freshness((one.projection, one) for one in sources)

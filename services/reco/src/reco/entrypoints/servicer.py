@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from lyceum.common.v1 import common_pb2
 from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
 from reco.application import answers
 from reco.application.answers import Suggestion
-from reco.application.live_factors import LiveFactors, Reached
+from reco.application.live_factors import LiveFactors
 from reco.projections.factors import FACTORS
 from servicekit import validate
 from servicekit.call import Call, current_call
 from servicekit.reading import ReadGate
+from servicekit.times import freshness, stamp
 
 DEFAULT_ITEMS, MAX_ITEMS = 10, 100
 MAX_ID_CHARS = 200
@@ -36,8 +34,8 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         as_of, limit = _as_of(request), _limit(request.limit)
         found = answers.recommend(self._factors.pairs, _member(call, request.member_id), as_of, limit)
         return reco_pb2.RecommendResponse(
-            items=_items(found), formula=answers.FORMULA_RECOMMEND, as_of=_stamp(as_of or call.now),
-            freshness=_freshness(self._factors.reached),
+            items=_items(found), formula=answers.FORMULA_RECOMMEND, as_of=stamp(as_of or call.now),
+            freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
         )  # fmt: skip
 
     async def ListSimilar(self, request: reco_pb2.ListSimilarRequest, context: Any) -> reco_pb2.ListSimilarResponse:
@@ -47,8 +45,8 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         content_id = validate.text(request.content_id, "content_id", max_chars=MAX_ID_CHARS)
         found = answers.similar(self._factors.pairs, content_id, as_of, limit)
         return reco_pb2.ListSimilarResponse(
-            items=_items(found), formula=answers.FORMULA_SIMILAR, as_of=_stamp(as_of or call.now),
-            freshness=_freshness(self._factors.reached),
+            items=_items(found), formula=answers.FORMULA_SIMILAR, as_of=stamp(as_of or call.now),
+            freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
         )  # fmt: skip
 
     async def ListPopular(self, request: reco_pb2.ListPopularRequest, context: Any) -> reco_pb2.ListPopularResponse:
@@ -57,8 +55,8 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         as_of, limit = _as_of(request), _limit(request.limit)
         found = answers.popular(self._factors.pairs, as_of, limit)
         return reco_pb2.ListPopularResponse(
-            items=_items(found), formula=answers.FORMULA_POPULAR, as_of=_stamp(as_of or call.now),
-            freshness=_freshness(self._factors.reached),
+            items=_items(found), formula=answers.FORMULA_POPULAR, as_of=stamp(as_of or call.now),
+            freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
         )  # fmt: skip
 
     async def _entered(self) -> Call:
@@ -86,25 +84,8 @@ def _as_of(request: Any) -> datetime | None:
     return validate.utc(request.as_of, "as_of") if request.HasField("as_of") else None
 
 
-def _stamp(at: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
-
-
 def _items(found: Sequence[Suggestion]) -> list[reco_pb2.RecommendedItem]:
     return [
         reco_pb2.RecommendedItem(content_id=one.content_id, title=one.title, score=one.score, reason=one.reason)
         for one in found
     ]
-
-
-def _freshness(reached: Sequence[Reached]) -> common_pb2.Freshness:
-    sources = [
-        common_pb2.FreshnessSource(
-            projection=FACTORS.name, topic=one.topic, partition=one.partition, sequence=one.seq,
-            applied_at=_stamp(one.applied_at),
-        )
-        for one in reached
-    ]  # fmt: skip
-    return common_pb2.Freshness(sources=sources)

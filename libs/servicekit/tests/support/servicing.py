@@ -1,0 +1,59 @@
+"""What the services' own tests share: a schema for each test, the far side of a call, and records as they arrive."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from servicekit.definition import ServiceDefinition
+from servicekit.migrate import migrate
+
+
+@contextlib.asynccontextmanager
+async def migrated(postgres_url: str, definition: ServiceDefinition) -> AsyncIterator[str]:
+    """The URL of a schema that the service's migrations have run in; it is dropped afterwards."""
+    name = f"{definition.name}{uuid.uuid4().hex[:12]}"
+    url = f"{postgres_url}?options=-csearch_path%3D{name}"
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"CREATE SCHEMA {name}".encode())
+        migrate(url, definition.migrations)
+        yield url
+        await admin.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+
+class Answering:
+    """Stands in for gRPC's side of a call: has time, and takes metadata that nobody looks at."""
+
+    def time_remaining(self) -> float:
+        return 10.0
+
+    async def send_initial_metadata(self, metadata: Any) -> None:
+        """Take it."""
+
+
+@dataclass
+class Delivered:
+    """A record as a consumer hands it over."""
+
+    offset: int
+    key: bytes | None
+    value: Any
+    headers: Sequence[tuple[str, bytes]]
+
+
+class NoAvro:
+    """Hands data over as it is, for records that carry it undecoded."""
+
+    def encode(self, type_name: str, datum: Any) -> bytes:
+        raise AssertionError("never called")
+
+    def decode(self, value: Any) -> Any:
+        return value
+
+    def dataschema(self, type_name: str) -> str:
+        raise AssertionError("never called")
