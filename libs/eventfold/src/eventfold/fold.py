@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 import orjson
+from opentelemetry.trace import SpanKind
 
-from eventfold import crossing, positions, telemetry
+from eventfold import crossing, positions, telemetry, tracing
 from eventfold.deadletter import held_keys
 from eventfold.decider import Context, Item
 from eventfold.positions import Move, Run, take_turns
@@ -148,6 +149,12 @@ class FoldRunner:
         """
         started = time.perf_counter()
         places = [positions.place(run) for run in runs]
+        headers = (event.headers for run in runs for event in run)
+        with tracing.batch("process", SpanKind.CONSUMER, self._worker, places, headers):
+            await self._apply(runs, places)
+        telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
+
+    async def _apply(self, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
         handlers = self._reading({topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
             turns = {turn(one, *place) for place in places for one in self._handlers[place[0]]}
@@ -159,7 +166,6 @@ class FoldRunner:
             await positions.move(conn, [move for of_one in moves for move in of_one])
             moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])])
         self._crossed = self._crossed or moved_on
-        telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
 
     async def _cross(self, conn: Connection, closing: Sequence[Run]) -> bool:
         """Close what has come to its end; whether a handler goes on at the next generation."""
@@ -195,11 +201,11 @@ class FoldRunner:
     async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
         if self._store is None:
             raise TypeError("a worker with processes needs the event store")
-        items = [item for event in events for item in process.react(event)]
+        now = self._clock()
+        items = [_caused(item, event, process, now) for event in events for item in process.react(event)]
         if not items:
             return
-        context = Context(now=self._clock(), actor=process.name, correlation_id=events[0].correlation_id)
-        items = [_recorded_now(item, context) for item in items]
+        context = Context(now=now, actor=process.name, correlation_id=events[0].correlation_id)
         outcomes, _ = await self._store.decide(conn, items, context)
         for outcome in outcomes:
             if outcome.error:
@@ -212,6 +218,8 @@ def turn(handler: Projection | Process, topic: str, partition: int) -> str:
     return f"{handler.name}|{topic}|{partition}" if local else handler.name
 
 
-def _recorded_now(item: Item, context: Context) -> Item:
-    """The item with the worker's clock as recording time; business time and cause stay what the reaction says."""
-    return item if item.context is None else replace(item, context=replace(item.context, now=context.now))
+def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:
+    """The item recorded by the worker's clock, as a part of its cause's trace; business time and cause stay what the
+    reaction says, and where it says nothing are the event's."""
+    said = item.context or Context(now, process.name, event.correlation_id, event.id)
+    return replace(item, context=replace(said, now=now, traceparent=tracing.checked(event.traceparent)))

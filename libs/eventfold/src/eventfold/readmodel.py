@@ -64,6 +64,12 @@ class PublicRecord:
         return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()
 
     @property
+    def traceparent(self) -> str | None:
+        """The span that caused the event, as its recorder wrote it."""
+        value = self.headers.get("traceparent")
+        return value.decode("ascii", "replace") if value else None
+
+    @property
     def backfill(self) -> bool:
         """Whether an import recorded the event with a past business time."""
         return self.headers.get("ce_backfill") == b"true"

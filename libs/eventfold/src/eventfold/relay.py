@@ -19,16 +19,17 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from opentelemetry.trace import Span, SpanKind
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import generations, telemetry
+from eventfold import generations, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
@@ -244,10 +245,15 @@ class _Term:
             queues[place].append(record)
             heads[place] = seq
         started = time.perf_counter()
-        await send_runs(session, queues)
+        with self._span(batch, queues):
+            await send_runs(session, queues)
         telemetry.RELAY_SENT.labels(self._relay._name).inc(len(batch.records))
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         await self._acknowledge(batch.last_seq, heads)
+
+    def _span(self, batch: Sequenced, places: Collection[TopicPartition]) -> contextlib.AbstractContextManager[Span]:
+        headers = (dict(record.headers) for _, record in batch.records)
+        return tracing.batch("send", SpanKind.CLIENT, self._relay._name, places, headers)
 
     async def _acknowledge(self, last_seq: int, heads: dict[TopicPartition, int]) -> None:
         async with self._cursor_conn.transaction():

@@ -14,6 +14,7 @@ from datetime import datetime
 import grpc
 from google.protobuf.message import Message
 
+from eventfold import tracing
 from eventfold.consistency import Token
 from eventfold.decider import Context
 from eventfold.errors import InvalidInput, Unauthenticated
@@ -58,9 +59,10 @@ class Call:
     def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
         """What is recorded beside the events of this call. Only importers may set `occurred_at`."""
         correlation_id = self.metadata.get("x-request-id") or str(uuid.uuid4())
+        traceparent = tracing.current() or tracing.checked(self.metadata.get("traceparent"))
         return Context(
             now=self.now, actor=self.actor, correlation_id=correlation_id, backfill=backfill,
-            traceparent=self.metadata.get("traceparent"), occurred_at=occurred_at,
+            traceparent=traceparent, occurred_at=occurred_at,
         )  # fmt: skip
 
     def idempotency(self, request: Message, secret_fields: Sequence[str] = ()) -> Idempotency | None:

@@ -1,16 +1,21 @@
-"""The gRPC edge: every call gets its `Call`, every failure becomes a status, and each is counted."""
+"""The gRPC edge: every call gets its `Call` and its span, every failure becomes a status, and each is counted."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
+from google.rpc.status_pb2 import Status
+from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Histogram
 
+from eventfold import tracing
 from eventfold.errors import Unauthenticated
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller, TokenVerifier
@@ -20,7 +25,23 @@ log = logging.getLogger(__name__)
 
 CALL_SECONDS = Histogram("lyceum_call_seconds", "Served gRPC calls by method and status.", ["method", "status"])
 BEARER = "bearer "
+FAULTS = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS,
+    }
+)  # fmt: skip
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a call: an answer, a status, or the servicer's own abort."""
+
+    code: grpc.StatusCode
+    answer: Any = None
+    status: Status | None = None
+    aborted: grpc.aio.AbortError | None = None
 
 
 class Edge(grpc.aio.ServerInterceptor):
@@ -52,27 +73,32 @@ class Edge(grpc.aio.ServerInterceptor):
     def _served(self, method: str, behave: Any) -> Any:
         async def served(request: Any, context: Any) -> Any:
             started = time.perf_counter()
-            code = grpc.StatusCode.OK
+            code = grpc.StatusCode.CANCELLED
+            metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
             try:
-                enter_call(await self._call(method, context))
-                return await behave(request, context)
-            except grpc.aio.AbortError:
-                code = context.code() or grpc.StatusCode.UNKNOWN
-                raise
-            except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
-                code, status = status_of(failure)
-                _log_unexpected(method, code, failure)
-                context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-                await context.abort(code, status.message)
+                with _span(method, metadata) as span:
+                    outcome = await self._outcome(method, metadata, behave, request, context)
+                    code = outcome.code
+                    _tell(span, code)
             finally:
                 CALL_SECONDS.labels(method, code.name).observe(time.perf_counter() - started)
+            return await _answer(outcome, context)
 
         return served
 
-    async def _call(self, method: str, context: Any) -> Call:
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        caller = await self._caller(metadata.get("authorization"))
-        return Call(method, metadata, caller, self._clock(), self._service, self._secret, context)
+    async def _outcome(
+        self, method: str, metadata: Mapping[str, str], behave: Any, request: Any, context: Any
+    ) -> _Outcome:
+        try:
+            caller = await self._caller(metadata.get("authorization"))
+            enter_call(Call(method, metadata, caller, self._clock(), self._service, self._secret, context))
+            return _Outcome(grpc.StatusCode.OK, answer=await behave(request, context))
+        except grpc.aio.AbortError as aborted:
+            return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)
+        except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
+            code, status = status_of(failure)
+            _log_unexpected(method, code, failure)
+            return _Outcome(code, status=status)
 
     async def _caller(self, authorization: str | None) -> Caller | None:
         if authorization is None:
@@ -80,6 +106,28 @@ class Edge(grpc.aio.ServerInterceptor):
         if not authorization.lower().startswith(BEARER):
             raise Unauthenticated("the authorization header must carry a bearer token", field="authorization")
         return await self._verifier.verify(authorization[len(BEARER) :].strip())
+
+
+async def _answer(outcome: _Outcome, context: Any) -> Any:
+    if outcome.aborted:
+        raise outcome.aborted
+    if outcome.status is not None:
+        context.set_trailing_metadata((("grpc-status-details-bin", outcome.status.SerializeToString()),))
+        await context.abort(outcome.code, outcome.status.message)
+    return outcome.answer
+
+
+def _span(method: str, metadata: Mapping[str, str]) -> contextlib.AbstractContextManager[Span]:
+    name = method.removeprefix("/")
+    attributes = {"rpc.system.name": "grpc", "rpc.method": name}
+    return tracing.span(name, SpanKind.SERVER, attributes, parent=metadata.get("traceparent"))
+
+
+def _tell(span: Span, code: grpc.StatusCode) -> None:
+    """A refusal is an answer like another; only what the server is to blame for makes its span an error."""
+    span.set_attribute("rpc.response.status_code", code.name)
+    if code in FAULTS:
+        tracing.failed(span, code.name)
 
 
 def _log_unexpected(method: str, code: grpc.StatusCode, failure: Exception) -> None:

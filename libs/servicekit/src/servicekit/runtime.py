@@ -27,6 +27,7 @@ from servicekit.logs import configure_logs
 from servicekit.operating import group_of
 from servicekit.server import serving
 from servicekit.settings import POOL_CONNECTIONS_SERVER, POOL_CONNECTIONS_WORKER, ServiceSettings
+from servicekit.traces import start_tracing
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,13 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
 
 def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the relay alone."""
-    _start(definition, settings)
+    _start(definition, settings, "relay")
     asyncio.run(_until_signalled([make_relay(definition, settings).run()]))
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the gRPC server, with the relay inside when `RELAY_INLINE` is set."""
-    _start(definition, settings)
+    _start(definition, settings, "serve")
     asyncio.run(_serve(definition, settings))
 
 
@@ -113,7 +114,7 @@ async def _sweeping(pool: Pool) -> None:
 
 def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the Faust worker that applies the service's projections and processes."""
-    _start(definition, settings)
+    _start(definition, settings, "work")
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
     wiring = wire(definition, settings, pool, lambda: None)
     runner = FoldRunner(
@@ -123,10 +124,11 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     run(fold_app(group=group_of(definition, settings), bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool))
 
 
-def _start(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:
     migrate.check_version(settings.database_url, definition.migrations)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.grpc_host)
+    start_tracing(definition.name, role, settings.otel_exporter_otlp_endpoint)
 
 
 async def _until_signalled(coroutines: Sequence[Awaitable[None]]) -> None:

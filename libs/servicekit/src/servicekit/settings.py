@@ -32,6 +32,8 @@ class ServiceSettings(BaseSettings):
     grpc_port: int = 0
     metrics_port: int = 0
     relay_inline: bool = False
+    otel_exporter_otlp_endpoint: str = ""
+    """`http://host:4317` of an OpenTelemetry collector; empty: no spans are recorded."""
     key_dir: Path
     identity_target: str = ""
     catalog_target: str = ""

@@ -1,0 +1,118 @@
+"""Spans from a command to its folds. Until `use` is told of a provider nothing is recorded, and asking costs nothing.
+
+A command's span goes on in its events: each carries a W3C `traceparent` in its meta and on Kafka. What works on many
+events at once (a sent batch, an applied fetch) has a span of its own that links to some of theirs, for no single one
+of them is its parent. Attributes and errors hold names, counts and kinds: never personal data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags, TracerProvider
+
+Place = tuple[str, int]
+
+MAX_LINKS = 32
+"""Links of one span: a batch of thousands names some of its causes, not all."""
+
+_TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_tracer: trace.Tracer | None = None
+
+
+def use(provider: TracerProvider | None) -> None:
+    """Record spans with this provider from now on; None, as at first, records none."""
+    global _tracer
+    _tracer = provider.get_tracer("eventfold") if provider else None
+
+
+def checked(traceparent: str | None) -> str | None:
+    """The `traceparent` in its plain form, fit to be stored and sent; None where there is none or it is malformed."""
+    return _written(_parsed(traceparent)) if traceparent else None
+
+
+def current() -> str | None:
+    """The `traceparent` of the span that this task is in, None outside of one."""
+    return _written(trace.get_current_span().get_span_context()) if _tracer else None
+
+
+@contextlib.contextmanager
+def span(
+    name: str, kind: SpanKind, attributes: Mapping[str, Any], *, parent: str | None = None, links: Sequence[Link] = ()
+) -> Iterator[Span]:
+    """A span around a block: a part of `parent`'s trace, or the first of its own. What escapes makes it an error, of
+    which only the class is told."""
+    if _tracer is None:
+        yield trace.INVALID_SPAN
+        return
+    context = trace.set_span_in_context(trace.NonRecordingSpan(_parsed(parent)), Context()) if parent else Context()
+    with _tracer.start_as_current_span(
+        name, context, kind, attributes, links, record_exception=False, set_status_on_exception=False
+    ) as started:
+        try:
+            yield started
+        except BaseException as failure:
+            failed(started, type(failure).__name__)
+            raise
+
+
+def failed(started: Span, kind: str) -> None:
+    """Mark a span as failed by an error of this kind."""
+    started.set_attribute("error.type", kind)
+    started.set_status(StatusCode.ERROR)
+
+
+def batch(
+    operation: str, kind: SpanKind, client: str, places: Iterable[Place], headers: Iterable[Mapping[str, bytes]]
+) -> contextlib.AbstractContextManager[Span]:
+    """The span of a batch: `places` are its topics and partitions, `headers` those of its records.
+
+    Neither is looked at unless spans are recorded. A batch without records has no span.
+    """
+    if _tracer is None:
+        return contextlib.nullcontext(trace.INVALID_SPAN)
+    causes = [of_one.get("traceparent") for of_one in headers]
+    if not causes:
+        return contextlib.nullcontext(trace.INVALID_SPAN)
+    attributes = {
+        "messaging.system": "kafka", "messaging.operation.name": operation, "messaging.operation.type": operation,
+        "messaging.client.id": client, "messaging.batch.message_count": len(causes), **_destination(set(places)),
+    }  # fmt: skip
+    name = f"{operation} {attributes.get('messaging.destination.name', client)}"
+    return span(name, kind, attributes, links=_links(causes))
+
+
+def _destination(places: set[Place]) -> dict[str, str]:
+    """Topic and partition, as far as all records share them."""
+    topic, partition = next(iter(places))
+    shared = {} if len({topic for topic, _ in places}) > 1 else {"messaging.destination.name": topic}
+    return shared if len(places) > 1 else {**shared, "messaging.destination.partition.id": str(partition)}
+
+
+def _links(causes: Iterable[bytes | None]) -> list[Link]:
+    """Links to the first `MAX_LINKS` different causes; what is malformed is none."""
+    links: dict[bytes, Link] = {}
+    for cause in causes:
+        if cause and cause not in links and (found := _parsed(cause.decode("ascii", "replace"))).is_valid:
+            links[cause] = Link(found)
+            if len(links) == MAX_LINKS:
+                break
+    return list(links.values())
+
+
+def _parsed(traceparent: str) -> SpanContext:
+    """The span that is named, an invalid one where the text is malformed or of a version that is not known."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    if match is None:
+        return trace.INVALID_SPAN_CONTEXT
+    trace_id, span_id, flags = (int(part, 16) for part in match.groups())
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+
+
+def _written(found: SpanContext) -> str | None:
+    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}" if found.is_valid else None

@@ -1,0 +1,24 @@
+"""Where spans go: to the OpenTelemetry collector that the environment names, else nowhere."""
+
+from __future__ import annotations
+
+from eventfold import tracing
+
+
+def start_tracing(service: str, role: str, endpoint: str) -> None:
+    """Export spans to `endpoint` (OTLP over gRPC) from a thread of its own; without one the SDK is not even imported.
+
+    Spans wait in a bounded queue and are dropped when the collector is away or does not keep up: no request waits for
+    it. The SDK's own variables hold: `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, `OTEL_EXPORTER_OTLP_*`, `OTEL_SDK_DISABLED`.
+    """
+    if not endpoint:
+        return
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = {"service.namespace": "lyceum", "service.name": service, "lyceum.role": role}
+    provider = TracerProvider(resource=Resource.create(named))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    tracing.use(provider)

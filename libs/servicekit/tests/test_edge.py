@@ -1,0 +1,144 @@
+"""The edge over a real gRPC channel: spans, statuses, and what of a call reaches the events' context."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.semconv._incubating.attributes import rpc_attributes as names
+from opentelemetry.trace import SpanKind, StatusCode
+from prometheus_client import REGISTRY
+
+from eventfold import tracing
+from eventfold.consistency import Target, Token
+from eventfold.errors import NotFound
+from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
+from servicekit.call import current_call
+from servicekit.caller import TokenVerifier
+from servicekit.edge import Edge
+from servicekit.server import ConsistencyServicer
+
+METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
+CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
+
+
+@dataclass
+class Served:
+    """A server whose one method fails as it is told, and keeps what a command would have recorded as its trace."""
+
+    stub: Any = None
+    failure: Exception | None = None
+    recorded: str | None = None
+
+    async def resolve(self, token: Token) -> tuple[Target, ...] | None:
+        self.recorded = current_call().context().traceparent
+        if self.failure:
+            raise self.failure
+        return None
+
+    async def ask(self, **metadata: str) -> None:
+        await self.stub.Resolve(REQUEST, metadata=tuple(metadata.items()), timeout=5)
+
+    async def refused(self, failure: Exception) -> grpc.StatusCode:
+        self.failure = failure
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await self.ask()
+        return refusal.value.code()
+
+
+async def no_keys() -> Any:
+    raise AssertionError("no token is presented here")
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    one = Served()
+    server = grpc.aio.server(interceptors=[Edge("identity", TokenVerifier(no_keys, "issuer", "audience"), b"k" * 32)])
+    consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(one.resolve), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        one.stub = consistency_pb2_grpc.ConsistencyServiceStub(channel)
+        yield one
+    await server.stop(0)
+
+
+@contextlib.contextmanager
+def exported() -> Iterator[InMemorySpanExporter]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing.use(provider)
+    yield exporter
+    tracing.use(None)
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    with exported() as exporter:
+        yield exporter
+
+
+def written(span: ReadableSpan) -> str:
+    context = span.get_span_context()
+    assert context is not None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+async def test_a_call_continues_its_callers_trace_and_its_span_goes_into_the_context(
+    served: Served, spans: InMemorySpanExporter
+) -> None:
+    await served.ask(traceparent=CAUSE)
+    [span] = spans.get_finished_spans()
+    assert (span.name, span.kind) == (METHOD[1:], SpanKind.SERVER)
+    assert span.parent is not None and f"{span.parent.span_id:016x}" == CAUSE[36:52]
+    assert served.recorded == written(span) and served.recorded[:35] == CAUSE[:35]
+    assert dict(span.attributes or {}) == {
+        names.RPC_SYSTEM_NAME: "grpc", names.RPC_METHOD: METHOD[1:], names.RPC_RESPONSE_STATUS_CODE: "OK",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{}, {"traceparent": "malformed"}, {"traceparent": "00-" + "0" * 52}], ids=str)
+async def test_without_a_callers_trace_the_call_begins_one(
+    served: Served, spans: InMemorySpanExporter, given: dict[str, str]
+) -> None:
+    await served.ask(**given)
+    [span] = spans.get_finished_spans()
+    assert span.parent is None and served.recorded == written(span)
+
+
+async def test_without_a_collector_the_callers_trace_still_reaches_the_events(served: Served) -> None:
+    await served.ask(traceparent=CAUSE)
+    assert served.recorded == CAUSE
+    for given in ({}, {"traceparent": "malformed"}, {"traceparent": CAUSE + "x" * 1000}):
+        await served.ask(**given)
+        assert served.recorded is None
+
+
+async def test_a_refusal_is_no_error_and_a_fault_is_one_that_tells_only_its_status(
+    served: Served, spans: InMemorySpanExporter
+) -> None:
+    assert await served.refused(NotFound("no personal text")) is grpc.StatusCode.NOT_FOUND
+    assert await served.refused(RuntimeError("no personal text")) is grpc.StatusCode.INTERNAL
+    refusal, fault = spans.get_finished_spans()
+    assert refusal.status.status_code is StatusCode.UNSET and "error.type" not in (refusal.attributes or {})
+    assert fault.status.status_code is StatusCode.ERROR and (fault.attributes or {})["error.type"] == "INTERNAL"
+    assert not [span for span in (refusal, fault) if "personal" in span.to_json()]
+
+
+def calls(status: str) -> float:
+    return REGISTRY.get_sample_value("lyceum_call_seconds_count", {"method": METHOD, "status": status}) or 0.0
+
+
+async def test_every_call_is_counted_under_its_status(served: Served) -> None:
+    before = calls("OK"), calls("INTERNAL")
+    await served.ask()
+    await served.refused(RuntimeError())
+    assert (calls("OK"), calls("INTERNAL")) == (before[0] + 1, before[1] + 1)
