@@ -148,9 +148,15 @@ def test_what_is_no_traceparent_is_neither_stored_nor_continued(text: str, spans
     assert span.parent is None
 
 
-async def test_reactions_carry_the_trace_of_what_caused_each(house: House) -> None:
-    """Given a process whose reactions say nothing of their surroundings, then each event has its own cause's trace."""
-    await apply(house, [cause(1), "malformed", cause(2)], Process("copying", (TOPIC,), react))
+def react_with_context(event: PublicRecord) -> list[Item]:
+    said = replace(context(), causation_id=event.id)
+    return [replace(item, context=said) for item in react(event)]
+
+
+@pytest.mark.parametrize("reaction", [react, react_with_context])
+async def test_reactions_carry_the_trace_of_what_caused_each(house: House, reaction: Any) -> None:
+    """Given reactions to three events, whether or not they say what surrounds them, each has its own cause's trace."""
+    await apply(house, [cause(1), "malformed", cause(2)], Process("copying", (TOPIC,), reaction))
     rows = await house.rows("SELECT meta->>'traceparent', meta->>'causation_id' FROM events ORDER BY version")
     ids = [public_record(n).id for n in range(3)]
     assert rows == [(cause(1), ids[0]), (None, ids[1]), (cause(2), ids[2])]
