@@ -75,6 +75,20 @@ async def test_what_was_rolled_back_is_not_remembered(house: House) -> None:
     assert await titles(store) == ["a"]
 
 
+async def test_a_database_that_fell_back_is_believed_and_not_the_memory(house: House) -> None:
+    store, hot = another(house), replace(LONG, hot=True)
+    for title in TITLES:
+        await store.handle(add("one", title, hot), context())
+    await house.rows("DELETE FROM snapshot RETURNING 1")
+    await house.rows("DELETE FROM events WHERE version > 2 RETURNING 1")
+    assert await titles(store, hot) == ["0", "1"]
+    later = replace(context(), now=NOW + timedelta(seconds=1))
+    await another(house).handle(add("one", "written elsewhere", hot), later)
+    await store.handle(add("one", "x", hot), later)
+    assert await titles(another(house), hot) == await titles(store, hot) == ["0", "1", "written elsewhere", "x"]
+    assert await house.rows("SELECT version FROM events ORDER BY version") == [(1,), (2,), (3,), (4,)]
+
+
 async def test_another_process_may_write_between(house: House) -> None:
     first, second = another(house), another(house)
     for n, store in enumerate([first, second] * 4):

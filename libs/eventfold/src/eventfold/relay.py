@@ -19,9 +19,9 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -59,8 +59,6 @@ _UNSENT = f"SELECT {COLUMNS} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
 _HEADS = """INSERT INTO relay_head (topic, partition, seq) SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[])
 ON CONFLICT (topic, partition) DO UPDATE SET seq = greatest(relay_head.seq, EXCLUDED.seq)"""
 
-A = TypeVar("A")
-B = TypeVar("B")
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], AIOKafkaProducer]
 
@@ -172,20 +170,15 @@ class _Term:
             if await self._switch(session, predecessor_lost=False):
                 await self._learn_partitions(session)
             await self._close_old(session)
-            await self._relay_new(session)
-
-    async def _relay_new(self, session: AIOKafkaProducer) -> None:
-        """Send batch after batch; while the broker works on one, the next is given its sequence and encoded."""
-        idle_s = POLL_MIN_S
-        batch = await self._sequence()
-        while True:
-            if batch is None:
-                await self._relay.wait_for_work(idle_s)
-                idle_s = min(POLL_MAX_S, idle_s * 2)
+            idle_s = POLL_MIN_S
+            while True:
                 batch = await self._sequence()
-            else:
-                _, batch = await _both(self._send(session, batch), self._sequence())
-                idle_s = POLL_MIN_S
+                if batch is None:
+                    await self._relay.wait_for_work(idle_s)
+                    idle_s = min(POLL_MAX_S, idle_s * 2)
+                else:
+                    await self._send(session, batch)
+                    idle_s = POLL_MIN_S
 
     async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
         """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""
@@ -261,13 +254,6 @@ class _Term:
             if heads:
                 rows = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
                 await self._cursor_conn.execute(_HEADS, [list(column) for column in zip(*rows, strict=True)])
-
-
-async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """What both return, or what the first that failed raises, with the other one cancelled and gone."""
-    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
-    await _until_first_fails(*tasks)
-    return tasks[0].result(), tasks[1].result()
 
 
 async def _until_first_fails(*coroutines: Awaitable[Any]) -> None:

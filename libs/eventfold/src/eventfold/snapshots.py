@@ -1,20 +1,22 @@
 """States of streams, remembered so that long ones are not read from their beginning each time.
 
 Two caches, either of which may be dropped at any time: in memory, for the streams that this process last wrote; and in
-the table `snapshot`, for stream types that ask for it. What was committed up to a version never changes, so a state
-that is remembered with its version is always right; only what came after it must be read.
+the table `snapshot`, for stream types that ask for it. What was committed up to a version never changes, so only what
+came after it must be read. A database can fall back, though, behind a process that goes on (a restore, a standby that
+lacked the last commits): a state in memory counts only while its last event is still there.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from eventfold.codec import json_converter
-from eventfold.decider import Ask, SnapshotPolicy
+from eventfold.decider import Ask, Recorded, SnapshotPolicy
 
 MAX_STREAMS_IN_MEMORY = 2000
 
@@ -27,10 +29,16 @@ WHERE (s.schema_version, s.version) < (EXCLUDED.schema_version, EXCLUDED.version
 
 
 class Known(NamedTuple):
-    """The state of a stream after its first `version` events."""
+    """The state of a stream after its first `version` events, the last of which was recorded at `recorded_at`; None
+    where nobody needs to know."""
 
     version: int
     state: Any
+    recorded_at: datetime | None = None
+
+    def still_there(self, events: Sequence[Recorded]) -> bool:
+        """Whether `events`, read from the last known one on, begin with it."""
+        return bool(events) and (events[0].version, events[0].recorded_at) == (self.version, self.recorded_at)
 
 
 class StateCache:
@@ -54,6 +62,10 @@ class StateCache:
             self._known.move_to_end(stream)
         while len(self._known) > self._limit:
             self._known.popitem(last=False)
+
+    def forget(self, stream: str) -> None:
+        """What was known of the stream is not so."""
+        self._known.pop(stream, None)
 
 
 _CONVERTER = json_converter()

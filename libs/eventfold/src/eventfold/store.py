@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -200,7 +201,7 @@ class EventStore:
         """Keep the states of hot and snapshotted streams, now that they are committed."""
         for stream, known in desk.states.items():
             kind = desk.asks[stream].stream_type
-            if kind.hot or kind.snapshots:
+            if (kind.hot or kind.snapshots) and known.recorded_at is not None:
                 self._states.put(stream, known)
 
     async def decide(
@@ -234,12 +235,21 @@ class EventStore:
         """The present state of each stream: what is remembered of it, and the events since."""
         if not asks:
             return {}
-        known = {stream: self._states.get(stream) or _unwritten(ask) for stream, ask in asks.items()}
-        kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and not known[stream].version]
+        remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
+        known = {stream: _unwritten(ask) for stream, ask in asks.items()} | remembered
+        kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and stream not in remembered]
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
-        since = await self.load(conn, asks, known={stream: one.version for stream, one in known.items()})
-        return {stream: _grown(known[stream], asks[stream], events) for stream, events in since.items()}
+        # Of a remembered stream the last known event is read too, to see that it is still there.
+        since = await self.load(conn, asks, known={s: one.version - (s in remembered) for s, one in known.items()})
+        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(since[stream])}
+        for stream in gone:
+            self._states.forget(stream)
+        found = {
+            stream: _grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
+            for stream, events in since.items() if stream not in gone
+        }  # fmt: skip
+        return found | await self._known(conn, gone)
 
     async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
         """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
@@ -315,10 +325,8 @@ def _unwritten(ask: Ask) -> Known:
 
 
 def _grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
-    state = (
-        ask.stream_type.decider.fold([recorded.event for recorded in events], known.state) if events else known.state
-    )
-    return Known(known.version + len(events), state)
+    state = reduce(ask.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
+    return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
 
 
 class _Desk:
@@ -334,11 +342,12 @@ class _Desk:
         events: list[Recorded] = []
         try:
             for ask in item.asks:
-                version, state = tentative.get(ask.stream) or self.states[ask.stream]
+                version, state, recorded_at = tentative.get(ask.stream) or self.states[ask.stream]
                 for event in ask.stream_type.decider.decide(ask.command, state):
                     version, state = version + 1, ask.stream_type.decider.evolve(state, event)
                     events.append(self._record(ask, version, event, item.context or context))
-                tentative[ask.stream] = Known(version, state)
+                    recorded_at = events[-1].recorded_at
+                tentative[ask.stream] = Known(version, state, recorded_at)
         except DomainError as error:
             return Outcome(error=error)
         self.states.update(tentative)

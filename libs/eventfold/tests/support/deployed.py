@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 from house import House
 from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro
 
+from eventfold_ops import cli
 from eventfold_ops.deployment import Deployment
 
 
@@ -20,8 +20,9 @@ def deployment(house: House, bootstrap: str) -> Deployment:
 
 
 async def command(module: Any, deployed: Deployment, *arguments: str) -> int:
-    """Run a command's module as the command line does."""
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser)
-    status: int = await module.run(deployed, parser.parse_args(arguments))
+    """Run the command that `module` is, with its arguments, as the command line does."""
+    name = module.__name__.rsplit(".", 1)[1]
+    common, own = [one for one in arguments if one == "--json"], [one for one in arguments if one != "--json"]
+    parsed = cli.parser().parse_args([*common, name, *own])
+    status: int = await parsed.run(deployed, parsed)
     return status

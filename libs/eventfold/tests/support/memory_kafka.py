@@ -39,10 +39,13 @@ class Log:
         self.topic = topic
         self.partitions: list[list[Delivered]] = [[] for _ in range(partitions)]
 
-    def append(self, partition: int, batch: Batch) -> None:
+    def append(self, partition: int, batch: Batch) -> int:
+        """Returns the offset of the batch's first record."""
         log = self.partitions[partition]
+        first = len(log)
         for key, value, headers in batch.records:
             log.append(Delivered(len(log), key, value, headers))
+        return first
 
     def read(self, partition: int, offset: int, limit_records: int) -> PartitionBatch:
         return PartitionBatch(self.topic, partition, self.partitions[partition][offset : offset + limit_records])
@@ -54,11 +57,21 @@ class Batch:
     def __init__(self) -> None:
         self.records: list[tuple[bytes, bytes, Sequence[tuple[str, bytes]]]] = []
 
+    def record_count(self) -> int:
+        return len(self.records)
+
     def append(self, *, timestamp: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> object:
         if len(self.records) >= RECORDS_PER_BATCH:
             return None
         self.records.append((key, value, headers))
         return timestamp
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What the broker answers: the offset of the first record of a batch."""
+
+    offset: int
 
 
 class Gates:
@@ -72,7 +85,11 @@ class Gates:
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((point, passed))
         self.reached.set()
-        await passed
+        try:
+            await passed
+        except asyncio.CancelledError:
+            self.waiting = [one for one in self.waiting if one[1] is not passed]
+            raise
 
     def release(self, index: int, failure: Exception | None = None) -> None:
         """Let one waiting coroutine pass, or raise `failure` in it."""
@@ -108,5 +125,8 @@ class Session:
         if self._closed or topic != self._log.topic:
             raise ProducerClosed
         await self._gates.reach("send")
-        self._log.append(partition, batch)
-        return self._gates.reach("sent")
+        return self._acknowledged(self._log.append(partition, batch))
+
+    async def _acknowledged(self, offset: int) -> Acknowledgement:
+        await self._gates.reach("sent")
+        return Acknowledgement(offset)

@@ -56,7 +56,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.set_defaults(run=run)
     parser.add_argument("projection", help="its name, as in fold_position")
     parser.add_argument("--compare-only", action="store_true", help="compare with the live rows, and swap nothing")
-    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     parser.add_argument("--fresh", action="store_true", help="start from zero even if a killed rebuild left something")
 
 
