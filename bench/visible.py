@@ -22,6 +22,7 @@ from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 
 CONNECTIONS = 32
+GIVE_UP_S = 20.0
 MEMBERS, CONTENTS = 10, 100
 PASSWORD = "password123"  # noqa: S105 - of a stack that goes away
 Once = Callable[[], Awaitable[None]]
@@ -63,21 +64,29 @@ async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) ->
     await _paced(once, per_s, warm_up_s)
     process, started = psutil.Process(), time.perf_counter()
     before = sum(process.cpu_times()[:2])
-    took = await _paced(once, per_s, seconds)
+    took, failed = await _paced(once, per_s, seconds)
     cpu_s = sum(process.cpu_times()[:2]) - before
     share = cpu_s / (time.perf_counter() - started) / (psutil.cpu_count() or 1)
-    quantiles = statistics.quantiles(took, n=100)
+    quantiles = statistics.quantiles(took, n=100) if len(took) > 1 else [float("inf")] * 99
     return {
-        "per_s": per_s, "commands": len(took), "p50_ms": quantiles[49], "p99_ms": quantiles[98], "generator": share,
+        "per_s": per_s, "commands": len(took), "failed": failed, "p50_ms": quantiles[49], "p99_ms": quantiles[98],
+        "generator": share,
     }  # fmt: skip
 
 
-async def _paced(once: Once, per_s: float, seconds: float) -> list[float]:
+async def _paced(once: Once, per_s: float, seconds: float) -> tuple[list[float], int]:
+    """Milliseconds of those that became visible within `GIVE_UP_S`, and how many did not or were refused."""
     took: list[float] = []
+    failed = 0
 
     async def timed(due: float) -> None:
-        await once()
-        took.append((time.perf_counter() - due) * 1000)
+        nonlocal failed
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                await once()
+            took.append((time.perf_counter() - due) * 1000)
+        except (TimeoutError, grpc.RpcError, httpx.HTTPError):
+            failed += 1
 
     first = time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -85,7 +94,7 @@ async def _paced(once: Once, per_s: float, seconds: float) -> list[float]:
             due = first + n / per_s
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(timed(due))
-    return took
+    return took, failed
 
 
 async def over_grpc(target: str, crowd: Crowd, **pace: float) -> dict[str, float]:
