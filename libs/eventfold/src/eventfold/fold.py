@@ -157,9 +157,7 @@ class FoldRunner:
     async def _apply(self, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
         handlers = self._reading({topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
-            turns = {turn(one, *place) for place in places for one in self._handlers[place[0]]}
-            # Rows and position fall back together, and Kafka still has the records. What a process records is new.
-            await take_turns(conn, turns, wait_for_disk=any(isinstance(one, Process) for one in handlers))
+            await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
             standing = await positions.stored(conn, [one.name for one in handlers], places)
             held = await held_keys(conn, [one.name for one in handlers])
             moves = [await self._advance(conn, one, runs, standing, held[one.name]) for one in handlers]

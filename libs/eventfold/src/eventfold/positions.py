@@ -22,9 +22,7 @@ IDLE_IN_TRANSACTION_MS = 5000
 """How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
 
 # Named with the schema, for a shadow of the same projection has turns of its own.
-_TURNS = """WITH bound AS MATERIALIZED (
-  SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('synchronous_commit', %s, true)
-)
+_TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
 FROM bound, unnest(%s::text[]) AS t(turn)"""
 
@@ -82,13 +80,13 @@ def place(run: Run) -> Place:
     return run[0].topic, run[0].partition
 
 
-async def take_turns(conn: Connection, turns: Collection[str], *, wait_for_disk: bool = True) -> None:
+async def take_turns(conn: Connection, turns: Collection[str]) -> None:
     """Wait for these turns, in one order for all, and keep them until the transaction ends.
 
     PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
-    others wait. Unless it shall `wait_for_disk`, a crash of PostgreSQL may take the transaction back as a whole.
+    others wait.
     """
-    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), "on" if wait_for_disk else "off", sorted(turns)])
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), sorted(turns)])
 
 
 async def stored(
