@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from delivering import Delivered, record
 from house import House
 from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
 
@@ -22,23 +22,6 @@ from eventfold_ops.cli import main
 
 APP = ["--app", "library_app:deployment"]
 POISON = str(event_id("a", 2))
-
-
-@dataclass
-class Delivered:
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = field(default_factory=list)
-
-
-def record(offset: int, seq: int, shelf: str, title: str) -> Delivered:
-    headers = {
-        "ce_id": str(event_id(shelf, seq)), "ce_type": f"{TOPIC}.filled.v1", "ce_sequence": str(seq),
-        "ce_time": "2026-03-01T12:00:00.000000Z", "ce_subject": shelf, "ce_aggregateversion": str(seq),
-    }  # fmt: skip
-    value = json.dumps({"shelf": shelf, "title": title}).encode()
-    return Delivered(offset, shelf.encode(), value, [(name, text.encode()) for name, text in headers.items()])
 
 
 async def apply(house: House, *records: Delivered) -> None:

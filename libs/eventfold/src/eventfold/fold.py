@@ -127,7 +127,7 @@ class FoldRunner:
 
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
         decode, last = self._avro.decode, records[-1]
-        closing = [] if last.key is not None or not crossing.closes(last) else [last]
+        closing = crossing.closes(last)
         run = [
             PublicRecord(
                 topic, partition, one.offset, (one.key or b"").decode(), dict(one.headers), one.value or b"",
@@ -135,7 +135,9 @@ class FoldRunner:
             )
             for one in (records[:-1] if closing else records)
         ]  # fmt: skip
-        return [*run, *(self._closing(topic, partition, one) for one in closing)] if closing else run
+        if closing:
+            run.append(self._closing(topic, partition, last))
+        return run
 
     def _closing(self, topic: str, partition: int, record: ConsumedRecord) -> PublicRecord:
         value = record.value or b""
