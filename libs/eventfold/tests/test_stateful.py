@@ -48,8 +48,8 @@ class Library(RuleBasedStateMachine):
     def __init__(self, house: House, loop: asyncio.Runner) -> None:
         super().__init__()
         self._loop = loop
-        self._house = house
         self._run(_emptied(house))
+        self._house = house = house.restarted()
         self._log = Log(house.prefix + TOPIC, PARTITIONS)
         self._model = Model()
         self._writers = Writers(house, self._model)

@@ -6,7 +6,7 @@ import contextlib
 import random
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -36,6 +36,11 @@ class House:
     publisher: Publisher
     prefix: str
 
+    def restarted(self) -> House:
+        """The same installation behind a server that remembers nothing of what the last one wrote. Time stands still in
+        these tests, so a server that outlived its tables would take a new event for the one it remembers."""
+        return replace(self, store=_store(self.pool, self.publisher))
+
     async def connect(self) -> Connection:
         return await psycopg.AsyncConnection.connect(self.url, autocommit=True)
 
@@ -55,9 +60,13 @@ async def built(postgres_url: str, options: str = "") -> AsyncIterator[House]:
             await admin.execute(statement)
         async with AsyncConnectionPool(url, min_size=1, max_size=8, open=False, kwargs={"autocommit": True}) as pool:
             publisher = Publisher("library", to_public, JsonInsteadOfAvro(), f"{name}.")
-            yield House(url, pool, EventStore(pool, CODEC, publisher, random.Random(7)), publisher, f"{name}.")
+            yield House(url, pool, _store(pool, publisher), publisher, f"{name}.")
         await admin.execute(f"DROP SCHEMA {name} CASCADE")
         await admin.execute(f"DROP SCHEMA IF EXISTS {name}_shadow CASCADE")
+
+
+def _store(pool: Pool, publisher: Publisher) -> EventStore:
+    return EventStore(pool, CODEC, publisher, random.Random(7))
 
 
 def _statements() -> list[str]:
