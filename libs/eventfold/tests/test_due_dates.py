@@ -10,8 +10,21 @@ from typing import Any
 
 import pytest
 from alarms import (
-    ALARM, HOT_ALARM, PACE, CancelAlarm, Clock, Refuse, SetAlarm, Touch, asked, dates, record, ring, rung,
-    store_of, worker,
+    ALARM,
+    HOT_ALARM,
+    PACE,
+    CancelAlarm,
+    Clock,
+    Refuse,
+    SetAlarm,
+    Touch,
+    asked,
+    dates,
+    record,
+    ring,
+    rung,
+    store_of,
+    worker,
 )  # fmt: skip
 from house import NOW, House, context
 from prometheus_client import REGISTRY
@@ -306,9 +319,7 @@ async def test_two_workers_at_once_have_one_effect_for_each(house: House) -> Non
     assert set((await rung(house)).values()) == {1}
 
 
-async def test_a_worker_that_is_woken_does_not_wait_for_its_poll(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_is_woken_does_not_wait_for_its_poll(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due_worker, "POLL_MIN_S", 3600.0)
     monkeypatch.setattr(due_worker, "POLL_MAX_S", 3600.0)
     one = worker(house, Clock())
@@ -370,5 +381,3 @@ async def _leads(house: House) -> bool:
 async def _waits_for_an_advisory_lock(house: House) -> bool:
     query = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid <> pg_backend_pid()"
     return await house.rows(query) != []
-
-

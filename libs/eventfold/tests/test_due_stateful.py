@@ -16,7 +16,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from alarms import ALARM, PACE, CancelAlarm, Clock, SetAlarm, Touch, log_of, record, ring, store_of, worker
+from alarms import (
+    ALARM,
+    PACE,
+    CancelAlarm,
+    Clock,
+    DyingStore,
+    Killed,
+    SetAlarm,
+    Touch,
+    dying_store_of,
+    log_of,
+    record,
+    ring,
+    store_of,
+    worker,
+)  # fmt: skip
 from house import NOW, House, built
 from hypothesis import seed, settings
 from hypothesis import strategies as st
@@ -28,7 +43,7 @@ from eventfold.decider import Item
 from eventfold.due import Due, DueHandler
 from eventfold.errors import LeaseLost
 from eventfold.lease import Lease
-from eventfold.store import Connection, EventStore
+from eventfold.store import Connection
 
 EXAMPLES, STEPS, WORKERS_AT_ONCE, LOOKS_TO_REST = 100, 30, 3, 200
 NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
@@ -38,22 +53,6 @@ STREAMS_A_LOOK = 2
 alarms = st.sampled_from("abc")
 picks = st.integers(0, 7)
 moments = st.integers(-5, 20)
-
-
-class Killed(Exception):
-    """Ends a worker between its writes and their commit."""
-
-
-class DyingStore(EventStore):
-    """Its process is killed before the next commit, if it is told so."""
-
-    dying = False
-
-    async def decide(self, *arguments: Any, **named: Any) -> Any:
-        decided = await super().decide(*arguments, **named)
-        if self.dying:
-            raise Killed
-        return decided
 
 
 @dataclass
@@ -109,11 +108,18 @@ class Alarms(RuleBasedStateMachine):
 
     # -- workers ---------------------------------------------------------------------------------
 
-    @rule(whole=st.booleans())
-    def a_worker_looks(self, whole: bool) -> None:
-        """To the end, or it stands still once the dates are taken."""
+    @rule()
+    def a_worker_looks(self) -> None:
+        self._run(self._begin(whole=True))
+
+    @rule(falling_due=st.lists(alarms, max_size=2, unique=True), first_expired=st.booleans())
+    def a_worker_takes_what_is_due_and_stands_still(self, falling_due: list[str], first_expired: bool) -> None:
+        if first_expired:
+            self.the_lease_expires()
+        for alarm in falling_due:
+            self.an_alarm_is_set_or_moved(alarm, 0)
         if len(self._looking) < WORKERS_AT_ONCE:
-            self._run(self._begin(whole))
+            self._run(self._begin(whole=False))
 
     @rule()
     def the_lease_expires(self) -> None:
@@ -145,8 +151,8 @@ class Alarms(RuleBasedStateMachine):
             await conn.close()
             return
         one = self._looking_worker(conn, lease)
-        while not one.task.done() and not one.handling:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - the loop's turns are what is waited for
+        while not one.task.done() and not one.handling:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # the loop's turns are what is waited for
         if whole or one.task.done():
             await self._end(one)
         else:
@@ -154,7 +160,7 @@ class Alarms(RuleBasedStateMachine):
 
     def _looking_worker(self, conn: Connection, lease: Lease) -> Looking:
         gate, handling = asyncio.Event(), list[Due]()
-        store = DyingStore(self._house.pool, self._store._codec, self._store._publication, random.Random(7))
+        store = dying_store_of(self._house)
 
         async def handle(due: Due) -> Item:
             handling.append(due)

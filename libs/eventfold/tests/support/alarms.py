@@ -124,6 +124,26 @@ def store_of(house: House) -> EventStore:
     return EventStore(house.pool, CODEC, Unpublished(), random.Random(7))
 
 
+class Killed(Exception):
+    """Ends a worker between its writes and their commit."""
+
+
+class DyingStore(EventStore):
+    """Its process is killed before the next commit, if it is told so."""
+
+    dying = False
+
+    async def decide(self, *arguments: Any, **named: Any) -> Any:
+        decided = await super().decide(*arguments, **named)
+        if self.dying:
+            raise Killed
+        return decided
+
+
+def dying_store_of(house: House) -> DyingStore:
+    return DyingStore(house.pool, CODEC, Unpublished(), random.Random(7))
+
+
 def asked(alarm: str, command: Any, kind: StreamType[Any, Any, Any] = ALARM) -> Item:
     return Item((Ask(kind, alarm, command),))
 
