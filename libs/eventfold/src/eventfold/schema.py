@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-VERSION = 2
+VERSION = 3
 
 _V1 = """
 CREATE TABLE events (
@@ -114,7 +114,12 @@ CREATE TABLE snapshot (
 );
 """
 
-_STEPS = {1: _V1, 2: _V2}
+# What an event says in public, encoded when it is recorded. NULL: it has no public form, or an older server wrote it.
+_V3 = """
+ALTER TABLE events ADD COLUMN public_value bytea;
+"""
+
+_STEPS = {1: _V1, 2: _V2, 3: _V3}
 
 
 def statements(script: str) -> list[str]:

@@ -41,10 +41,10 @@ RETRY_MAX_S = 0.050
 
 
 class Publication(Protocol):
-    """What the store asks of publishing: to refuse, before the commit, an event that could not be sent later."""
+    """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
 
-    def check(self, recorded: Recorded) -> None:
-        """Raise `Unpublishable` unless the event encodes within its bounds."""
+    def value(self, recorded: Recorded) -> bytes | None:
+        """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,18 +264,17 @@ class EventStore:
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
             raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
-        for event in events:
-            self._publication.check(event)
+        values = self._rows(events)
         async with self._pool.connection() as conn:
-            rows = await self._insert_new(conn, events)
+            rows = await self._insert_new(conn, values)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
         return kept, max((position for position, _ in rows), default=None)
 
-    async def _insert_new(self, conn: Connection, events: Sequence[Recorded]) -> list[tuple[int, str]]:
-        if not events:
+    async def _insert_new(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        if not rows:
             return []
-        columns = [list(column) for column in zip(*rows_of(self._codec, events), strict=True)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
         return await (await conn.execute(MANY_NEW, columns)).fetchall()
 
     async def _lock_hot(self, conn: Connection, asks: Iterable[Ask]) -> None:
@@ -286,14 +285,15 @@ class EventStore:
     async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> int | None:
         if not events:
             return None
-        for event in events:
-            self._publication.check(event)
+        statement, values = insertion(self._rows(events))
         try:
-            statement, values = insertion(rows_of(self._codec, events))
             cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
         return max(int(row[0]) for row in await cursor.fetchall())
+
+    def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
+        return rows_of(self._codec, events, [self._publication.value(event) for event in events])
 
     async def _stored_answer(self, conn: Connection, idempotency: Idempotency) -> Handled | None:
         cursor = await conn.execute(
