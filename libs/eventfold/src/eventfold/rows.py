@@ -11,6 +11,7 @@ from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
+LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
 LOAD = f"""SELECT {COLUMNS} FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, known) USING (stream)
 WHERE version > known ORDER BY stream, version"""
 SEQ = COLUMNS.split(", ").index("seq")

@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import reduce
 from itertools import takewhile
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import orjson
 from psycopg import AsyncConnection
@@ -26,7 +27,7 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
 from eventfold.errors import Contention, DomainError, IdempotencyMismatch, VersionConflict
-from eventfold.rows import AT, LOAD, MANY_NEW, insertion, recorded, rows_of
+from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
@@ -96,14 +97,24 @@ class EventStore:
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
+        # Writers of a hot stream queue here before they queue at the database: whoever comes next then knows the state
+        # that the one before left behind.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(
-        self, conn: Connection, streams: Iterable[str], *, known: Mapping[str, int] | None = None
+        self,
+        conn: Connection,
+        streams: Iterable[str],
+        *,
+        known: Mapping[str, int] | None = None,
+        locked: Sequence[str] = (),
     ) -> dict[str, list[Recorded]]:
         """The events of each stream in version order, those after version `known[stream]` only where it is given; a
-        stream without such events maps to an empty list."""
+        stream without such events maps to an empty list. Waits for the locks of hot streams `locked` first, which last
+        until the end of the transaction."""
         loaded: dict[str, list[Recorded]] = {stream: [] for stream in streams}
-        cursor = await conn.execute(LOAD, [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]])
+        wanted = [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]]
+        cursor = await conn.execute(*((LOAD_IN_TURN, [list(locked), *wanted]) if locked else (LOAD, wanted)))
         for row in await cursor.fetchall():
             loaded[row[0]].append(recorded(self._codec, row))
         return loaded
@@ -124,7 +135,7 @@ class EventStore:
         """The state of the stream that `ask` addresses, now or as it was recorded by `as_of`; the command is not
         looked at."""
         if as_of is None:
-            return (await self._known(conn, {ask.stream: ask}))[ask.stream].state
+            return (await self._known(conn, {ask.stream: ask}, in_turn=False))[ask.stream].state
         history = (await self.load(conn, [ask.stream]))[ask.stream]
         by_then = takewhile(lambda recorded: recorded.recorded_at <= as_of, history)
         return ask.stream_type.decider.fold([recorded.event for recorded in by_then])
@@ -185,16 +196,19 @@ class EventStore:
         raise_errors: bool,
         trust_new: bool,
     ) -> Handled:
-        async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
-            if idempotency and (stored := await self._stored_answer(conn, idempotency)):
-                return stored
-            desk, outcomes, position = await self._decide(conn, items, context, trust_new)
-            if raise_errors and outcomes[0].error:
-                raise outcomes[0].error
-            ids = answer(outcomes)
-            if idempotency:
-                await self._store_answer(conn, idempotency, ids, position, context)
-        self._remember(desk)
+        async with contextlib.AsyncExitStack() as turns:
+            async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
+                if idempotency and (stored := await self._stored_answer(conn, idempotency)):
+                    return stored
+                for stream in _hot(ask for item in items for ask in item.asks):
+                    await turns.enter_async_context(self._turns.setdefault(stream, asyncio.Lock()))
+                desk, outcomes, position = await self._decide(conn, items, context, trust_new)
+                if raise_errors and outcomes[0].error:
+                    raise outcomes[0].error
+                ids = answer(outcomes)
+                if idempotency:
+                    await self._store_answer(conn, idempotency, ids, position, context)
+            self._remember(desk)
         return Handled(ids, position, tuple(outcomes))
 
     def _remember(self, desk: _Desk) -> None:
@@ -221,9 +235,11 @@ class EventStore:
         self, conn: Connection, items: Sequence[Item], context: Context, trust_new: bool
     ) -> tuple[_Desk, list[Outcome], int | None]:
         asks = {ask.stream: ask for item in items for ask in item.asks}
-        await self._lock_hot(conn, asks.values())
-        known = {stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new}
-        known |= await self._known(conn, {stream: ask for stream, ask in asks.items() if stream not in known})
+        known = {
+            stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
+        }
+        unread = {stream: ask for stream, ask in asks.items() if stream not in known}
+        known |= await self._known(conn, unread, in_turn=True)
         desk = _Desk(self._codec, known, asks)
         outcomes = [desk.decide(item, context) for item in items]
         position = await self._insert(conn, [event for outcome in outcomes for event in outcome.events])
@@ -231,8 +247,9 @@ class EventStore:
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, position
 
-    async def _known(self, conn: Connection, asks: Mapping[str, Ask]) -> dict[str, Known]:
-        """The present state of each stream: what is remembered of it, and the events since."""
+    async def _known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
+        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
+        for their turn, readers do not."""
         if not asks:
             return {}
         remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
@@ -241,7 +258,8 @@ class EventStore:
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
         # Of a remembered stream the last known event is read too, to see that it is still there.
-        since = await self.load(conn, asks, known={s: one.version - (s in remembered) for s, one in known.items()})
+        versions = {stream: one.version - (stream in remembered) for stream, one in known.items()}
+        since = await self.load(conn, asks, known=versions, locked=_hot(asks.values()) if in_turn else ())
         gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(since[stream])}
         for stream in gone:
             self._states.forget(stream)
@@ -249,7 +267,7 @@ class EventStore:
             stream: _grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
             for stream, events in since.items() if stream not in gone
         }  # fmt: skip
-        return found | await self._known(conn, gone)
+        return found | await self._known(conn, gone, in_turn=in_turn)
 
     async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
         """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
@@ -276,11 +294,6 @@ class EventStore:
             return []
         columns = [list(column) for column in zip(*rows, strict=True)]
         return await (await conn.execute(MANY_NEW, columns)).fetchall()
-
-    async def _lock_hot(self, conn: Connection, asks: Iterable[Ask]) -> None:
-        """Writers of hot streams queue here, in one order for all, before anything is read."""
-        for stream in sorted(ask.stream for ask in asks if ask.stream_type.hot):
-            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [stream])
 
     async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> int | None:
         if not events:
@@ -318,6 +331,11 @@ class EventStore:
             )
         except UniqueViolation as violation:
             raise VersionConflict((f"idempotency {idempotency.scope}",)) from violation
+
+
+def _hot(asks: Iterable[Ask]) -> list[str]:
+    """The streams whose writers queue, in one order for all."""
+    return sorted({ask.stream for ask in asks if ask.stream_type.hot})
 
 
 def _unwritten(ask: Ask) -> Known:
