@@ -13,14 +13,16 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from bench.workload import TYPE
+from contracts.avro import AvroCodec
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Decider, Item, Recorded, StreamType
+from eventfold.publish import PublicEvent, Publisher
+from eventfold.rows import ONE
 from eventfold.store import EventStore, Pool
 from servicekit import database
 
 SECONDS = 6.0
-FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
-BARE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,31 @@ def _decide(command: Viewed, state: int) -> Sequence[Viewed]:
     return [command]
 
 
+PUBLIC_VALUE = bytes(100)
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 STREAM = StreamType("view", Decider(0, _decide, lambda state, _: state + 1))
 
 HOT = StreamType("hotview", Decider(0, _decide, lambda state, _: state + 1), hot=True)
 
 
-class Unchecked:
-    """Publication without encoding: the bare transaction encodes nothing either."""
+CODEC = EventCodec({Viewed: ("viewed", 1)})
 
-    def check(self, recorded: Recorded) -> None:
-        """Accept."""
+
+def to_public(recorded: Recorded) -> PublicEvent:
+    """The view as catalog publishes it."""
+    event: Viewed = recorded.event
+    return PublicEvent(
+        TYPE,
+        {
+            "member_id": event.member_id, "content_id": event.content_id, "watched_ms": event.watched_ms,
+            "occurred_at": recorded.occurred_at,
+        },
+    )  # fmt: skip
+
+
+def make_store(pool: Pool) -> EventStore:
+    """A store that encodes what it records, as every service's does; the bare rows carry ready bytes."""
+    return EventStore(pool, CODEC, Publisher("catalog", to_public, AvroCodec()), random.Random(1))
 
 
 async def commits_per_s(url: str, writers: int) -> dict[str, float]:
@@ -56,7 +72,7 @@ async def commits_per_s(url: str, writers: int) -> dict[str, float]:
         found["transaction"] = await _rate(writers, lambda: _bare(pool))
     async with database.make_pool(url, writers) as pool:
         found["insert"] = await _rate(writers, lambda: _bare(pool))
-        store = EventStore(pool, EventCodec({Viewed: ("viewed", 1)}), Unchecked(), random.Random(1))
+        store = make_store(pool)
         found["eventfold"] = await _rate(writers, lambda: _handle(store))
     return found
 
@@ -67,7 +83,7 @@ async def hot_commits_per_s(url: str, writers: int) -> dict[str, float]:
     async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
         found["transaction"] = await _rate(writers, lambda: _bare_hot(pool))
     async with database.make_pool(url, writers) as pool:
-        store = EventStore(pool, EventCodec({Viewed: ("viewed", 1)}), Unchecked(), random.Random(1))
+        store = make_store(pool)
         found["eventfold"] = await _rate(writers, lambda: _handle(store, HOT, "one"))
     return found
 
@@ -96,12 +112,12 @@ def _row(stream: str, version: int) -> list[Any]:
     now = datetime.now(UTC)
     data = f'{{"member_id":"{stream}","content_id":"content","watched_ms":1000}}'
     meta = f'{{"actor":"bench","correlation_id":"{stream}"}}'
-    return [stream, version, "viewed", 1, data, stream, now, now, meta]
+    return [stream, version, "viewed", 1, data, stream, now, now, meta, PUBLIC_VALUE]
 
 
 async def _bare(pool: Pool) -> None:
     async with pool.connection() as conn:
-        await (await conn.execute(BARE, _row(f"view-{uuid.uuid4()}", 1))).fetchone()
+        await (await conn.execute(ONE, _row(f"view-{uuid.uuid4()}", 1))).fetchone()
 
 
 async def _bare_hot(pool: Pool) -> None:
@@ -109,4 +125,4 @@ async def _bare_hot(pool: Pool) -> None:
         await conn.execute(LOCK, ["hotview-bare"])
         newest = await conn.execute("SELECT coalesce(max(version), 0) FROM events WHERE stream = 'hotview-bare'")
         row = await newest.fetchone()
-        await (await conn.execute(BARE, _row("hotview-bare", row[0] + 1 if row else 1))).fetchone()
+        await (await conn.execute(ONE, _row("hotview-bare", row[0] + 1 if row else 1))).fetchone()

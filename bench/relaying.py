@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
-from bench.appending import FIELDS, Viewed
+from bench.appending import CODEC, STREAM, Viewed, make_store, to_public
 from bench.workload import TYPE
 from contracts.avro import AvroCodec
 from eventfold import relay
-from eventfold.codec import EventCodec
-from eventfold.decider import Recorded
-from eventfold.publish import PublicEvent, Publisher, Record, partition_of, topic_of
+from eventfold.decider import Ask, Context, Item, Recorded, StreamType
+from eventfold.publish import Publisher, Record, partition_of, topic_of
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
 from servicekit import database
@@ -24,38 +23,34 @@ from servicekit import database
 PARTITIONS = 4
 DEADLINE_S = 300.0
 LOOK_S = 0.02
-CODEC = EventCodec({Viewed: ("viewed", 1)})
-SEED = f"""INSERT INTO events ({FIELDS})
-SELECT 'view-' || n, 1, 'viewed', 1,
-       jsonb_build_object(
-           'member_id', 'member-' || mod(n, 1000), 'content_id', 'content-' || mod(n, 100), 'watched_ms', 1000),
-       'member-' || mod(n, 1000), now(), now(), '{{"actor": "bench", "correlation_id": "bench"}}'
-FROM generate_series(1, %s) AS n"""
-
-
-def to_public(recorded: Recorded) -> PublicEvent:
-    """The view as catalog publishes it."""
-    event: Viewed = recorded.event
-    return PublicEvent(
-        TYPE,
-        {
-            "member_id": event.member_id, "content_id": event.content_id, "watched_ms": event.watched_ms,
-            "occurred_at": recorded.occurred_at,
-        },
-    )  # fmt: skip
+RECORDED_AT_ONCE = 1000
+BY_MEMBER = StreamType("view", STREAM.decider, partition_key=lambda stream_id: stream_id.rsplit("/", 1)[-1])
 
 
 async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> dict[str, float]:
     """Rates of the relay, of aiokafka batch by batch (as the relay sends) and of aiokafka record by record."""
     publisher = Publisher("catalog", to_public, AvroCodec(), prefix)
     await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
-    async with await database.connect(url) as conn:
-        await conn.execute(SEED, [events])
+    await seed(url, events)
     found = {"relay": await _relay(url, bootstrap, publisher, events, prefix)}
     records = _encoded(publisher, events)
     found["aiokafka batches"] = await _produced(bootstrap, records, _by_batch)
     found["aiokafka send"] = await _produced(bootstrap, records, _one_by_one)
     return {name: events / seconds for name, seconds in found.items()}
+
+
+async def seed(url: str, events: int) -> None:
+    """Record the views, as a server does."""
+    async with database.make_pool(url, 1) as pool:
+        store = make_store(pool)
+        for first in range(1, events + 1, RECORDED_AT_ONCE):
+            views = [(n, _view(n)) for n in range(first, min(first + RECORDED_AT_ONCE, events + 1))]
+            items = [Item((Ask(BY_MEMBER, f"{n}/{view.member_id}", view, new=True),)) for n, view in views]
+            await store.record_new(items, Context(datetime.now(UTC), "bench", "bench"))
+
+
+def _view(n: int) -> Viewed:
+    return Viewed(f"member-{n % 1000}", f"content-{n % 100}", 1000)
 
 
 async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, prefix: str) -> float:
@@ -82,9 +77,11 @@ def _encoded(publisher: Publisher, events: int) -> list[Record]:
     now = datetime.now(UTC)
     made = []
     for n in range(1, events + 1):
-        event = Viewed(f"member-{n % 1000}", f"content-{n % 100}", 1000)
+        event = _view(n)
         meta = {"correlation_id": "bench"}
-        recorded = Recorded(f"view-{n}", 1, event, "viewed", event.member_id, now, now, meta, n, n)
+        recorded = Recorded(
+            BY_MEMBER.stream(f"{n}/{event.member_id}"), 1, event, "viewed", event.member_id, now, now, meta, n, n
+        )
         record = publisher.encode(recorded)
         assert record is not None
         made.append(record)

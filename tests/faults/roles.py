@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add, to_public
 from eventfold import lease, relay
 from eventfold.decider import Context
 from eventfold.fold import FoldRunner
-from eventfold.lease import Lease
+from eventfold.lease import Head, Lease
 from eventfold.publish import Publisher
 from eventfold.relay import Relay
 from eventfold.store import Connection, EventStore, Idempotency, Pool
@@ -90,9 +91,10 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
 
     move_cursor = lease.move_cursor
 
-    async def struck_move_cursor(conn: Connection, held: Lease, to_seq: int) -> None:
-        strikes.pass_by("after-send-before-cursor")
-        await move_cursor(conn, held, to_seq)
+    async def struck_move_cursor(conn: Connection, held: Lease, to_seq: int, heads: Sequence[Head]) -> None:
+        if to_seq:  # a term begins with a move that only names the partitions
+            strikes.pass_by("after-send-before-cursor")
+        await move_cursor(conn, held, to_seq, heads)
 
     setattr(lease, "move_cursor", struck_move_cursor)  # noqa: B010 - a seam, not an assignment that types should know
     await Relay(

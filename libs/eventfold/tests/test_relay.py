@@ -16,16 +16,19 @@ from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
-from eventfold import consistency, lease, relay
+from eventfold import consistency, generations, lease, relay
+from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Token
 from eventfold.errors import InvalidInput, LeaseLost
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
 
+PARTITIONS = 4
+
 
 @pytest.fixture
 async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=PARTITIONS)
     return house.prefix + TOPIC
 
 
@@ -129,6 +132,42 @@ async def test_after_a_send_error_the_run_starts_again_at_the_cursor(
     assert_unbroken_runs(records, await stored_order(house))
 
 
+class Unreadable(EventCodec):
+    """A build that cannot read what the store holds."""
+
+    def decode(self, name: str, version: int, data: dict[str, Any]) -> Any:
+        raise UnknownEventType(name, version)
+
+
+async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, kafka_bootstrap: str, topic: str) -> None:
+    """So an event that passed its check can be sent, whatever is deployed between."""
+    await house.store.handle_batch([add("one", "a"), add("one", "b")], context())
+    running = Relay(
+        name="relay", holder="one", connect=house.connect, publisher=house.publisher, codec=Unreadable({}),
+        producers=lambda: relay.producer(kafka_bootstrap, "one"), topics=[topic],
+    )  # fmt: skip
+    task = asyncio.create_task(running.run())
+    try:
+        await eventually(lambda: everything_acknowledged(house))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+
+
+async def test_events_of_a_server_that_stored_no_public_values_are_sent_too(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    await house.store.handle_batch([add("one", "a"), add("one", "audit"), add("one", "b")], context())
+    values = await house.rows("SELECT public_value FROM events WHERE public_value IS NOT NULL ORDER BY position")
+    await house.rows("UPDATE events SET public_value = NULL RETURNING 1")
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+    records = await read_all(kafka_bootstrap, topic)
+    assert [(record.value,) for record in records] == values
+    assert_unbroken_runs(records, await stored_order(house))
+
+
 class StoppedOnce(psycopg.AsyncConnection[Any]):
     """Stands still in its first transaction for longer than the database allows."""
 
@@ -144,6 +183,20 @@ class StoppedOnce(psycopg.AsyncConnection[Any]):
             yield transaction
 
 
+async def _filled_generation(house: House, bootstrap: str, topic: str) -> str:
+    """A generation to which the next leader switches, in a transaction."""
+    async with await house.connect() as conn:
+        made = await generations.begin(conn, topic, PARTITIONS, PARTITIONS, predecessor_lost=False)
+        await prepare_topics(bootstrap, [made.name], partitions=PARTITIONS)
+        await generations.mark_filled(conn, made)
+    return made.name
+
+
+async def _is_current(house: House, name: str) -> bool:
+    async with await house.connect() as conn:
+        return name in [one.name for one in await generations.load(conn) if one.state == "current"]
+
+
 async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,8 +207,10 @@ async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
         producers=lambda: relay.producer(kafka_bootstrap, "one"), publisher=house.publisher, topics=[topic],
     )  # fmt: skip
     await house.store.handle(add("one", "a"), context())
+    next_topic = await _filled_generation(house, kafka_bootstrap, topic)
     task = asyncio.create_task(running.run())
     try:
+        await eventually(lambda: _is_current(house, next_topic))
         await eventually(lambda: everything_acknowledged(house))
         assert StoppedOnce.stops == 1 and not task.done()
     finally:

@@ -8,12 +8,15 @@ import pytest
 from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
+from relaying import eventually
 from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, Audited, BookAdded, Shelf, add
 
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.decider import Ask, Item
 from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
 from eventfold.store import Idempotency, sweep_idempotency
+
+READ_WITHIN_S = 5.0
 
 
 async def titles(house: House, stream: str) -> list[str]:
@@ -63,6 +66,29 @@ async def test_concurrent_writers_of_one_stream_lose_nothing(house: House, kind:
     rows = await house.rows("SELECT version, data->>'title' FROM events ORDER BY version")
     assert [version for version, _ in rows] == list(range(1, 41))
     assert {title for _, title in rows} == {f"book {n}" for n in range(40)}
+
+
+async def test_the_next_writer_of_a_hot_stream_waits_and_then_sees_what_was_written(house: House) -> None:
+    async with await house.connect() as conn:
+        async with conn.transaction():
+            await house.store.decide(conn, [add("one", "a", HOT_SHELF)], context())
+            second = asyncio.create_task(house.store.handle(add("one", "b", HOT_SHELF), context()))
+            await eventually(lambda: _waits_for_a_lock(house))
+            assert not second.done()
+        await second
+    assert await house.rows("SELECT version, data->>'title' FROM events ORDER BY version") == [(1, "a"), (2, "b")]
+
+
+async def _waits_for_a_lock(house: House) -> bool:
+    return await house.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != []
+
+
+async def test_readers_of_a_hot_stream_do_not_wait_for_its_writers(house: House) -> None:
+    await house.store.handle(add("one", "a", HOT_SHELF), context())
+    async with await house.connect() as conn, conn.transaction():
+        await house.store.decide(conn, [add("one", "b", HOT_SHELF)], context())
+        state = await asyncio.wait_for(house.store.current(Ask(HOT_SHELF, "one", AddBook(""))), timeout=READ_WITHIN_S)
+        assert state == Shelf(frozenset({"a"}))
 
 
 async def test_an_idempotency_key_answers_again_without_deciding_again(house: House) -> None:

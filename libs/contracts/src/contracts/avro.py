@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class UnknownFingerprint(Exception):
         self.found = found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shipped:
     """One shipped writer schema."""
 
@@ -46,7 +47,7 @@ class Shipped:
     frame: bytes
     text: str
 
-    @property
+    @cached_property
     def dataschema(self) -> str:
         """What `ce_dataschema` says of it."""
         return f"urn:lyceum:avro:{self.type}.{self.minor}:{self.frame[2:].hex()}"
@@ -104,10 +105,6 @@ class AvroCodec:
         """Every public type, e.g. `lyceum.billing.order.paid.v1`."""
         return sorted(self._newest)
 
-    def dataschema(self, type_name: str) -> str:
-        """URN of the newest writer schema of a type; the same in both framings."""
-        return self._newest[type_name].dataschema
-
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
         """Framed bytes of `datum`. Raises KeyError for an unknown type and ValueError or TypeError for a bad datum,
         unknown fields included."""
@@ -125,9 +122,11 @@ class AvroCodec:
         datum.seek(_header_bytes(value))
         return schemaless_reader(datum, writer.schema, reader)
 
-    def type_of(self, value: bytes) -> str:
-        """The public type that a framed value was written as. Raises `UnknownFingerprint`."""
-        return self._writer(value).type
+    def written_as(self, value: bytes) -> tuple[str, str]:
+        """Public type and `ce_dataschema` of a framed value; the same in both framings. Raises
+        `UnknownFingerprint`."""
+        writer = self._writer(value)
+        return writer.type, writer.dataschema
 
     def _writer(self, value: bytes) -> Shipped:
         writer = self._by_frame.get(value[: _header_bytes(value)])

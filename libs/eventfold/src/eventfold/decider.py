@@ -15,6 +15,7 @@ E = TypeVar("E")
 
 EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
 _NAMESPACE = EVENT_ID_NAMESPACE.bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def event_id(stream: str, version: int) -> uuid.UUID:
@@ -24,9 +25,8 @@ def event_id(stream: str, version: int) -> uuid.UUID:
 
 def event_id_text(stream: str, version: int) -> str:
     """`event_id` as text: RFC 9562's UUID version 5, without the objects that `uuid.uuid5` makes on the way."""
-    digest = hashlib.sha1(_NAMESPACE + f"{stream}/{version}".encode(), usedforsecurity=False).digest()
-    text = (bytes((*digest[:6], digest[6] & 0x0F | 0x50, digest[7], digest[8] & 0x3F | 0x80)) + digest[9:16]).hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = hashlib.sha1(_NAMESPACE + f"{stream}/{version}".encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ class DueWorker:
     ) -> list[tuple[Taken, Outcome | None]]:
         """The outcome for each date that stands as it was taken; None for one that does not. Accepted ones are
         settled."""
-        await self._store.lock_hot(conn, [ask for _, item in items for ask in item.asks])
+        await self._store.wait_for_turns(conn, [ask for _, item in items for ask in item.asks])
         standing = {one.key for one in await due_dates.standing(conn, [taken for taken, _ in items])}
         deciding = [(taken, item) for taken, item in items if taken.key in standing]
         context = Context(self._clock(), self._name, self._name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eventfold.errors import LeaseLost
@@ -15,8 +16,20 @@ ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, epoch = l.epoch + 1, 
 WHERE l.expires_at < clock_timestamp()
 RETURNING epoch, cursor"""
 
-_HOLD = """UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
+HOLD = """UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE name = %(name)s AND epoch = %(epoch)s AND expires_at >= clock_timestamp()"""
+
+# Heads are written by the leader or not at all: one of an older generation would come back from the dead.
+_MOVE = """WITH moved AS (
+  UPDATE lease SET cursor = greatest(cursor, %s) WHERE name = %s AND epoch = %s RETURNING 1
+), heads AS (
+  INSERT INTO relay_head (topic, partition, seq)
+  SELECT h.* FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS h, moved
+  ON CONFLICT (topic, partition) DO UPDATE SET seq = greatest(relay_head.seq, EXCLUDED.seq)
+) SELECT count(*) FROM moved"""
+
+Head = tuple[str, int, int]
+"""Topic, partition and the highest `seq` that is acknowledged there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +51,17 @@ async def acquire(conn: Connection, name: str, holder: str, lease_s: float = LEA
 async def hold(conn: Connection, lease: Lease, lease_s: float = LEASE_S) -> None:
     """Renew the lease and lock its row until the caller commits, so that what else the transaction writes is written
     as the leader or not at all. Raises `LeaseLost`."""
-    cursor = await conn.execute(_HOLD, {"name": lease.name, "epoch": lease.epoch, "lease_s": lease_s})
+    cursor = await conn.execute(HOLD, {"name": lease.name, "epoch": lease.epoch, "lease_s": lease_s})
     if cursor.rowcount != 1:
         raise LeaseLost(lease.name, lease.epoch)
 
 
-async def move_cursor(conn: Connection, lease: Lease, to_seq: int) -> None:
-    """Record that everything up to `to_seq` is acknowledged: compare-and-set on the epoch. Raises `LeaseLost`."""
-    cursor = await conn.execute(
-        "UPDATE lease SET cursor = %s WHERE name = %s AND epoch = %s AND cursor <= %s",
-        [to_seq, lease.name, lease.epoch, to_seq],
-    )
-    if cursor.rowcount != 1:
+async def move_cursor(conn: Connection, lease: Lease, to_seq: int, heads: Sequence[Head] = ()) -> None:
+    """Record that everything up to `to_seq` is acknowledged, and where it lies: compare-and-set on the epoch, in one
+    statement. It never goes back. Raises `LeaseLost`."""
+    columns = [[head[n] for head in heads] for n in range(3)]
+    cursor = await conn.execute(_MOVE, [to_seq, lease.name, lease.epoch, *columns])
+    if await cursor.fetchone() != (1,):
         raise LeaseLost(lease.name, lease.epoch)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.partitioner import murmur2
 
@@ -25,8 +26,9 @@ class Avro(Protocol):
     def decode(self, value: bytes) -> Any:
         """Datum written under any shipped schema, resolved to the newest minor. Raises on an unknown fingerprint."""
 
-    def dataschema(self, type_name: str) -> str:
-        """What `ce_dataschema` says: names the writer schema."""
+    def written_as(self, value: bytes) -> tuple[str, str]:
+        """Public type of an encoded value and what `ce_dataschema` says of the schema that it was written under.
+        Raises on an unknown fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,25 @@ class PublicEvent:
     data: Mapping[str, Any]
 
 
+KEYS_REMEMBERED = 65_536
+"""Keys whose partition need not be computed again: hashing one in Python costs more than building its record."""
+
 ToPublic = Callable[[Recorded], PublicEvent | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Envelope(NamedTuple):
+    """What surrounds an event's public value on its way."""
+
+    stream: str
+    version: int
+    partition_key: str
+    occurred_at: datetime
+    recorded_at: datetime
+    meta: Mapping[str, Any]
+    seq: int | None
+
+
+class Record(NamedTuple):
     """One Kafka record, ready to send. `timestamp_ms` is the business time."""
 
     topic: str
@@ -56,6 +72,7 @@ def topic_of(public_type: str) -> str:
     return public_type.rsplit(".", 2)[0]
 
 
+@lru_cache(KEYS_REMEMBERED)
 def partition_of(key: bytes, partitions: int) -> int:
     """Kafka's default partition of a key, stated here so that tokens and relay agree."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
@@ -63,7 +80,13 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def rfc3339(at: datetime) -> str:
     """UTC timestamp as CloudEvents wants it, with microseconds."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    text = at.isoformat(timespec="microseconds")
+    if not text.endswith(_UTC_OFFSET):
+        text = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return text[: -len(_UTC_OFFSET)] + "Z"
+
+
+_UTC_OFFSET = "+00:00"
 
 
 class Publisher:
@@ -74,36 +97,19 @@ class Publisher:
         self._to_public = to_public
         self._avro = avro
         self._prefix = topic_prefix
-        self._fixed: dict[str, list[tuple[str, bytes]]] = {}
+        self._written_as: dict[tuple[str, str], tuple[str, list[tuple[str, bytes]]]] = {}
 
     @property
     def source(self) -> str:
         """`ce_source` of everything that the service publishes."""
         return self._source.decode()
 
-    def check(self, recorded: Recorded) -> None:
-        """Raise `Unpublishable` if the event has a public form that cannot be encoded within `MAX_VALUE_BYTES`."""
-        public = self._to_public(recorded)
-        if public is not None:
-            self._value(recorded, public)
-
-    def topic(self, recorded: Recorded) -> str | None:
-        """The topic that the event goes to, with prefix; None for a private event."""
-        public = self._to_public(recorded)
-        return None if public is None else self._prefix + topic_of(public.type)
-
-    def encode(self, recorded: Recorded) -> Record | None:
-        """The record of an event; None if it has no public form. Raises `Unpublishable`."""
+    def value(self, recorded: Recorded) -> bytes | None:
+        """The event's public form, encoded; None if it has none. Raises `Unpublishable` where it cannot be encoded
+        within `MAX_VALUE_BYTES`."""
         public = self._to_public(recorded)
         if public is None:
             return None
-        value = self._value(recorded, public)
-        timestamp_ms = int(recorded.occurred_at.timestamp() * 1000)
-        key = recorded.partition_key.encode()
-        topic = self._prefix + topic_of(public.type)
-        return Record(topic, key, value, self._headers(recorded, public.type, key), timestamp_ms)
-
-    def _value(self, recorded: Recorded, public: PublicEvent) -> bytes:
         try:
             value = self._avro.encode(public.type, public.data)
         except Exception as failure:
@@ -112,39 +118,73 @@ class Publisher:
             raise Unpublishable(recorded.stream, public.type, f"{len(value)} bytes exceed {MAX_VALUE_BYTES}")
         return value
 
-    def _headers(self, recorded: Recorded, public_type: str, key: bytes) -> list[tuple[str, bytes]]:
-        headers = [
-            *self._fixed_headers(public_type),
-            ("ce_id", event_id_text(recorded.stream, recorded.version).encode()),
-            ("ce_time", rfc3339(recorded.occurred_at).encode()),
-            ("ce_recordedtime", rfc3339(recorded.recorded_at).encode()),
-            ("ce_subject", recorded.stream.encode()),
-            ("ce_partitionkey", key),
-            ("ce_aggregateversion", str(recorded.version).encode()),
-        ]
-        if recorded.seq is not None:
-            headers.append(("ce_sequence", str(recorded.seq).encode()))
-        return headers + _context_headers(recorded.meta)
+    def topic(self, recorded: Recorded) -> str | None:
+        """The topic that the event goes to, with prefix; None for a private event."""
+        public = self._to_public(recorded)
+        return None if public is None else self._prefix + topic_of(public.type)
 
-    def _fixed_headers(self, public_type: str) -> list[tuple[str, bytes]]:
-        if public_type not in self._fixed:
-            self._fixed[public_type] = [
-                ("ce_specversion", b"1.0"),
-                ("ce_type", public_type.encode()),
-                ("ce_source", self._source),
-                ("ce_dataschema", self._avro.dataschema(public_type).encode()),
-                ("content-type", b"application/avro"),
-            ]
-        return self._fixed[public_type]
+    def encode(self, recorded: Recorded) -> Record | None:
+        """The record of an event as it would be encoded today; None if it has no public form. Raises
+        `Unpublishable`."""
+        value = self.value(recorded)
+        if value is None:
+            return None
+        envelope = Envelope(
+            recorded.stream, recorded.version, recorded.partition_key, recorded.occurred_at, recorded.recorded_at,
+            recorded.meta, recorded.seq,
+        )  # fmt: skip
+        return self.record(value, envelope)
+
+    def record(self, value: bytes, envelope: Envelope) -> Record:
+        """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
+        topic, fixed = self._fixed(self._avro.written_as(value))
+        key = envelope.partition_key.encode()
+        timestamp_ms = int(envelope.occurred_at.timestamp() * 1000)
+        return Record(topic, key, value, _headers(fixed, envelope, key), timestamp_ms)
+
+    def _fixed(self, written_as: tuple[str, str]) -> tuple[str, list[tuple[str, bytes]]]:
+        """Topic and headers that all values of a schema share."""
+        if written_as not in self._written_as:
+            public_type, dataschema = written_as
+            self._written_as[written_as] = (
+                self._prefix + topic_of(public_type),
+                [
+                    ("ce_specversion", b"1.0"),
+                    ("ce_type", public_type.encode()),
+                    ("ce_source", self._source),
+                    ("ce_dataschema", dataschema.encode()),
+                    ("content-type", b"application/avro"),
+                ],
+            )
+        return self._written_as[written_as]
 
 
-def _context_headers(meta: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    headers = []
-    for name, header in (
-        ("correlation_id", "ce_correlationid"), ("causation_id", "ce_causationid"), ("traceparent", "traceparent"),
-    ):  # fmt: skip
-        if name in meta:
-            headers.append((header, str(meta[name]).encode()))
-    if meta.get("backfill"):
-        headers.append(("ce_backfill", b"true"))
+def _headers(fixed: Sequence[tuple[str, bytes]], envelope: Envelope, key: bytes) -> list[tuple[str, bytes]]:
+    occurred = rfc3339(envelope.occurred_at).encode()
+    same = envelope.recorded_at == envelope.occurred_at
+    headers = [
+        *fixed,
+        ("ce_id", event_id_text(envelope.stream, envelope.version).encode()),
+        ("ce_time", occurred),
+        ("ce_recordedtime", occurred if same else rfc3339(envelope.recorded_at).encode()),
+        ("ce_subject", envelope.stream.encode()),
+        ("ce_partitionkey", key),
+        ("ce_aggregateversion", b"%d" % envelope.version),
+    ]
+    if envelope.seq is not None:
+        headers.append(("ce_sequence", b"%d" % envelope.seq))
+    _add_context(headers, envelope.meta)
     return headers
+
+
+def _add_context(headers: list[tuple[str, bytes]], meta: Mapping[str, Any]) -> None:
+    for name, header in _CONTEXT:
+        if name in meta:
+            headers.append((header, meta[name].encode()))
+    if "backfill" in meta:
+        headers.append(("ce_backfill", b"true"))
+
+
+_CONTEXT = (
+    ("correlation_id", "ce_correlationid"), ("causation_id", "ce_causationid"), ("traceparent", "traceparent"),
+)  # fmt: skip

@@ -8,6 +8,7 @@ What readers rely on: every session of every relay writes, per partition, an unb
 never passes what is acknowledged. So any `seq` on a partition has all its lower ones before it, and a fold that drops
 whatever is not above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after
 any error the producer is dropped and the run starts again at the cursor; no record is ever skipped or resent alone.
+While a batch is sent the next one is sequenced, but it is not sent before the first is acknowledged.
 
 Which generation of each topic is written is read at the start of each term, and only there is it ever changed.
 """
@@ -19,8 +20,8 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -34,8 +35,8 @@ from eventfold import lease as leases
 from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
-from eventfold.publish import Publisher, Record, partition_of
-from eventfold.rows import COLUMNS, recorded
+from eventfold.publish import Envelope, Publisher, Record, partition_of
+from eventfold.rows import SEQ, TO_SEND, recorded
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -44,31 +45,28 @@ log = logging.getLogger(__name__)
 POLL_MIN_S, POLL_MAX_S = 0.005, 0.050
 HEARTBEAT_S = leases.LEASE_S / 3
 ROWS_PER_BATCH = 2000
+ROWS_PER_TURN = 100
 RETRY_S = 0.5
 IDLE_IN_TRANSACTION_MS = 2000
 
-_SEQUENCE = f"""WITH unsequenced AS (
-  SELECT position, row_number() OVER (ORDER BY position) AS n
-  FROM (SELECT position FROM events WHERE seq IS NULL ORDER BY position LIMIT %s) AS visible
-), last AS (SELECT coalesce(max(seq), 0) AS seq FROM events)
-UPDATE events e SET seq = last.seq + u.n FROM unsequenced u, last WHERE e.position = u.position
-RETURNING {", ".join("e." + name for name in COLUMNS.split(", "))}"""
+# As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
+# lease finds nothing to do until its heartbeat tells it; the leader writes nothing when there is nothing.
+_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND EXISTS (SELECT 1 FROM events WHERE seq IS NULL) RETURNING 1
+), unsequenced AS (
+  SELECT position AS at, row_number() OVER (ORDER BY position) AS n FROM (
+    SELECT position FROM events WHERE seq IS NULL AND EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
+  ) AS visible
+), last AS (SELECT coalesce(max(seq), 0) AS highest FROM events)
+UPDATE events SET seq = highest + n FROM unsequenced, last WHERE position = at
+RETURNING {TO_SEND}"""
 
-_UNSENT = f"SELECT {COLUMNS} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
+_UNSENT = f"SELECT {TO_SEND} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
 
-_HEADS = """INSERT INTO relay_head (topic, partition, seq) SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[])
-ON CONFLICT (topic, partition) DO UPDATE SET seq = greatest(relay_head.seq, EXCLUDED.seq)"""
+Row = tuple[Any, ...]
+"""An event in the order of `TO_SEND`."""
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], AIOKafkaProducer]
-
-
-@dataclass(frozen=True, slots=True)
-class Sequenced:
-    """A batch in sequence order: the records to send with their `seq`, and the last `seq` that it covers."""
-
-    records: Sequence[tuple[int, Record]]
-    last_seq: int
 
 
 def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
@@ -119,6 +117,7 @@ class Relay:
             # A cursor that falls back only repeats records, so its moves need not wait for the disk.
             await cursor_conn.execute("SET synchronous_commit = off")
             for conn in (sequencer, cursor_conn):
+                await conn.execute("SET TIME ZONE 'UTC'")  # what times are sent in
                 await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
             lease = await leases.acquire(cursor_conn, self._name, self._holder)
             if lease is None:
@@ -127,7 +126,7 @@ class Relay:
             try:
                 heartbeat_conn = await stack.enter_async_context(await self._connect())
                 term = _Term(self, lease, sequencer, cursor_conn)
-                await _until_first_fails(term.heartbeat(heartbeat_conn), term.lead())
+                await _together(term.heartbeat(heartbeat_conn), term.lead())
             finally:
                 telemetry.RELAY_LEADING.labels(self._name).set(0)
                 with contextlib.suppress(OperationalError):
@@ -139,11 +138,21 @@ class Relay:
             await asyncio.wait_for(self._awake.wait(), idle_s)
         self._awake.clear()
 
-    def encode(self, rows: Sequence[Sequence[object]]) -> Sequenced:
-        """The records of stored rows, in sequence order; private events only count for `last_seq`."""
-        events = sorted((recorded(self._codec, row) for row in rows), key=lambda event: event.seq or 0)
-        encoded = [(event.seq or 0, self._publisher.encode(event)) for event in events]
-        return Sequenced([(seq, record) for seq, record in encoded if record is not None], encoded[-1][0])
+    async def records(self, rows: Sequence[Row]) -> list[tuple[int, Record]]:
+        """The records of sequenced rows with their `seq`; private events have none. Others get their turn meanwhile:
+        the relay may share its loop with a server."""
+        made: list[tuple[int, Record]] = []
+        for first in range(0, len(rows), ROWS_PER_TURN):
+            turn = [(row[SEQ], self._record(row)) for row in rows[first : first + ROWS_PER_TURN]]
+            made += [(seq, record) for seq, record in turn if record is not None]
+            await asyncio.sleep(0)
+        return made
+
+    def _record(self, row: Row) -> Record | None:
+        stream, version, _, _, _, key, occurred_at, recorded_at, meta, _, seq, value = row
+        if value is None:
+            return self._publisher.encode(recorded(self._codec, row[:-1]))
+        return self._publisher.record(value, Envelope(stream, version, key, occurred_at, recorded_at, meta, seq))
 
 
 class _Term:
@@ -171,14 +180,15 @@ class _Term:
                 await self._learn_partitions(session)
             await self._close_old(session)
             idle_s = POLL_MIN_S
+            rows = await self._sequence()
             while True:
-                batch = await self._sequence()
-                if batch is None:
+                if rows:
+                    rows, _ = await _together(self._sequence(), self._send(session, rows))
+                    idle_s = POLL_MIN_S
+                else:
                     await self._relay.wait_for_work(idle_s)
                     idle_s = min(POLL_MAX_S, idle_s * 2)
-                else:
-                    await self._send(session, batch)
-                    idle_s = POLL_MIN_S
+                    rows = await self._sequence()
 
     async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
         """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""
@@ -209,60 +219,56 @@ class _Term:
             (self._names[topic], partition, 0)
             for topic, count in self._partitions.items() for partition in range(count)
         ]  # fmt: skip
-        await self._cursor_conn.execute(_HEADS, [list(column) for column in zip(*heads, strict=True)])
+        await leases.move_cursor(self._cursor_conn, self._lease, 0, heads)
 
     async def _resend(self, session: AIOKafkaProducer) -> None:
         """Everything sequenced but not known to be acknowledged, before anything new."""
         after = self._lease.cursor
-        while rows := await self._rows(_UNSENT, after, ROWS_PER_BATCH):
-            batch = self._relay.encode(rows)
-            await self._send(session, batch)
-            after = batch.last_seq
+        while rows := await self._rows(_UNSENT, [after, ROWS_PER_BATCH]):
+            await self._send(session, rows)
+            after = rows[-1][SEQ]
 
-    async def _rows(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
-        return await (await self._sequencer.execute(query, arguments)).fetchall()
+    async def _sequence(self) -> list[Row]:
+        """The next rows in sequence; none when there are none, or this is no longer the leader."""
+        arguments = {"name": self._lease.name, "epoch": self._lease.epoch, "lease_s": leases.LEASE_S}
+        rows = await self._rows(_SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
+        return sorted(rows, key=itemgetter(SEQ))
 
-    async def _sequence(self) -> Sequenced | None:
-        if not await self._rows("SELECT 1 FROM events WHERE seq IS NULL LIMIT 1"):
-            return None
-        async with self._sequencer.transaction():
-            await leases.hold(self._sequencer, self._lease)
-            rows = await self._rows(_SEQUENCE, ROWS_PER_BATCH)
-        return self._relay.encode(rows) if rows else None
+    async def _rows(self, query: str, arguments: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
+        return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
-    async def _send(self, session: AIOKafkaProducer, batch: Sequenced) -> None:
+    async def _send(self, session: AIOKafkaProducer, rows: Sequence[Row]) -> None:
+        records = await self._relay.records(rows)
         queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
         heads: dict[TopicPartition, int] = {}
-        for seq, record in batch.records:
+        for seq, record in records:
             place = (self._names[record.topic], partition_of(record.key, self._partitions[record.topic]))
             queues[place].append(record)
             heads[place] = seq
         started = time.perf_counter()
-        with self._span(batch, queues):
+        with self._span(records, queues):
             await send_runs(session, queues)
-        telemetry.RELAY_SENT.labels(self._relay._name).inc(len(batch.records))
+        telemetry.RELAY_SENT.labels(self._relay._name).inc(len(records))
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
-        await self._acknowledge(batch.last_seq, heads)
+        acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
+        await leases.move_cursor(self._cursor_conn, self._lease, rows[-1][SEQ], acknowledged)
 
-    def _span(self, batch: Sequenced, places: Collection[TopicPartition]) -> contextlib.AbstractContextManager[Span]:
-        headers = (dict(record.headers) for _, record in batch.records)
+    def _span(
+        self, records: Sequence[tuple[int, Record]], places: Collection[TopicPartition]
+    ) -> contextlib.AbstractContextManager[Span]:
+        headers = (dict(record.headers) for _, record in records)
         return tracing.batch("send", SpanKind.CLIENT, self._relay._name, places, headers)
 
-    async def _acknowledge(self, last_seq: int, heads: dict[TopicPartition, int]) -> None:
-        async with self._cursor_conn.transaction():
-            await leases.move_cursor(self._cursor_conn, self._lease, last_seq)
-            if heads:
-                rows = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
-                await self._cursor_conn.execute(_HEADS, [list(column) for column in zip(*rows, strict=True)])
 
-
-async def _until_first_fails(*coroutines: Awaitable[Any]) -> None:
-    """Run all until one raises, then cancel the others and raise what it raised."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+async def _together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run all and return their results; when one raises, cancel the others, wait for them, and raise what it raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
+        for task in tasks:
+            if task in done:
+                task.result()
+        return [task.result() for task in tasks]
     finally:
         for task in tasks:
             task.cancel()

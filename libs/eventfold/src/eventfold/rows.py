@@ -11,15 +11,19 @@ from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
+LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
 LOAD = f"""SELECT {COLUMNS} FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, known) USING (stream)
 WHERE version > known ORDER BY stream, version"""
+SEQ = COLUMNS.split(", ").index("seq")
+# An event whose public form is stored need not be decoded to be sent.
+TO_SEND = COLUMNS.replace("data", "CASE WHEN public_value IS NULL THEN data END") + ", public_value"
 AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
 
-FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
-ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
+FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
+ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
 MANY = f"""INSERT INTO events ({FIELDS}) SELECT {FIELDS}
 FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb[], %s::text[],
-            %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[])
+            %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[], %s::bytea[])
 WITH ORDINALITY AS t({FIELDS}, n) ORDER BY n RETURNING position"""
 MANY_NEW = MANY.replace("RETURNING position", "ON CONFLICT DO NOTHING RETURNING position, stream")
 
@@ -36,14 +40,16 @@ def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
     return (ONE, rows[0]) if len(rows) == 1 else (MANY, [list(column) for column in zip(*rows, strict=True)])
 
 
-def rows_of(codec: EventCodec, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
+def rows_of(
+    codec: EventCodec, events: Sequence[Recorded], public_values: Sequence[bytes | None]
+) -> list[tuple[Any, ...]]:
     """The values of `FIELDS` for each event."""
     rows: list[tuple[Any, ...]] = []
-    for event in events:
+    for event, public_value in zip(events, public_values, strict=True):
         name, schema_version, data = codec.encode(event.event)
         meta = orjson.dumps(event.meta).decode()
         rows.append((
             event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
-            event.occurred_at, event.recorded_at, meta,
+            event.occurred_at, event.recorded_at, meta, public_value,
         ))  # fmt: skip
     return rows

@@ -114,7 +114,18 @@ CREATE TABLE snapshot (
 );
 """
 
-_V3 = ""
+# What an event says in public, encoded when it is recorded. NULL: it has no public form, or an older server wrote it.
+# `events_in_turn` waits for the locks of hot streams and then reads: in a function each statement sees what was
+# committed before it began, so the read sees what was written while it waited, and both take one round trip.
+_V3 = """
+ALTER TABLE events ADD COLUMN public_value bytea;
+
+CREATE FUNCTION events_in_turn(locked text[], streams text[], known integer[]) RETURNS SETOF events
+LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
+  FOREACH one IN ARRAY locked LOOP PERFORM pg_advisory_xact_lock(hashtextextended(one, 0)); END LOOP; RETURN QUERY
+  SELECT e.* FROM events e JOIN unnest(streams, known) AS w(stream, known) USING (stream)
+  WHERE version > w.known ORDER BY e.stream, version; END $$;
+"""
 
 # At most one due date for each stream; `attempts` counts the looks at it since the event of `version` set it.
 _V4 = """

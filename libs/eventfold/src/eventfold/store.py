@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import reduce
 from itertools import takewhile
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import orjson
 from psycopg import AsyncConnection
@@ -27,7 +28,7 @@ from eventfold import due_dates
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
 from eventfold.errors import Contention, DomainError, IdempotencyMismatch, VersionConflict
-from eventfold.rows import AT, LOAD, MANY_NEW, insertion, recorded, rows_of
+from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
@@ -42,10 +43,10 @@ RETRY_MAX_S = 0.050
 
 
 class Publication(Protocol):
-    """What the store asks of publishing: to refuse, before the commit, an event that could not be sent later."""
+    """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
 
-    def check(self, recorded: Recorded) -> None:
-        """Raise `Unpublishable` unless the event encodes within its bounds."""
+    def value(self, recorded: Recorded) -> bytes | None:
+        """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,24 @@ class EventStore:
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
+        # Writers of a hot stream queue here before they queue at the database: whoever comes next then knows the state
+        # that the one before left behind.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(
-        self, conn: Connection, streams: Iterable[str], *, known: Mapping[str, int] | None = None
+        self,
+        conn: Connection,
+        streams: Iterable[str],
+        *,
+        known: Mapping[str, int] | None = None,
+        locked: Sequence[str] = (),
     ) -> dict[str, list[Recorded]]:
         """The events of each stream in version order, those after version `known[stream]` only where it is given; a
-        stream without such events maps to an empty list."""
+        stream without such events maps to an empty list. Waits for the locks of hot streams `locked` first, which last
+        until the end of the transaction."""
         loaded: dict[str, list[Recorded]] = {stream: [] for stream in streams}
-        cursor = await conn.execute(LOAD, [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]])
+        wanted = [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]]
+        cursor = await conn.execute(*((LOAD_IN_TURN, [list(locked), *wanted]) if locked else (LOAD, wanted)))
         for row in await cursor.fetchall():
             loaded[row[0]].append(recorded(self._codec, row))
         return loaded
@@ -132,7 +143,7 @@ class EventStore:
 
     async def states(self, conn: Connection, asks: Sequence[Ask]) -> dict[str, Any]:
         """The present state of each stream that is addressed, by its full name; the commands are not looked at."""
-        known = await self._known(conn, {ask.stream: ask for ask in asks})
+        known = await self._known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
         return {stream: one.state for stream, one in known.items()}
 
     async def current(self, ask: Ask) -> Any:
@@ -191,16 +202,19 @@ class EventStore:
         raise_errors: bool,
         trust_new: bool,
     ) -> Handled:
-        async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
-            if idempotency and (stored := await self._stored_answer(conn, idempotency)):
-                return stored
-            desk, outcomes, position = await self._decide(conn, items, context, trust_new)
-            if raise_errors and outcomes[0].error:
-                raise outcomes[0].error
-            ids = answer(outcomes)
-            if idempotency:
-                await self._store_answer(conn, idempotency, ids, position, context)
-        self._remember(desk)
+        async with contextlib.AsyncExitStack() as turns:
+            async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
+                if idempotency and (stored := await self._stored_answer(conn, idempotency)):
+                    return stored
+                for stream in _hot(ask for item in items for ask in item.asks):
+                    await turns.enter_async_context(self._turns.setdefault(stream, asyncio.Lock()))
+                desk, outcomes, position = await self._decide(conn, items, context, trust_new)
+                if raise_errors and outcomes[0].error:
+                    raise outcomes[0].error
+                ids = answer(outcomes)
+                if idempotency:
+                    await self._store_answer(conn, idempotency, ids, position, context)
+            self._remember(desk)
         return Handled(ids, position, tuple(outcomes))
 
     def _remember(self, desk: _Desk) -> None:
@@ -227,9 +241,11 @@ class EventStore:
         self, conn: Connection, items: Sequence[Item], context: Context, trust_new: bool
     ) -> tuple[_Desk, list[Outcome], int | None]:
         asks = {ask.stream: ask for item in items for ask in item.asks}
-        await self.lock_hot(conn, asks.values())
-        known = {stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new}
-        known |= await self._known(conn, {stream: ask for stream, ask in asks.items() if stream not in known})
+        known = {
+            stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
+        }
+        unread = {stream: ask for stream, ask in asks.items() if stream not in known}
+        known |= await self._known(conn, unread, in_turn=True)
         desk = _Desk(self._codec, known, asks)
         outcomes = [desk.decide(item, context) for item in items]
         position = await self._append(conn, [event for outcome in outcomes for event in outcome.events], asks)
@@ -237,8 +253,9 @@ class EventStore:
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, position
 
-    async def _known(self, conn: Connection, asks: Mapping[str, Ask]) -> dict[str, Known]:
-        """The present state of each stream: what is remembered of it, and the events since."""
+    async def _known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
+        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
+        for their turn, readers do not."""
         if not asks:
             return {}
         remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
@@ -247,7 +264,8 @@ class EventStore:
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
         # Of a remembered stream the last known event is read too, to see that it is still there.
-        since = await self.load(conn, asks, known={s: one.version - (s in remembered) for s, one in known.items()})
+        versions = {stream: one.version - (stream in remembered) for stream, one in known.items()}
+        since = await self.load(conn, asks, known=versions, locked=_hot(asks.values()) if in_turn else ())
         gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(since[stream])}
         for stream in gone:
             self._states.forget(stream)
@@ -255,7 +273,7 @@ class EventStore:
             stream: _grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
             for stream, events in since.items() if stream not in gone
         }  # fmt: skip
-        return found | await self._known(conn, gone)
+        return found | await self._known(conn, gone, in_turn=in_turn)
 
     async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
         """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
@@ -273,25 +291,24 @@ class EventStore:
             raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
         if any(ask.stream_type.due for ask in asks.values()):
             raise TypeError("record_new sets no due dates")
-        for event in events:
-            self._publication.check(event)
+        values = self._rows(events)
         async with self._pool.connection() as conn:
-            rows = await self._insert_new(conn, events)
+            rows = await self._insert_new(conn, values)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
         return kept, max((position for position, _ in rows), default=None)
 
-    async def _insert_new(self, conn: Connection, events: Sequence[Recorded]) -> list[tuple[int, str]]:
-        if not events:
+    async def _insert_new(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        if not rows:
             return []
-        columns = [list(column) for column in zip(*rows_of(self._codec, events), strict=True)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
         return await (await conn.execute(MANY_NEW, columns)).fetchall()
 
-    async def lock_hot(self, conn: Connection, asks: Iterable[Ask]) -> None:
-        """Writers of hot streams queue here, in one order for all, before anything is read or locked. Until the end of
-        the caller's transaction."""
-        for stream in sorted(ask.stream for ask in asks if ask.stream_type.hot):
-            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [stream])
+    async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
+        """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
+        caller's transaction."""
+        if hot := _hot(asks):
+            await self.load(conn, (), locked=hot)
 
     async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> int | None:
         """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that
@@ -306,14 +323,15 @@ class EventStore:
     async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> int | None:
         if not events:
             return None
-        for event in events:
-            self._publication.check(event)
+        statement, values = insertion(self._rows(events))
         try:
-            statement, values = insertion(rows_of(self._codec, events))
             cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
         return max(int(row[0]) for row in await cursor.fetchall())
+
+    def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
+        return rows_of(self._codec, events, [self._publication.value(event) for event in events])
 
     async def _stored_answer(self, conn: Connection, idempotency: Idempotency) -> Handled | None:
         cursor = await conn.execute(
@@ -338,6 +356,11 @@ class EventStore:
             )
         except UniqueViolation as violation:
             raise VersionConflict((f"idempotency {idempotency.scope}",)) from violation
+
+
+def _hot(asks: Iterable[Ask]) -> list[str]:
+    """The streams whose writers queue, in one order for all."""
+    return sorted({ask.stream for ask in asks if ask.stream_type.hot})
 
 
 def _unwritten(ask: Ask) -> Known:

@@ -103,8 +103,8 @@ CODEC = EventCodec({
 class Unpublished:
     """Nothing of this domain is published."""
 
-    def check(self, recorded: Recorded) -> None:
-        pass
+    def value(self, recorded: Recorded) -> bytes | None:
+        return None
 
 
 class Clock:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import contextlib
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +80,13 @@ class Gates:
 
     def __init__(self) -> None:
         self.waiting: list[tuple[str, asyncio.Future[None]]] = []
-        self.reached = asyncio.Event()
+        self.rested = asyncio.Event()
+        self.rested.set()
+        self._working = 0
 
     async def reach(self, point: str) -> None:
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((point, passed))
-        self.reached.set()
         try:
             await passed
         except asyncio.CancelledError:
@@ -94,11 +96,22 @@ class Gates:
     def release(self, index: int, failure: Exception | None = None) -> None:
         """Let one waiting coroutine pass, or raise `failure` in it."""
         _, passed = self.waiting.pop(index % len(self.waiting))
-        self.reached.clear()
         if failure is None:
             passed.set_result(None)
         else:
             passed.set_exception(failure)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Around what takes its own time, outside of this loop; meanwhile nothing is `rested`."""
+        self._working += 1
+        self.rested.clear()
+        try:
+            yield
+        finally:
+            self._working -= 1
+            if self._working == 0:
+                self.rested.set()
 
 
 class Session:

@@ -67,13 +67,14 @@ class JsonInsteadOfAvro:
     def encode(self, type_name: str, datum: Any) -> bytes:
         if datum["title"] == "unpublishable":
             raise ValueError(type_name)
-        return json.dumps(datum).encode()
+        return json.dumps({"type": type_name} | datum).encode()
 
     def decode(self, value: bytes) -> Any:
-        return json.loads(value)
+        return {name: field for name, field in json.loads(value).items() if name != "type"}
 
-    def dataschema(self, type_name: str) -> str:
-        return f"urn:{type_name}"
+    def written_as(self, value: bytes) -> tuple[str, str]:
+        written = json.loads(value)["type"]
+        return written, f"urn:{written}"
 
 
 def add(shelf: str, title: str, kind: StreamType[Any, Any, Any] = SHELF) -> Item:

@@ -38,21 +38,33 @@ class GatedConnection(psycopg.AsyncConnection[Any]):
 
     @classmethod
     async def take(cls, url: str, gates: Gates) -> GatedConnection:
-        conn = cls.spare.pop() if cls.spare else await cls.connect(url, autocommit=True)
+        with gates.working():
+            conn = cls.spare.pop() if cls.spare else await cls.connect(url, autocommit=True)
         conn.gates, conn.dead = gates, False
         return conn
 
     @contextlib.asynccontextmanager
     async def transaction(self, *_: Any) -> AsyncIterator[Any]:
         await self.gates.reach("before transaction")
-        async with super().transaction() as transaction:
-            yield transaction
+        with self.gates.working():
+            async with super().transaction() as transaction:
+                yield transaction
         await self.gates.reach("after commit")
 
     async def execute(self, *query: Any, **named: Any) -> Any:
+        if not str(query[0]).startswith("WITH"):
+            return await self._execute(*query, **named)
+        # A statement of several parts, outside of a transaction: it is one by itself.
+        await self.gates.reach("before transaction")
+        done = await self._execute(*query, **named)
+        await self.gates.reach("after commit")
+        return done
+
+    async def _execute(self, *query: Any, **named: Any) -> Any:
         if self.dead:
             raise psycopg.OperationalError("its process was killed")
-        return await super().execute(*query, **named)
+        with self.gates.working():
+            return await super().execute(*query, **named)
 
     async def close(self) -> None:
         self.spare.append(self)
@@ -127,13 +139,14 @@ class SteppedRelay:
         self.gates.waiting.clear()
 
     async def _until_still(self) -> None:
-        for _ in range(SETTLING_TURNS):
-            await asyncio.sleep(0)
+        """Until all that runs side by side in it stands at a gate: which comes first must not depend on the clock."""
         async with asyncio.timeout(STILL_WITHIN_S):
-            while not (self.gates.waiting or self._term.done()):
-                reached = asyncio.create_task(self.gates.reached.wait())
-                await asyncio.wait([reached, self._term], return_when=asyncio.FIRST_COMPLETED)
-                reached.cancel()
+            still_turns = 0
+            while still_turns < SETTLING_TURNS:
+                await self.gates.rested.wait()
+                await asyncio.sleep(0)
+                still_turns = still_turns + 1 if self.gates.rested.is_set() else 0
+        assert self.gates.waiting or self._term.done()
         self._judge()
 
     def _judge(self) -> None:

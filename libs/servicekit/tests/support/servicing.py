@@ -55,5 +55,5 @@ class NoAvro:
     def decode(self, value: Any) -> Any:
         return value
 
-    def dataschema(self, type_name: str) -> str:
+    def written_as(self, value: bytes) -> tuple[str, str]:
         raise AssertionError("never called")
