@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from alarms import (
     ALARM,
+    CODEC,
     HOT_ALARM,
     PACE,
     CancelAlarm,
@@ -18,6 +19,7 @@ from alarms import (
     Refuse,
     SetAlarm,
     Touch,
+    Unpublished,
     asked,
     dates,
     record,
@@ -25,19 +27,19 @@ from alarms import (
     rung,
     store_of,
     worker,
-)  # fmt: skip
+)
 from house import NOW, House, context
 from prometheus_client import REGISTRY
 from relaying import eventually
 
 from eventfold import due_worker
 from eventfold import lease as leases
-from eventfold.decider import Ask, Item, event_id
+from eventfold.decider import Ask, Item, Recorded, event_id
 from eventfold.due import Due, DueHandler, Pace, timer
 from eventfold.due_worker import DueWorker
-from eventfold.errors import LeaseLost, OutcomeUnknown
+from eventfold.errors import LeaseLost, OutcomeUnknown, Unpublishable
 from eventfold.lease import Lease
-from eventfold.store import Connection
+from eventfold.store import Connection, EventStore
 
 SOON = NOW + timedelta(seconds=10)
 LATER = NOW + timedelta(seconds=20)
@@ -97,6 +99,17 @@ async def test_a_date_is_not_kept_without_its_event(house: House) -> None:
     async with await house.connect() as conn:  # in autocommit mode it has a transaction of its own
         await store.decide(conn, [asked("a", SetAlarm(SOON))], context())
     assert await dates(house) == [("a", SOON, 0)]
+
+
+async def test_a_date_goes_with_its_event_where_that_cannot_be_published(house: House) -> None:
+    class Full(Unpublished):
+        def value(self, recorded: Recorded) -> bytes | None:
+            raise Unpublishable(recorded.stream, recorded.type, "too large")
+
+    store = EventStore(house.pool, CODEC, Full(), random.Random(7))
+    with pytest.raises(Unpublishable):
+        await store.handle(asked("a", SetAlarm(SOON)), context())
+    assert await dates(house) == []
 
 
 async def test_writers_that_collide_leave_the_date_of_the_last(house: House) -> None:

@@ -31,7 +31,7 @@ from alarms import (
     ring,
     store_of,
     worker,
-)  # fmt: skip
+)
 from house import NOW, House, built
 from hypothesis import seed, settings
 from hypothesis import strategies as st

@@ -35,7 +35,7 @@ from eventfold.intents import (
     RecordIntent,
     carrying_out,
     number_of,
-)  # fmt: skip
+)
 from eventfold.readmodel import PublicRecord
 
 NUMBER = number_of("event", "refund")

@@ -24,7 +24,7 @@ from billing.domain.payment import (
     due,
     merchant_number_of,
     payment_id_of,
-)  # fmt: skip
+)
 from eventfold.decider import NOTHING_DUE, Ask, DueDate, Item, Recorded
 from eventfold.due import Due
 

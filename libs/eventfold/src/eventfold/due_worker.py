@@ -83,6 +83,7 @@ class DueWorker:
             try:
                 await self._lead(conn, lease)
             finally:
+                telemetry.DUE_LAG_SECONDS.labels(self._name).set(0)
                 with contextlib.suppress(OperationalError):
                     await leases.release(conn, lease)
 

@@ -26,7 +26,7 @@ DEAD_LETTERS = Counter(
     "eventfold_dead_letters_total", "Records parked because a fold cannot apply them.", ["projection"]
 )
 DUE_LAG_SECONDS = Gauge(
-    "eventfold_due_lag_seconds", "How late the oldest due date of the last look was; growing means it falls behind.",
+    "eventfold_due_lag_seconds", "How late the oldest due date of the last look was, while leading; growing: too slow.",
     ["worker"],
 )  # fmt: skip
 DUE_LOOKS = Counter(
