@@ -14,10 +14,8 @@ MANY_LOOKS = 10
 _DUE = """SELECT count(*) FILTER (WHERE due_at <= clock_timestamp()),
   coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8,
   count(*) FILTER (WHERE attempts >= %s), count(*) FROM due_date"""
-_UNSETTLED = (
-    """SELECT stream_type, stream_id FROM due_date WHERE attempts >= %s
+_UNSETTLED = """SELECT stream_type, stream_id FROM due_date WHERE attempts >= %s
 ORDER BY attempts DESC, stream_id LIMIT 1"""
-)
 
 
 async def due_dates(conn: Connection, _: Deployment) -> list[Finding]:
