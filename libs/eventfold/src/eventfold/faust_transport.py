@@ -20,6 +20,8 @@ from faust.types.tuples import ConsumerMessage
 from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
+FULL_RECORDS = 100
+"""A fetch of so many is worth a transaction: the next one need not wait for more."""
 
 StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
 """From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
@@ -35,12 +37,17 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
 
+    _fetched_records = FULL_RECORDS
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
         """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
         if self.flow_active and not self._get_active_partitions():
             # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
             await self.sleep(PAUSED_LOOK_S)
             return
+        transport: Any = self.transport
+        if transport.linger_s and self._fetched_records < FULL_RECORDS:
+            await self.sleep(transport.linger_s)
         try:
             records, active = await self._wait_next_records(timeout)
         except KeyError:
@@ -54,6 +61,7 @@ class BatchConsumer(driver.Consumer):
             PartitionBatch(tp.topic, tp.partition, batch) for tp, batch in records.items()
             if batch and (active is None or tp in active or tp in self._buffered_partitions)
         ]  # fmt: skip
+        self._fetched_records = sum(len(batch.records) for batch in batches)
         generation = self.app.consumer_generation_id
         for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -81,13 +89,15 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner.
+    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. After a small
+    fetch the next one waits for `linger_s`, so that it brings more.
 
     aiokafka has no setting for its class of records, so making a transport sets it for every consumer of the process.
     """
 
     Consumer = BatchConsumer
     start_offsets: StartOffsets
+    linger_s: float = 0.0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
