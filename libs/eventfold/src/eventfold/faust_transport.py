@@ -20,8 +20,8 @@ from faust.types.tuples import ConsumerMessage
 from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
-FULL_RECORDS = 100
-"""A fetch of so many is worth a transaction: the next one need not wait for more."""
+LINGER_BYTES = 64 * 1024
+"""So much, some hundred records, is worth a fetch and a transaction at once."""
 
 StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
 """From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
@@ -34,10 +34,22 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return record
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's, whose settings do not say what the broker shall wait for."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        if transport.linger_s:
+            consumer._fetch_min_bytes = LINGER_BYTES
+            consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
 
-    _fetched_records = FULL_RECORDS
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
         """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
@@ -45,9 +57,6 @@ class BatchConsumer(driver.Consumer):
             # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
             await self.sleep(PAUSED_LOOK_S)
             return
-        transport: Any = self.transport
-        if transport.linger_s and self._fetched_records < FULL_RECORDS:
-            await self.sleep(transport.linger_s)
         try:
             records, active = await self._wait_next_records(timeout)
         except KeyError:
@@ -61,7 +70,6 @@ class BatchConsumer(driver.Consumer):
             PartitionBatch(tp.topic, tp.partition, batch) for tp, batch in records.items()
             if batch and (active is None or tp in active or tp in self._buffered_partitions)
         ]  # fmt: skip
-        self._fetched_records = sum(len(batch.records) for batch in batches)
         generation = self.app.consumer_generation_id
         for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -89,8 +97,8 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. After a small
-    fetch the next one waits for `linger_s`, so that it brings more.
+    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. With
+    `linger_s` the broker holds small fetches back for so long.
 
     aiokafka has no setting for its class of records, so making a transport sets it for every consumer of the process.
     """
