@@ -1,12 +1,21 @@
-"""The transport, where aiokafka fails under a rebalance."""
+"""The transport: where aiokafka fails under a rebalance, and what the broker holds back for it."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+import uuid
 from typing import Any
 
+import faust
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from eventfold.faust_transport import BatchConsumer
+from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
+from eventfold.topics import prepare_topics
+
+LINGER_S = 0.2
+RECORDS, APART_S = 40, 0.01
 
 
 class Fetching(BatchConsumer):
@@ -40,3 +49,43 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     with pytest.raises(RuntimeError):
         [message async for message in consumer.getmany(1.0)]
     assert consumer.sought == 0
+
+
+def consumer_of(bootstrap: str, linger_s: float) -> AIOKafkaConsumer:
+    """The one that a worker with this setting would get."""
+    app = faust.App(uuid.uuid4().hex, broker=f"kafka://{bootstrap}", store="memory://")
+    transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=asyncio.get_running_loop())
+    transport.linger_s = linger_s
+    consumer: Any = BatchConsumer(transport, nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing)
+    return ConsumerThread(consumer, loop=consumer.loop, beacon=consumer.beacon)._create_worker_consumer(transport)
+
+
+async def nothing(_: Any) -> None:
+    """Never called: Faust does not run."""
+
+
+async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str) -> None:
+    topic = f"linger.{uuid.uuid4().hex}"
+    await prepare_topics(kafka_bootstrap, [topic], partitions=1)
+    consumer, producer = consumer_of(kafka_bootstrap, LINGER_S), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    await asyncio.gather(consumer.start(), producer.start())
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        started = time.monotonic()
+        sending = asyncio.create_task(_send_slowly(producer, topic))
+        received = fetches = 0
+        while received < RECORDS:
+            fetched = await consumer.getmany(timeout_ms=5000)
+            received += sum(map(len, fetched.values()))
+            fetches += 1
+        await sending
+        assert received == RECORDS
+        assert fetches <= (time.monotonic() - started) / LINGER_S + 2
+    finally:
+        await asyncio.gather(consumer.stop(), producer.stop())
+
+
+async def _send_slowly(producer: AIOKafkaProducer, topic: str) -> None:
+    for n in range(RECORDS):
+        await producer.send_and_wait(topic, b"%d" % n)
+        await asyncio.sleep(APART_S)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.application.publication import to_public
-from catalog.domain.access import Decision, Grant, decide_access
+from catalog.domain.access import Decision, Grant, decide_access, depends_on_grant
 from catalog.domain.codec import CODEC
 from catalog.domain.content import (
     CONTENT,
@@ -86,6 +87,19 @@ def test_what_is_not_published_cannot_be_acted_on() -> None:
 )  # fmt: skip
 def test_access(access: str, member_id: str | None, grant: Grant | None, decision: Decision) -> None:
     assert decide_access(access=access, creator_id="m1", member_id=member_id, grant=grant, now=NOW) == decision
+
+
+@given(
+    access=st.sampled_from(["free", "paid"]), member_id=st.sampled_from([None, "m1", "m2"]),
+    ends_in_h=st.none() | st.integers(-2, 2),
+)  # fmt: skip
+def test_a_grant_that_is_not_looked_up_could_not_have_changed_the_decision(
+    access: str, member_id: str | None, ends_in_h: int | None
+) -> None:
+    grant = Grant(None if ends_in_h is None else NOW + timedelta(hours=ends_in_h))
+    decide = partial(decide_access, access=access, creator_id="m1", member_id=member_id, now=NOW)
+    if not depends_on_grant(access=access, creator_id="m1", member_id=member_id):
+        assert decide(grant=grant) == decide(grant=None)
 
 
 @pytest.mark.parametrize("reason", ["anonymous", "not_entitled"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,8 +28,8 @@ from identity.adapters.passwords import (
 )
 from identity.adapters.tokens import CODE_DIGITS, Hashes, Issuer, new_code
 from identity.domain.policy import canonical, check_contact, check_password, check_username
-from servicekit import keys
-from servicekit.caller import TokenVerifier
+from servicekit import caller, keys
+from servicekit.caller import CLOCK_LEEWAY_S, TokenVerifier
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum"
@@ -220,8 +221,8 @@ def verifier(signing: ECKey) -> TokenVerifier:
 
 
 async def test_an_access_token_says_who_calls(signing: ECKey) -> None:
-    caller = await verifier(signing).verify(issued(signing))
-    assert (caller.member_id, caller.role, caller.session_id) == ("m1", "creator", "s1")
+    known = await verifier(signing).verify(issued(signing))
+    assert (known.member_id, known.role, known.session_id) == ("m1", "creator", "s1")
 
 
 async def test_the_token_has_the_form_of_rfc_9068(signing: ECKey) -> None:
@@ -243,6 +244,34 @@ async def test_any_other_token_is_refused(signing: ECKey, wrong: str) -> None:
     }
     with pytest.raises(Unauthenticated):
         await verifier(signing).verify(tokens[wrong])
+
+
+async def test_a_token_that_was_valid_is_refused_when_it_has_ended(
+    signing: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking, token = verifier(signing), issued(signing)
+    await checking.verify(token)
+    after = time.time() + timedelta(minutes=10, seconds=CLOCK_LEEWAY_S + 1).total_seconds()
+    monkeypatch.setattr(time, "time", lambda: after)
+    with pytest.raises(Unauthenticated):
+        await checking.verify(token)
+
+
+async def test_a_token_that_was_valid_is_refused_when_its_key_is_withdrawn(
+    signing: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published, token = [signing], issued(signing)
+
+    async def fetch() -> dict[str, object]:
+        return {"keys": [{**one.as_dict(private=False), "kid": one.thumbprint()} for one in published]}
+
+    checking = TokenVerifier(fetch, ISSUER, AUDIENCE)
+    await checking.verify(token)
+    published[:] = [ECKey.import_key(keys.ec_pem())]
+    await checking.verify(token)  # keys are kept for a while
+    monkeypatch.setattr(caller, "KEYS_FRESH_S", -1.0)
+    with pytest.raises(Unauthenticated):
+        await checking.verify(token)
 
 
 def test_the_published_key_holds_nothing_private(signing: ECKey) -> None:

@@ -20,6 +20,8 @@ from faust.types.tuples import ConsumerMessage
 from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
+LINGER_BYTES = 64 * 1024
+"""So much, some hundred records, is worth a fetch and a transaction at once."""
 
 StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
 """From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
@@ -32,8 +34,22 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return record
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's, whose settings do not say what the broker shall wait for."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        if transport.linger_s:
+            consumer._fetch_min_bytes = LINGER_BYTES
+            consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
         """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
@@ -81,13 +97,15 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner.
+    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. With
+    `linger_s` the broker holds small fetches back for so long.
 
     aiokafka has no setting for its class of records, so making a transport sets it for every consumer of the process.
     """
 
     Consumer = BatchConsumer
     start_offsets: StartOffsets
+    linger_s: float = 0.0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

@@ -98,6 +98,8 @@ class SubjectKeys:
         Commit before recording events that were sealed with a new key.
         """
         wanted = sorted(set(subject_ids))
+        if not wanted:
+            return {}
         have = await self._rows(conn, wanted)
         made = await self._make(conn, [subject for subject in wanted if subject not in have])
         return {**made, **await self.get(conn, [subject for subject in wanted if subject not in made])}

@@ -54,7 +54,8 @@ class ServiceDefinition:
 
     `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
     `background` names coroutines that run beside the server until it stops; `commands` are further roles for operators,
-    which get the rest of the command line.
+    which get the rest of the command line. Folds that need not be up to date at once wait for `linger_s` (see
+    `eventfold.worker.fold_app`).
     """
 
     name: str
@@ -66,6 +67,7 @@ class ServiceDefinition:
     topics: tuple[str, ...] = ()
     projections: tuple[Projection, ...] = ()
     processes: tuple[Process, ...] = ()
+    linger_s: float = 0.0
     background: Callable[[Wiring], Sequence[Awaitable[None]]] = field(default=lambda _: ())
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
 

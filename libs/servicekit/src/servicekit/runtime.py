@@ -119,7 +119,10 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
         worker=definition.name, pool=pool, avro=wiring.avro, projections=definition.projections,
         processes=definition.processes, store=wiring.store, topic_prefix=settings.topic_prefix,
     )  # fmt: skip
-    run(fold_app(group=group_of(definition, settings), bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool))
+    run(fold_app(
+        group=group_of(definition, settings), bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool,
+        linger_s=definition.linger_s,
+    ))  # fmt: skip
 
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:

@@ -58,6 +58,7 @@ DEFINITION = ServiceDefinition(
     to_public=to_public,
     register=SERVER.register,
     projections=(FACTORS,),
+    linger_s=0.05,
     background=SERVER.background,
 )
 

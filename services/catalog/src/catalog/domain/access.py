@@ -22,6 +22,11 @@ class Decision:
     expires_at: datetime | None = None
 
 
+def depends_on_grant(*, access: str, creator_id: str, member_id: str | None) -> bool:
+    """Whether `decide_access` would look at a grant: else none need be looked up."""
+    return access != "free" and member_id not in (None, creator_id)
+
+
 def decide_access(
     *, access: str, creator_id: str, member_id: str | None, grant: Grant | None, now: datetime
 ) -> Decision:

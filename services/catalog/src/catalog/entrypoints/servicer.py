@@ -11,7 +11,7 @@ from catalog.adapters.bylines import Bylines
 from catalog.adapters.queries import Queries
 from catalog.application.interacting import Interacting
 from catalog.application.publishing import Publishing
-from catalog.domain.access import Decision, decide_access
+from catalog.domain.access import Decision, decide_access, depends_on_grant
 from catalog.domain.content import ContentPublished, Lesson, Media
 from catalog.entrypoints import parsing
 from catalog.projections.contents import ContentRow, CounterRow
@@ -78,10 +78,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             raise NotFound("there is no such content 内容不存在", field="content_id")
         content, published_at = found
         member_id = call.caller.member_id if call.caller else None
-        grant = await parts.queries.grant(member_id, request.content_id) if member_id else None
-        decision = decide_access(
-            access=content.work.access, creator_id=content.creator_id, member_id=member_id, grant=grant, now=call.now
-        )
+        access, creator_id = content.work.access, content.creator_id
+        asked = depends_on_grant(access=access, creator_id=creator_id, member_id=member_id)
+        grant = await parts.queries.grant(member_id, request.content_id) if member_id and asked else None
+        decision = decide_access(access=access, creator_id=creator_id, member_id=member_id, grant=grant, now=call.now)
         counters = await parts.queries.counters(request.content_id)
         byline = await parts.bylines.open(content.work.byline)
         answer = _content(request.content_id, content, decision, counters, byline)
