@@ -105,8 +105,7 @@ class DueWorker:
         handler raised.
         """
         taken = await self._take(conn, lease)
-        if taken:
-            items = await self._handle(conn, lease, taken)
+        if taken and (items := await self._handle(conn, lease, taken)):
             await self._record(conn, lease, items)
         return len(taken)
 
