@@ -15,6 +15,7 @@ from bench.workload import TYPE
 from contracts.avro import AvroCodec
 from eventfold import relay
 from eventfold.decider import Ask, Context, Item, Recorded, StreamType
+from eventfold.garbage import collect_less
 from eventfold.publish import Publisher, Record, partition_of, topic_of
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
@@ -32,6 +33,7 @@ async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> d
     publisher = Publisher("catalog", to_public, AvroCodec(), prefix)
     await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
     await seed(url, events)
+    collect_less()  # as in a relay's process, and for all contestants alike
     found = {"relay": await _relay(url, bootstrap, publisher, events, prefix)}
     records = _encoded(publisher, events)
     found["aiokafka batches"] = await _produced(bootstrap, records, _by_batch)

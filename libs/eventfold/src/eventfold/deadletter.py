@@ -25,6 +25,8 @@ class TooManyParked(EventfoldError):
 async def held_keys(conn: Connection, projections: Sequence[str]) -> dict[str, set[str]]:
     """Of each projection the keys that have a parked record, so that later records must wait behind it. They are few:
     at most `MAX_PARKED_RECORDS`."""
+    if not projections:
+        return {}
     cursor = await conn.execute(
         "SELECT DISTINCT projection, record_key FROM dead_letter WHERE projection = ANY(%s)", [list(projections)]
     )

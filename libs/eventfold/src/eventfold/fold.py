@@ -161,11 +161,23 @@ class FoldRunner:
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
             standing = await positions.stored(conn, [one.name for one in handlers], places)
-            held = await held_keys(conn, [one.name for one in handlers])
-            moves = [await self._advance(conn, one, runs, standing, held[one.name]) for one in handlers]
+            held = await held_keys(conn, self._holding(handlers, places, standing))
+            moves = [await self._advance(conn, one, runs, standing, held.get(one.name, set())) for one in handlers]
             await positions.move(conn, [move for of_one in moves for move in of_one])
             moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])])
         self._crossed = self._crossed or moved_on
+
+    def _holding(
+        self, handlers: Sequence[Projection | Process], places: Sequence[positions.Place], standing: Standing
+    ) -> list[str]:
+        """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
+        return [
+            one.name for one in handlers
+            if any(
+                standing.get((one.name, place), positions.UNKNOWN).parked
+                for place in places if place[0] in self._read[one.name]
+            )
+        ]  # fmt: skip
 
     async def _cross(self, conn: Connection, closing: Sequence[Run]) -> bool:
         """Close what has come to its end; whether a handler goes on at the next generation."""

@@ -26,8 +26,10 @@ _TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_s
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
 FROM bound, unnest(%s::text[]) AS t(turn)"""
 
-_STORED = """SELECT projection, topic, partition, next_offset, seq, closed FROM fold_position
-JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition) WHERE projection = ANY(%s)"""
+_STORED = """SELECT projection, topic, partition, next_offset, seq, closed,
+  EXISTS (SELECT 1 FROM dead_letter d WHERE d.projection = p.projection)
+FROM fold_position p JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition)
+WHERE projection = ANY(%s)"""
 
 _START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
 FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition)
@@ -52,15 +54,19 @@ RETURNING projection, topic, partition"""
 class Position:
     """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied.
 
-    Where a closing record was met, the partition is `closed`: nothing that comes after it counts.
+    Where a closing record was met, the partition is `closed`: nothing that comes after it counts. `parked` says whether
+    the handler had parked records, of any partition, when this was read.
     """
 
     next_offset: int
     seq: int
     closed: bool = False
+    parked: bool = False
 
 
 START = Position(0, 0)
+UNKNOWN = Position(0, 0, parked=True)
+"""Of a partition on which a handler has no position yet: it may have parked records of others."""
 
 
 class Move(NamedTuple):

@@ -11,7 +11,6 @@ in the same process, to read what its handlers read now.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -36,6 +35,7 @@ from eventfold import crossing
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.garbage import collect_less
 from eventfold.positions import Run, check_within
 from eventfold.store import Pool
 from eventfold.topics import existing_topics
@@ -53,8 +53,6 @@ FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
 DECODED_IN_PLACE_RECORDS = 100
 """So few are decoded sooner than a thread takes over."""
-COLLECT_AFTER = (100_000, 20, 20)
-"""Objects made before a collection of the young, and collections before one of the older and of all."""
 TURN_S = 0.0005
 """How long a thread that computes makes others wait. With Python's 5 ms the consumer's thread waits that long for each
 piece of a fetch while another decodes."""
@@ -227,18 +225,10 @@ def _replace_process() -> None:
 
 def run(app: faust.App, loglevel: str = "INFO") -> None:
     """Run the worker until SIGTERM or SIGINT, then leave with its status. Does not return."""
-    _collect_less()
+    collect_less()
     sys.setswitchinterval(TURN_S)
     try:
         faust.Worker(app, loglevel=loglevel, override_logging=False).execute_from_commandline()
     finally:
         if _starting_anew:
             _replace_process()
-
-
-def _collect_less() -> None:
-    """Fetches in flight are hundreds of thousands of objects without a cycle; looking for cycles among them again and
-    again, and among all that was imported, costs a fifth of a worker's time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)

@@ -16,7 +16,7 @@ from servicekit.call import Call
 
 WAIT_S = 2.0
 MAX_TOKENS = 8
-POLL_FIRST_S, POLL_MAX_S = 0.002, 0.020
+POLL_FIRST_S, POLL_MAX_S = 0.005, 0.020
 LOOK_EVERY_S = 0.004
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]

@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
 from eventfold.fold import FoldRunner, Process
+from eventfold.garbage import collect_less
 from eventfold.publish import Publisher
 from eventfold.readmodel import Projection
 from eventfold.relay import Relay, producer
@@ -83,12 +84,14 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
 def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the relay alone."""
     _start(definition, settings, "relay")
+    collect_less()
     asyncio.run(_until_signalled([make_relay(definition, settings).run()]))
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the gRPC server, with the relay inside when `RELAY_INLINE` is set."""
     _start(definition, settings, "serve")
+    collect_less()
     asyncio.run(_serve(definition, settings))
 
 

@@ -87,9 +87,13 @@ class Interacting:
             return None
 
     async def _items(self, acts: Sequence[Act], context: Context) -> list[Item]:
-        async with self._pool.connection() as conn:
-            keys = await self._keys.ensure(conn, {act.member_id for act in acts if act.kind == "comment"})
+        commenting = {act.member_id for act in acts if act.kind == "comment"}
+        keys = await self._keys_of(commenting) if commenting else {}
         return [_item(act, keys, context) for act in acts]
+
+    async def _keys_of(self, member_ids: set[str]) -> dict[str, DataKey]:
+        async with self._pool.connection() as conn:
+            return await self._keys.ensure(conn, member_ids)
 
 
 def _counted(outcome: Outcome) -> Outcome:
