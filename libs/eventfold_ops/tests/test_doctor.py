@@ -308,3 +308,24 @@ async def test_a_service_that_emits_nothing_needs_no_relay(house: House, healthy
     await change(house, "DELETE FROM lease")
     findings = await examine(replace(healthy, topics=()))
     assert [one for one in findings if one.state != "ok"] == []
+
+
+DUE = """INSERT INTO due_date VALUES
+('payment', 'one', clock_timestamp() + interval '{}', {}, 1, clock_timestamp(), 'c')"""
+
+
+@pytest.mark.parametrize(
+    ("due_in", "attempts", "state", "says"),
+    [
+        ("1 hour", 0, "ok", "1 streams wait, none is late"),
+        ("-2 seconds", 3, "ok", "1 streams wait, none is late"),
+        ("-2 minutes", 0, "broken", "1 streams are due, the oldest for 2"),
+        ("1 hour", 10, "warning", "1 streams were looked at 10 times or more, payment one the most"),
+    ],
+)
+async def test_what_is_due_and_not_looked_at_is_broken_and_what_stays_unsettled_a_warning(
+    house: House, library: Deployment, due_in: str, attempts: int, state: str, says: str
+) -> None:
+    await change(house, DUE.format(due_in, attempts))
+    found = of(await examine(library), "due dates")
+    assert found.state == state and says in found.says

@@ -18,7 +18,6 @@ from billing.projections.entitlements import ENTITLEMENTS
 from billing.projections.ledger import LEDGER
 from billing.projections.orders import ORDER_BOOK, OrderRow
 from billing.projections.owners import CONTENT_OWNERS
-from billing.projections.payments import PAYMENT_BOOK
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from eventfold.publish import rfc3339
 from eventfold.readmodel import Projection, PublicRecord
@@ -142,15 +141,6 @@ def test_the_order_book_knows_when_an_order_was_placed_and_paid() -> None:
     expected = OrderRow("o2", "m1", "c1", "p1", "CNY", 900, 0, 900, None, START, START + timedelta(minutes=2))
     assert folded(ORDER_BOOK, events)["order_book"] == {("o2",): expected}
     assert folded(ORDER_BOOK, events[:1], events[1:]) == folded(ORDER_BOOK, events)
-
-
-def test_the_payment_book_keeps_the_last_status() -> None:
-    data = {"payment_id": "x", "order_id": "o", "provider": "simulator", "merchant_number": "n"}
-    begun = public(topics.PAYMENT_INITIATED, 1, {**data, "initiated_at": START})
-    come = public(topics.PAYMENT_CAPTURED, 2, {**data, "captured_at": START + timedelta(seconds=9)})
-    assert folded(PAYMENT_BOOK, [begun])["payment_book"][("x",)].status == "initiated"
-    row = folded(PAYMENT_BOOK, [begun, come])["payment_book"][("x",)]
-    assert (row.status, row.changed_at) == ("captured", START + timedelta(seconds=9))
 
 
 def test_entitlements_prices_promotions_and_owners_take_their_facts() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from billing_house import NOW, House
 
-from billing.adapters.open_payments import PostgresOpenPayments
+from billing.application.ports import Provider, Report
+from billing.application.reconciling import Reconciler
 from billing.domain.money import Money
 from billing.domain.payment import AmountMismatch, payment_id_from
+from eventfold import lease as leases
+from eventfold.due_worker import DueWorker
 from eventfold.errors import NotFound, WrongState
 
 
@@ -50,17 +55,52 @@ async def test_a_payment_is_taken_up_again_and_a_failed_one_followed_by_another(
     assert (await house.balances())["provider_clearing:simulator"] == 1000
 
 
-async def test_open_payments_are_due_by_their_pauses(house: House) -> None:
+async def reconciled(house: House, now: datetime) -> None:
+    """One look of the due-date worker at this moment."""
+    handler = Reconciler(lambda _: cast(Provider, house.provider), timedelta(hours=2)).handler
+    worker = DueWorker(
+        name="due.billing", holder="one", connect=house.pool.getconn, store=house.store, handlers=[handler],
+        clock=lambda: now, rng=random.Random(7),
+    )  # fmt: skip
+    async with house.pool.connection() as conn:
+        lease = await leases.acquire(conn, "due.billing", "one")
+        assert lease
+        await worker.look(conn, lease)
+        await leases.release(conn, lease)
+
+
+async def open_payments(house: House) -> list[str]:
+    async with house.pool.connection() as conn:
+        rows = await (await conn.execute("SELECT stream_id FROM due_date ORDER BY 1")).fetchall()
+    return [row[0] for row in rows]
+
+
+async def test_open_payments_are_asked_after_and_settled_ones_are_not(house: House) -> None:
     await house.priced()
     house.enter("m1")
-    numbers = [(await house.started((await house.placed()).order_id)).merchant_number for _ in range(2)]
-    await house.called_back(numbers[0])
-    await house.carry()
-    book = PostgresOpenPayments(house.pool)
-    assert await book.due(NOW, NOW - timedelta(seconds=1), 10) == []
-    [payment] = await book.due(NOW, NOW, 10)
-    assert (payment.merchant_number, payment.checks, payment.initiated_at) == (numbers[1], 0, NOW)
-    await book.looked_at(payment, NOW + timedelta(seconds=9))
-    assert await book.due(NOW + timedelta(seconds=8), NOW, 10) == []
-    [payment] = await book.due(NOW + timedelta(seconds=9), NOW, 10)
-    assert payment.checks == 1
+    started = [await house.started((await house.placed()).order_id) for _ in range(3)]
+    await house.called_back(started[0].merchant_number)
+    assert await open_payments(house) == sorted(one.payment_id for one in started[1:])
+    paid = Report(started[1].merchant_number, "paid", Money(1000, "CNY"), "ref", "")
+    house.provider.reports = {paid.merchant_number: paid}
+    await reconciled(house, NOW + timedelta(seconds=29))
+    assert len(await open_payments(house)) == 2
+    await reconciled(house, NOW + timedelta(seconds=30))
+    assert await open_payments(house) == [started[2].payment_id]
+    assert await house.count("SELECT count(*) FROM events WHERE type = 'order.paid'") == 2
+    await reconciled(house, NOW + timedelta(hours=2))
+    assert await open_payments(house) == []
+    assert await house.count("SELECT count(*) FROM events WHERE data->>'reason' = 'expired'") == 1
+
+
+async def test_a_report_that_contradicts_is_refused_and_waits_for_somebody(house: House) -> None:
+    await house.priced()
+    house.enter("m1")
+    number = (await house.started((await house.placed()).order_id)).merchant_number
+    house.provider.reports = {number: Report(number, "paid", Money(999, "CNY"), "ref", "")}
+    await reconciled(house, NOW + timedelta(seconds=30))
+    assert await house.count("SELECT count(*) FROM events WHERE type = 'payment.captured'") == 0
+    assert len(await open_payments(house)) == 1
+    house.provider.reports = {}
+    await house.called_back(number)
+    assert await open_payments(house) == []

@@ -1,24 +1,43 @@
-"""The reconciler: open payments are asked after within bounds, and one payment's trouble keeps none waiting."""
+"""The reconciler: what it asks a provider about an open payment that is due, and what it then has recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from billing.application.ports import OpenPayment, ProviderUnavailable, Report
-from billing.application.reconciling import MAX_PAYMENTS_A_PASS, Pace, Reconciler
+import pytest
+
+from billing.application.ports import Provider, ProviderUnavailable, Report
+from billing.application.reconciling import Reconciler
 from billing.domain.money import Money
-from billing.domain.payment import AmountMismatch, Intent, Payment, merchant_number_of, payment_id_of
-from eventfold.decider import Context
+from billing.domain.order import ORDER, MarkPaid
+from billing.domain.payment import (
+    PAYMENT,
+    Capture,
+    Fail,
+    Intent,
+    Payment,
+    PaymentCaptured,
+    PaymentFailed,
+    PaymentInitiated,
+    due,
+    merchant_number_of,
+    payment_id_of,
+)
+from eventfold.decider import NOTHING_DUE, Ask, DueDate, Item, Recorded
+from eventfold.due import Due
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PACE = Pace(timedelta(seconds=30), timedelta(hours=2))
+EXPIRES_AFTER = timedelta(hours=2)
 ID = payment_id_of("o1", 1)
+NUMBER = merchant_number_of(ID)
 INTENT = Intent(ID, "o1", "m1", "simulator", Money(900, "CNY"))
-OPEN = OpenPayment(ID, "simulator", merchant_number_of(ID), NOW - timedelta(seconds=60), 0)
-PAID = Report(OPEN.merchant_number, "paid", INTENT.amount, "ref", "")
+OPEN = Due(ID, Payment(INTENT, "initiated"), NOW - timedelta(seconds=30), 1, NOW)
+PAID = Report(NUMBER, "paid", INTENT.amount, "ref", "")
+CAPTURED = Item((
+    Ask(PAYMENT, ID, Capture(ID, "simulator", "ref", INTENT.amount)), Ask(ORDER, "o1", MarkPaid("o1", ID, "simulator")),
+))  # fmt: skip
 
 
 @dataclass
@@ -27,6 +46,7 @@ class FakeProvider:
 
     answer: Report | Exception | None
     asked: list[str] = field(default_factory=list)
+    name: str = "simulator"
 
     async def query(self, merchant_number: str) -> Report | None:
         return self._answer("query")
@@ -45,96 +65,60 @@ class FakeProvider:
         return self.answer
 
 
-@dataclass
-class FakePaying:
-    """Notes what is recorded."""
-
-    provider_: FakeProvider
-    state: Payment = field(default_factory=lambda: Payment(INTENT, "initiated"))
-    recorded: list[Any] = field(default_factory=list)
-    refusal: Exception | None = None
-
-    def provider(self, name: str) -> FakeProvider:
-        return self.provider_
-
-    async def payment(self, payment_id: str) -> Payment:
-        return self.state
-
-    async def settle(self, provider: str, report: Report, context: Context) -> None:
-        if self.refusal:
-            raise self.refusal
-        self.recorded.append((report.status, context.actor))
-
-    async def fail(self, intent: Intent, reason: str, context: Context) -> None:
-        self.recorded.append(reason)
+async def looked(provider: FakeProvider, due: Due = OPEN) -> Item | None:
+    return await Reconciler(lambda _: cast(Provider, provider), EXPIRES_AFTER).look(due)
 
 
-@dataclass
-class FakeBook:
-    """Holds open payments and the pauses set for them."""
-
-    payments: list[OpenPayment]
-    pauses: list[timedelta] = field(default_factory=list)
-
-    async def due(self, now: datetime, initiated_before: datetime, limit: int) -> Sequence[OpenPayment]:
-        return [one for one in self.payments if one.initiated_at <= initiated_before][:limit]
-
-    async def looked_at(self, payment: OpenPayment, next_at: datetime) -> None:
-        self.pauses.append(next_at - NOW)
-
-
-async def passed(paying: FakePaying, *payments: OpenPayment) -> FakeBook:
-    book = FakeBook(list(payments))
-    await Reconciler(paying, book, PACE).run_pass(NOW)  # type: ignore[arg-type]
-    return book
+def failed(reason: str) -> Item:
+    return Item((Ask(PAYMENT, ID, Fail(ID, "simulator", reason)),))
 
 
 async def test_a_lost_callback_heals() -> None:
-    paying = FakePaying(FakeProvider(PAID))
-    book = await passed(paying, OPEN)
-    assert paying.recorded == [("paid", "billing-reconciler")] and book.pauses == [timedelta(seconds=30)]
+    provider = FakeProvider(PAID)
+    assert await looked(provider) == CAPTURED and provider.asked == ["query"]
+    assert await looked(FakeProvider(replace(PAID, status="failed", reason="refused"))) == failed("refused")
 
 
-async def test_a_payment_that_has_just_begun_is_left_alone() -> None:
-    paying = FakePaying(FakeProvider(PAID))
-    await passed(paying, replace(OPEN, initiated_at=NOW - timedelta(seconds=29)))
-    assert paying.provider_.asked == []
+async def test_a_payment_that_still_waits_is_looked_at_again() -> None:
+    assert await looked(FakeProvider(replace(PAID, status="pending"))) is None
 
 
 async def test_a_lost_call_is_made_again_under_the_same_number() -> None:
-    paying = FakePaying(FakeProvider(None))
-    await passed(paying, OPEN)
-    assert paying.provider_.asked == ["query", f"create {OPEN.merchant_number}"] and paying.recorded == []
+    provider = FakeProvider(None)
+    assert await looked(provider) is None
+    assert provider.asked == ["query", f"create {NUMBER}"]
 
 
-async def test_what_the_book_has_not_heard_of_yet_is_not_called_again() -> None:
-    paying = FakePaying(FakeProvider(None), Payment(INTENT, "captured", "ref"))
-    await passed(paying, OPEN)
-    assert paying.provider_.asked == ["query"] and paying.recorded == []
+@pytest.mark.parametrize("state", [Payment(INTENT, "captured", "ref"), Payment(INTENT, "failed"), Payment()])
+async def test_what_is_settled_meanwhile_is_not_asked_after(state: Payment) -> None:
+    provider = FakeProvider(None)
+    assert await looked(provider, replace(OPEN, state=state)) is None and provider.asked == []
 
 
 async def test_an_old_payment_is_closed_and_what_it_then_is_counts() -> None:
-    old = replace(OPEN, initiated_at=NOW - timedelta(hours=2))
-    paying = FakePaying(FakeProvider(PAID))
-    await passed(paying, old)
-    assert paying.provider_.asked == ["close"] and paying.recorded[0][0] == "paid"
-    unknown = FakePaying(FakeProvider(None))
-    await passed(unknown, old)
-    assert unknown.recorded == ["expired"]
+    old = replace(OPEN, since=NOW - EXPIRES_AFTER)
+    provider = FakeProvider(PAID)
+    assert await looked(provider, old) == CAPTURED and provider.asked == ["close"]
+    unknown = FakeProvider(None)
+    assert await looked(unknown, old) == failed("expired") and unknown.asked == ["close"]
 
 
-async def test_pauses_double_up_to_an_hour() -> None:
-    book = await passed(FakePaying(FakeProvider(PAID)), *[replace(OPEN, checks=checks) for checks in (0, 1, 3, 99)])
-    assert book.pauses == [timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=240), timedelta(hours=1)]
+@pytest.mark.parametrize(
+    "answer", [ProviderUnavailable("simulator", "away"), replace(PAID, merchant_number="0" * 32)], ids=["away", "other"]
+)
+async def test_an_answer_of_no_use_records_nothing(answer: Any) -> None:
+    with pytest.raises(ProviderUnavailable):
+        await looked(FakeProvider(answer))
 
 
-async def test_trouble_with_one_payment_keeps_no_other_waiting() -> None:
-    away = FakePaying(FakeProvider(ProviderUnavailable("simulator", "away")))
-    assert len((await passed(away, OPEN, OPEN)).pauses) == 2
-    contradicted = FakePaying(FakeProvider(PAID), refusal=AmountMismatch("other amount"))
-    assert len((await passed(contradicted, OPEN, OPEN)).pauses) == 2
+def test_pauses_begin_with_30_s_and_end_with_an_hour() -> None:
+    pace = Reconciler(lambda _: cast(Provider, None), EXPIRES_AFTER).handler.pace
+    assert (pace.first, pace.longest) == (timedelta(seconds=30), timedelta(hours=1))
 
 
-async def test_a_pass_is_bounded() -> None:
-    book = await passed(FakePaying(FakeProvider(PAID)), *[OPEN] * (MAX_PAYMENTS_A_PASS + 1))
-    assert len(book.pauses) == MAX_PAYMENTS_A_PASS
+def test_a_payment_is_due_while_it_is_open() -> None:
+    def of(event: Any) -> DueDate:
+        return due(Recorded("payment-x", 1, event, "t", "x", NOW - timedelta(days=1), NOW))
+
+    assert of(PaymentInitiated(INTENT, NUMBER)) == DueDate(NOW + timedelta(seconds=30))
+    assert of(PaymentCaptured(INTENT, NUMBER, "ref")) == of(PaymentFailed(INTENT, NUMBER, "no")) == NOTHING_DUE

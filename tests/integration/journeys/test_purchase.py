@@ -11,6 +11,7 @@ import httpx
 import pytest
 from community import Community, Session, eventually, rfc3339
 
+from billing.domain.payment import ASK_AFTER
 from lyceum_local.stack import LocalStack
 
 PRICE = {"amount_minor": 9_900, "currency": "CNY"}
@@ -52,6 +53,12 @@ def pay(stack: LocalStack, merchant_number: str, **faults: Any) -> None:
     provider = stack.environment("billing")["PAYMENT_SIMULATOR_URL"]
     path = f"{provider}/v1/payments/{merchant_number}/pay"
     httpx.post(path, params=faults, timeout=30).raise_for_status()
+
+
+def lose_callbacks(stack: LocalStack, merchant_number: str) -> None:
+    provider = stack.environment("billing")["PAYMENT_SIMULATOR_URL"]
+    path = f"{provider}/v1/payments/{merchant_number}/faults"
+    httpx.post(path, json={"lose": True}, timeout=30).raise_for_status()
 
 
 def paid(buyer: Session, order_id: str) -> bool:
@@ -122,6 +129,17 @@ def test_a_callback_without_a_valid_signature_changes_nothing(
     answer = community.anonymous().request("POST", "/v1/callbacks/simulator", json=forged)
     assert answer.status_code in (400, 401, 403)
     assert not paid(buyer, order_id)
+
+
+def test_a_payment_whose_callback_is_lost_is_asked_after_when_it_is_due(
+    community: Community, stack: LocalStack, shop: Shop
+) -> None:
+    buyer = community.member()
+    order_id = buyer.post("/v1/orders", {"quote": quote(buyer, shop)})["order_id"]
+    number = start_payment(buyer, order_id)["merchant_number"]
+    lose_callbacks(stack, number)
+    pay(stack, number)
+    eventually(lambda: paid(buyer, order_id), 2 * ASK_AFTER.total_seconds())
 
 
 def _postings(community: Community, order_id: str) -> list[dict[str, Any]]:

@@ -69,12 +69,23 @@ class SnapshotPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DueDate:
+    """What an event says of its stream's due date: `at` (UTC) sets or moves it, None cancels it."""
+
+    at: datetime | None
+
+
+NOTHING_DUE = DueDate(None)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamType(Generic[C, S, E]):
     """A kind of stream: its category name, its decider, how it is partitioned and whether writers queue up.
 
     `partition_key` maps a stream id to the record key shared by all events of the stream. A `hot` stream is written
     by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding. `snapshots` keeps
-    its states beside its events.
+    its states beside its events. `due` names the moment when a stream wants to be looked at next: it says of each
+    event how that moves the stream's due date, None where it does not. The date is kept in the event's transaction.
     """
 
     name: str
@@ -82,6 +93,7 @@ class StreamType(Generic[C, S, E]):
     partition_key: Callable[[str], str] = own_id
     hot: bool = False
     snapshots: SnapshotPolicy | None = None
+    due: Callable[[Recorded], DueDate | None] | None = None
 
     def stream(self, stream_id: str) -> str:
         """Full stream name, `<type>-<id>`."""

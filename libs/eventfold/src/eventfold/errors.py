@@ -98,6 +98,16 @@ class Unpublishable(EventfoldError):
         self.event_type = event_type
 
 
+class OutcomeUnknown(EventfoldError):
+    """A provider gave no usable answer: whether it did what was asked is not known. Asking again by the same number is
+    safe. `reason` holds no personal data."""
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"provider {provider}: {reason}")
+        self.provider = provider
+        self.reason = reason
+
+
 class LeaseLost(EventfoldError):
     """The lease went to another holder (or expired); the current work must be dropped."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-VERSION = 3
+VERSION = 4
 
 _V1 = """
 CREATE TABLE events (
@@ -127,7 +127,22 @@ LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
   WHERE version > w.known ORDER BY e.stream, version; END $$;
 """
 
-_STEPS = {1: _V1, 2: _V2, 3: _V3}
+# At most one due date for each stream; `attempts` counts the looks at it since the event of `version` set it.
+_V4 = """
+CREATE TABLE due_date (
+    stream_type text NOT NULL,
+    stream_id text NOT NULL,
+    due_at timestamptz NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    version integer NOT NULL,
+    set_at timestamptz NOT NULL,
+    correlation_id text NOT NULL,
+    PRIMARY KEY (stream_type, stream_id)
+);
+CREATE INDEX due_date_by_time ON due_date (due_at);
+"""
+
+_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4}
 
 
 def statements(script: str) -> list[str]:

@@ -24,6 +24,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from eventfold import due_dates
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
 from eventfold.errors import Contention, DomainError, IdempotencyMismatch, VersionConflict
@@ -135,10 +136,15 @@ class EventStore:
         """The state of the stream that `ask` addresses, now or as it was recorded by `as_of`; the command is not
         looked at."""
         if as_of is None:
-            return (await self._known(conn, {ask.stream: ask}, in_turn=False))[ask.stream].state
+            return (await self.states(conn, [ask]))[ask.stream]
         history = (await self.load(conn, [ask.stream]))[ask.stream]
         by_then = takewhile(lambda recorded: recorded.recorded_at <= as_of, history)
         return ask.stream_type.decider.fold([recorded.event for recorded in by_then])
+
+    async def states(self, conn: Connection, asks: Sequence[Ask]) -> dict[str, Any]:
+        """The present state of each stream that is addressed, by its full name; the commands are not looked at."""
+        known = await self._known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
+        return {stream: one.state for stream, one in known.items()}
 
     async def current(self, ask: Ask) -> Any:
         """`state` over a connection of the store's own."""
@@ -242,7 +248,7 @@ class EventStore:
         known |= await self._known(conn, unread, in_turn=True)
         desk = _Desk(self._codec, known, asks)
         outcomes = [desk.decide(item, context) for item in items]
-        position = await self._insert(conn, [event for outcome in outcomes for event in outcome.events])
+        position = await self._append(conn, [event for outcome in outcomes for event in outcome.events], asks)
         if snapshots := due(known, desk.states, asks):
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, position
@@ -274,7 +280,8 @@ class EventStore:
 
         Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
         outcome without events. Returns the outcomes and the highest position written. Blocks for one statement.
-        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape.
+        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape or a stream type
+        with due dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         desk = _Desk(self._codec, {stream: _unwritten(ask) for stream, ask in asks.items()}, asks)
@@ -282,6 +289,8 @@ class EventStore:
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
             raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
+        if any(ask.stream_type.due for ask in asks.values()):
+            raise TypeError("record_new sets no due dates")
         values = self._rows(events)
         async with self._pool.connection() as conn:
             rows = await self._insert_new(conn, values)
@@ -294,6 +303,22 @@ class EventStore:
             return []
         columns = [list(column) for column in zip(*rows, strict=True)]
         return await (await conn.execute(MANY_NEW, columns)).fetchall()
+
+    async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
+        """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
+        caller's transaction."""
+        if hot := _hot(asks):
+            await self.load(conn, (), locked=hot)
+
+    async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> int | None:
+        """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that
+        order too."""
+        changes = due_dates.changes(events, asks)
+        if not changes:
+            return await self._insert(conn, events)
+        async with conn.transaction():
+            await due_dates.write(conn, changes)
+            return await self._insert(conn, events)
 
     async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> int | None:
         if not events:

@@ -25,3 +25,13 @@ FOLD_STALE = Counter(
 DEAD_LETTERS = Counter(
     "eventfold_dead_letters_total", "Records parked because a fold cannot apply them.", ["projection"]
 )
+DUE_LAG_SECONDS = Gauge(
+    "eventfold_due_lag_seconds", "How late the oldest due date of the last look was, while leading; growing: too slow.",
+    ["worker"],
+)  # fmt: skip
+DUE_LOOKS = Counter(
+    "eventfold_due_looks_total",
+    "Looks at due streams by what came of them: recorded, later (tried again after a pause), refused (somebody must "
+    "look), moved (the date had changed meanwhile).",
+    ["worker", "stream_type", "result"],
+)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +22,7 @@ from eventfold.topics import prepare_topics
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate
 from servicekit.definition import ServiceDefinition, wire
+from servicekit.leading import holder
 from servicekit.logs import configure_logs
 from servicekit.operating import group_of
 from servicekit.server import serving
@@ -71,9 +70,8 @@ def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Relay:
     """The relay of a service, not yet running."""
-    holder = f"{socket.gethostname()}:{os.getpid()}"
     return Relay(
-        name=definition.relay_name, holder=holder,
+        name=definition.relay_name, holder=holder(),
         connect=lambda: database.connect(settings.database_url),
         producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
         publisher=Publisher(

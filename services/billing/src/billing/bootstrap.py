@@ -10,7 +10,6 @@ import aiohttp
 import grpc
 
 from billing import topics
-from billing.adapters.open_payments import PostgresOpenPayments
 from billing.adapters.queries import Queries
 from billing.adapters.simulator import Simulator
 from billing.adapters.simulator_keys import SimulatorKeys, from_folder, from_url
@@ -18,23 +17,23 @@ from billing.application.importing import Importing
 from billing.application.paying import Paying
 from billing.application.ports import Provider
 from billing.application.publication import to_public
-from billing.application.reconciling import Pace, Reconciler
+from billing.application.reconciling import Reconciler
 from billing.application.selling import Selling
 from billing.domain.codec import CODEC
-from billing.entrypoints.reconciling import reconcile
 from billing.entrypoints.servicer import BillingServicer, Parts
 from billing.processes.grant_after_paid import GRANT_AFTER_PAID
 from billing.projections.entitlements import ENTITLEMENTS
 from billing.projections.ledger import LEDGER
 from billing.projections.orders import ORDER_BOOK
 from billing.projections.owners import CONTENT_OWNERS
-from billing.projections.payments import PAYMENT_BOOK
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
+from eventfold.due_worker import DueWorker
 from eventfold_ops.deployment import Deployment
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from servicekit import keys
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.leading import due_worker
 from servicekit.operating import deployment_of
 from servicekit.server import read_gate
 
@@ -62,11 +61,17 @@ class Server:
         return [billing_pb2.DESCRIPTOR.services_by_name["BillingService"].full_name]
 
     def background(self, wiring: Wiring) -> Sequence[Awaitable[None]]:
-        """The reconciler."""
-        settings: BillingSettings = wiring.settings
-        pace = Pace(timedelta(seconds=settings.reconcile_after_s), timedelta(seconds=settings.payment_expires_after_s))
-        reconciler = Reconciler(self._shared_paying(wiring), PostgresOpenPayments(wiring.pool), pace)
-        return [reconcile(reconciler, settings.reconcile_every_s, self._close)]
+        """The worker that asks after open payments."""
+        expires_after = timedelta(seconds=wiring.settings.payment_expires_after_s)
+        reconciler = Reconciler(self._shared_paying(wiring).provider, expires_after)
+        return [self._reconciling(due_worker(wiring, [reconciler.handler]))]
+
+    async def _reconciling(self, worker: DueWorker) -> None:
+        try:
+            await worker.run()
+        finally:
+            if self._http is not None:
+                await self._http.close()
 
     def _parts(self, wiring: Wiring) -> Parts:
         settings: BillingSettings = wiring.settings
@@ -87,10 +92,6 @@ class Server:
             self._paying = Paying(wiring.store, wiring.pool, providers_of(wiring.settings, self._http))
         return self._paying
 
-    async def _close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
-
 
 SERVER = Server()
 
@@ -105,7 +106,6 @@ DEFINITION = ServiceDefinition(
     projections=(
         LEDGER,
         ORDER_BOOK,
-        PAYMENT_BOOK,
         ENTITLEMENTS,
         PRODUCT_PRICES,
         PROMOTION_TERMS,

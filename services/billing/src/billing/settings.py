@@ -10,7 +10,7 @@ from servicekit.settings import ServiceSettings
 
 
 class BillingSettings(ServiceSettings):
-    """Fees, providers and the pace of the reconciler.
+    """Fees, providers, and when a payment is given up.
 
     The simulated provider moves no money: it is on only in the `local` profile, and where its URL is set. Its public
     key comes from `payment_simulator_key_dir` if that is set, else from the simulator itself.
@@ -20,6 +20,4 @@ class BillingSettings(ServiceSettings):
     payment_simulator_url: str = ""
     payment_simulator_key_dir: Path | None = None
     public_url: str = "http://127.0.0.1:8080"
-    reconcile_every_s: float = Field(default=5.0, gt=0)
-    reconcile_after_s: float = Field(default=30.0, gt=0)
     payment_expires_after_s: float = Field(default=7200.0, gt=0)

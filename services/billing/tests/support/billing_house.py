@@ -39,7 +39,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class FakeProvider:
-    """Keeps what it was asked for; a callback's body is the merchant number."""
+    """Keeps what it was asked for, reports what it is told; a callback's body is the merchant number."""
 
     name = "simulator"
 
@@ -47,6 +47,7 @@ class FakeProvider:
         self.asked: dict[str, Intent] = {}
         self.away = False
         self.changes: dict[str, Any] = {}
+        self.reports: dict[str, Report] = {}
 
     async def create(self, intent: Intent, merchant_number: str) -> str:
         if self.away:
@@ -55,7 +56,7 @@ class FakeProvider:
         return f"pay/{merchant_number}"
 
     async def query(self, merchant_number: str) -> Report | None:
-        return None
+        return self.reports.get(merchant_number)
 
     async def close(self, merchant_number: str) -> Report | None:
         return None
@@ -99,6 +100,8 @@ class House:
             self.seq = event.position or 0
             record = self.publisher.encode(replace(event, seq=self.seq))
             assert record is not None
+            if record.topic not in self.runner.topics:
+                continue
             delivered = Delivered(self.offsets[record.topic], record.key, record.value, record.headers)
             await self.runner.apply([PartitionBatch(record.topic, 0, [delivered])])
             self.offsets[record.topic] += 1

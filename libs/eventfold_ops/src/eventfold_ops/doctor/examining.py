@@ -10,13 +10,13 @@ from psycopg import OperationalError
 
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.doctor import folding, reading, relaying, storing, topics
+from eventfold_ops.doctor import folding, reading, relaying, storing, topics, waiting
 from eventfold_ops.doctor.cluster import Cluster, look
 from eventfold_ops.doctor.finding import Finding, broken, ok
 
 CONNECT_S = 10.0
 STORE_CHECKS = (storing.sequence, storing.types, storing.read_tables, storing.subject_keys, relaying.findings,
-                folding.dead_letters)  # fmt: skip
+                folding.dead_letters, waiting.due_dates)  # fmt: skip
 
 
 async def examine(deployment: Deployment) -> list[Finding]:

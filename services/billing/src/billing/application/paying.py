@@ -29,6 +29,27 @@ class Started:
     handled: Handled
 
 
+def asks_of(intent: Intent, report: Report) -> tuple[Ask, ...]:
+    """The commands that record a report of the intent's provider: capture and the order's payment together. None while
+    it still waits."""
+    match report.status:
+        case "pending":
+            return ()
+        case "failed":
+            return (failing(intent, report.reason),)
+        case "paid":
+            capture = Capture(intent.payment_id, intent.provider, report.provider_reference, report.amount)
+            paid = MarkPaid(intent.order_id, intent.payment_id, intent.provider)
+            return Ask(PAYMENT, intent.payment_id, capture), Ask(ORDER, intent.order_id, paid)
+        case _:
+            assert_never(report.status)
+
+
+def failing(intent: Intent, reason: str) -> Ask:
+    """The command that records that the money will not come."""
+    return Ask(PAYMENT, intent.payment_id, Fail(intent.payment_id, intent.provider, reason))
+
+
 class Paying:
     """Takes the decisions of paying, through the providers given by name."""
 
@@ -79,33 +100,14 @@ class Paying:
     async def settle(self, provider: str, report: Report, context: Context) -> Handled | None:
         """Record what a provider reports; None while it still waits.
 
-        The capture and the order's payment are recorded together. Raises `NotFound` for a payment that is not ours,
-        and what the payment's decider raises.
+        Raises `NotFound` for a payment that is not ours, and what the payment's decider raises.
         """
         payment_id = payment.payment_id_from(report.merchant_number)
         intent = (await self.payment(payment_id)).intent
         if intent is None or intent.provider != provider:
             raise NotFound("there is no payment of this merchant number", field="merchant_number")
-        match report.status:
-            case "pending":
-                return None
-            case "failed":
-                return await self.fail(intent, report.reason, context)
-            case "paid":
-                return await self._capture(intent, report, context)
-            case _:
-                assert_never(report.status)
-
-    async def fail(self, intent: Intent, reason: str, context: Context) -> Handled:
-        """Record that the money will not come."""
-        ask = Ask(PAYMENT, intent.payment_id, Fail(intent.payment_id, intent.provider, reason))
-        return await self._store.handle(Item((ask,)), context)
-
-    async def _capture(self, intent: Intent, report: Report, context: Context) -> Handled:
-        capture = Capture(intent.payment_id, intent.provider, report.provider_reference, report.amount)
-        paid = MarkPaid(intent.order_id, intent.payment_id, intent.provider)
-        asks = (Ask(PAYMENT, intent.payment_id, capture), Ask(ORDER, intent.order_id, paid))
-        return await self._store.handle(Item(asks), context)
+        asks = asks_of(intent, report)
+        return await self._store.handle(Item(asks), context) if asks else None
 
     async def payment(self, payment_id: str) -> Payment:
         """A payment as it stands."""

@@ -1,23 +1,19 @@
-"""What the application needs of the outside: payment providers, owners of content, payments that are due a look."""
+"""What the application needs of the outside: payment providers, and owners of content."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from billing.domain.money import Money
 from billing.domain.payment import Intent
-from eventfold.errors import InvalidInput, NotPermitted
+from eventfold.errors import InvalidInput, NotPermitted, OutcomeUnknown
 
 
-class ProviderUnavailable(Exception):
-    """The provider gave no usable answer; whether it did what was asked is unknown. Asking again is safe."""
-
-    def __init__(self, provider: str, reason: str) -> None:
-        super().__init__(f"provider {provider}: {reason}")
-        self.provider = provider
+class ProviderUnavailable(OutcomeUnknown):
+    """The payment provider gave no usable answer."""
 
 
 class ForgedCallback(NotPermitted):
@@ -75,24 +71,3 @@ class ContentOwners(Protocol):
 
     async def owners(self, content_ids: Collection[str]) -> Mapping[str, str]:
         """Content id to creator id, for those that are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenPayment:
-    """A payment that is still initiated, and how often it was looked at."""
-
-    payment_id: str
-    provider: str
-    merchant_number: str
-    initiated_at: datetime
-    checks: int
-
-
-class OpenPayments(Protocol):
-    """The payments that wait for their provider."""
-
-    async def due(self, now: datetime, initiated_before: datetime, limit: int) -> Sequence[OpenPayment]:
-        """At most `limit` payments initiated before that moment whose next look is due, longest due first."""
-
-    async def looked_at(self, payment: OpenPayment, next_at: datetime) -> None:
-        """Note one more look, and when the next is due."""

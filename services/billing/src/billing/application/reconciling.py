@@ -2,77 +2,48 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
-from billing.application.paying import Paying
-from billing.application.ports import OpenPayment, OpenPayments, ProviderUnavailable
-from eventfold.decider import Context
-from eventfold.errors import Contention, DomainError
+from billing.application.paying import asks_of, failing
+from billing.application.ports import Provider, ProviderUnavailable
+from billing.domain.payment import ASK_AFTER, PAYMENT, Intent, merchant_number_of
+from eventfold.decider import Ask, Item
+from eventfold.due import Due, DueHandler, Pace
 
-log = logging.getLogger(__name__)
-
-ACTOR = "billing-reconciler"
-MAX_PAYMENTS_A_PASS = 50
-MAX_PAUSE = timedelta(hours=1)
-MAX_DOUBLINGS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long after its start a payment is first asked after (pauses then double), and when it is given up."""
-
-    first_after: timedelta
-    expires_after: timedelta
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 class Reconciler:
-    """Looks at a bounded number of open payments in each pass, those longest due first."""
+    """Looks at an open payment when it is due: `provider` gives the one of a name, after `expires_after` the payment is
+    closed there and given up."""
 
-    def __init__(self, paying: Paying, open_payments: OpenPayments, pace: Pace) -> None:
-        self._paying = paying
-        self._open = open_payments
-        self._pace = pace
+    def __init__(self, provider: Callable[[str], Provider], expires_after: timedelta) -> None:
+        self._provider = provider
+        self._expires_after = expires_after
 
-    async def run_pass(self, now: datetime) -> int:
-        """Look at what is due at `now`; returns how many payments that were. One payment's trouble is logged and does
-        not keep the others waiting; trouble with the database is raised."""
-        due = await self._open.due(now, now - self._pace.first_after, MAX_PAYMENTS_A_PASS)
-        for payment in due:
-            await self._look(payment, now)
-            await self._open.looked_at(payment, now + self._pause(payment))
-        return len(due)
+    @property
+    def handler(self) -> DueHandler:
+        """For the due-date worker: the pauses between looks double up to an hour."""
+        return DueHandler(PAYMENT, self.look, Pace(ASK_AFTER, LONGEST_PAUSE))
 
-    def _pause(self, payment: OpenPayment) -> timedelta:
-        doubled: timedelta = self._pace.first_after * 2 ** min(payment.checks, MAX_DOUBLINGS)
-        return min(MAX_PAUSE, doubled)
+    async def look(self, due: Due) -> Item | None:
+        """What is to be recorded now; None while the payment waits for its buyer. Raises `ProviderUnavailable`."""
+        intent: Intent | None = due.state.intent
+        if intent is None or due.state.status != "initiated":
+            return None  # it was settled meanwhile, and so was its date
+        asks = await self._asks(intent, due)
+        return Item(asks) if asks else None
 
-    async def _look(self, payment: OpenPayment, now: datetime) -> None:
-        try:
-            await self._settle(payment, now)
-        except (ProviderUnavailable, Contention) as failure:
-            log.warning("payment not reconciled", extra={"payment_id": payment.payment_id, "why": str(failure)})
-        except DomainError as failure:
-            log.error("payment needs a human", extra={"payment_id": payment.payment_id, "code": failure.code})
-
-    async def _settle(self, payment: OpenPayment, now: datetime) -> None:
-        provider = self._paying.provider(payment.provider)
-        expired = now - payment.initiated_at >= self._pace.expires_after
-        ask = provider.close if expired else provider.query
-        report = await ask(payment.merchant_number)
-        context = Context(now=now, actor=ACTOR, correlation_id=payment.payment_id)
+    async def _asks(self, intent: Intent, due: Due) -> tuple[Ask, ...]:
+        provider, number = self._provider(intent.provider), merchant_number_of(intent.payment_id)
+        expired = due.now - due.since >= self._expires_after
+        report = await (provider.close if expired else provider.query)(number)
         if report is not None:
-            await self._paying.settle(payment.provider, report, context)
-        else:
-            await self._unknown_there(payment, expired, context)
-
-    async def _unknown_there(self, payment: OpenPayment, expired: bool, context: Context) -> None:
-        """The provider never heard of it: our call was lost. Ask for it now, or give it up."""
-        state = await self._paying.payment(payment.payment_id)
-        if state.intent is None or state.status != "initiated":
-            return  # the payment book is a little behind
+            if report.merchant_number != number:
+                raise ProviderUnavailable(provider.name, "it answered for another number")
+            return asks_of(intent, report)
         if expired:
-            await self._paying.fail(state.intent, "expired", context)
-        else:
-            await self._paying.provider(payment.provider).create(state.intent, payment.merchant_number)
+            return (failing(intent, "expired"),)
+        await provider.create(intent, number)  # it never heard of the payment: our call was lost
+        return ()

@@ -5,16 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, assert_never
 
 from billing.domain.money import Money
-from eventfold.decider import Decider, StreamType
+from eventfold.decider import NOTHING_DUE, Decider, DueDate, Recorded, StreamType
 from eventfold.errors import InvalidInput, NotFound, WrongState
 
 _NAMESPACE = uuid.UUID("b7a4a5d2-0c58-5d5f-8f5b-1f0d0c6c9e21")
 
 MAX_ATTEMPTS = 5
 """Payments that an order may fail before a new order is needed."""
+
+
+ASK_AFTER = timedelta(seconds=30)
+"""How long after its start a payment is first asked after: most are paid or refused by then."""
 
 
 def payment_id_of(order_id: str, attempt: int) -> str:
@@ -178,4 +183,10 @@ def evolve(_: Payment, event: PaymentEvent) -> Payment:
             assert_never(event)
 
 
-PAYMENT = StreamType("payment", Decider(Payment(), decide, evolve))
+def due(recorded: Recorded) -> DueDate:
+    """A payment that stays initiated is asked after; one that is captured or has failed is not any more."""
+    is_open = isinstance(recorded.event, PaymentInitiated)
+    return DueDate(recorded.recorded_at + ASK_AFTER) if is_open else NOTHING_DUE
+
+
+PAYMENT = StreamType("payment", Decider(Payment(), decide, evolve), due=due)

@@ -1,0 +1,133 @@
+"""Due dates as rows: written with the events that set them, taken by one worker at a time, gone with their effect.
+
+A row is taken by moving it to its next look before anything is done, so whoever dies on the way leaves it to be looked
+at again. What comes of the look counts only while the row is as it was taken: that, and the row's end, are in one
+transaction with the effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from eventfold.decider import Ask, DueDate, Recorded
+
+if TYPE_CHECKING:
+    from eventfold.store import Connection
+
+_SET = """INSERT INTO due_date (stream_type, stream_id, due_at, version, set_at, correlation_id)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::int[], %s::timestamptz[], %s::text[])
+ON CONFLICT (stream_type, stream_id) DO UPDATE
+SET due_at = EXCLUDED.due_at, attempts = 0, version = EXCLUDED.version, set_at = EXCLUDED.set_at,
+    correlation_id = EXCLUDED.correlation_id"""
+
+_CANCEL = """DELETE FROM due_date d USING unnest(%s::text[], %s::text[]) AS w(stream_type, stream_id)
+WHERE (d.stream_type, d.stream_id) = (w.stream_type, w.stream_id)"""
+
+# A row that is locked is being moved: it is seen by the next look.
+_DUE = """SELECT stream_type, stream_id, due_at, attempts, version, set_at, correlation_id FROM due_date
+WHERE due_at <= %s AND stream_type = ANY(%s) ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED"""
+
+_POSTPONE = """UPDATE due_date d SET due_at = w.due_at, attempts = w.attempts
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::int[]) AS w(stream_type, stream_id, due_at, attempts)
+WHERE (d.stream_type, d.stream_id) = (w.stream_type, w.stream_id)"""
+
+_TAKEN = """unnest(%s::text[], %s::text[], %s::timestamptz[], %s::int[]) AS w(stream_type, stream_id, due_at, attempts)
+  USING (stream_type, stream_id, due_at, attempts)"""
+
+_STANDING = f"""SELECT stream_type, stream_id FROM due_date d JOIN {_TAKEN}
+ORDER BY stream_type, stream_id FOR UPDATE OF d"""
+
+_SETTLE = f"""DELETE FROM due_date WHERE (stream_type, stream_id) IN (
+  SELECT stream_type, stream_id FROM due_date JOIN {_TAKEN})"""
+
+Key = tuple[str, str]
+"""Stream type and stream id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A due date that was taken: it was due at `was_due_at`, and is next looked at at `due_at` unless it is settled.
+
+    `attempt` counts the looks since the event of `version` set it, at `set_at`.
+    """
+
+    stream_type: str
+    stream_id: str
+    due_at: datetime
+    attempt: int
+    was_due_at: datetime
+    version: int
+    set_at: datetime
+    correlation_id: str
+
+    @property
+    def key(self) -> Key:
+        """What identifies the stream."""
+        return self.stream_type, self.stream_id
+
+
+Change = tuple[DueDate, Recorded]
+
+
+def changes(events: Sequence[Recorded], asks: Mapping[str, Ask]) -> dict[Key, Change]:
+    """How the events move the due dates of their streams, each with the event that does; a stream's last counts."""
+    found: dict[Key, Change] = {}
+    for event in events:
+        ask = asks[event.stream]
+        if ask.stream_type.due and (date := ask.stream_type.due(event)):
+            found[ask.stream_type.name, ask.stream_id] = (date, event)
+    return found
+
+
+async def write(conn: Connection, changed: Mapping[Key, Change]) -> None:
+    """Set, move and cancel, in the order of keys; in the caller's transaction."""
+    ordered = sorted(changed.items(), key=lambda one: one[0])
+    dates = [
+        (*key, date.at, event.version, event.recorded_at, event.meta.get("correlation_id", ""))
+        for key, (date, event) in ordered if date.at is not None
+    ]  # fmt: skip
+    cancelled = [key for key, (date, _) in ordered if date.at is None]
+    if dates:
+        await conn.execute(_SET, _columns(dates))
+    if cancelled:
+        await conn.execute(_CANCEL, _columns(cancelled))
+
+
+async def take(
+    conn: Connection, stream_types: Sequence[str], now: datetime, limit: int, next_look: Callable[[str, int], datetime]
+) -> list[Taken]:
+    """At most `limit` dates that are due at `now`, longest due first, each moved to `next_look(stream type, attempt)`.
+
+    In the caller's transaction; whoever holds the lease takes them.
+    """
+    rows = await (await conn.execute(_DUE, [now, list(stream_types), limit])).fetchall()
+    taken = [
+        Taken(kind, stream_id, next_look(kind, attempts + 1), attempts + 1, due_at, version, set_at, correlation_id)
+        for kind, stream_id, due_at, attempts, version, set_at, correlation_id in rows
+    ]
+    if taken:
+        await conn.execute(_POSTPONE, _marks(taken))
+    return taken
+
+
+async def standing(conn: Connection, taken: Sequence[Taken]) -> list[Taken]:
+    """Those that nobody has moved, cancelled or taken since, locked until the caller's transaction ends."""
+    found = set(await (await conn.execute(_STANDING, _marks(taken))).fetchall()) if taken else set()
+    return [one for one in taken if one.key in found]
+
+
+async def settle(conn: Connection, taken: Sequence[Taken]) -> None:
+    """Remove those that still are as they were taken; a date that was set in this transaction stays."""
+    if taken:
+        await conn.execute(_SETTLE, _marks(taken))
+
+
+def _marks(taken: Sequence[Taken]) -> list[list[Any]]:
+    return _columns([(*one.key, one.due_at, one.attempt) for one in taken])
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

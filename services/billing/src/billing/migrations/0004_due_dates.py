@@ -1,0 +1,31 @@
+"""Due dates of streams: open payments get theirs, and what the reconciler kept before goes."""
+
+from alembic import op
+
+from eventfold import schema
+
+revision = "0004"
+down_revision = "0003"
+
+OPEN_PAYMENTS = """
+INSERT INTO due_date (stream_type, stream_id, due_at, version, set_at, correlation_id)
+SELECT 'payment', substr(e.stream, length('payment-') + 1), e.recorded_at + interval '30 seconds', e.version,
+       e.recorded_at, coalesce(e.meta->>'correlation_id', '')
+FROM events e WHERE e.type = 'payment.initiated'
+  AND NOT EXISTS (SELECT 1 FROM events later WHERE later.stream = e.stream AND later.version > e.version);
+DROP TABLE payment_check;
+DROP TABLE payment_book;
+DELETE FROM fold_position WHERE projection = 'payment_book';
+DELETE FROM dead_letter WHERE projection = 'payment_book'
+"""
+
+
+def upgrade() -> None:
+    execute = op.get_bind().exec_driver_sql
+    schema.upgrade(execute, 4)
+    for statement in schema.statements(OPEN_PAYMENTS):
+        execute(statement)
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations only go forward")
