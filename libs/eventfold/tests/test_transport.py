@@ -10,6 +10,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import fetcher
 
 from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
 from eventfold.topics import prepare_topics
@@ -64,7 +65,8 @@ async def nothing(_: Any) -> None:
     """Never called: Faust does not run."""
 
 
-async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str) -> None:
+async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)  # making a transport sets it for all
     topic = f"linger.{uuid.uuid4().hex}"
     await prepare_topics(kafka_bootstrap, [topic], partitions=1)
     consumer, producer = consumer_of(kafka_bootstrap, LINGER_S), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
