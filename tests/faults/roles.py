@@ -25,10 +25,11 @@ from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add, to_public
 from eventfold import lease, relay
 from eventfold.decider import Context
 from eventfold.fold import FoldRunner
+from eventfold.idempotency import Idempotency
 from eventfold.lease import Head, Lease
 from eventfold.publish import Publisher
 from eventfold.relay import Relay
-from eventfold.store import Connection, EventStore, Idempotency, Pool
+from eventfold.store import Connection, EventStore, Pool
 from tests.faults.striking import Strikes, StruckConnection
 
 HANDLE_DEADLINE_S = 5.0

@@ -14,7 +14,7 @@ from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, Audited, BookAdded,
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.decider import Ask, Item
 from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
-from eventfold.store import Idempotency, sweep_idempotency
+from eventfold.idempotency import Idempotency, sweep_idempotency
 
 READ_WITHIN_S = 5.0
 

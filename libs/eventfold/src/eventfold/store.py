@@ -27,7 +27,8 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import due_dates
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
-from eventfold.errors import Contention, DomainError, IdempotencyMismatch, VersionConflict
+from eventfold.errors import Contention, DomainError, VersionConflict
+from eventfold.idempotency import Idempotency, answered, keep_answer
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
@@ -47,15 +48,6 @@ class Publication(Protocol):
 
     def value(self, recorded: Recorded) -> bytes | None:
         """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input."""
-
-    scope: str
-    key: str
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +196,8 @@ class EventStore:
     ) -> Handled:
         async with contextlib.AsyncExitStack() as turns:
             async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
-                if idempotency and (stored := await self._stored_answer(conn, idempotency)):
-                    return stored
+                if idempotency and (known := await answered(conn, idempotency)):
+                    return Handled(*known, replayed=True)
                 for stream in _hot(ask for item in items for ask in item.asks):
                     await turns.enter_async_context(self._turns.setdefault(stream, asyncio.Lock()))
                 desk, outcomes, position = await self._decide(conn, items, context, trust_new)
@@ -213,7 +205,7 @@ class EventStore:
                     raise outcomes[0].error
                 ids = answer(outcomes)
                 if idempotency:
-                    await self._store_answer(conn, idempotency, ids, position, context)
+                    await keep_answer(conn, idempotency, ids, position, context.now)
             self._remember(desk)
         return Handled(ids, position, tuple(outcomes))
 
@@ -333,30 +325,6 @@ class EventStore:
     def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
         return rows_of(self._codec, events, [self._publication.value(event) for event in events])
 
-    async def _stored_answer(self, conn: Connection, idempotency: Idempotency) -> Handled | None:
-        cursor = await conn.execute(
-            "SELECT fingerprint, answer FROM idempotency WHERE scope = %s AND key = %s",
-            [idempotency.scope, idempotency.key],
-        )
-        row = await cursor.fetchone()
-        if row is None:
-            return None
-        if bytes(row[0]) != idempotency.fingerprint:
-            raise IdempotencyMismatch(idempotency.scope)
-        return Handled(row[1]["ids"], row[1]["position"], replayed=True)
-
-    async def _store_answer(
-        self, conn: Connection, idempotency: Idempotency, ids: dict[str, Any], position: int | None, context: Context
-    ) -> None:
-        stored = orjson.dumps({"ids": ids, "position": position}).decode()
-        try:
-            await conn.execute(
-                "INSERT INTO idempotency (scope, key, fingerprint, answer, created_at) VALUES (%s, %s, %s, %s, %s)",
-                [idempotency.scope, idempotency.key, idempotency.fingerprint, stored, context.now],
-            )
-        except UniqueViolation as violation:
-            raise VersionConflict((f"idempotency {idempotency.scope}",)) from violation
-
 
 def _hot(asks: Iterable[Ask]) -> list[str]:
     """The streams whose writers queue, in one order for all."""
@@ -411,14 +379,3 @@ def _transaction(
     if idempotency or any(ask.stream_type.hot for item in items for ask in item.asks):
         return conn.transaction()
     return contextlib.nullcontext()
-
-
-async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:
-    """Forget answers older than `keep_days`, at most `limit_rows` of them; returns how many went."""
-    cursor = await conn.execute(
-        """DELETE FROM idempotency WHERE (scope, key) IN (
-             SELECT scope, key FROM idempotency
-             WHERE created_at < clock_timestamp() - make_interval(days => %s) LIMIT %s)""",
-        [keep_days, limit_rows],
-    )
-    return cursor.rowcount

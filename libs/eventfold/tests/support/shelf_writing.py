@@ -12,7 +12,8 @@ from shelf_model import Model
 
 from eventfold.decider import Ask, Item, Recorded
 from eventfold.errors import IdempotencyMismatch
-from eventfold.store import Connection, Handled, Idempotency
+from eventfold.idempotency import Idempotency
+from eventfold.store import Connection, Handled
 
 HOT = "h"
 """The one shelf whose writers queue."""

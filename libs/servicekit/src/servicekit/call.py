@@ -18,7 +18,7 @@ from eventfold import tracing
 from eventfold.consistency import Token
 from eventfold.decider import Context
 from eventfold.errors import InvalidInput, Unauthenticated
-from eventfold.store import Idempotency
+from eventfold.idempotency import Idempotency
 from servicekit.caller import Caller
 
 MAX_DEADLINE_S = 30.0

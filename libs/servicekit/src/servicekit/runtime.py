@@ -14,10 +14,11 @@ from prometheus_client import start_http_server
 from contracts.registry import avro_codec
 from eventfold.fold import FoldRunner, Process
 from eventfold.garbage import collect_less
+from eventfold.idempotency import sweep_idempotency
 from eventfold.publish import Publisher
 from eventfold.readmodel import Projection
 from eventfold.relay import Relay, producer
-from eventfold.store import Pool, sweep_idempotency
+from eventfold.store import Pool
 from eventfold.topics import prepare_topics
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate

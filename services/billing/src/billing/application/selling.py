@@ -13,7 +13,8 @@ from billing.domain.promotion import PROMOTION, Promotion, SchedulePromotion
 from billing.domain.quote import Quote, Wish
 from eventfold.decider import Ask, Context, Item
 from eventfold.errors import NotFound, NotPermitted
-from eventfold.store import EventStore, Handled, Idempotency, Pool
+from eventfold.idempotency import Idempotency
+from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

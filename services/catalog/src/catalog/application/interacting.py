@@ -23,8 +23,9 @@ from catalog.domain.interaction import (
 )
 from eventfold.decider import Ask, Context, Item
 from eventfold.errors import KeyDestroyed, NotFound
+from eventfold.idempotency import Idempotency
 from eventfold.sealing import DataKey, SubjectKeys
-from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
+from eventfold.store import EventStore, Handled, Outcome, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from catalog.domain.content import CONTENT, ContentPublished, PublishContent, Work
 from eventfold.decider import Ask, Context, Item
+from eventfold.idempotency import Idempotency
 from eventfold.sealing import SubjectKeys
-from eventfold.store import EventStore, Handled, Idempotency, Outcome, Pool
+from eventfold.store import EventStore, Handled, Outcome, Pool
 
 
 @dataclass(frozen=True, slots=True)
