@@ -17,8 +17,6 @@ STRIKE_WAIT_S, END_WAIT_S = 20.0, 5.0
 TAKEOVER_WAIT_S = 15.0
 STOPPED_RELAY_S, STOPPED_FOLD_S, STOPPED_SERVER_S = 5.0, 14.0, 6.0
 MAX_PASS = 20
-FOLDS = ("fold-1", "fold-2")
-"""Workers are crash-only. aiokafka 0.14 may raise KeyError in `fetched_records` at a rebalance, which ends one."""
 
 
 @dataclass(slots=True)
@@ -47,8 +45,6 @@ class Kind:
     about_s: float
     recovery_s: float
     inflict: Inflict
-    may_leave: tuple[str, ...] = ()
-    """Who may end by itself and be started again beside the victim; each case is reported."""
 
 
 def _victim(installation: Installation, role: str, rng: random.Random) -> str:
@@ -144,7 +140,7 @@ KINDS = (
     *(Kind(point, 20, 8.0, 10.0, at_point(point)) for point in POINTS),
     *(Kind(f"kill-{role}", 50, 7.0, 10.0, kill(role)) for role in ("server", "relay", "fold")),
     Kind("stop-relay", 20, 11.0, 10.0, stop("relay", STOPPED_RELAY_S)),
-    Kind("stop-fold", 20, 20.0, 30.0, stop("fold", STOPPED_FOLD_S), may_leave=FOLDS),
+    Kind("stop-fold", 20, 20.0, 30.0, stop("fold", STOPPED_FOLD_S)),
     Kind("stop-server", 20, 11.0, 10.0, stop("server", STOPPED_SERVER_S)),
     Kind("kill-postgres", 20, 10.0, 30.0, kill_backing("postgres")),
     Kind("kill-kafka", 20, 25.0, 60.0, kill_backing("kafka")),

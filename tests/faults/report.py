@@ -40,10 +40,6 @@ def _row(kind: str, trials: Sequence[dict[str, Any]]) -> str:
 def notes(results: Sequence[dict[str, Any]]) -> str:
     """What was promised and did not hold, trial by trial; and how fast a stopped relay was succeeded."""
     lines = [f"- {one['kind']} {one['trial']}: {'; '.join(one['broken'])}" for one in results if one["broken"]]
-    lines += [
-        f"- {one['kind']} {one['trial']}: {', '.join(one['left_by_themselves'])} left and was started again"
-        for one in results if one["left_by_themselves"] and not one["broken"]
-    ]  # fmt: skip
     takeovers = [one["notes"]["takeover_s"] for one in results if one["notes"].get("takeover_s")]
     if takeovers:
         lines.append(

@@ -1,4 +1,4 @@
-"""The processes under test: `python -m tests.faults.roles ROLE NAME SETTINGS` with SETTINGS as JSON.
+"""The processes under test: `python -m tests.faults.roles ROLE NAME SETTINGS`.
 
 A server that appends what it is asked over a socket, a relay, and the real fold worker: the package's own parts over
 the example domain of its tests, with points at which they can be struck.
@@ -6,11 +6,11 @@ the example domain of its tests, with points at which they can be struck.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -137,17 +137,26 @@ def work(settings: Settings, strikes: Strikes) -> None:
     run(fold_app(group=f"{settings.prefix}shelf", bootstrap=settings.bootstrap, runner=runner, pool=pool))
 
 
-def main(role: str, name: str, settings_json: str) -> None:
-    settings = Settings(**json.loads(settings_json))
+def main() -> None:
+    options = _options()
+    settings = Settings(**json.loads(options.settings))
     strikes = Strikes(Path(settings.strikes))
     logging.basicConfig(level="WARNING", format="%(asctime)s %(name)s %(message)s")
-    if role == "server":
+    if options.role == "server":
         asyncio.run(serve(settings, strikes))
-    elif role == "relay":
-        asyncio.run(lead(settings, strikes, name))
+    elif options.role == "relay":
+        asyncio.run(lead(settings, strikes, options.name))
     else:
         work(settings, strikes)
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.faults.roles", description=__doc__)
+    parser.add_argument("role", choices=["server", "relay", "fold"])
+    parser.add_argument("name", help="of the process; a relay holds the lease under it")
+    parser.add_argument("settings", help="as JSON")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

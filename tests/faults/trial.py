@@ -35,7 +35,6 @@ class Trial:
     recovery_s: float | None = None
     all_visible_s: float | None = None
     restarted: list[str] = field(default_factory=list)
-    left_by_themselves: list[str] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
     notes: dict[str, Any] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -63,7 +62,7 @@ def run(installation: Installation, reader: TopicReader, kind: Kind, number: int
     trial.all_visible_s = None if arrived_at is None else round(arrived_at - done.at, 2)
     trial.restarted = sorted(name for name, pid in installation.pids().items() if before.get(name) != pid)
     trial.broken += _broken(kind, trial, killed=done.killed)
-    if trial.broken or trial.left_by_themselves:
+    if trial.broken:
         installation.keep_logs(LOGS / load)
     trial.took_s = round(time.monotonic() - started, 1)
     return trial
@@ -102,8 +101,7 @@ def _broken(kind: Kind, trial: Trial, *, killed: bool) -> list[str]:
     if trial.recovery_s is None or trial.recovery_s > kind.recovery_s:
         broken.append(f"recovery took {trial.recovery_s} s, promised are {kind.recovery_s} s")
     expected = {trial.victim} if killed and trial.fired else set()
-    trial.left_by_themselves = sorted(set(trial.restarted) - expected)
-    if not expected <= set(trial.restarted) or set(trial.left_by_themselves) - set(kind.may_leave):
+    if set(trial.restarted) != expected:
         broken.append(f"restarted {trial.restarted}, expected {sorted(expected)}")
     takeover_s = trial.notes.get("takeover_s", 0.0)
     if takeover_s is None or takeover_s > TAKEOVER_S:

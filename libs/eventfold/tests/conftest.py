@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-pytest.register_assert_rewrite("shelf_checks", "shelf_folding", "shelf_model", "shelf_writing")
+pytest.register_assert_rewrite("shelf_checks", "shelf_folding", "shelf_model", "shelf_operating", "shelf_writing")
 
 from house import House, built  # noqa: E402 - after the rewriting is asked for
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from house import House, context
+from processes import SUPPORT, running
 from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
 from eventfold.topics import prepare_topics
 
-SCRIPT = Path(__file__).parent / "support" / "shelf_relay.py"
 TAKEOVER_S = 10.0
 BATCHES, SHELVES = 60, 40
 
@@ -30,16 +26,10 @@ async def topic(house: House, kafka_bootstrap: str) -> str:
     return house.prefix + TOPIC
 
 
-@contextlib.contextmanager
-def relay_process(house: House, bootstrap: str, holder: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, holder]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def relay_process(
+    house: House, bootstrap: str, holder: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return running(SUPPORT / "shelf_relay.py", house, bootstrap, holder)
 
 
 async def write_on(house: House) -> None:

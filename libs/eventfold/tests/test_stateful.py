@@ -1,8 +1,8 @@
 """Any interleaving of writers, crashes, zombies, rebalances and repairs ends where an in-memory model ends.
 
-PostgreSQL, store, relay and fold runner are the real ones; Kafka is a list for each partition, so that the machine and
-not the clock decides what happens between two steps. Each rule is one thing that can happen; what must hold is checked
-after each. `HYPOTHESIS_PROFILE=nightly` runs more examples, `HYPOTHESIS_SEED=n` repeats a run.
+PostgreSQL, store, relay, replay and fold runner are the real ones; Kafka is a list for each partition, so that the
+machine and not the clock decides what happens between two steps. Each rule is one thing that can happen; what must
+hold is checked after each. `HYPOTHESIS_PROFILE=nightly` runs more examples, `HYPOTHESIS_SEED=n` repeats a run.
 """
 
 from __future__ import annotations
@@ -17,29 +17,41 @@ import pytest
 from house import House, built
 from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from memory_kafka import Log
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from memory_kafka import Kafka
 from shelf import TOPIC
 from shelf_checks import Checks
 from shelf_folding import Workers
 from shelf_model import Model
+from shelf_operating import MAX_PARTITIONS, Operators
 from shelf_writing import HOT, Writers
 from stepped_relay import GatedConnection, SteppedRelay
 
-from eventfold import relay
+from eventfold import generations, relay
+from eventfold_ops import replay
 
 PARTITIONS, RELAYS_AT_ONCE, STEPS_TO_REST = 2, 3, 2000
-ROWS_PER_BATCH = 3
+MOVES_OF_A_REPLAY = 40
+ROWS_PER_BATCH = ROWS_PER_FILL = 3
+NEARLY_FILLED_EVENTS = 2
 EXAMPLES, NIGHTLY_EXAMPLES, STEPS = 200, 5000, 25
 NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
+AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it
 NO_FSYNC = "-csynchronous_commit=off"  # the machine never ends the database
-TABLES = ("events", "idempotency", "lease", "relay_head", "fold_position", "dead_letter", "shelf_count")
+TABLES = (
+    "events", "idempotency", "lease", "relay_head", "topic_generation", "fold_position", "topic_read", "dead_letter",
+    "shelf_count",
+)  # fmt: skip
 
 shelves = st.sampled_from(["a", "b", "c", HOT])
 titles = st.sampled_from(["t1", "t2", "t3", "t4", "t5", "t6", "poison", "audit"])
 picks = st.integers(0, 7)
 workers = st.integers(0, 1)
-partitions = st.integers(0, PARTITIONS - 1)
+partitions = st.integers(0, MAX_PARTITIONS - 1)
+
+
+relays_run = precondition(lambda self: self._relays)
+replays_run = precondition(lambda self: self._operators.replaying)
 
 
 class Library(RuleBasedStateMachine):
@@ -50,15 +62,18 @@ class Library(RuleBasedStateMachine):
         self._loop = loop
         self._run(_emptied(house))
         self._house = house = house.restarted()
-        self._log = Log(house.prefix + TOPIC, PARTITIONS)
+        self._kafka = Kafka()
+        self._kafka.make(house.prefix + TOPIC, PARTITIONS)
         self._model = Model()
         self._writers = Writers(house, self._model)
-        self._workers = Workers(house, self._log, self._model)
-        self._checks = Checks(house, self._log, self._model)
+        self._workers = Workers(house, self._kafka, self._model)
+        self._operators = Operators(house, self._kafka)
+        self._checks = Checks(house, self._kafka, self._model)
+        relay.ROWS_PER_BATCH = ROWS_PER_BATCH
         self._relays: list[SteppedRelay] = []
         self._relays_started = 0
 
-    def _run(self, steps: Coroutine[Any, Any, None]) -> None:
+    def _run(self, steps: Coroutine[Any, Any, object]) -> None:
         self._loop.run(steps)
 
     # -- writers ---------------------------------------------------------------------------------
@@ -78,6 +93,7 @@ class Library(RuleBasedStateMachine):
         for one in list(self._relays):
             self._run(self._step_relay(one, list(range(moves))))
 
+    @precondition(lambda self: self._writers.answered)
     @rule(index=picks)
     def a_command_is_repeated(self, index: int) -> None:
         self._run(self._writers.repeat(index))
@@ -90,10 +106,12 @@ class Library(RuleBasedStateMachine):
     def a_server_dies_before_its_commit(self, shelf: str, title: str) -> None:
         self._run(self._writers.die_before_commit(shelf, title))
 
+    @precondition(lambda self: not self._writers.slow)
     @rule(title=titles)
     def a_slow_transaction_begins(self, title: str) -> None:
         self._run(self._writers.open_slowly(title))
 
+    @precondition(lambda self: self._writers.slow)
     @rule(commit=st.booleans())
     def the_slow_transaction_ends(self, commit: bool) -> None:
         self._run(self._writers.end_slowly(commit=commit))
@@ -107,20 +125,32 @@ class Library(RuleBasedStateMachine):
         if len(self._relays) < RELAYS_AT_ONCE:
             self._run(self._start_relay())
 
+    @relays_run
     @rule(which=picks, gates=st.lists(picks, min_size=1, max_size=6))
     def a_relay_moves(self, which: int, gates: list[int]) -> None:
-        if self._relays:
-            self._run(self._step_relay(self._relays[which % len(self._relays)], gates))
+        self._run(self._step_relay(self._relays[which % len(self._relays)], gates))
 
+    @rule(moves=st.integers(0, 40))
+    def a_relay_takes_over(self, moves: int) -> None:
+        """It comes into its first batch, or into any step of a switch to another generation."""
+        self.a_relay_starts(first_expired=True)
+        for one in self._relays[-1:]:
+            self._run(self._step_relay(one, [0] * moves))
+
+    @rule(rows=st.integers(1, ROWS_PER_BATCH))
+    def a_deployment_changes_how_much_is_sent_at_once(self, rows: int) -> None:
+        """What was sequenced before it may take several batches to send again."""
+        relay.ROWS_PER_BATCH = rows
+
+    @relays_run
     @rule(which=picks, gate=picks)
     def a_send_fails(self, which: int, gate: int) -> None:
-        if self._relays:
-            self._run(self._relays[which % len(self._relays)].fail_a_send(gate))
+        self._run(self._relays[which % len(self._relays)].fail_a_send(gate))
 
+    @relays_run
     @rule(which=picks)
     def a_relay_is_killed(self, which: int) -> None:
-        if self._relays:
-            self._run(self._relays.pop(which % len(self._relays)).crash())
+        self._run(self._relays.pop(which % len(self._relays)).crash())
 
     @rule()
     def the_lease_expires(self) -> None:
@@ -129,7 +159,7 @@ class Library(RuleBasedStateMachine):
 
     async def _start_relay(self) -> None:
         self._relays_started += 1
-        started = SteppedRelay(self._house, self._log, f"relay {self._relays_started}")
+        started = SteppedRelay(self._house, self._kafka, f"relay {self._relays_started}")
         self._relays.append(started)
         await started.start()
         self._forget_ended()
@@ -150,8 +180,16 @@ class Library(RuleBasedStateMachine):
         self._run(self._workers.assign(worker, partition))
 
     @rule(worker=workers)
+    def a_worker_starts(self, worker: int) -> None:
+        self._run(self._workers.start(worker))
+
+    @rule(worker=workers)
     def a_worker_fetches(self, worker: int) -> None:
-        self._workers.fetch(worker)
+        self._run(self._workers.fetch(worker))
+
+    @rule(worker=workers, fetches=st.integers(1, 4))
+    def a_worker_reads_on(self, worker: int, fetches: int) -> None:
+        self._run(self._workers.read_on(worker, fetches))
 
     @rule(both=st.booleans(), worker=workers)
     def a_worker_applies(self, both: bool, worker: int) -> None:
@@ -183,8 +221,40 @@ class Library(RuleBasedStateMachine):
     def the_projection_is_rebuilt(self) -> None:
         self._run(self._workers.rebuild())
 
-    # Operations that move topics (a new generation, more partitions) are operators' rules like these: they change
-    # `self._log`, and `Checks` then judges each generation by itself.
+    @rule(more_partitions=st.integers(0, 2), gates=st.lists(picks, max_size=20))
+    def a_topic_is_replayed(self, more_partitions: int, gates: list[int]) -> None:
+        self._run(self._operators.replay(more_partitions, gates))
+
+    @rule(more_partitions=st.integers(0, 2), moves=st.integers(0, 40))
+    def a_relay_switches_to_what_a_replay_filled(self, more_partitions: int, moves: int) -> None:
+        """The relays before it may stand in the middle of a send to the generation that it closes."""
+        self._run(self._operators.replay(more_partitions, [0] * MOVES_OF_A_REPLAY))
+        self.a_relay_takes_over(moves)
+
+    @replays_run
+    @rule(which=picks, gates=st.lists(picks, min_size=1, max_size=12))
+    def a_replay_moves(self, which: int, gates: list[int]) -> None:
+        self._run(self._operators.move(which, gates))
+
+    @replays_run
+    @rule(which=picks, gate=picks)
+    def a_replay_cannot_send(self, which: int, gate: int) -> None:
+        self._run(self._operators.fail_a_send(which, gate))
+
+    @replays_run
+    @rule(which=picks)
+    def a_replay_is_killed(self, which: int) -> None:
+        self._run(self._operators.kill(which))
+
+    @precondition(lambda self: self._operators.may_lose)
+    @rule(which=picks)
+    def a_topic_is_lost(self, which: int) -> None:
+        self._run(self._operators.lose(which))
+
+    @precondition(lambda self: len(self._kafka.partitions_of) > 1)
+    @rule()
+    def handlers_are_moved_over_by_hand(self) -> None:
+        self._run(self._operators.switch())
 
     # -- what must hold --------------------------------------------------------------------------
 
@@ -202,10 +272,12 @@ class Library(RuleBasedStateMachine):
         finally:
             for one in self._relays:
                 self._run(one.crash())
+            self._run(self._operators.crash())
 
     async def _come_to_rest(self) -> None:
         """Zombies live out their terms, a new relay sends all there is, a worker applies it: nothing is missing."""
         await self._writers.end_slowly(commit=True)
+        await self._operators.finish()
         await _expire(self._house)
         await self._start_relay()
         last = self._relays[-1]
@@ -216,8 +288,22 @@ class Library(RuleBasedStateMachine):
                 break
             await self._step_relay(others[0] if others else last, [0])
         await self._workers.finish()
+        for help_them in (self._operators.switch, self._fold_anew):
+            if await self._left_behind():
+                await help_them()
+                await self._workers.finish()
+        assert self._workers.reading == await self._operators.current()
         await self._checks.all_hold()
         self._checks.everything_has_arrived()
+
+    async def _left_behind(self) -> bool:
+        behind = self._workers.reading != await self._operators.current()
+        assert not behind or await self._operators.something_was_lost(), "handlers go over by themselves"
+        return behind
+
+    async def _fold_anew(self) -> None:
+        await self._operators.delete_old_generations()
+        await self._workers.rebuild()
 
     async def _end_idle_zombies(self, leader: SteppedRelay) -> None:
         """What their heartbeats would do."""
@@ -258,6 +344,9 @@ def test_any_interleaving_ends_where_the_model_ends(
 ) -> None:
     monkeypatch.setattr(relay, "ROWS_PER_BATCH", ROWS_PER_BATCH)
     monkeypatch.setattr(relay, "HEARTBEAT_S", NEVER_S)
+    monkeypatch.setattr(generations, "ROWS_PER_FILL", ROWS_PER_FILL)
+    monkeypatch.setattr(replay, "NEARLY_FILLED_EVENTS", NEARLY_FILLED_EVENTS)
+    monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", AT_ONCE_S)
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or random.SystemRandom().getrandbits(32))
     examples = NIGHTLY_EXAMPLES if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else EXAMPLES
     print(f"HYPOTHESIS_SEED={chosen} repeats this run of {examples} examples")

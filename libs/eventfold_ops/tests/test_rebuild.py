@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from deployed import command, deployment
 from house import House
+from processes import running
 from relaying import eventually, relaying
 from shelf import TOPIC
-from working import SCRIPT, SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
+from working import SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
 from eventfold.errors import NotFound
 from eventfold.topics import administrator, prepare_topics
@@ -84,22 +81,18 @@ async def test_a_rebuild_killed_in_the_middle_is_resumed(
     house: House, kafka_bootstrap: str, grown_meanwhile: bool
 ) -> None:
     shadow = shadow_of(house)
-    command_line = [sys.executable, str(REBUILDER), house.url, kafka_bootstrap, house.prefix]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
     with worker(house, kafka_bootstrap):
         await publish(house, 0)
         await folded_as_recorded(house)
         await damage(house)
-        killed = subprocess.Popen(command_line, env=environment, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+        with running(REBUILDER, house, kafka_bootstrap) as killed:
 
-        async def half_way() -> bool:
-            assert killed.poll() is None, "the rebuild was not slow enough to be killed"
-            found = await house.rows(f"SELECT to_regclass('{shadow}.fold_position')::text")
-            return found != [(None,)] and await house.rows(f"SELECT 1 FROM {shadow}.fold_position") != []
+            async def half_way() -> bool:
+                assert killed.poll() is None, "the rebuild was not slow enough to be killed"
+                found = await house.rows(f"SELECT to_regclass('{shadow}.fold_position')::text")
+                return found != [(None,)] and await house.rows(f"SELECT 1 FROM {shadow}.fold_position") != []
 
-        await eventually(half_way, 60)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+            await eventually(half_way, 60)
         assert not await as_recorded(house), "nothing was swapped"
         folded = await house.rows(f"SELECT sum(books)::int FROM {shadow}.shelf_count")
         assert isinstance(folded[0][0], int) and folded[0][0] > 0

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +12,11 @@ import pytest
 from aiokafka.errors import KafkaError
 from deployed import command, deployment
 from house import House, context
+from processes import running
 from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
-from working import SCRIPT, as_recorded, folded_as_recorded, loading, publish, worker
+from working import as_recorded, folded_as_recorded, folded_by_a_worker_that_left, loading, publish, worker
 
 from eventfold import generations
 from eventfold.generations import CLOSED_TYPE, physical
@@ -88,9 +85,7 @@ async def test_workers_cross_over_to_a_replayed_topic_under_load(
 async def test_a_worker_that_was_down_crosses_each_barrier_in_turn(
     house: House, kafka_bootstrap: str, relayed: str
 ) -> None:
-    with worker(house, kafka_bootstrap):
-        await publish(house, 0)
-        await folded_as_recorded(house)
+    await folded_by_a_worker_that_left(house, kafka_bootstrap)
     deployed = deployment(house, kafka_bootstrap)
     async with loading(house, "down"):
         assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
@@ -106,17 +101,13 @@ async def test_a_killed_replay_is_resumed_and_a_finished_one_is_not_repeated(
 ) -> None:
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
-    command_line = [sys.executable, str(REPLAYER), house.url, kafka_bootstrap, house.prefix]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    killed = subprocess.Popen(command_line, env=environment, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    with running(REPLAYER, house, kafka_bootstrap) as killed:
 
-    async def half_way() -> bool:
-        assert killed.poll() is None, "the replay was not slow enough to be killed"
-        return await house.rows("SELECT 1 FROM topic_generation WHERE generation = 2 AND cursor > 0") != []
+        async def half_way() -> bool:
+            assert killed.poll() is None, "the replay was not slow enough to be killed"
+            return await house.rows("SELECT 1 FROM topic_generation WHERE generation = 2 AND cursor > 0") != []
 
-    await eventually(half_way, 60)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+        await eventually(half_way, 60)
     assert await generation_states(house) == [(1, 4, "current"), (2, 8, "filling")]
     deployed = deployment(house, kafka_bootstrap)
     with pytest.raises(CannotReplay, match="was begun"):
@@ -181,13 +172,44 @@ async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where
     assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
 
 
+async def test_a_topic_that_is_lost_while_it_grows_is_made_anew_with_the_partitions_that_were_begun(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    await publish(house, 0)
+    await eventually(lambda: everything_acknowledged(house))
+    async with house.pool.connection() as conn:
+        await generations.begin(conn, relayed, 4, 8, predecessor_lost=False)
+    await delete(kafka_bootstrap, relayed)
+    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--lost") == 0
+    assert await generation_states(house) == [(1, 4, "closed"), (2, 8, "current")]
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+
+
+async def test_a_generation_that_is_lost_before_the_one_before_it_was_closed_is_made_anew(
+    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(house, 0)
+
+    async def dying(*_: Any) -> None:
+        raise KafkaError("died")
+
+    monkeypatch.setattr(generations, "close", dying)
+    monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", 2.0)
+    with pytest.raises(replay.NotSwitched):
+        await command(replay, deployment(house, kafka_bootstrap), TOPIC)
+    assert await generation_states(house) == [(1, 4, "closing"), (2, 4, "current")]
+    monkeypatch.undo()
+    await delete(kafka_bootstrap, f"{relayed}.g2")
+    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--lost") == 0
+    assert await generation_states(house) == [(1, 4, "closed"), (2, 4, "closed"), (3, 4, "current")]
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g3")
+
+
 async def test_floors_are_not_carried_to_another_number_of_partitions(
     house: House, kafka_bootstrap: str, relayed: str
 ) -> None:
     deployed = deployment(house, kafka_bootstrap)
-    with worker(house, kafka_bootstrap):
-        await publish(house, 0)
-        await folded_as_recorded(house)
+    await folded_by_a_worker_that_left(house, kafka_bootstrap)
     assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
     with pytest.raises(CannotSwitch, match="had 4 partitions"):
         await command(switch, deployed, TOPIC)

@@ -22,6 +22,7 @@ _GO_ON = """INSERT INTO fold_position (projection, topic, partition, next_offset
 SELECT %s, %s, n - 1, next_offset, %s, %s, clock_timestamp()
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS o(next_offset, n)
 ON CONFLICT DO NOTHING"""
+_REMEMBER = "INSERT INTO topic_read (topic, partitions) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 Names = Mapping[tuple[str, str], str]
 """The topic on Kafka that each handler reads for each of its topics: (handler, topic with prefix) -> name."""
@@ -98,13 +99,17 @@ def chosen(
     return found
 
 
+async def remember_partitions(conn: Connection, partitions: Mapping[str, int]) -> None:
+    """Note for good how many each topic (by its name on Kafka) has when a handler first comes to it."""
+    await conn.cursor().executemany(_REMEMBER, sorted(partitions.items()))
+
+
 async def check_partitions(conn: Connection, names: Collection[str], existing: Mapping[str, int]) -> None:
     """Remember how many partitions each topic has when it is first read; raise `TopicMisconfigured` when that changes.
 
     Records of a key would be on another partition than before, where positions and `seq` mean nothing for them.
     """
-    known = [(name, existing[name]) for name in sorted(set(names)) if name in existing]
-    await conn.cursor().executemany("INSERT INTO topic_read VALUES (%s, %s) ON CONFLICT DO NOTHING", known)
+    await remember_partitions(conn, {name: existing[name] for name in names if name in existing})
     cursor = await conn.execute("SELECT topic, partitions FROM topic_read")
     for name, partitions in await cursor.fetchall():
         if existing.get(name, partitions) != partitions and name in names:

@@ -10,6 +10,7 @@ partition that may have been closed. See docs/adr/0016.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
 from psycopg.types.json import Jsonb
 
 from eventfold import lease as leases
@@ -228,11 +230,14 @@ async def switch(
 
 
 async def close(conn: Connection, session: AIOKafkaProducer, source: str, one: Generation) -> None:
-    """Write the closing record on every partition of a generation that has a successor. Repeating it is harmless."""
-    for partition in range(one.partitions):
-        await session.send_and_wait(
-            one.name, orjson.dumps(one.barrier), partition=partition, headers=_closing_headers(one, source, partition)
-        )
+    """Write the closing record on every partition of a generation that has a successor. Repeating it is harmless.
+
+    One that was deleted meanwhile needs none: nobody can read it, and its readers halt with `TopicLost`.
+    """
+    with contextlib.suppress(UnknownTopicOrPartitionError):
+        for partition in range(one.partitions):
+            headers = _closing_headers(one, source, partition)
+            await session.send_and_wait(one.name, orjson.dumps(one.barrier), partition=partition, headers=headers)
     await conn.execute(
         "UPDATE topic_generation SET state = 'closed' WHERE topic = %s AND generation = %s", [one.topic, one.generation]
     )

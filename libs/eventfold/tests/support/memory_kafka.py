@@ -1,4 +1,4 @@
-"""Kafka as far as relay and folds need it, in memory: a list for each partition, and a producer that stops at gates."""
+"""Kafka as far as relay, replay and folds need it, in memory: a list for each partition, and a producer with gates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.errors import ProducerClosed
+from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.fold import PartitionBatch
 
@@ -32,12 +32,15 @@ class Delivered:
     def seq(self) -> int:
         return int(self.header("ce_sequence"))
 
+    @property
+    def closes(self) -> bool:
+        return self.key is None
+
 
 class Log:
     """One topic: appended to, read from any offset, and never shortened."""
 
-    def __init__(self, topic: str, partitions: int) -> None:
-        self.topic = topic
+    def __init__(self, partitions: int) -> None:
         self.partitions: list[list[Delivered]] = [[] for _ in range(partitions)]
 
     def append(self, partition: int, batch: Batch) -> int:
@@ -48,20 +51,52 @@ class Log:
             log.append(Delivered(len(log), key, value, headers))
         return first
 
-    def read(self, partition: int, offset: int, limit_records: int) -> PartitionBatch:
-        return PartitionBatch(self.topic, partition, self.partitions[partition][offset : offset + limit_records])
+
+class Kafka:
+    """Topics by name, made and deleted as an administrator would."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, Log] = {}
+        self.partitions_of: dict[str, int] = {}
+        """Of every topic that there ever was."""
+
+    def make(self, name: str, partitions: int) -> None:
+        """Does nothing where it is there."""
+        self.topics.setdefault(name, Log(partitions))
+        self.partitions_of.setdefault(name, partitions)
+
+    def delete(self, name: str) -> None:
+        """With all that is on it."""
+        del self.topics[name]
+
+    def existing(self) -> dict[str, int]:
+        """Each topic with its number of partitions."""
+        return {name: len(log.partitions) for name, log in self.topics.items()}
+
+    def log(self, topic: str) -> Log:
+        """Raises `UnknownTopicOrPartitionError`."""
+        if topic not in self.topics:
+            raise UnknownTopicOrPartitionError
+        return self.topics[topic]
+
+    def read(self, topic: str, partition: int, offset: int, limit_records: int) -> PartitionBatch:
+        """Nothing where the topic is gone: a consumer waits for it to come back."""
+        log = self.topics[topic].partitions[partition] if topic in self.topics else []
+        return PartitionBatch(topic, partition, log[offset : offset + limit_records])
 
 
 class Batch:
     """What `create_batch` returns."""
 
     def __init__(self) -> None:
-        self.records: list[tuple[bytes, bytes, Sequence[tuple[str, bytes]]]] = []
+        self.records: list[tuple[bytes | None, bytes, Sequence[tuple[str, bytes]]]] = []
 
     def record_count(self) -> int:
         return len(self.records)
 
-    def append(self, *, timestamp: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> object:
+    def append(
+        self, *, timestamp: int, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> object:
         if len(self.records) >= RECORDS_PER_BATCH:
             return None
         self.records.append((key, value, headers))
@@ -115,10 +150,10 @@ class Gates:
 
 
 class Session:
-    """A relay's producer. A failure at `send` is one before the broker took the batch, at `sent` one after."""
+    """A producer. A failure at `send` is one before the broker took the batch, at `sent` one after."""
 
-    def __init__(self, log: Log, gates: Gates) -> None:
-        self._log = log
+    def __init__(self, kafka: Kafka, gates: Gates) -> None:
+        self._kafka = kafka
         self._gates = gates
         self._closed = False
 
@@ -129,16 +164,25 @@ class Session:
         self._closed = True
 
     async def partitions_for(self, topic: str) -> set[int]:
-        return set(range(len(self._log.partitions))) if topic == self._log.topic else set()
+        return set(range(self._kafka.existing().get(topic, 0)))
 
     def create_batch(self) -> Batch:
         return Batch()
 
     async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> Awaitable[Any]:
-        if self._closed or topic != self._log.topic:
+        if self._closed:
             raise ProducerClosed
         await self._gates.reach("send")
-        return self._acknowledged(self._log.append(partition, batch))
+        return self._acknowledged(self._kafka.log(topic).append(partition, batch))
+
+    async def send_and_wait(
+        self, topic: str, value: bytes, *, partition: int, headers: Sequence[tuple[str, bytes]]
+    ) -> Acknowledgement:
+        """One record without a key."""
+        batch = self.create_batch()
+        batch.append(timestamp=0, key=None, value=value, headers=headers)
+        acknowledged: Acknowledgement = await (await self.send_batch(batch, topic, partition=partition))
+        return acknowledged
 
     async def _acknowledged(self, offset: int) -> Acknowledgement:
         await self._gates.reach("sent")

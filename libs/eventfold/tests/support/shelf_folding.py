@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from house import House
-from memory_kafka import Log
+from memory_kafka import Kafka
 from shelf import COUNTING, JsonInsteadOfAvro, count, fold
 from shelf_model import Model
 from shelf_writing import stream_of
 
+from eventfold import crossing
 from eventfold.decider import event_id
-from eventfold.errors import NotFound, Poison
+from eventfold.errors import NotFound, Poison, TopicLost
 from eventfold.fold import FoldRunner
-from eventfold.positions import Run
-from eventfold.readmodel import Changes, Projection, PublicRecord, Rows
+from eventfold.positions import Run, check_within
+from eventfold.readmodel import Changes, PublicRecord, Rows
 from eventfold.worker import apply_with_retry
 from eventfold_ops import dlq
 
@@ -28,26 +30,45 @@ class Killed(Exception):
     """Ends a worker between its writes and their commit."""
 
 
-def _killing(*_: object) -> Changes:
-    raise Killed
+class _Dying(FoldRunner):
+    async def _cross(self, conn: Any, closing: Sequence[Run]) -> bool:
+        await super()._cross(conn, closing)
+        raise Killed
+
+
+@dataclass
+class Worker:
+    """One process: the partitions that it believes to have, with what it reads next there, and a fetch in its hands."""
+
+    runner: FoldRunner
+    next: dict[int, int] = field(default_factory=dict)
+    in_hand: list[Run] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        """The generation that it reads."""
+        return self.runner.topics[0]
+
+    def begin_anew(self, names: crossing.Names) -> None:
+        """Its process is replaced by one that follows `names`."""
+        self.next.clear()
+        self.in_hand.clear()
+        self.runner.follow(names)
 
 
 class Workers:
-    """Any number of workers, each with the partitions that it believes to have and a fetch in its hands."""
+    """Two workers of one group."""
 
-    def __init__(self, house: House, log: Log, model: Model) -> None:
+    def __init__(self, house: House, kafka: Kafka, model: Model) -> None:
         self._house = house
-        self._log = log
+        self._kafka = kafka
         self._model = model
         self.counting = replace(COUNTING, fold=self._fold)
-        self._runner = self._made(self.counting)
-        self._dying = self._made(self.counting, Projection("then-killed", COUNTING.topics, (), lambda _: {}, _killing))
-        self._next: dict[tuple[int, int], int] = {}
-        self._in_hand: dict[int, list[Run]] = {}
+        self._workers = [Worker(self._made(FoldRunner)) for _ in range(2)]
 
-    def _made(self, *projections: Projection) -> FoldRunner:
-        return FoldRunner(
-            worker="shelf", pool=self._house.pool, avro=JsonInsteadOfAvro(), projections=projections,
+    def _made(self, kind: type[FoldRunner]) -> FoldRunner:
+        return kind(
+            worker="shelf", pool=self._house.pool, avro=JsonInsteadOfAvro(), projections=[self.counting],
             topic_prefix=self._house.prefix,
         )  # fmt: skip
 
@@ -57,42 +78,84 @@ class Workers:
 
     async def assign(self, worker: int, partition: int) -> None:
         """The partition goes to the worker, from the stored position; whoever had it may not know yet."""
-        self._next[worker, partition] = (await self._runner.start_offsets([(self._log.topic, partition)]))[
-            self._log.topic, partition
-        ]
+        one = self._workers[worker]
+        if await self._learns(one):
+            await self._seek(one, [partition % self._kafka.existing()[one.topic]])
+
+    async def start(self, worker: int) -> None:
+        """The worker's process begins and is given every partition of what it reads now."""
+        one = self._workers[worker]
+        one.begin_anew(one.runner.names)
+        if await self._learns(one):
+            await self._seek(one, range(self._kafka.existing()[one.topic]))
+
+    async def _learns(self, one: Worker) -> bool:
+        """What a worker asks at each assignment: it begins anew where its handlers read something else by now.
+
+        Returns whether it can read that; else it halts until somebody helps.
+        """
+        existing = self._kafka.existing()
+        try:
+            async with self._house.pool.connection() as conn:
+                names = await crossing.names(conn, one.runner.wanted, existing)
+                await crossing.check_partitions(conn, set(names.values()), existing)
+        except TopicLost:
+            names = {}
+        if names != one.runner.names:
+            one.begin_anew(names)
+        return bool(names) and one.topic in existing
+
+    async def _seek(self, one: Worker, partitions: Collection[int]) -> None:
+        places = [(one.topic, partition) for partition in partitions]
+        offsets = await one.runner.start_offsets(places)
+        logs = self._kafka.topics[one.topic].partitions
+        check_within(offsets, dict.fromkeys(places, 0), {place: len(logs[place[1]]) for place in places})
+        one.next.update({partition: max(0, offset - 1) for (_, partition), offset in offsets.items()})
 
     def deliver_again(self, worker: int, partition: int, records: int) -> None:
         """The worker reads again what it has read."""
-        if (worker, partition) in self._next:
-            self._next[worker, partition] = max(0, self._next[worker, partition] - records)
+        reading = self._workers[worker].next
+        if partition in reading:
+            reading[partition] = max(0, reading[partition] - records)
 
-    def fetch(self, worker: int) -> None:
-        """Take records of each of its partitions in hand, unless it has some."""
-        if worker in self._in_hand:
-            return
-        batches = [
-            self._log.read(partition, offset, RECORDS_PER_FETCH)
-            for (holder, partition), offset in self._next.items() if holder == worker
-        ]  # fmt: skip
-        batches = [batch for batch in batches if batch.records]
-        for batch in batches:
-            self._next[worker, batch.partition] += len(batch.records)
-        if batches:
-            self._in_hand[worker] = self._runner.decode(batches)
+    async def fetch(self, worker: int) -> bool:
+        """Take records of each of its partitions in hand, unless it has some; whether it now has.
+
+        One whose handler has crossed over begins anew first.
+        """
+        one = self._workers[worker]
+        if one.runner.crossed:
+            await self.start(worker)
+        if not one.in_hand:
+            batches = [self._kafka.read(one.topic, *place, RECORDS_PER_FETCH) for place in sorted(one.next.items())]
+            batches = [batch for batch in batches if batch.records]
+            for batch in batches:
+                one.next[batch.partition] += len(batch.records)
+            one.in_hand = one.runner.decode(batches)
+        return bool(one.in_hand)
 
     async def apply(self, *workers: int) -> None:
         """What these workers have in hand, at once. One that finds the position moved meanwhile tries again."""
-        runs = [self._in_hand.pop(worker) for worker in workers if worker in self._in_hand]
-        await asyncio.gather(*(apply_with_retry(self._runner, one) for one in runs))
+        busy = [one for worker in workers if (one := self._workers[worker]).in_hand]
+        await asyncio.gather(*(apply_with_retry(one.runner, one.in_hand) for one in busy))
+        for one in busy:
+            one.in_hand = []
+
+    async def read_on(self, worker: int, fetches: int) -> None:
+        """Fetch and apply, so often at most."""
+        for _ in range(fetches):
+            if await self.fetch(worker):
+                await self.apply(worker)
 
     async def die_applying(self, worker: int) -> None:
         """Killed between the writes and the commit; it starts again from the stored positions."""
-        if worker in self._in_hand:
+        one = self._workers[worker]
+        if one.in_hand:
+            dying = self._made(_Dying)
+            dying.follow(one.runner.names)
             with pytest.raises(Killed):
-                await self._dying.apply_decoded(self._in_hand.pop(worker))
-        for holder, partition in list(self._next):
-            if holder == worker:
-                await self.assign(worker, partition)
+                await dying.apply_decoded(one.in_hand)
+        await self.start(worker)
 
     async def redrive(self, shelf: str) -> None:
         """Refused where nothing is parked or the fold still cannot apply it; nothing has changed then."""
@@ -119,20 +182,21 @@ class Workers:
 
     async def rebuild(self) -> None:
         """Everybody stops; the projection starts again with nothing."""
-        self._next.clear()
-        self._in_hand.clear()
+        for one in self._workers:
+            one.begin_anew({})
         for table in ("shelf_count", "fold_position", "dead_letter"):
             await self._house.rows(f"WITH gone AS (DELETE FROM {table} RETURNING 1) SELECT count(*) FROM gone")
         self._model.rebuilt()
 
+    @property
+    def reading(self) -> str:
+        """The generation that the first of them reads."""
+        return self._workers[0].topic
+
     async def finish(self) -> None:
-        """A worker with all partitions reads and applies to the end."""
-        for partition, log in enumerate(self._log.partitions):
-            await self.assign(0, partition)
-            self._next = {place: offset for place, offset in self._next.items() if place != (1, partition)}
-            assert self._next[0, partition] <= len(log)
-        self._in_hand.clear()
-        self.fetch(0)
-        while 0 in self._in_hand:
+        """A worker with all partitions reads and applies to the end, through every crossing."""
+        for one in self._workers:
+            one.begin_anew(one.runner.names)
+        await self.start(0)
+        while await self.fetch(0):
             await self.apply(0)
-            self.fetch(0)

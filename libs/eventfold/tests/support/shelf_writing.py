@@ -37,6 +37,16 @@ class Writers:
         self._slow: tuple[Connection, str, str] | None = None
         self._slow_shelves = 0
 
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer that a caller may ask for again."""
+        return bool(self._answers)
+
+    @property
+    def slow(self) -> bool:
+        """Whether a slow transaction is open."""
+        return self._slow is not None
+
     async def add(self, shelf: str, title: str) -> None:
         expected = self._model.decide(shelf, title)
         handled = await self._house.store.handle(item(shelf, title, said_to_be_new=True), context())
@@ -73,10 +83,9 @@ class Writers:
 
     async def repeat(self, index: int) -> None:
         """A caller that missed its answer asks again with the same key."""
-        if self._answers:
-            key = sorted(self._answers)[index % len(self._answers)]
-            shelf, title, _ = self._answers[key]
-            await self.add_with_key(shelf, title, key)
+        key = sorted(self._answers)[index % len(self._answers)]
+        shelf, title, _ = self._answers[key]
+        await self.add_with_key(shelf, title, key)
 
     async def add_at_once(self, shelf: str, titles: tuple[str, str]) -> None:
         """Two writers who both read the same version: both are recorded, in some order."""
@@ -97,8 +106,6 @@ class Writers:
 
     async def open_slowly(self, title: str) -> None:
         """A transaction that holds a low position while others commit higher ones; on a shelf that nobody else uses."""
-        if self._slow is not None:
-            return
         self._slow_shelves += 1
         shelf = f"s{self._slow_shelves}"
         conn = await self._house.connect()

@@ -1,6 +1,6 @@
-"""A relay that moves only when told to: it stands still around every transaction and every send.
+"""Relays and replays that move only when told to: they stand still around every transaction and every send.
 
-It is the relay of the package, unchanged, over real connections; only time is taken from it. So a test decides what
+They are those of the package, unchanged, over real connections; only time is taken from them. So a test decides what
 happens between any two of its steps: a crash, a successor, another writer.
 """
 
@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, ClassVar
 
 import psycopg
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from deployed import command
 from house import House
-from memory_kafka import Gates, Log, Session
-from shelf import CODEC
+from memory_deployment import in_memory
+from memory_kafka import Gates, Kafka, Session
+from shelf import CODEC, TOPIC
 
-from eventfold.errors import LeaseLost
+from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.relay import Relay
+from eventfold_ops import replay
 
 SETTLING_TURNS = 40
 STILL_WITHIN_S = 10.0
-EXPECTED = (LeaseLost, KafkaError, psycopg.OperationalError)
+EXPECTED = (LeaseLost, KafkaError, psycopg.OperationalError, TopicMisconfigured)
 """What a term of leadership may end with."""
+REPLAYS_EXPECTED = (replay.NotSwitched, replay.CannotReplay, KafkaError, psycopg.OperationalError)
+"""What a replay may end with."""
 
 
 class GatedConnection(psycopg.AsyncConnection[Any]):
@@ -82,34 +87,37 @@ class _Relay(Relay):
         await self.gates.reach("idle")
 
 
-class SteppedRelay:
-    """One attempt to lead."""
+class Stepped:
+    """Something that works through gates, with connections that die with it."""
 
-    def __init__(self, house: House, log: Log, holder: str) -> None:
-        self.holder = holder
+    def __init__(self, house: House) -> None:
         self.gates = Gates()
         self._url = house.url
         self._connections: list[GatedConnection] = []
-        producers: Any = lambda: Session(log, self.gates)  # noqa: E731
-        self._relay = _Relay(
-            name="relay", holder=holder, connect=self._connect, producers=producers, publisher=house.publisher,
-            codec=CODEC, topics=[log.topic],
-        )  # fmt: skip
-        self._relay.gates = self.gates
+
+    def _work(self) -> Coroutine[Any, Any, object]:
+        raise NotImplementedError
+
+    def _expects(self, failure: BaseException) -> bool:
+        raise NotImplementedError
 
     async def _connect(self) -> GatedConnection:
         conn = await GatedConnection.take(self._url, self.gates)
         self._connections.append(conn)
         return conn
 
+    def _own(self) -> list[GatedConnection]:
+        """Those that it has not given back."""
+        return [conn for conn in self._connections if conn.gates is self.gates]
+
     async def start(self) -> None:
-        """Run to the first gate; ended at once where another holds the lease."""
-        self._term = asyncio.create_task(self._relay._try_to_lead())
+        """Run to the first gate. A relay has ended at once where another holds the lease."""
+        self._term = asyncio.create_task(self._work())
         await self._until_still()
 
     @property
     def ended(self) -> bool:
-        """Whether its term is over and nothing of it is still on the way to the broker."""
+        """Whether its work is over and nothing of it is still on the way to the broker."""
         return self._term.done() and not self.gates.waiting
 
     @property
@@ -132,7 +140,7 @@ class SteppedRelay:
 
     async def crash(self) -> None:
         """End as a killed process does: nothing is released or rolled back by itself."""
-        for conn in self._connections:
+        for conn in self._own():
             conn.dead = True
         self._term.cancel()
         await asyncio.gather(self._term, return_exceptions=True)
@@ -152,5 +160,39 @@ class SteppedRelay:
     def _judge(self) -> None:
         if self._term.done() and not self._term.cancelled():
             failure = self._term.exception()
-            if failure is not None and not isinstance(failure, EXPECTED):
+            if failure is not None and not self._expects(failure):
                 raise failure
+
+
+class SteppedRelay(Stepped):
+    """One attempt to lead."""
+
+    def __init__(self, house: House, kafka: Kafka, holder: str) -> None:
+        super().__init__(house)
+        producers: Any = lambda: Session(kafka, self.gates)  # noqa: E731
+        self._relay = _Relay(
+            name="relay", holder=holder, connect=self._connect, producers=producers, publisher=house.publisher,
+            codec=CODEC, topics=[house.prefix + TOPIC],
+        )  # fmt: skip
+        self._relay.gates = self.gates
+
+    def _work(self) -> Coroutine[Any, Any, object]:
+        return self._relay._try_to_lead()
+
+    def _expects(self, failure: BaseException) -> bool:
+        return isinstance(failure, EXPECTED)
+
+
+class SteppedReplay(Stepped):
+    """One run of the command `replay`."""
+
+    def __init__(self, house: House, kafka: Kafka, arguments: list[str]) -> None:
+        super().__init__(house)
+        self._deployment = in_memory(house, kafka, self._connect, self.gates)
+        self._arguments = arguments
+
+    def _work(self) -> Coroutine[Any, Any, object]:
+        return command(replay, self._deployment, TOPIC, *self._arguments)
+
+    def _expects(self, failure: BaseException) -> bool:
+        return isinstance(failure, REPLAYS_EXPECTED)

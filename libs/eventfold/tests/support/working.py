@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 from house import House, context
+from processes import SUPPORT, running
 from relaying import eventually, everything_acknowledged
 from shelf import add
 
-SCRIPT = Path(__file__).parent / "shelf_worker.py"
 SHELVES, BOOKS = 40, 50
 LOAD_PAUSE_S = 0.02
 
 
-@contextlib.contextmanager
-def worker(house: House, bootstrap: str, mode: str = "plain") -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, str(SCRIPT), house.url, bootstrap, house.prefix, mode]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def worker(
+    house: House, bootstrap: str, mode: str = "plain"
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """A fold worker, killed when the block ends."""
+    return running(SUPPORT / "shelf_worker.py", house, bootstrap, mode)
 
 
 async def publish(house: House, round_: int) -> None:
     for n in range(BOOKS):
         items = [add(f"{shelf}", f"{round_}.{n}") for shelf in range(SHELVES)]
         await house.store.handle_batch(items, context())
+
+
+async def folded_by_a_worker_that_left(house: House, bootstrap: str) -> None:
+    """A first round is published and in the projection; no worker runs any more."""
+    with worker(house, bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
 
 
 async def applied(house: House) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
+from aiokafka import AIOKafkaProducer
 
+from eventfold import relay, topics
 from eventfold.codec import EventCodec
 from eventfold.errors import NotFound
 from eventfold.fold import Process
@@ -75,6 +79,20 @@ class Deployment:
     async def connect(self) -> Connection:
         """A connection in autocommit mode."""
         return await psycopg.AsyncConnection.connect(self.database_url, autocommit=True)
+
+    async def existing_topics(self) -> dict[str, int]:
+        """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
+        return await topics.existing_topics(self.kafka_bootstrap)
+
+    async def prepare_topic(self, name: str, partitions: int) -> None:
+        """Make the topic (named with prefix) unless it is there. Raises `TopicMisconfigured` and `KafkaError`."""
+        await topics.prepare_topics(
+            self.kafka_bootstrap, [name], partitions=partitions, replication=self.topic_replication
+        )
+
+    def producer(self, purpose: str) -> AIOKafkaProducer:
+        """A producer of this process with the relay's settings. Not started."""
+        return relay.producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
 
 
 def load(app: str) -> Deployment:

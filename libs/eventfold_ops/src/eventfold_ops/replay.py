@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Sequence
-
-from aiokafka import AIOKafkaProducer
 
 from eventfold import generations, lease, sending
 from eventfold.errors import EventfoldError
 from eventfold.generations import Generation
-from eventfold.relay import producer
 from eventfold.store import Connection
-from eventfold.topics import existing_topics, prepare_topics
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 
@@ -87,12 +81,10 @@ async def _begun(
     wanted = partitions or (filling.partitions if filling else before)
     _check(topic, before, wanted, lost, filling)
     current = next((one for one in known if one.state == "current"), None)
-    if filling is None and current and _is_done(known, partitions == before):
+    if filling is None and current and not lost and _is_done(known, partitions == before):
         return current
     one = await generations.begin(conn, topic, before, wanted, predecessor_lost=lost)
-    await prepare_topics(
-        deployment.kafka_bootstrap, [one.name], partitions=wanted, replication=deployment.topic_replication
-    )
+    await deployment.prepare_topic(one.name, one.partitions)
     return one
 
 
@@ -106,7 +98,7 @@ def _check(topic: str, before: int, wanted: int, lost: bool, filling: Generation
         raise CannotReplay(topic, f"a replay to {filling.partitions} partitions was begun; finish that one first")
     if wanted < before:
         raise CannotReplay(topic, f"it has {before} partitions, and topics only grow")
-    if lost and wanted != before:
+    if lost and wanted != before and not filling:
         raise CannotReplay(topic, f"lost with {before} partitions, it is made anew with as many; grow it afterwards")
 
 
@@ -114,7 +106,7 @@ async def _partitions_now(deployment: Deployment, conn: Connection, topic: str, 
     """As recorded; a topic that was never replayed is looked up where the relay keeps its heads, then on Kafka."""
     recorded = next((one.partitions for one in known if one.state == "current"), 0)
     row = await (await conn.execute("SELECT count(*) FROM relay_head WHERE topic = %s", [topic])).fetchone()
-    found = recorded or (row and row[0]) or (await existing_topics(deployment.kafka_bootstrap)).get(topic, 0)
+    found = recorded or (row and row[0]) or (await deployment.existing_topics()).get(topic, 0)
     if not found:
         raise CannotReplay(topic, "it is not on Kafka and was never written; run the service's `prepare`")
     return int(found)
@@ -124,7 +116,7 @@ async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> No
     """Fill until so little is left that the relay can do the rest in a moment."""
     progress = Progress(f"filling {one.name}", done=one.cursor)
     least_left, without_gain = await _left(conn, one), 0
-    async with sending.started(_producer(deployment)) as session:
+    async with sending.started(deployment.producer("replay")) as session:
         while (left := await _left(conn, one)) > NEARLY_FILLED_EVENTS:
             least_left, without_gain = min(left, least_left), without_gain + 1 if left >= least_left else 0
             if without_gain > FILLS_WITHOUT_GAIN:
@@ -133,10 +125,6 @@ async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> No
             before = one.cursor
             one = await generations.fill(conn, session, deployment.publisher, deployment.codec, one)
             progress.add(one.cursor - before)
-
-
-def _producer(deployment: Deployment) -> AIOKafkaProducer:
-    return producer(deployment.kafka_bootstrap, f"{deployment.name}-replay-{socket.gethostname()}-{os.getpid()}")
 
 
 async def _left(conn: Connection, one: Generation) -> int:

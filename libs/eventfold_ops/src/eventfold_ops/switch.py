@@ -10,16 +10,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from eventfold.crossing import remember_partitions
 from eventfold.errors import EventfoldError
 from eventfold.fold import Process, turn
 from eventfold.generations import logical, number
 from eventfold.positions import take_turns
 from eventfold.readmodel import Projection
 from eventfold.store import Connection
-from eventfold.topics import existing_topics
 from eventfold_ops.deployment import Deployment
 
 _AT = "SELECT DISTINCT topic FROM fold_position WHERE projection = %s"
+_PARTITIONS = """SELECT coalesce(
+  (SELECT partitions FROM topic_read WHERE topic = %s),
+  (SELECT count(*) FROM fold_position WHERE projection = %s AND topic = %s))"""
 _CARRY = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
 SELECT projection, %s, partition, 0, seq, occurred_at, clock_timestamp() FROM fold_position
 WHERE projection = %s AND topic = %s"""
@@ -50,7 +53,7 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     readers = [one for one in deployment.handlers if arguments.topic in one.topics]
     if not readers:
         raise CannotSwitch(topic, f"nothing of {deployment.name} reads it")
-    existing = await existing_topics(deployment.kafka_bootstrap)
+    existing = await deployment.existing_topics()
     async with await deployment.connect() as conn, conn.transaction():
         for handler in sorted(readers, key=lambda one: one.name):
             print(await _switch(conn, handler, topic, existing))  # noqa: T201 - the result
@@ -62,7 +65,7 @@ async def _switch(conn: Connection, handler: Projection | Process, topic: str, e
     after = max((name for name in existing if logical(name) == topic), key=number, default="")
     if not at or at == after:
         return f"{handler.name}: nothing to do, it reads {after or topic}"
-    partitions = await _partitions_before(conn, at)
+    partitions = await _partitions_before(conn, handler.name, at)
     if not after or number(after) < number(at):
         raise CannotSwitch(topic, f"there is no generation after {at}; have its owner run `replay --lost` first")
     if partitions != existing[after]:
@@ -71,6 +74,7 @@ async def _switch(conn: Connection, handler: Projection | Process, topic: str, e
             f"partition says nothing here; fold {handler.name} anew as docs/runbooks/topic-loss.md says",
         )  # fmt: skip
     await take_turns(conn, {turn(handler, at, partition) for partition in range(partitions)})
+    await remember_partitions(conn, {after: partitions})
     await conn.execute(_CARRY, [after, handler.name, at])
     await conn.execute(_LEAVE, [handler.name, at])
     return f"{handler.name}: goes on at {after}"
@@ -82,7 +86,8 @@ async def _at(conn: Connection, handler: str, topic: str) -> str | None:
     return max(names, key=number, default=None)
 
 
-async def _partitions_before(conn: Connection, name: str) -> int:
-    """How many the topic had when the service's worker first read it; 0 if no worker ever saw it."""
-    row = await (await conn.execute("SELECT partitions FROM topic_read WHERE topic = %s", [name])).fetchone()
+async def _partitions_before(conn: Connection, handler: str, name: str) -> int:
+    """How many the topic had when a worker first read it; a handler that crossed over to one that was lost before
+    anybody read it has a position on each of its partitions."""
+    row = await (await conn.execute(_PARTITIONS, [name, handler, name])).fetchone()
     return int(row[0]) if row else 0

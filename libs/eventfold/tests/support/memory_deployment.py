@@ -1,0 +1,42 @@
+"""The example domain as its operators see it, with Kafka in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from deployed import deployment
+from house import House
+from memory_kafka import Gates, Kafka, Session
+
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class InMemory(Deployment):
+    """Its producers stand still at `gates`."""
+
+    kafka: Kafka
+    connected: Callable[[], Awaitable[Connection]]
+    gates: Gates
+
+    async def connect(self) -> Connection:
+        return await self.connected()
+
+    async def existing_topics(self) -> dict[str, int]:
+        return self.kafka.existing()
+
+    async def prepare_topic(self, name: str, partitions: int) -> None:
+        self.kafka.make(name, partitions)
+
+    def producer(self, purpose: str) -> Any:
+        return Session(self.kafka, self.gates)
+
+
+def in_memory(
+    house: House, kafka: Kafka, connected: Callable[[], Awaitable[Connection]], gates: Gates | None = None
+) -> InMemory:
+    """An installation of the example domain over this Kafka."""
+    return InMemory(**vars(deployment(house, "")), kafka=kafka, connected=connected, gates=gates or Gates())
