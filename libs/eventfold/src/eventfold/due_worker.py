@@ -23,11 +23,12 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from eventfold import due_dates, telemetry
 from eventfold import lease as leases
 from eventfold.decider import Ask, Context, Item, event_id
+from eventfold.desk import Outcome
 from eventfold.due import HANDLE_WITHIN_S, Due, DueHandler
 from eventfold.due_dates import Taken
 from eventfold.errors import DomainError, LeaseLost, OutcomeUnknown, VersionConflict
 from eventfold.lease import Lease
-from eventfold.store import RETRY_FIRST_S, RETRY_MAX_S, Connection, EventStore, Outcome
+from eventfold.store import RETRY_FIRST_S, RETRY_MAX_S, Connection, EventStore
 
 log = logging.getLogger(__name__)
 

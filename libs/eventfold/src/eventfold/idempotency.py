@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,14 @@ from eventfold.errors import IdempotencyMismatch, VersionConflict
 if TYPE_CHECKING:
     from eventfold.store import Connection
 
+_ANSWERED = """SELECT scope, key, fingerprint, answer FROM idempotency
+JOIN unnest(%s::text[], %s::text[]) AS w(scope, key) USING (scope, key)"""
+_KEEP = """INSERT INTO idempotency (scope, key, fingerprint, answer, created_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[]::jsonb[], %s::timestamptz[])"""
+
+Place = tuple[str, str]
+"""Scope and key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
@@ -23,34 +32,43 @@ class Idempotency:
     key: str
     fingerprint: bytes
 
+    @property
+    def place(self) -> Place:
+        """What a stored answer is found by."""
+        return self.scope, self.key
 
-async def answered(conn: Connection, idempotency: Idempotency) -> tuple[dict[str, Any], int | None] | None:
-    """Ids and position that were answered under the key; None if it is new. Raises `IdempotencyMismatch` where it stood
+
+Answers = dict[Place, tuple[dict[str, Any], int | None]]
+"""Ids and position of an answer, by scope and key."""
+
+
+async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
+    """What was answered under these keys; those that are new are left out. Raises `IdempotencyMismatch` where one stood
     for another input."""
-    cursor = await conn.execute(
-        "SELECT fingerprint, answer FROM idempotency WHERE scope = %s AND key = %s",
-        [idempotency.scope, idempotency.key],
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    if bytes(row[0]) != idempotency.fingerprint:
-        raise IdempotencyMismatch(idempotency.scope)
-    return row[1]["ids"], row[1]["position"]
+    cursor = await conn.execute(_ANSWERED, [[one.scope for one in asked], [one.key for one in asked]])
+    kept = {(scope, key): (bytes(fingerprint), answer) for scope, key, fingerprint, answer in await cursor.fetchall()}
+    for one in asked:
+        if one.place in kept and kept[one.place][0] != one.fingerprint:
+            raise IdempotencyMismatch(one.scope)
+    return {place: (answer["ids"], answer["position"]) for place, (_, answer) in kept.items()}
 
 
-async def keep_answer(
-    conn: Connection, idempotency: Idempotency, ids: dict[str, Any], position: int | None, now: datetime
+async def keep_answers(
+    conn: Connection, answers: Sequence[tuple[Idempotency, Mapping[str, Any], int | None, datetime]]
 ) -> None:
-    """Keep the answer, in the events' transaction. Raises `VersionConflict` where the key was used meanwhile."""
-    answer = orjson.dumps({"ids": ids, "position": position}).decode()
+    """Keep answers (key, ids, position, time), in the events' transaction. Raises `VersionConflict` where a key was
+    used meanwhile, or stands here twice."""
+    if not answers:
+        return
+    rows = [
+        (one.scope, one.key, one.fingerprint, orjson.dumps({"ids": ids, "position": position}).decode(), now)
+        for one, ids, position, now in answers
+    ]
     try:
-        await conn.execute(
-            "INSERT INTO idempotency (scope, key, fingerprint, answer, created_at) VALUES (%s, %s, %s, %s, %s)",
-            [idempotency.scope, idempotency.key, idempotency.fingerprint, answer, now],
-        )
+        await conn.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
     except UniqueViolation as violation:
-        raise VersionConflict((f"idempotency {idempotency.scope}",)) from violation
+        scopes = sorted({one.scope for one, *_ in answers})
+        raise VersionConflict(tuple(f"idempotency {scope}" for scope in scopes)) from violation
 
 
 async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:

@@ -10,13 +10,11 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, Protocol
-from weakref import WeakValueDictionary
 
 import orjson
 from psycopg import AsyncConnection
@@ -27,8 +25,10 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import due_dates
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
-from eventfold.errors import Contention, DomainError, VersionConflict
-from eventfold.idempotency import Idempotency, answered, keep_answer
+from eventfold.desk import Desk, Outcome, grown, unwritten
+from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
+from eventfold.hot import HotQueue
+from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
@@ -51,14 +51,6 @@ class Publication(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one item: its new events (none: it had been done before), or the reason for its refusal."""
-
-    events: tuple[Recorded, ...] = ()
-    error: DomainError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Handled:
     """The result of a command: ids for its answer and the position that its consistency token points to.
 
@@ -72,6 +64,17 @@ class Handled:
 
 
 Answer = Callable[[Sequence[Outcome]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """The arguments of `EventStore.handle`."""
+
+    item: Item
+    context: Context
+    idempotency: Idempotency | None
+    answer: Answer
+    deadline_s: float
 
 
 def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
@@ -90,9 +93,7 @@ class EventStore:
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
-        # Writers of a hot stream queue here before they queue at the database: whoever comes next then knows the state
-        # that the one before left behind.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._hot: HotQueue[_Command, Handled] = HotQueue(self._together)
 
     async def load(
         self,
@@ -152,10 +153,12 @@ class EventStore:
         answer: Answer = _no_answer,
         deadline_s: float = 5.0,
     ) -> Handled:
-        """Take one decision and record it.
+        """Take one decision and record it, together with others that wait for the same hot stream.
 
         Raises the decider's `DomainError`, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
         """
+        if hot := _hot(item.asks):
+            return await self._hot.ask(hot[0], _Command(item, context, idempotency, answer, deadline_s))
         return await self.handle_batch(
             [item], context, idempotency=idempotency, answer=answer, deadline_s=deadline_s, raise_errors=True
         )
@@ -194,22 +197,52 @@ class EventStore:
         raise_errors: bool,
         trust_new: bool,
     ) -> Handled:
-        async with contextlib.AsyncExitStack() as turns:
-            async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
-                if idempotency and (known := await answered(conn, idempotency)):
-                    return Handled(*known, replayed=True)
-                for stream in _hot(ask for item in items for ask in item.asks):
-                    await turns.enter_async_context(self._turns.setdefault(stream, asyncio.Lock()))
-                desk, outcomes, position = await self._decide(conn, items, context, trust_new)
-                if raise_errors and outcomes[0].error:
-                    raise outcomes[0].error
-                ids = answer(outcomes)
-                if idempotency:
-                    await keep_answer(conn, idempotency, ids, position, context.now)
-            self._remember(desk)
+        async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
+            if idempotency and (known := await answered(conn, [idempotency])):
+                return Handled(*known[idempotency.place], replayed=True)
+            desk, outcomes, positions = await self._decide(conn, items, context, trust_new)
+            if raise_errors and outcomes[0].error:
+                raise outcomes[0].error
+            ids, position = answer(outcomes), max(positions, default=None)
+            if idempotency:
+                await keep_answers(conn, [(idempotency, ids, position, context.now)])
+        self._remember(desk)
         return Handled(ids, position, tuple(outcomes))
 
-    def _remember(self, desk: _Desk) -> None:
+    async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
+        """Several commands in one transaction; where one of them spoils it, each alone."""
+        if len(commands) > 1:
+            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unpublishable):
+                return await self._attempt_together(commands)
+        return [await self._alone(command) for command in commands]
+
+    async def _alone(self, command: _Command) -> Handled | Exception:
+        try:
+            return await self.handle_batch(
+                [command.item], command.context, idempotency=command.idempotency, answer=command.answer,
+                deadline_s=command.deadline_s, raise_errors=True,
+            )  # fmt: skip
+        except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
+            return failure
+
+    async def _attempt_together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
+        keys = [command.idempotency for command in commands if command.idempotency]
+        async with self._pool.connection() as conn, conn.transaction():
+            known = await answered(conn, keys) if keys else {}
+            answers: list[Handled | Exception | None] = [_replayed(one, known) for one in commands]
+            asking = [one for one, answer in zip(commands, answers, strict=True) if answer is None]
+            items = [replace(one.item, context=one.item.context or one.context) for one in asking]
+            desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new=False)
+            made = list(_each(asking, outcomes, positions))
+            await keep_answers(conn, [
+                (one.idempotency, handled.answer, handled.position, one.context.now)
+                for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
+            ])  # fmt: skip
+        self._remember(desk)
+        fresh = iter(made)
+        return [answer or next(fresh) for answer in answers]
+
+    def _remember(self, desk: Desk) -> None:
         """Keep the states of hot and snapshotted streams, now that they are committed."""
         for stream, known in desk.states.items():
             kind = desk.asks[stream].stream_type
@@ -226,24 +259,24 @@ class EventStore:
         read. Returns the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then
         aborted: roll back and retry) or `Unpublishable`.
         """
-        _, outcomes, position = await self._decide(conn, items, context, trust_new)
-        return outcomes, position
+        _, outcomes, positions = await self._decide(conn, items, context, trust_new)
+        return outcomes, max(positions, default=None)
 
     async def _decide(
         self, conn: Connection, items: Sequence[Item], context: Context, trust_new: bool
-    ) -> tuple[_Desk, list[Outcome], int | None]:
+    ) -> tuple[Desk, list[Outcome], list[int]]:
         asks = {ask.stream: ask for item in items for ask in item.asks}
         known = {
-            stream: _unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
+            stream: unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
         }
         unread = {stream: ask for stream, ask in asks.items() if stream not in known}
         known |= await self._known(conn, unread, in_turn=True)
-        desk = _Desk(self._codec, known, asks)
+        desk = Desk(self._codec, known, asks)
         outcomes = [desk.decide(item, context) for item in items]
-        position = await self._append(conn, [event for outcome in outcomes for event in outcome.events], asks)
+        positions = await self._append(conn, [event for outcome in outcomes for event in outcome.events], asks)
         if snapshots := due(known, desk.states, asks):
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
-        return desk, outcomes, position
+        return desk, outcomes, positions
 
     async def _known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
         """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
@@ -251,7 +284,7 @@ class EventStore:
         if not asks:
             return {}
         remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
-        known = {stream: _unwritten(ask) for stream, ask in asks.items()} | remembered
+        known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
         kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and stream not in remembered]
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
@@ -262,7 +295,7 @@ class EventStore:
         for stream in gone:
             self._states.forget(stream)
         found = {
-            stream: _grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
+            stream: grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
             for stream, events in since.items() if stream not in gone
         }  # fmt: skip
         return found | await self._known(conn, gone, in_turn=in_turn)
@@ -276,7 +309,7 @@ class EventStore:
         with due dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
-        desk = _Desk(self._codec, {stream: _unwritten(ask) for stream, ask in asks.items()}, asks)
+        desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks)
         outcomes = [desk.decide(item, context) for item in items]
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
@@ -302,7 +335,7 @@ class EventStore:
         if hot := _hot(asks):
             await self.load(conn, (), locked=hot)
 
-    async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> int | None:
+    async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> list[int]:
         """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that
         order too."""
         changes = due_dates.changes(events, asks)
@@ -312,63 +345,39 @@ class EventStore:
             await due_dates.write(conn, changes)
             return await self._insert(conn, events)
 
-    async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> int | None:
+    async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> list[int]:
+        """The position of each event, in order."""
         if not events:
-            return None
+            return []
         statement, values = insertion(self._rows(events))
         try:
             cursor = await conn.execute(statement, values)
         except UniqueViolation as violation:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
-        return max(int(row[0]) for row in await cursor.fetchall())
+        return [row[0] for row in await cursor.fetchall()]
 
     def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
         return rows_of(self._codec, events, [self._publication.value(event) for event in events])
 
 
+def _replayed(command: _Command, known: Answers) -> Handled | None:
+    found = known.get(command.idempotency.place) if command.idempotency else None
+    return Handled(*found, replayed=True) if found else None
+
+
+def _each(
+    commands: Sequence[_Command], outcomes: Sequence[Outcome], positions: Sequence[int]
+) -> Iterator[Handled | Exception]:
+    """What each command is answered; `positions` are those of all their events, in order."""
+    left = iter(positions)
+    for command, outcome in zip(commands, outcomes, strict=True):
+        own = list(islice(left, len(outcome.events)))
+        yield outcome.error or Handled(command.answer([outcome]), max(own, default=None), (outcome,))
+
+
 def _hot(asks: Iterable[Ask]) -> list[str]:
     """The streams whose writers queue, in one order for all."""
     return sorted({ask.stream for ask in asks if ask.stream_type.hot})
-
-
-def _unwritten(ask: Ask) -> Known:
-    return Known(0, ask.stream_type.decider.initial)
-
-
-def _grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
-    state = reduce(ask.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
-    return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
-
-
-class _Desk:
-    """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
-
-    def __init__(self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask]) -> None:
-        self._codec = codec
-        self.asks = asks
-        self.states: dict[str, Known] = dict(known)
-
-    def decide(self, item: Item, context: Context) -> Outcome:
-        tentative: dict[str, Known] = {}
-        events: list[Recorded] = []
-        try:
-            for ask in item.asks:
-                version, state, recorded_at = tentative.get(ask.stream) or self.states[ask.stream]
-                for event in ask.stream_type.decider.decide(ask.command, state):
-                    version, state = version + 1, ask.stream_type.decider.evolve(state, event)
-                    events.append(self._record(ask, version, event, item.context or context))
-                    recorded_at = events[-1].recorded_at
-                tentative[ask.stream] = Known(version, state, recorded_at)
-        except DomainError as error:
-            return Outcome(error=error)
-        self.states.update(tentative)
-        return Outcome(tuple(events))
-
-    def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:
-        name = self._codec.types[type(event)][0]
-        occurred_at = context.occurred_at or context.now
-        key = ask.stream_type.partition_key(ask.stream_id)
-        return Recorded(ask.stream, version, event, name, key, occurred_at, context.now, context.meta())
 
 
 def _transaction(

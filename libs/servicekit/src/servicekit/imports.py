@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from eventfold.desk import Outcome
 from eventfold.errors import DomainError
-from eventfold.store import Outcome
 from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate
 from servicekit.call import Call

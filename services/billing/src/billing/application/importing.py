@@ -11,8 +11,9 @@ from billing.domain.money import Money
 from billing.domain.order import ORDER, ImportOrder, Terms
 from billing.domain.product import PRODUCT
 from eventfold.decider import Ask, Context, Item
+from eventfold.desk import Outcome
 from eventfold.errors import NotFound
-from eventfold.store import EventStore, Handled, Outcome, Pool
+from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

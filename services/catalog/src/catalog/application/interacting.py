@@ -22,10 +22,11 @@ from catalog.domain.interaction import (
     pair,
 )
 from eventfold.decider import Ask, Context, Item
+from eventfold.desk import Outcome
 from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.idempotency import Idempotency
 from eventfold.sealing import DataKey, SubjectKeys
-from eventfold.store import EventStore, Handled, Outcome, Pool
+from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

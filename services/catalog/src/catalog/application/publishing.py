@@ -8,9 +8,10 @@ from datetime import datetime
 
 from catalog.domain.content import CONTENT, ContentPublished, PublishContent, Work
 from eventfold.decider import Ask, Context, Item
+from eventfold.desk import Outcome
 from eventfold.idempotency import Idempotency
 from eventfold.sealing import SubjectKeys
-from eventfold.store import EventStore, Handled, Outcome, Pool
+from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from catalog.domain.content import ContentPublished, Lesson, Media
 from catalog.entrypoints import parsing
 from catalog.projections.contents import ContentRow, CounterRow
 from eventfold.decider import Context
+from eventfold.desk import Outcome
 from eventfold.errors import NotFound
-from eventfold.store import Outcome
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 from lyceum.common.v1.common_pb2 import ItemResult

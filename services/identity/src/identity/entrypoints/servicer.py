@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.external_ids import imported_id
+from eventfold.desk import Outcome
 from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.sealing import Sealed
-from eventfold.store import Outcome
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuer

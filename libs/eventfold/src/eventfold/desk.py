@@ -1,0 +1,64 @@
+"""Decisions in memory: the states of streams that are known, and what is decided upon them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from eventfold.codec import EventCodec
+from eventfold.decider import Ask, Context, Item, Recorded
+from eventfold.errors import DomainError
+from eventfold.snapshots import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: its new events (none: it had been done before), or the reason for its refusal."""
+
+    events: tuple[Recorded, ...] = ()
+    error: DomainError | None = None
+
+
+def unwritten(ask: Ask) -> Known:
+    """A stream before its first event."""
+    return Known(0, ask.stream_type.decider.initial)
+
+
+def grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
+    """A state after further events."""
+    state = reduce(ask.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
+    return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
+
+
+class Desk:
+    """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
+
+    def __init__(self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask]) -> None:
+        self._codec = codec
+        self.asks = asks
+        self.states: dict[str, Known] = dict(known)
+
+    def decide(self, item: Item, context: Context) -> Outcome:
+        """What becomes of the item; refused, it changes no state."""
+        tentative: dict[str, Known] = {}
+        events: list[Recorded] = []
+        try:
+            for ask in item.asks:
+                version, state, recorded_at = tentative.get(ask.stream) or self.states[ask.stream]
+                for event in ask.stream_type.decider.decide(ask.command, state):
+                    version, state = version + 1, ask.stream_type.decider.evolve(state, event)
+                    events.append(self._record(ask, version, event, item.context or context))
+                    recorded_at = events[-1].recorded_at
+                tentative[ask.stream] = Known(version, state, recorded_at)
+        except DomainError as error:
+            return Outcome(error=error)
+        self.states.update(tentative)
+        return Outcome(tuple(events))
+
+    def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:
+        name = self._codec.types[type(event)][0]
+        occurred_at = context.occurred_at or context.now
+        key = ask.stream_type.partition_key(ask.stream_id)
+        return Recorded(ask.stream, version, event, name, key, occurred_at, context.now, context.meta())
