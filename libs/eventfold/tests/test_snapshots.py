@@ -108,6 +108,20 @@ async def test_a_stream_reads_as_it_was_recorded_at_a_time(house: House) -> None
         assert await house.store.state(conn, ask, as_of=NOW - timedelta(days=1)) == Shelf()
 
 
+REMEMBERED = StreamType("remembered", DECIDER, remembered=True)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_processes_that_remember_states_see_what_the_others_wrote(house: House, seed: int) -> None:
+    rng, others = random.Random(seed), [house, house.restarted(), house.restarted()]
+    expected: list[str] = []
+    for title in (rng.choice("abcdef") for _ in range(40)):
+        handled = await rng.choice(others).store.handle(add("one", title, REMEMBERED), context())
+        assert bool(handled.outcomes[0].events) == (title not in expected)
+        expected += [title] * (title not in expected)
+    assert await house.rows("SELECT data->>'title' FROM events ORDER BY version") == [(title,) for title in expected]
+
+
 def test_the_memory_is_bounded_and_keeps_the_newest_state() -> None:
     cache = StateCache(limit=2)
     for stream, version in (("a", 2), ("a", 1), ("b", 1), ("a", 3), ("c", 1)):

@@ -59,15 +59,15 @@ LIVE, ENDED, FOR_EVER = Grant(NOW + timedelta(seconds=1)), Grant(NOW), Grant(Non
 
 def test_content_is_published_once() -> None:
     command = PublishContent("m1", WORK)
-    assert list(CONTENT.decider.decide(command, None)) == [PUBLISHED]
-    assert list(CONTENT.decider.decide(command, PUBLISHED)) == []
+    assert list(CONTENT.decider.decide(command, False)) == [PUBLISHED]
+    assert list(CONTENT.decider.decide(command, True)) == []
 
 
 def test_what_is_not_published_cannot_be_acted_on() -> None:
     with pytest.raises(NotFound) as refused:
-        CONTENT.decider.decide(RequirePublished(), None)
+        CONTENT.decider.decide(RequirePublished(), False)
     assert refused.value.field == "content_id"
-    assert list(CONTENT.decider.decide(RequirePublished(), PUBLISHED)) == []
+    assert list(CONTENT.decider.decide(RequirePublished(), True)) == []
 
 
 @pytest.mark.parametrize(

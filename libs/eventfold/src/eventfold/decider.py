@@ -84,8 +84,10 @@ class StreamType(Generic[C, S, E]):
 
     `partition_key` maps a stream id to the record key shared by all events of the stream. A `hot` stream is written
     by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding. `snapshots` keeps
-    its states beside its events. `due` names the moment when a stream wants to be looked at next: it says of each
-    event how that moves the stream's due date, None where it does not. The date is kept in the event's transaction.
+    its states beside its events; `remembered` (as hot and snapshotted ones are) keeps them in the process that last
+    decided upon them, for streams that are decided upon again and again and whose states are small. `due` names the
+    moment when a stream wants to be looked at next: it says of each event how that moves the stream's due date, None
+    where it does not. The date is kept in the event's transaction.
     """
 
     name: str
@@ -93,6 +95,7 @@ class StreamType(Generic[C, S, E]):
     partition_key: Callable[[str], str] = own_id
     hot: bool = False
     snapshots: SnapshotPolicy | None = None
+    remembered: bool = False
     due: Callable[[Recorded], DueDate | None] | None = None
 
     def stream(self, stream_id: str) -> str:

@@ -12,9 +12,14 @@ from eventfold.decider import Recorded
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
 LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
-LOAD = f"""SELECT {COLUMNS} FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, known) USING (stream)
+# Of what is known already only the fact is read, to see that it is still there.
+LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
+FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
 WHERE version > known ORDER BY stream, version"""
-SEQ = COLUMNS.split(", ").index("seq")
+STREAM, VERSION, RECORDED_AT, SEQ = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at", "seq"))
+Row = tuple[Any, ...]
+"""An event in the order of `COLUMNS`."""
+
 # An event whose public form is stored need not be decoded to be sent.
 TO_SEND = COLUMNS.replace("data", "CASE WHEN public_value IS NULL THEN data END") + ", public_value"
 AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"

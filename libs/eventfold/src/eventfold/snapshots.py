@@ -1,9 +1,10 @@
 """States of streams, remembered so that long ones are not read from their beginning each time.
 
-Two caches, either of which may be dropped at any time: in memory, for the streams that this process last wrote; and in
-the table `snapshot`, for stream types that ask for it. What was committed up to a version never changes, so only what
-came after it must be read. A database can fall back, though, behind a process that goes on (a restore, a standby that
-lacked the last commits): a state in memory counts only while its last event is still there.
+Two caches, either of which may be dropped at any time: in memory, for the streams of types that ask for it, upon which
+this process last decided; and in the table `snapshot`, for stream types that ask for that. What was committed up to a
+version never changes, so only what came after it must be read. A database can fall back, though, behind a process that
+goes on (a restore, a standby that lacked the last commits): a state in memory counts only while its last event is still
+there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from eventfold.codec import json_converter
-from eventfold.decider import Ask, Recorded, SnapshotPolicy
+from eventfold.decider import Ask, SnapshotPolicy
+from eventfold.rows import RECORDED_AT, VERSION, Row
 
 MAX_STREAMS_IN_MEMORY = 2000
 
@@ -36,9 +38,9 @@ class Known(NamedTuple):
     state: Any
     recorded_at: datetime | None = None
 
-    def still_there(self, events: Sequence[Recorded]) -> bool:
-        """Whether `events`, read from the last known one on, begin with it."""
-        return bool(events) and (events[0].version, events[0].recorded_at) == (self.version, self.recorded_at)
+    def still_there(self, rows: Sequence[Row]) -> bool:
+        """Whether `rows`, read from the last known event on, begin with it."""
+        return bool(rows) and (rows[0][VERSION], rows[0][RECORDED_AT]) == (self.version, self.recorded_at)
 
 
 class StateCache:

@@ -29,7 +29,7 @@ from eventfold.desk import Desk, Outcome, grown, unwritten
 from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
-from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, insertion, recorded, rows_of
+from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
@@ -95,23 +95,23 @@ class EventStore:
         self._states = StateCache()
         self._hot: HotQueue[_Command, Handled] = HotQueue(self._together)
 
-    async def load(
-        self,
-        conn: Connection,
-        streams: Iterable[str],
-        *,
-        known: Mapping[str, int] | None = None,
-        locked: Sequence[str] = (),
-    ) -> dict[str, list[Recorded]]:
-        """The events of each stream in version order, those after version `known[stream]` only where it is given; a
-        stream without such events maps to an empty list. Waits for the locks of hot streams `locked` first, which last
-        until the end of the transaction."""
-        loaded: dict[str, list[Recorded]] = {stream: [] for stream in streams}
-        wanted = [list(loaded), [(known or {}).get(stream, 0) for stream in loaded]]
-        cursor = await conn.execute(*((LOAD_IN_TURN, [list(locked), *wanted]) if locked else (LOAD, wanted)))
+    async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """The events of each stream in version order; a stream without any maps to an empty list."""
+        start = dict.fromkeys(streams, 0)
+        rows = await self._rows_after(conn, start, start)
+        return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
+
+    async def _rows_after(
+        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = ()
+    ) -> dict[str, list[Row]]:
+        """The rows of each stream above version `after`, up to version `seen` without their data. Waits for the locks
+        of hot streams `locked` first, which last until the end of the transaction."""
+        found: dict[str, list[Row]] = {stream: [] for stream in after}
+        bounds = [list(after), list(after.values()), [seen[stream] for stream in after]]
+        cursor = await conn.execute(*((LOAD_IN_TURN, [list(locked), *bounds[:2]]) if locked else (LOAD, bounds)))
         for row in await cursor.fetchall():
-            loaded[row[0]].append(recorded(self._codec, row))
-        return loaded
+            found[row[STREAM]].append(row)
+        return found
 
     async def at(self, conn: Connection, position: int) -> Recorded | None:
         """The event at an insert position; None if there is none."""
@@ -243,10 +243,10 @@ class EventStore:
         return [answer or next(fresh) for answer in answers]
 
     def _remember(self, desk: Desk) -> None:
-        """Keep the states of hot and snapshotted streams, now that they are committed."""
+        """Keep the states of streams that are looked at again and again, now that they are committed."""
         for stream, known in desk.states.items():
             kind = desk.asks[stream].stream_type
-            if (kind.hot or kind.snapshots) and known.recorded_at is not None:
+            if (kind.hot or kind.snapshots or kind.remembered) and known.recorded_at is not None:
                 self._states.put(stream, known)
 
     async def decide(
@@ -288,17 +288,21 @@ class EventStore:
         kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and stream not in remembered]
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
-        # Of a remembered stream the last known event is read too, to see that it is still there.
-        versions = {stream: one.version - (stream in remembered) for stream, one in known.items()}
-        since = await self.load(conn, asks, known=versions, locked=_hot(asks.values()) if in_turn else ())
-        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(since[stream])}
+        # Of a remembered stream the last known event is looked at too, to see that it is still there.
+        seen = {stream: one.version for stream, one in known.items()}
+        after = {stream: version - (stream in remembered) for stream, version in seen.items()}
+        rows = await self._rows_after(conn, after, seen, _hot(asks.values()) if in_turn else ())
+        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
         for stream in gone:
             self._states.forget(stream)
         found = {
-            stream: grown(known[stream], asks[stream], events[1:] if stream in remembered else events)
-            for stream, events in since.items() if stream not in gone
+            stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
+            for stream in asks if stream not in gone
         }  # fmt: skip
         return found | await self._known(conn, gone, in_turn=in_turn)
+
+    def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
+        return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
 
     async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
         """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
@@ -333,7 +337,7 @@ class EventStore:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
         if hot := _hot(asks):
-            await self.load(conn, (), locked=hot)
+            await self._rows_after(conn, {}, {}, hot)
 
     async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> list[int]:
         """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that

@@ -72,22 +72,22 @@ class ContentPublished:
     work: Work
 
 
-def decide(command: Command, state: ContentPublished | None) -> Sequence[ContentPublished]:
+def decide(command: Command, published: bool) -> Sequence[ContentPublished]:
     """Publishing the same id again records nothing."""
     if isinstance(command, RequirePublished):
-        if state is None:
+        if not published:
             raise NotFound("there is no such content", field="content_id")
         return []
-    return [] if state else [ContentPublished(command.creator_id, command.work)]
+    return [] if published else [ContentPublished(command.creator_id, command.work)]
 
 
-def evolve(state: ContentPublished | None, event: ContentPublished) -> ContentPublished | None:
-    """What was published is the state."""
-    return event
+def evolve(published: bool, event: ContentPublished) -> bool:
+    """Decisions only need to know that it is there; the work itself may be long."""
+    return True
 
 
-CONTENT: StreamType[Command, ContentPublished | None, ContentPublished] = StreamType(
-    "content", Decider(None, decide, evolve)
+CONTENT: StreamType[Command, bool, ContentPublished] = StreamType(
+    "content", Decider(False, decide, evolve), remembered=True
 )
 
 

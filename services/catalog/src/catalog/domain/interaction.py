@@ -227,5 +227,5 @@ def content_of(stream_id: str) -> str:
 
 
 INTERACTION: StreamType[Command, Bond, Event] = StreamType(
-    "interaction", Decider(Bond(), decide, evolve), partition_key=member_of
+    "interaction", Decider(Bond(), decide, evolve), partition_key=member_of, remembered=True
 )
