@@ -18,7 +18,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 from working import as_recorded, folded_as_recorded, folded_by_a_worker_that_left, loading, publish, worker
 
-from eventfold import generations
+from eventfold import generations, sending
 from eventfold.generations import CLOSED_TYPE, physical
 from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold.worker import HALTED
@@ -183,6 +183,25 @@ async def test_a_topic_that_is_lost_while_it_grows_is_made_anew_with_the_partiti
     assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--lost") == 0
     assert await generation_states(house) == [(1, 4, "closed"), (2, 8, "current")]
     await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+
+
+async def test_a_generation_that_is_lost_while_it_is_filled_is_filled_from_the_first_event_again(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    deployed = deployment(house, kafka_bootstrap)
+    await publish(house, 0)
+    await eventually(lambda: everything_acknowledged(house))
+    async with house.pool.connection() as conn:
+        one = await generations.begin(conn, relayed, 4, 4, predecessor_lost=False)
+        await deployed.prepare_topic(one.name, 4)
+        async with sending.started(deployed.producer("test")) as session:
+            one = await generations.fill(conn, session, deployed.publisher, deployed.codec, one)
+        assert one.cursor > 0
+        await generations.mark_filled(conn, one)
+    await delete(kafka_bootstrap, one.name)
+    assert await command(replay, deployed, TOPIC) == 0
+    assert await generation_states(house) == [(1, 4, "closed"), (2, 4, "current")]
+    await whole_history_is_on(house, kafka_bootstrap, one.name)
 
 
 async def test_a_generation_that_is_lost_before_the_one_before_it_was_closed_is_made_anew(

@@ -154,6 +154,17 @@ async def _resumed(conn: Connection, one: Generation, predecessor_lost: bool) ->
     return replace(one, predecessor_lost=lost)
 
 
+async def fill_anew(conn: Connection, one: Generation) -> Generation:
+    """Fill from the first event again: what was sent is gone with its topic. Not while another fills it."""
+    nothing = (0,) * one.partitions
+    await conn.execute(
+        "UPDATE topic_generation SET state = 'filling', cursor = 0, heads = %s, next_offsets = %s "
+        "WHERE topic = %s AND generation = %s AND state IN ('filling', 'filled')",
+        [list(nothing), list(nothing), one.topic, one.generation],
+    )
+    return replace(one, state="filling", cursor=0, heads=nothing, next_offsets=nothing)
+
+
 async def _insert(conn: Connection, one: Generation) -> None:
     await conn.execute(
         f"INSERT INTO topic_generation ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",

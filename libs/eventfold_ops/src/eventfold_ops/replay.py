@@ -84,6 +84,8 @@ async def _begun(
     if filling is None and current and not lost and _is_done(known, partitions == before):
         return current
     one = await generations.begin(conn, topic, before, wanted, predecessor_lost=lost)
+    if one.cursor and one.name not in await deployment.existing_topics():
+        one = await generations.fill_anew(conn, one)
     await deployment.prepare_topic(one.name, one.partitions)
     return one
 
