@@ -51,11 +51,6 @@ HALTED = 70
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
-DECODED_IN_PLACE_RECORDS = 100
-"""So few are decoded sooner than a thread takes over."""
-TURN_S = 0.0005
-"""How long a thread that computes makes others wait. With Python's 5 ms the consumer's thread waits that long for each
-piece of a fetch while another decodes."""
 PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
 
 
@@ -137,13 +132,14 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
 
     async def fold(stream: Any) -> AsyncIterator[None]:
-        """Decode one fetch, in a thread, while the one before is applied; applying stays strictly in order."""
+        """Decode one fetch while the database works on the one before; applying stays strictly in order. A thread for
+        decoding makes it slower: both would take turns on one interpreter lock, and on each other's caches."""
         decoded: asyncio.Queue[Sequence[Run]] = asyncio.Queue(maxsize=1)
         applying = asyncio.create_task(_apply_in_order(runner, decoded))
         try:
             async for event in stream.events():
                 if event.message.value:
-                    await decoded.put(await _decoded(runner, event.message.value))
+                    await decoded.put(_decoded_or_halt(runner, event.message.value))
                 yield
         finally:
             applying.cancel()
@@ -167,12 +163,6 @@ def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
             _halt("the stored positions cannot be read")
 
     return start_offsets
-
-
-async def _decoded(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> Sequence[Run]:
-    if sum(len(batch.records) for batch in batches) < DECODED_IN_PLACE_RECORDS:
-        return _decoded_or_halt(runner, batches)
-    return await asyncio.to_thread(_decoded_or_halt, runner, batches)
 
 
 def _decoded_or_halt(runner: FoldRunner, batches: Sequence[PartitionBatch]) -> Sequence[Run]:
@@ -226,7 +216,6 @@ def _replace_process() -> None:
 def run(app: faust.App, loglevel: str = "INFO") -> None:
     """Run the worker until SIGTERM or SIGINT, then leave with its status. Does not return."""
     collect_less()
-    sys.setswitchinterval(TURN_S)
     try:
         faust.Worker(app, loglevel=loglevel, override_logging=False).execute_from_commandline()
     finally:
