@@ -13,9 +13,10 @@ from eventfold import consistency
 from eventfold.consistency import Target, reached
 from eventfold.store import Pool
 from servicekit import database
-from servicekit.reading import Watch
+from servicekit.reading import Sequenced, Watch
 
 WAITERS = 50
+LONG_S, SHORT_S = 60.0, 0.01
 
 
 @pytest.fixture
@@ -87,3 +88,26 @@ def test_a_target_is_reached_by_all_who_read_its_topic(
 ) -> None:
     readers = {"feed": ["t"], "counts": ["t", "other"], "elsewhere": ["other"]}
     assert reached(applied, readers, [Target("t", 0, 5)]) is expected
+
+
+async def test_who_waits_for_an_event_is_woken_when_it_is_sequenced_and_nobody_else() -> None:
+    sequenced = Sequenced()
+    waiting = {n: asyncio.create_task(sequenced.wait(n % 3, LONG_S)) for n in range(6)}
+    await asyncio.sleep(0)
+    sequenced.tell([1, 7])
+    done, _ = await asyncio.wait(waiting.values(), timeout=SHORT_S)
+    assert done == {waiting[1], waiting[4]}
+    for task in waiting.values():
+        task.cancel()
+    await asyncio.gather(*waiting.values(), return_exceptions=True)
+    assert sequenced._waiting == {}, "nothing is kept of those who left"
+
+
+async def test_nobody_waits_for_ever_and_who_was_told_twice_does_not_mind() -> None:
+    sequenced = Sequenced()
+    await sequenced.wait(1, SHORT_S)
+    waiting = asyncio.create_task(sequenced.wait(1, LONG_S))
+    await asyncio.sleep(0)
+    sequenced.tell([1, 1])
+    await waiting
+    assert sequenced._waiting == {}

@@ -36,7 +36,7 @@ from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Envelope, Publisher, Record, partition_of
-from eventfold.rows import SEQ, TO_SEND, recorded
+from eventfold.rows import POSITION, SEQ, TO_SEND, recorded
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -96,10 +96,16 @@ class Relay:
         self._codec = codec
         self._topics = topics
         self._awake = asyncio.Event()
+        self._tell: Callable[[Sequence[int]], None] = lambda _: None
 
     def wake(self) -> None:
         """Tell the relay that something was committed. Never blocks."""
         self._awake.set()
+
+    def listen(self, tell: Callable[[Sequence[int]], None]) -> None:
+        """Have `tell` called with the insert positions of each batch that this relay has sequenced; it must not
+        block."""
+        self._tell = tell
 
     async def run(self) -> None:
         """Lead whenever the lease can be had. Lost leases, connections and brokers only cost a new start."""
@@ -232,6 +238,7 @@ class _Term:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
         arguments = {"name": self._lease.name, "epoch": self._lease.epoch, "lease_s": leases.LEASE_S}
         rows = await self._rows(_SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
+        self._relay._tell([row[POSITION] for row in rows])
         return sorted(rows, key=itemgetter(SEQ))
 
     async def _rows(self, query: str, arguments: Sequence[Any] | Mapping[str, Any]) -> list[Row]:

@@ -16,7 +16,9 @@ LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
 WHERE version > known ORDER BY stream, version"""
-STREAM, VERSION, RECORDED_AT, SEQ = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at", "seq"))
+STREAM, VERSION, RECORDED_AT, POSITION, SEQ = map(
+    COLUMNS.split(", ").index, ("stream", "version", "recorded_at", "position", "seq")
+)
 Row = tuple[Any, ...]
 """An event in the order of `COLUMNS`."""
 

@@ -20,6 +20,7 @@ from eventfold.readmodel import Projection
 from eventfold.sealing import KeyEncryptionKey, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
 from servicekit import database, keys
+from servicekit.reading import Sequenced
 from servicekit.settings import ServiceSettings
 
 
@@ -37,6 +38,7 @@ class Wiring:
     rng: random.Random
     wake_relay: Callable[[], None]
     idempotency_secret: bytes
+    sequenced: Sequenced = field(default_factory=Sequenced)
 
     async def connect(self) -> Connection:
         """A connection of one's own, in autocommit mode."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from eventfold import consistency
 from eventfold.consistency import Applied, Target, Token
@@ -20,18 +19,26 @@ POLL_FIRST_S, POLL_MAX_S = 0.005, 0.020
 LOOK_EVERY_S = 0.004
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]
-Found = TypeVar("Found")
+Pause = Callable[[Token, float], Awaitable[None]]
+
+
+async def _sleep(_: Token, pause_s: float) -> None:
+    await asyncio.sleep(pause_s)
 
 
 class ReadGate:
     """Holds a query back until `x-lyceum-after` is satisfied, for at most `WAIT_S`.
 
     `projections` maps this service's projections to the topics (with prefix) that they read; `resolvers` maps services
-    to a way of asking where a token's events are.
+    to a way of asking where a token's events are, `pause` waits before it is asked again.
     """
 
-    def __init__(self, pool: Pool, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve]) -> None:
+    def __init__(
+        self, pool: Pool, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve],
+        pause: Pause | None = None,
+    ) -> None:  # fmt: skip
         self._watch = Watch(pool)
+        self._pause = pause or _sleep
         self._projections = projections
         self._resolvers = resolvers
 
@@ -51,17 +58,54 @@ class ReadGate:
         for token in tokens:
             if token.service not in self._resolvers:
                 raise InvalidInput("the token comes from an unknown service", field="x-lyceum-after")
-            resolved = await _polled(partial(self._resolvers[token.service], token), give_up_at)
+            resolved = await self._resolved(token, give_up_at)
             if resolved is None:
                 return False
             targets.extend(resolved)
         return await self._reached(targets, give_up_at)
+
+    async def _resolved(self, token: Token, give_up_at: float) -> tuple[Target, ...] | None:
+        """Where the token's events are, asked for with growing pauses; None when time is over."""
+        pause_s = POLL_FIRST_S
+        while (found := await self._resolvers[token.service](token)) is None:
+            if time.monotonic() + pause_s > give_up_at:
+                return None
+            await self._pause(token, pause_s)
+            pause_s = min(POLL_MAX_S, pause_s * 2)
+        return found
 
     async def _reached(self, targets: Sequence[Target], give_up_at: float) -> bool:
         while not consistency.reached(await self._watch.next(), self._projections, targets):
             if time.monotonic() > give_up_at:
                 return False
         return True
+
+
+class Sequenced:
+    """Wakes those who wait for an event to be sequenced, where the relay runs in their process."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+
+    def tell(self, positions: Iterable[int]) -> None:
+        """The events at these insert positions have their sequence."""
+        for position in positions:
+            for waiting in self._waiting.pop(position, ()):
+                if not waiting.done():
+                    waiting.set_result(None)
+
+    async def wait(self, position: int, at_most_s: float) -> None:
+        """Return when `tell` names the position, at the latest after `at_most_s`."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(position, [])
+        waiting.append(told)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(told, at_most_s)
+        finally:
+            waiting.remove(told)
+            if not waiting and self._waiting.get(position) is waiting:
+                del self._waiting[position]
 
 
 class Watch:
@@ -86,17 +130,6 @@ class Watch:
         self._looked_at = time.monotonic()
         async with self._pool.connection() as conn:
             return await consistency.applied(conn)
-
-
-async def _polled(look: Callable[[], Awaitable[Found | None]], give_up_at: float) -> Found | None:
-    """The first result that is not None, looked for with growing pauses; None when time is over."""
-    pause_s = POLL_FIRST_S
-    while (found := await look()) is None:
-        if time.monotonic() + pause_s > give_up_at:
-            return None
-        await asyncio.sleep(pause_s)
-        pause_s = min(POLL_MAX_S, pause_s * 2)
-    return found
 
 
 def _tokens(header: str) -> list[Token]:

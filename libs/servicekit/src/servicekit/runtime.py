@@ -100,6 +100,8 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
     inline = make_relay(definition, settings) if settings.relay_inline and definition.topics else None
     async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
         wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
+        if inline:
+            inline.listen(wiring.sequenced.tell)
         async with serving(wiring):
             await _until_signalled(
                 [*([inline.run()] if inline else []), _sweeping(pool), *definition.background(wiring)]

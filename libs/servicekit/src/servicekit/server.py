@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -78,7 +79,11 @@ def read_gate(wiring: Wiring) -> ReadGate:
         for service in EMITTERS if service != own and getattr(wiring.settings, f"{service}_target")
     }  # fmt: skip
     resolvers[own] = local_resolver(wiring)
-    return ReadGate(wiring.pool, wiring.projection_topics(), resolvers)
+
+    async def pause(token: Token, pause_s: float) -> None:
+        await (wiring.sequenced.wait(token.position, pause_s) if token.service == own else asyncio.sleep(pause_s))
+
+    return ReadGate(wiring.pool, wiring.projection_topics(), resolvers, pause)
 
 
 def _remote_keys(target: str) -> FetchKeys:
