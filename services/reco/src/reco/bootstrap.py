@@ -58,7 +58,7 @@ DEFINITION = ServiceDefinition(
     to_public=to_public,
     register=SERVER.register,
     projections=(FACTORS,),
-    linger_s=0.05,
+    linger_s=0.1,
     background=SERVER.background,
 )
 
