@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,28 +15,16 @@ import pytest
 import reacting_process
 from alarms import SetAlarm, dates, record, rung, store_of
 from house import House, context
+from processes import SUPPORT, started
 from relaying import eventually, relaying
 from shelf import TOPIC, add
 
 from eventfold.intents import INTENT, RecordIntent, number_of
 from eventfold.topics import prepare_topics
 
-SUPPORT = Path(__file__).parent / "support"
 WITHIN_S = 60.0
 ALARMS, INTENTS = 3, 3
 SHELVES, BOOKS = 5, 8
-
-
-@contextlib.contextmanager
-def process(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT), *sys.path])}
-    command = [sys.executable, str(SUPPORT / script), *arguments]
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.wait()
 
 
 async def killed_itself(running: subprocess.Popen[bytes]) -> None:
@@ -78,11 +63,11 @@ async def assert_one_effect_each(house: House) -> None:
 @pytest.mark.parametrize("point", due_process.POINTS)
 async def test_a_due_date_worker_killed_at_any_step_has_one_effect_each(house: House, point: str) -> None:
     await caused(house)
-    with process("due_process.py", house.url, "victim", point) as victim:
+    with started(SUPPORT / "due_process.py", house.url, "victim", point) as victim:
         await killed_itself(victim)
     done = await settled(house)
     assert done == (point == "after-commit"), "it was killed in mid work"
-    with process("due_process.py", house.url, "successor", "none"):
+    with started(SUPPORT / "due_process.py", house.url, "successor", "none"):
         await eventually(lambda: settled(house), WITHIN_S)
     await assert_one_effect_each(house)
     if point in ("after-the-answer", "after-append-before-commit"):
@@ -92,10 +77,10 @@ async def test_a_due_date_worker_killed_at_any_step_has_one_effect_each(house: H
 
 async def test_a_worker_stopped_in_its_call_and_woken_after_its_successor_records_nothing(house: House) -> None:
     await caused(house)
-    with process("due_process.py", house.url, "sleeper", "stop-after-the-effect") as sleeper:
+    with started(SUPPORT / "due_process.py", house.url, "sleeper", "stop-after-the-effect") as sleeper:
         await eventually(lambda: _stopped(sleeper), WITHIN_S)
         assert await house.rows("SELECT holder FROM lease") == [("sleeper",)]
-        with process("due_process.py", house.url, "successor", "none"):
+        with started(SUPPORT / "due_process.py", house.url, "successor", "none"):
             await eventually(lambda: settled(house), WITHIN_S)
         sleeper.send_signal(signal.SIGCONT)
         await record(store_of(house), "after", SetAlarm(datetime.now(UTC)))
@@ -139,13 +124,13 @@ async def audits(house: House) -> list[tuple[object, ...]]:
 async def test_a_reacting_worker_killed_at_either_side_of_its_commit_reacts_once_to_each(
     house: House, kafka_bootstrap: str, topic: str, point: str
 ) -> None:
-    with process("reacting_process.py", house.url, kafka_bootstrap, house.prefix, point) as victim:
+    with started(SUPPORT / "reacting_process.py", house.url, kafka_bootstrap, house.prefix, point) as victim:
         for n in range(BOOKS):
             await house.store.handle_batch([add(f"{shelf}", f"{n}") for shelf in range(SHELVES)], context())
             await eventually(functools.partial(_audited_or_dead, house, (n + 1) * SHELVES, victim), WITHIN_S)
         await killed_itself(victim)
     assert 0 < await audited(house) < SHELVES * BOOKS, "it was killed in mid work"
-    with process("reacting_process.py", house.url, kafka_bootstrap, house.prefix, "none"):
+    with started(SUPPORT / "reacting_process.py", house.url, kafka_bootstrap, house.prefix, "none"):
         await eventually(lambda: _all_audited(house), WITHIN_S)
     assert await audits(house) == [(f"shelf-audits-of-shelf-{shelf}", BOOKS) for shelf in range(SHELVES)]
 

@@ -14,12 +14,18 @@ from house import House
 SUPPORT = Path(__file__).parent
 
 
+def running(
+    script: Path, house: House, bootstrap: str, *arguments: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """`script URL BOOTSTRAP PREFIX …`; see `started`."""
+    return started(script, house.url, bootstrap, house.prefix, *arguments)
+
+
 @contextlib.contextmanager
-def running(script: Path, house: House, bootstrap: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`script URL BOOTSTRAP PREFIX …`, which finds this folder's modules; killed when the block ends."""
-    command = [sys.executable, str(script), house.url, bootstrap, house.prefix, *arguments]
+def started(script: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A script that finds this folder's modules; killed when the block ends."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT), *sys.path])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, str(script), *arguments], env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
