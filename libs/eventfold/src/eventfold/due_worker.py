@@ -28,7 +28,7 @@ from eventfold.due import HANDLE_WITHIN_S, Due, DueHandler
 from eventfold.due_dates import Taken
 from eventfold.errors import DomainError, LeaseLost, OutcomeUnknown, VersionConflict
 from eventfold.lease import Lease
-from eventfold.store import RETRY_FIRST_S, RETRY_MAX_S, Connection, EventStore
+from eventfold.store import Connection, EventStore, retry_pause_s
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class DueWorker:
             except VersionConflict:
                 if attempt == RECORD_ATTEMPTS:
                     raise
-            await asyncio.sleep(min(RETRY_MAX_S, RETRY_FIRST_S * 2**attempt) * self._rng.random())
+            await asyncio.sleep(retry_pause_s(attempt, self._rng))
         for taken, outcome in results:
             if outcome is None:
                 self._count(taken, "moved")

@@ -186,7 +186,7 @@ class EventStore:
             except VersionConflict as conflict:
                 if time.monotonic() >= give_up_at:
                     raise Contention(conflict.streams, attempt) from conflict
-            await asyncio.sleep(min(RETRY_MAX_S, RETRY_FIRST_S * 2**attempt) * self._rng.random())
+            await asyncio.sleep(retry_pause_s(attempt, self._rng))
 
     async def _attempt(
         self,
@@ -362,6 +362,11 @@ class EventStore:
 
     def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
         return rows_of(self._codec, events, [self._publication.value(event) for event in events])
+
+
+def retry_pause_s(attempt: int, rng: random.Random) -> float:
+    """How long writers that collided wait after their `attempt`-th try, from 1: at random, so that they come apart."""
+    return min(RETRY_MAX_S, RETRY_FIRST_S * 2.0**attempt) * rng.random()
 
 
 def _replayed(command: _Command, known: Answers) -> Handled | None:

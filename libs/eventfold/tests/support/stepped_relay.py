@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, ClassVar
 
@@ -87,7 +88,7 @@ class _Relay(Relay):
         await self.gates.reach("idle")
 
 
-class Stepped:
+class Stepped(ABC):
     """Something that works through gates, with connections that die with it."""
 
     def __init__(self, house: House) -> None:
@@ -95,11 +96,13 @@ class Stepped:
         self._url = house.url
         self._connections: list[GatedConnection] = []
 
+    @abstractmethod
     def _work(self) -> Coroutine[Any, Any, object]:
-        raise NotImplementedError
+        """What it works through, to its end."""
 
+    @abstractmethod
     def _expects(self, failure: BaseException) -> bool:
-        raise NotImplementedError
+        """Whether the work may end with this failure."""
 
     async def _connect(self) -> GatedConnection:
         conn = await GatedConnection.take(self._url, self.gates)
