@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -46,13 +46,13 @@ ToPublic = Callable[[Recorded], PublicEvent | None]
 
 
 class Envelope(NamedTuple):
-    """What surrounds an event's public value on its way."""
+    """What surrounds an event's public value on its way. Times are in microseconds since 1970."""
 
     stream: str
     version: int
     partition_key: str
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_us: int
+    recorded_us: int
     meta: Mapping[str, Any]
     seq: int | None
 
@@ -78,15 +78,34 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+def micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def at_us(since_1970_us: int) -> datetime:
+    """Inverse of `micros`, in UTC."""
+    return _EPOCH + timedelta(microseconds=since_1970_us)
+
+
 def rfc3339(at: datetime) -> str:
     """UTC timestamp as CloudEvents wants it, with microseconds."""
-    text = at.isoformat(timespec="microseconds")
-    if not text.endswith(_UTC_OFFSET):
-        text = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return text[: -len(_UTC_OFFSET)] + "Z"
+    return _timestamp(micros(at)).decode()
 
 
-_UTC_OFFSET = "+00:00"
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+SECONDS_REMEMBERED = 4096
+"""Seconds whose text need not be made again: most events of a batch share one."""
+
+
+def _timestamp(since_1970_us: int) -> bytes:
+    second, rest_us = divmod(since_1970_us, 1_000_000)
+    return b"%b.%06dZ" % (_second(second), rest_us)
+
+
+@lru_cache(SECONDS_REMEMBERED)
+def _second(since_1970_s: int) -> bytes:
+    return (_EPOCH + timedelta(seconds=since_1970_s)).isoformat()[: len("1970-01-01T00:00:00")].encode()
 
 
 class Publisher:
@@ -130,8 +149,8 @@ class Publisher:
         if value is None:
             return None
         envelope = Envelope(
-            recorded.stream, recorded.version, recorded.partition_key, recorded.occurred_at, recorded.recorded_at,
-            recorded.meta, recorded.seq,
+            recorded.stream, recorded.version, recorded.partition_key, micros(recorded.occurred_at),
+            micros(recorded.recorded_at), recorded.meta, recorded.seq,
         )  # fmt: skip
         return self.record(value, envelope)
 
@@ -139,8 +158,7 @@ class Publisher:
         """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
         topic, fixed = self._fixed(self._avro.written_as(value))
         key = envelope.partition_key.encode()
-        timestamp_ms = int(envelope.occurred_at.timestamp() * 1000)
-        return Record(topic, key, value, _headers(fixed, envelope, key), timestamp_ms)
+        return Record(topic, key, value, _headers(fixed, envelope, key), envelope.occurred_us // 1000)
 
     def _fixed(self, written_as: tuple[str, str]) -> tuple[str, list[tuple[str, bytes]]]:
         """Topic and headers that all values of a schema share."""
@@ -160,13 +178,13 @@ class Publisher:
 
 
 def _headers(fixed: Sequence[tuple[str, bytes]], envelope: Envelope, key: bytes) -> list[tuple[str, bytes]]:
-    occurred = rfc3339(envelope.occurred_at).encode()
-    same = envelope.recorded_at == envelope.occurred_at
+    occurred = _timestamp(envelope.occurred_us)
+    same = envelope.recorded_us == envelope.occurred_us
     headers = [
         *fixed,
         ("ce_id", event_id_text(envelope.stream, envelope.version).encode()),
         ("ce_time", occurred),
-        ("ce_recordedtime", occurred if same else rfc3339(envelope.recorded_at).encode()),
+        ("ce_recordedtime", occurred if same else _timestamp(envelope.recorded_us)),
         ("ce_subject", envelope.stream.encode()),
         ("ce_partitionkey", key),
         ("ce_aggregateversion", b"%d" % envelope.version),

@@ -36,7 +36,7 @@ from eventfold.codec import EventCodec
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Envelope, Publisher, Record, partition_of
-from eventfold.rows import POSITION, SEQ, TO_SEND, recorded
+from eventfold.rows import TO_SEND, recorded_to_send, sent_us
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -64,6 +64,7 @@ _UNSENT = f"SELECT {TO_SEND} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
 
 Row = tuple[Any, ...]
 """An event in the order of `TO_SEND`."""
+POSITION, SEQ = 0, 1
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], AIOKafkaProducer]
@@ -123,7 +124,6 @@ class Relay:
             # A cursor that falls back only repeats records, so its moves need not wait for the disk.
             await cursor_conn.execute("SET synchronous_commit = off")
             for conn in (sequencer, cursor_conn):
-                await conn.execute("SET TIME ZONE 'UTC'")  # what times are sent in
                 await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
             lease = await leases.acquire(cursor_conn, self._name, self._holder)
             if lease is None:
@@ -144,21 +144,14 @@ class Relay:
             await asyncio.wait_for(self._awake.wait(), idle_s)
         self._awake.clear()
 
-    async def records(self, rows: Sequence[Row]) -> list[tuple[int, Record]]:
-        """The records of sequenced rows with their `seq`; private events have none. Others get their turn meanwhile:
-        the relay may share its loop with a server."""
-        made: list[tuple[int, Record]] = []
-        for first in range(0, len(rows), ROWS_PER_TURN):
-            turn = [(row[SEQ], self._record(row)) for row in rows[first : first + ROWS_PER_TURN]]
-            made += [(seq, record) for seq, record in turn if record is not None]
-            await asyncio.sleep(0)
-        return made
-
-    def _record(self, row: Row) -> Record | None:
-        stream, version, _, _, _, key, occurred_at, recorded_at, meta, _, seq, value = row
+    def record(self, row: Row) -> Record | None:
+        """What is sent of a sequenced row; None for a private event."""
+        _, seq, value, stream, version, key, occurred, recorded, meta, _ = row
         if value is None:
-            return self._publisher.encode(recorded(self._codec, row[:-1]))
-        return self._publisher.record(value, Envelope(stream, version, key, occurred_at, recorded_at, meta, seq))
+            return self._publisher.encode(recorded_to_send(self._codec, row))
+        return self._publisher.record(
+            value, Envelope(stream, version, key, sent_us(occurred), sent_us(recorded), meta, seq)
+        )
 
 
 class _Term:
@@ -169,8 +162,7 @@ class _Term:
         self._lease = lease
         self._sequencer = sequencer
         self._cursor_conn = cursor_conn
-        self._names: dict[str, str] = {}
-        self._partitions: dict[str, int] = {}
+        self._written: dict[str, tuple[str, int]] = {}
 
     async def heartbeat(self, conn: Connection) -> None:
         while True:
@@ -215,16 +207,13 @@ class _Term:
                 await generations.close(self._sequencer, session, self._relay._publisher.source, one)
 
     async def _learn_partitions(self, session: AIOKafkaProducer) -> None:
-        self._names = await generations.current_names(self._sequencer, self._relay._topics)
-        for topic, name in self._names.items():
+        names = await generations.current_names(self._sequencer, self._relay._topics)
+        for topic, name in names.items():
             partitions = await session.partitions_for(name)
             if not partitions:
                 raise TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
-            self._partitions[topic] = len(partitions)
-        heads = [
-            (self._names[topic], partition, 0)
-            for topic, count in self._partitions.items() for partition in range(count)
-        ]  # fmt: skip
+            self._written[topic] = (name, len(partitions))
+        heads = [(name, partition, 0) for name, count in self._written.values() for partition in range(count)]
         await leases.move_cursor(self._cursor_conn, self._lease, 0, heads)
 
     async def _resend(self, session: AIOKafkaProducer) -> None:
@@ -245,26 +234,35 @@ class _Term:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
     async def _send(self, session: AIOKafkaProducer, rows: Sequence[Row]) -> None:
-        records = await self._relay.records(rows)
         queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
         heads: dict[TopicPartition, int] = {}
-        for seq, record in records:
-            place = (self._names[record.topic], partition_of(record.key, self._partitions[record.topic]))
-            queues[place].append(record)
-            heads[place] = seq
+        for first in range(0, len(rows), ROWS_PER_TURN):
+            self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
+            await asyncio.sleep(0)  # others get their turn: the relay may share its loop with a server
         started = time.perf_counter()
-        with self._span(records, queues):
+        with self._span(queues):
+            count = sum(map(len, queues.values()))
             await send_runs(session, queues)
-        telemetry.RELAY_SENT.labels(self._relay._name).inc(len(records))
+        telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
         await leases.move_cursor(self._cursor_conn, self._lease, rows[-1][SEQ], acknowledged)
 
-    def _span(
-        self, records: Sequence[tuple[int, Record]], places: Collection[TopicPartition]
-    ) -> contextlib.AbstractContextManager[Span]:
-        headers = (dict(record.headers) for _, record in records)
-        return tracing.batch("send", SpanKind.CLIENT, self._relay._name, places, headers)
+    def _queue(
+        self, rows: Sequence[Row], queues: dict[TopicPartition, deque[Record]], heads: dict[TopicPartition, int]
+    ) -> None:
+        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each."""
+        for row in rows:
+            record = self._relay.record(row)
+            if record is not None:
+                name, partitions = self._written[record.topic]
+                place = (name, partition_of(record.key, partitions))
+                queues[place].append(record)
+                heads[place] = row[SEQ]
+
+    def _span(self, queues: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
+        headers = (dict(record.headers) for queue in queues.values() for record in queue)
+        return tracing.batch("send", SpanKind.CLIENT, self._relay._name, queues, headers)
 
 
 async def _together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:

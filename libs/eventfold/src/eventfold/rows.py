@@ -9,6 +9,7 @@ import orjson
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
+from eventfold.publish import at_us
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
 LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
@@ -16,14 +17,15 @@ LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
 WHERE version > known ORDER BY stream, version"""
-STREAM, VERSION, RECORDED_AT, POSITION, SEQ = map(
-    COLUMNS.split(", ").index, ("stream", "version", "recorded_at", "position", "seq")
-)
+STREAM, VERSION, RECORDED_AT = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at"))
 Row = tuple[Any, ...]
 """An event in the order of `COLUMNS`."""
 
-# An event whose public form is stored need not be decoded to be sent.
-TO_SEND = COLUMNS.replace("data", "CASE WHEN public_value IS NULL THEN data END") + ", public_value"
+# An event whose public form is stored need not be decoded to be sent. Times come as PostgreSQL holds them: a text is
+# made of a count of microseconds in less time than of a date.
+TO_SEND = """position, seq, public_value, stream, version, partition_key,
+  timestamptz_send(occurred_at), timestamptz_send(recorded_at), meta,
+  CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data) END"""
 AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
 
 FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
@@ -40,6 +42,23 @@ def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
     stream, version, name, schema_version, data, key, occurred_at, recorded_at, meta, position, seq = row
     event = codec.decode(name, schema_version, data)
     return Recorded(stream, version, event, name, key, occurred_at, recorded_at, meta, position, seq)
+
+
+def sent_us(at: bytes) -> int:
+    """Microseconds since 1970 of a time in `TO_SEND`: PostgreSQL counts them from 2000."""
+    return int.from_bytes(at, "big", signed=True) + _FROM_1970_TO_2000_US
+
+
+_FROM_1970_TO_2000_US = 946_684_800_000_000
+
+
+def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
+    """A row in the order of `TO_SEND` without a public value, with its event decoded and upcast."""
+    position, seq, _, stream, version, key, occurred, recorded_at, meta, (name, schema_version, data) = row
+    event = codec.decode(name, schema_version, data)
+    return Recorded(
+        stream, version, event, name, key, at_us(sent_us(occurred)), at_us(sent_us(recorded_at)), meta, position, seq
+    )
 
 
 def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
