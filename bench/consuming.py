@@ -87,8 +87,7 @@ def _only(work: str, avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> i
 
 def _decoded(avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> list[PublicRecord]:
     return [
-        PublicRecord(one.topic, one.partition, one.offset, one.key.decode(), dict(one.headers), one.value,
-                     avro.decode(one.value))
+        PublicRecord(one.topic, one.partition, one, avro.decode(one.value))
         for batch in batches.values() for one in batch
     ]  # fmt: skip
 

@@ -42,11 +42,7 @@ class Folding:
     def batch(self, topic: str, items: Sequence[Any]) -> None:
         """`items` have key, value, headers, offset and partition."""
         self._watch.begin()
-        events = [
-            PublicRecord(topic, one.partition, one.offset, one.key.decode(), dict(one.headers), one.value,
-                         self._avro.decode(one.value))
-            for one in items
-        ]  # fmt: skip
+        events = [PublicRecord(topic, one.partition, one, self._avro.decode(one.value)) for one in items]
         self._write(events)
         for last in {event.partition: event for event in events}.values():
             self._conn.execute(MOVE, ["bench", topic, last.partition, last.offset + 1, last.seq, None])

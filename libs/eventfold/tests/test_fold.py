@@ -206,7 +206,7 @@ def test_folding_does_not_depend_on_how_keys_interleave_or_batches_are_cut(
 
 def _public(n: int, shelf: str, title: str) -> PublicRecord:
     delivered = record(n, n + 1, shelf, title)
-    return PublicRecord("t", 0, n, shelf, dict(delivered.headers), b"", {"shelf": shelf, "title": title})
+    return PublicRecord("t", 0, delivered, {"shelf": shelf, "title": title})
 
 
 def _fold_in_batches(events: list[PublicRecord], cuts: list[int]) -> dict[Any, Any]:

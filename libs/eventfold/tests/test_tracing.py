@@ -164,7 +164,7 @@ async def test_reactions_carry_the_trace_of_what_caused_each(house: House, react
 
 def public_record(number: int) -> PublicRecord:
     one = record(number, number + 1, "a", f"b{number}")
-    return PublicRecord(TOPIC, 0, one.offset, "a", dict(one.headers), b"", {})
+    return PublicRecord(TOPIC, 0, one, {})
 
 
 async def test_a_fold_that_fails_is_an_error_of_which_only_the_kind_is_told(

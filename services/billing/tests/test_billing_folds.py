@@ -20,20 +20,16 @@ from billing.projections.orders import ORDER_BOOK, OrderRow
 from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from eventfold.publish import rfc3339
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import KeptRecord, Projection, PublicRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Tables = dict[str, dict[Any, Any]]
 
 
 def public(type_name: str, seq: int, data: dict[str, Any], partition: int = 0) -> PublicRecord:
-    headers = {
-        "ce_sequence": str(seq).encode(),
-        "ce_type": type_name.encode(),
-        "ce_id": f"e{seq}".encode(),
-        "ce_time": rfc3339(START).encode(),
-    }
-    return PublicRecord(type_name.rsplit(".", 2)[0], partition, seq, "key", headers, b"", data)
+    headers = {"ce_sequence": str(seq), "ce_type": type_name, "ce_id": f"e{seq}", "ce_time": rfc3339(START)}
+    record = KeptRecord(seq, b"key", b"", [(name, value.encode()) for name, value in headers.items()])
+    return PublicRecord(type_name.rsplit(".", 2)[0], partition, record, data)
 
 
 def money(amount_minor: int, currency: str = "CNY") -> dict[str, Any]:

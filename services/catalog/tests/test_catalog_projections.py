@@ -22,7 +22,7 @@ from catalog.projections.contents import (
     CounterRow,
 )
 from eventfold.publish import rfc3339
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import KeptRecord, Projection, PublicRecord
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 Tables = dict[str, dict[Any, Any]]
@@ -30,8 +30,8 @@ Tables = dict[str, dict[Any, Any]]
 
 def record(seq: int, topic: str, action: str, partition: int = 0, **data: Any) -> PublicRecord:
     headers = {"ce_id": f"e{seq}", "ce_type": f"{topic}.{action}.v1", "ce_sequence": str(seq), "ce_time": rfc3339(AT)}
-    encoded = {name: value.encode() for name, value in headers.items()}
-    return PublicRecord(topic, partition, seq, "key", encoded, b"", data)
+    kept = KeptRecord(seq, b"key", b"", [(name, value.encode()) for name, value in headers.items()])
+    return PublicRecord(topic, partition, kept, data)
 
 
 def folded(projection: Projection, batches: Sequence[Sequence[PublicRecord]]) -> Tables:

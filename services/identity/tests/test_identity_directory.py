@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.avro import AvroCodec
 from eventfold.decider import Recorded
 from eventfold.publish import Publisher, rfc3339
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import KeptRecord, PublicRecord
 from eventfold.sealing import Sealed
 from identity.application.publication import to_public
 from identity.domain.codec import CODEC
@@ -69,8 +69,8 @@ def test_the_date_of_an_imported_account_is_the_business_date() -> None:
 
 def record(seq: int, action: str, member: str, **data: Any) -> PublicRecord:
     headers = {"ce_id": f"e{seq}", "ce_type": f"{TOPIC}.{action}.v1", "ce_sequence": str(seq), "ce_time": rfc3339(AT)}
-    encoded = {name: value.encode() for name, value in headers.items()}
-    return PublicRecord(TOPIC, 0, seq, member, encoded, b"", {"member_id": member, **data})
+    kept = KeptRecord(seq, member.encode(), b"", [(name, value.encode()) for name, value in headers.items()])
+    return PublicRecord(TOPIC, 0, kept, {"member_id": member, **data})
 
 
 def history(member: str, first: int) -> list[PublicRecord]:

@@ -98,7 +98,7 @@ def records(facts: Sequence[Fact]) -> dict[tuple[str, int], list[Delivered]]:
 
 
 def public(topic: str, partition: int, one: Delivered) -> PublicRecord:
-    return PublicRecord(topic, partition, one.offset, (one.key or b"").decode(), dict(one.headers), b"", one.value)
+    return PublicRecord(topic, partition, one, one.value)
 
 
 Tables = dict[str, dict[Any, Any]]

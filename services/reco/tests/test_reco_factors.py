@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import KeptRecord, PublicRecord
 from reco.projections.factors import FACTORS, PairRow, lane
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,9 +21,11 @@ def at(minute: int) -> datetime:
 
 
 def public(type_name: str, seq: int, partition: int, data: dict[str, Any]) -> PublicRecord:
-    headers = {"ce_sequence": str(seq).encode(), "ce_type": type_name.encode(), "ce_id": f"e{seq}".encode()}
+    headers = {"ce_sequence": str(seq), "ce_type": type_name, "ce_id": f"e{seq}"}
+    key = data.get("member_id", "c").encode()
+    record = KeptRecord(seq, key, b"", [(name, value.encode()) for name, value in headers.items()])
     topic = "prefix." + type_name.rsplit(".", 2)[0]
-    return PublicRecord(topic, partition, seq, data.get("member_id", "c"), headers, b"", data)
+    return PublicRecord(topic, partition, record, data)
 
 
 def interaction(kind: str, seq: int, member: str, content: str, minute: int, **more: Any) -> PublicRecord:

@@ -99,6 +99,7 @@ class AvroCodec:
         self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
         self._by_frame = {one.frame: one for one in shipped}
         self._by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
+        self._schemas = {frame: (one.schema, self._reader(one)) for frame, one in self._by_frame.items()}
 
     @property
     def types(self) -> list[str]:
@@ -115,12 +116,16 @@ class AvroCodec:
 
     def decode(self, value: bytes) -> Any:
         """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
-        writer = self._writer(value)
+        header_bytes = _header_bytes(value)
+        schemas = self._schemas.get(value[:header_bytes])
+        if schemas is None:
+            raise UnknownFingerprint(_named(value))
+        return schemaless_reader(io.BytesIO(value[header_bytes:]), *schemas)
+
+    def _reader(self, writer: Shipped) -> Any:
+        """What to resolve to; None where that is what was written."""
         newest = self._newest[writer.type]
-        reader = None if newest is writer else newest.schema
-        datum = io.BytesIO(value)
-        datum.seek(_header_bytes(value))
-        return schemaless_reader(datum, writer.schema, reader)
+        return None if newest is writer else newest.schema
 
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type and `ce_dataschema` of a framed value; the same in both framings. Raises

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Protocol, TypeVar
 
 from eventfold.errors import TopicLost, TopicMisconfigured
 from eventfold.generations import CLOSED_TYPE, Barrier, logical, number
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import ConsumedRecord, PublicRecord
 from eventfold.store import Connection
 
 _CLOSE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic = %s AND partition = %s AND NOT closed"
@@ -30,22 +29,12 @@ Names = Mapping[tuple[str, str], str]
 _KEY = attrgetter("key")
 
 
-class RawRecord(Protocol):
-    """What tells a closing record before it is decoded: it alone has no key, and its type."""
-
-    key: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-Raw = TypeVar("Raw", bound=RawRecord)
-
-
-def closes(record: RawRecord) -> bool:
-    """Whether the record ends its partition."""
+def closes(record: ConsumedRecord) -> bool:
+    """Whether the record ends its partition. It alone has no key, and a type of its own."""
     return record.key is None and ("ce_type", CLOSED_TYPE.encode()) in record.headers
 
 
-def up_to_closing(records: Sequence[Raw]) -> Sequence[Raw]:
+def up_to_closing(records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
     """A fetched run up to and with its closing record, if it has one; what a late sender wrote after it is dropped."""
     if None not in map(_KEY, records):
         return records

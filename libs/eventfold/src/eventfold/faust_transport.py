@@ -30,6 +30,9 @@ StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tupl
 class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     """Records as the parser in C made them: wrapping each once more costs as much as parsing it."""
 
+    def __iter__(self) -> Any:
+        return self._records_iterator  # without a call of `__next__` for each record
+
     def _consumer_record(self, tp: object, record: Any) -> Any:
         return record
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import orjson
 from opentelemetry.trace import SpanKind
@@ -22,19 +22,10 @@ from eventfold.decider import Context, Item
 from eventfold.positions import Move, Run, take_turns
 from eventfold.projecting import project
 from eventfold.publish import Avro
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import ConsumedRecord, Projection, PublicRecord
 from eventfold.store import Connection, EventStore, Pool
 
 Standing = Mapping[tuple[str, positions.Place], positions.Position]
-
-
-class ConsumedRecord(Protocol):
-    """What the runtime needs of a Kafka record (aiokafka's `ConsumerRecord` has it)."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 class PartitionBatch(NamedTuple):
@@ -128,20 +119,11 @@ class FoldRunner:
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
         decode, last = self._avro.decode, records[-1]
         closing = crossing.closes(last)
-        run = [
-            PublicRecord(
-                topic, partition, one.offset, (one.key or b"").decode(), dict(one.headers), one.value or b"",
-                decode(one.value or b""),
-            )
-            for one in (records[:-1] if closing else records)
-        ]  # fmt: skip
+        plain = records[:-1] if closing else records
+        run = [PublicRecord(topic, partition, one, decode(one.value or b"")) for one in plain]
         if closing:
-            run.append(self._closing(topic, partition, last))
+            run.append(PublicRecord(topic, partition, last, orjson.loads(last.value or b"")))
         return run
-
-    def _closing(self, topic: str, partition: int, record: ConsumedRecord) -> PublicRecord:
-        value = record.value or b""
-        return PublicRecord(topic, partition, record.offset, "", dict(record.headers), value, orjson.loads(value))
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
         """Apply runs of several partitions in one transaction.

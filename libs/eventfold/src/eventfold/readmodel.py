@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from eventfold.arrays import literal
 
@@ -20,23 +20,84 @@ Key = tuple[Any, ...]
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
+class ConsumedRecord(Protocol):
+    """What the runtime needs of a Kafka record (aiokafka's have it)."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset on the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The partition key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The framed value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values, in order."""
+
+
+class KeptRecord(NamedTuple):
+    """A `ConsumedRecord` that comes from elsewhere than a consumer."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
 class PublicRecord:
-    """A public event as a fold sees it: `data` decoded to the newest minor, envelope fields read from the headers."""
+    """A public event as a fold sees it: `data` decoded to the newest minor.
 
-    __slots__ = ("data", "headers", "key", "offset", "partition", "seq", "topic", "type", "value")
+    The envelope fields are read from the record's headers when they are first asked for: a fold asks for few of them.
+    """
 
-    def __init__(
-        self, topic: str, partition: int, offset: int, key: str, headers: Mapping[str, bytes], value: bytes, data: Any
-    ) -> None:
+    __slots__ = ("_headers", "_record", "_seq", "data", "partition", "topic")
+
+    def __init__(self, topic: str, partition: int, record: ConsumedRecord, data: Any) -> None:
         self.topic = topic
         self.partition = partition
-        self.offset = offset
-        self.key = key
-        self.headers = headers
-        self.value = value
         self.data: dict[str, Any] = data
-        self.seq = int(headers["ce_sequence"])
-        self.type = headers["ce_type"].decode()
+        self._record = record
+        self._headers: dict[str, bytes] | None = None
+        self._seq = 0
+
+    @property
+    def offset(self) -> int:
+        """Its offset on the partition."""
+        return self._record.offset
+
+    @property
+    def key(self) -> str:
+        """The partition key; empty where the record has none."""
+        return (self._record.key or b"").decode()
+
+    @property
+    def value(self) -> bytes:
+        """`data` as it was written."""
+        return self._record.value or b""
+
+    @property
+    def headers(self) -> Mapping[str, bytes]:
+        """All headers; of several under one name the last."""
+        if self._headers is None:
+            self._headers = dict(self._record.headers)
+        return self._headers
+
+    @property
+    def seq(self) -> int:
+        """`ce_sequence`: the event's number, from 1, in the service that emitted it."""
+        if not self._seq:
+            self._seq = int(self.headers["ce_sequence"])
+        return self._seq
+
+    @property
+    def type(self) -> str:
+        """`ce_type`."""
+        return self.headers["ce_type"].decode()
 
     @property
     def id(self) -> str:

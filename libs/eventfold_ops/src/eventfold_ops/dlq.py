@@ -12,7 +12,7 @@ from eventfold.fold import turn
 from eventfold.positions import take_turns
 from eventfold.projecting import load_rows, write_changes
 from eventfold.publish import Avro
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import KeptRecord, Projection, PublicRecord
 from eventfold.store import Connection
 
 MAX_LISTED = 1000
@@ -116,5 +116,6 @@ async def discard(conn: Connection, projection: str, event_id: str) -> int:
 
 def _event(row: Sequence[Any], avro: Avro) -> PublicRecord:
     topic, partition, offset, key, headers, value, _ = row
-    encoded = {name: text.encode() for name, text in headers.items()}
-    return PublicRecord(topic, partition, offset, key, encoded, bytes(value), avro.decode(bytes(value)))
+    encoded = [(name, text.encode()) for name, text in headers.items()]
+    record = KeptRecord(offset, key.encode(), bytes(value), encoded)
+    return PublicRecord(topic, partition, record, avro.decode(bytes(value)))
