@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from delivering import Delivered, record
 from house import House, context
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import messaging_attributes as names
 from opentelemetry.trace import SpanKind, StatusCode
 from reading import header, read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTS, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, count, keys
+from spanning import CAUSE, cause, exported, linked, told
 
 from eventfold import tracing
 from eventfold.decider import Ask, Item
@@ -26,7 +26,6 @@ from eventfold.fold import FoldRunner, PartitionBatch, Process
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.topics import prepare_topics
 
-CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 COUNTING = Projection("counting", (TOPIC,), (COUNTS,), keys, count)
 MALFORMED = [
     "", "x", "00", CAUSE[:-1], CAUSE + "\n", CAUSE.replace("00-", "ff-", 1), CAUSE.replace("0af7", "0AF7"),
@@ -36,12 +35,8 @@ MALFORMED = [
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """What is exported of the spans that end while the test runs."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracing.use(provider)
-    yield exporter
-    tracing.use(None)
+    with exported() as exporter:
+        yield exporter
 
 
 @pytest.fixture
@@ -63,18 +58,6 @@ def runner(house: House, *processes: Process) -> FoldRunner:
 
 def of(spans: InMemorySpanExporter, operation: str) -> list[ReadableSpan]:
     return [span for span in spans.get_finished_spans() if told(span).get(names.MESSAGING_OPERATION_NAME) == operation]
-
-
-def told(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
-def linked(span: ReadableSpan) -> list[str]:
-    return [f"00-{one.context.trace_id:032x}-{one.context.span_id:016x}-01" for one in span.links]
-
-
-def cause(number: int) -> str:
-    return f"00-{number:032x}-{number:016x}-01"
 
 
 def with_cause(one: Delivered, traceparent: str) -> Delivered:

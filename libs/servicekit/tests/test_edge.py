@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import rpc_attributes as names
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
+from spanning import CAUSE, exported, written
 
-from eventfold import tracing
 from eventfold.consistency import Target, Token
 from eventfold.errors import NotFound
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
@@ -26,7 +23,6 @@ from servicekit.edge import Edge
 from servicekit.server import ConsistencyServicer
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
-CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
 
 
@@ -71,25 +67,10 @@ async def served() -> AsyncIterator[Served]:
     await server.stop(0)
 
 
-@contextlib.contextmanager
-def exported() -> Iterator[InMemorySpanExporter]:
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracing.use(provider)
-    yield exporter
-    tracing.use(None)
-
-
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     with exported() as exporter:
         yield exporter
-
-
-def written(span: ReadableSpan) -> str:
-    context = span.get_span_context()
-    assert context is not None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 async def test_a_call_continues_its_callers_trace_and_its_span_goes_into_the_context(

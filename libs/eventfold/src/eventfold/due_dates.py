@@ -40,6 +40,9 @@ _TAKEN = """unnest(%s::text[], %s::text[], %s::timestamptz[], %s::int[]) AS w(st
 _STANDING = f"""SELECT stream_type, stream_id FROM due_date d JOIN {_TAKEN}
 ORDER BY stream_type, stream_id FOR UPDATE OF d"""
 
+_CAUSES = """SELECT stream, meta->>'traceparent' FROM events
+JOIN unnest(%s::text[], %s::int[]) AS w(stream, version) USING (stream, version) WHERE meta ? 'traceparent'"""
+
 _SETTLE = f"""DELETE FROM due_date WHERE (stream_type, stream_id) IN (
   SELECT stream_type, stream_id FROM due_date JOIN {_TAKEN})"""
 
@@ -111,6 +114,13 @@ async def take(
     if taken:
         await conn.execute(_POSTPONE, _marks(taken))
     return taken
+
+
+async def causes(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """The `traceparent` of the event that set each date, by stream, where it has one; `versions` name stream and
+    version. It stands in the event's meta: the rows need not repeat it."""
+    rows = await (await conn.execute(_CAUSES, _columns(versions))).fetchall() if versions else []
+    return dict(rows)
 
 
 async def standing(conn: Connection, taken: Sequence[Taken]) -> list[Taken]:

@@ -17,10 +17,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from opentelemetry.trace import Span, SpanKind
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import due_dates, telemetry
+from eventfold import due_dates, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.desk import Outcome
@@ -127,7 +128,11 @@ class DueWorker:
         """What each handler says, the lease renewed meanwhile; those that say nothing are left out."""
         asks = {one: Ask(self._handlers[one.stream_type].stream_type, one.stream_id, None) for one in taken}
         states = await self._store.states(conn, list(asks.values()))
-        tasks = {asyncio.ensure_future(self._one(one, states[ask.stream])): one for one, ask in asks.items()}
+        causes = await _causes(conn, asks) if tracing.recording() else {}
+        tasks = {
+            asyncio.ensure_future(self._one(one, states[ask.stream], causes.get(ask.stream))): one
+            for one, ask in asks.items()
+        }
         try:
             pending = set(tasks)
             while pending:
@@ -140,11 +145,9 @@ class DueWorker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _one(self, taken: Taken, state: Any) -> Item | None:
-        due = Due(taken.stream_id, state, taken.set_at, taken.attempt, self._clock())
+    async def _one(self, taken: Taken, state: Any, cause: str | None) -> Item | None:
         try:
-            async with asyncio.timeout(HANDLE_WITHIN_S):
-                item = await self._handlers[taken.stream_type].handle(due)
+            item = await self._asked(taken, state, cause)
         except (OutcomeUnknown, TimeoutError) as failure:
             log.warning("asked again later", extra={**_place(taken), "reason": repr(failure)})
             item = None
@@ -153,8 +156,27 @@ class DueWorker:
             return None
         if item is None:
             self._count(taken, "later")
-            return None
-        return item if item.context else replace(item, context=self._context(taken))
+        return item
+
+    async def _asked(self, taken: Taken, state: Any, cause: str | None) -> Item | None:
+        """What the handler says, in a span that goes on in the events that follow."""
+        due = Due(taken.stream_id, state, taken.set_at, taken.attempt, self._clock())
+        with self._span(taken, cause):
+            async with asyncio.timeout(HANDLE_WITHIN_S):
+                item = await self._handlers[taken.stream_type].handle(due)
+            if item is None:
+                return None
+            said = item.context or self._context(taken)
+            return replace(item, context=replace(said, traceparent=tracing.current() or said.traceparent))
+
+    def _span(self, taken: Taken, cause: str | None) -> contextlib.AbstractContextManager[Span]:
+        """Linked to what set the date and no part of it: that may be weeks ago, and its trace is at an end."""
+        attributes = {
+            "eventfold.worker": self._name, "eventfold.stream_type": taken.stream_type,
+            "eventfold.attempt": taken.attempt,
+        }  # fmt: skip
+        links = tracing.links([cause]) if cause else ()
+        return tracing.span(f"due {taken.stream_type}", SpanKind.INTERNAL, attributes, links=links)
 
     def _context(self, taken: Taken) -> Context:
         """Caused by the event that set the date, in its chain."""
@@ -203,6 +225,10 @@ class DueWorker:
 
     def _count(self, taken: Taken, result: str) -> None:
         telemetry.DUE_LOOKS.labels(self._name, taken.stream_type, result).inc()
+
+
+async def _causes(conn: Connection, asks: Mapping[Taken, Ask]) -> dict[str, str]:
+    return await due_dates.causes(conn, [(ask.stream, one.version) for one, ask in asks.items()])
 
 
 def _place(taken: Taken) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A command's span goes on in its events: each carries a W3C `traceparent` in its meta and on Kafka. What works on many
 events at once (a sent batch, an applied fetch) has a span of its own that links to some of theirs, for no single one
-of them is its parent. Attributes and errors hold names, counts and kinds: never personal data.
+of them is its parent. So has the look at a due date, which links to what set it, weeks before perhaps. Attributes and
+errors hold names, counts and kinds: never personal data.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ def use(provider: TracerProvider | None) -> None:
     _tracer = provider.get_tracer("eventfold") if provider else None
 
 
+def recording() -> bool:
+    """Whether spans are recorded: where not, what they alone need is not worth looking for."""
+    return _tracer is not None
+
+
 def checked(traceparent: str | None) -> str | None:
     """The `traceparent` in its plain form, fit to be stored and sent; None where there is none or it is malformed."""
     return _written(_parsed(traceparent)) if traceparent else None
@@ -43,22 +49,29 @@ def current() -> str | None:
 
 @contextlib.contextmanager
 def span(
-    name: str, kind: SpanKind, attributes: Mapping[str, Any], *, parent: str | None = None, links: Sequence[Link] = ()
-) -> Iterator[Span]:
-    """A span around a block: a part of `parent`'s trace, or the first of its own. What escapes makes it an error, of
-    which only the class is told."""
+    name: str, kind: SpanKind, attributes: Mapping[str, Any], *, parent: str | Span | None = None,
+    links: Sequence[Link] = (),
+) -> Iterator[Span]:  # fmt: skip
+    """A span around a block: a part of the trace of `parent` (a `traceparent` from outside, or a span of this process),
+    or the first of its own. What escapes makes it an error, of which only the class is told."""
     if _tracer is None:
         yield trace.INVALID_SPAN
         return
-    context = trace.set_span_in_context(trace.NonRecordingSpan(_parsed(parent)), Context()) if parent else Context()
     with _tracer.start_as_current_span(
-        name, context, kind, attributes, links, record_exception=False, set_status_on_exception=False
+        name, _context(parent), kind, attributes, links, record_exception=False, set_status_on_exception=False
     ) as started:
         try:
             yield started
         except BaseException as failure:
             failed(started, type(failure).__name__)
             raise
+
+
+def _context(parent: str | Span | None) -> Context:
+    if parent is None:
+        return Context()
+    found = trace.NonRecordingSpan(_parsed(parent)) if isinstance(parent, str) else parent
+    return trace.set_span_in_context(found, Context())
 
 
 def failed(started: Span, kind: str) -> None:
@@ -84,7 +97,7 @@ def batch(
         "messaging.client.id": client, "messaging.batch.message_count": len(causes), **_destination(set(places)),
     }  # fmt: skip
     name = f"{operation} {attributes.get('messaging.destination.name', client)}"
-    return span(name, kind, attributes, links=_links(causes))
+    return span(name, kind, attributes, links=links(one.decode("ascii", "replace") for one in causes if one))
 
 
 def _destination(places: set[Place]) -> dict[str, str]:
@@ -94,15 +107,15 @@ def _destination(places: set[Place]) -> dict[str, str]:
     return shared if len(places) > 1 else {**shared, "messaging.destination.partition.id": str(partition)}
 
 
-def _links(causes: Iterable[bytes | None]) -> list[Link]:
-    """Links to the first `MAX_LINKS` different causes; what is malformed is none."""
-    links: dict[bytes, Link] = {}
+def links(causes: Iterable[str]) -> list[Link]:
+    """Links to the spans that the first `MAX_LINKS` different `traceparent`s name; what is malformed names none."""
+    found: dict[str, Link] = {}
     for cause in causes:
-        if cause and cause not in links and (found := _parsed(cause.decode("ascii", "replace"))).is_valid:
-            links[cause] = Link(found)
-            if len(links) == MAX_LINKS:
+        if cause not in found and (named := _parsed(cause)).is_valid:
+            found[cause] = Link(named)
+            if len(found) == MAX_LINKS:
                 break
-    return list(links.values())
+    return list(found.values())
 
 
 def _parsed(traceparent: str) -> SpanContext:

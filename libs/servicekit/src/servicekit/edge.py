@@ -20,6 +20,7 @@ from eventfold.errors import Unauthenticated
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.statuses import status_of
+from servicekit.traces import of_call, tell
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ class Edge(grpc.aio.ServerInterceptor):
                 with _span(method, metadata) as span:
                     outcome = await self._outcome(method, metadata, behave, request, context)
                     code = outcome.code
-                    _tell(span, code)
+                    # A refusal is an answer like another: an error is only what the server is to blame for.
+                    tell(span, code, is_error=code in FAULTS)
             finally:
                 CALL_SECONDS.labels(method, code.name).observe(time.perf_counter() - started)
             return await _answer(outcome, context)
@@ -118,16 +120,8 @@ async def _answer(outcome: _Outcome, context: Any) -> Any:
 
 
 def _span(method: str, metadata: Mapping[str, str]) -> contextlib.AbstractContextManager[Span]:
-    name = method.removeprefix("/")
-    attributes = {"rpc.system.name": "grpc", "rpc.method": name}
+    name, attributes = of_call(method)
     return tracing.span(name, SpanKind.SERVER, attributes, parent=metadata.get("traceparent"))
-
-
-def _tell(span: Span, code: grpc.StatusCode) -> None:
-    """A refusal is an answer like another; only what the server is to blame for makes its span an error."""
-    span.set_attribute("rpc.response.status_code", code.name)
-    if code in FAULTS:
-        tracing.failed(span, code.name)
 
 
 def _log_unexpected(method: str, code: grpc.StatusCode, failure: Exception) -> None:

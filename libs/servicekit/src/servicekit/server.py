@@ -20,6 +20,7 @@ from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from servicekit.caller import FetchKeys, TokenVerifier
 from servicekit.definition import Wiring
 from servicekit.edge import Edge
+from servicekit.peers import peer_channel
 from servicekit.reading import ReadGate, Resolve
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def local_resolver(wiring: Wiring) -> Resolve:
 
 def remote_resolver(target: str) -> Resolve:
     """Resolves another service's tokens by asking it."""
-    stub = consistency_pb2_grpc.ConsistencyServiceStub(grpc.aio.insecure_channel(target))
+    stub = consistency_pb2_grpc.ConsistencyServiceStub(peer_channel(target))
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
         answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=PEER_TIMEOUT_S)
@@ -87,7 +88,7 @@ def read_gate(wiring: Wiring) -> ReadGate:
 
 
 def _remote_keys(target: str) -> FetchKeys:
-    stub = identity_pb2_grpc.IdentityServiceStub(grpc.aio.insecure_channel(target))
+    stub = identity_pb2_grpc.IdentityServiceStub(peer_channel(target))
 
     async def fetch() -> Mapping[str, Any]:
         answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S)

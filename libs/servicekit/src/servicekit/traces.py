@@ -1,6 +1,10 @@
-"""Where spans go: to the OpenTelemetry collector that the environment names, else nowhere."""
+"""Where spans go: to the OpenTelemetry collector that the environment names, else nowhere. And what one of a gRPC call
+says, on either side."""
 
 from __future__ import annotations
+
+import grpc
+from opentelemetry.trace import Span
 
 from eventfold import tracing
 
@@ -22,3 +26,16 @@ def start_tracing(service: str, role: str, endpoint: str) -> None:
     provider = TracerProvider(resource=Resource.create(named))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     tracing.use(provider)
+
+
+def of_call(method: str) -> tuple[str, dict[str, str]]:
+    """The name and the attributes of the span of a call of `/service/method`."""
+    name = method.removeprefix("/")
+    return name, {"rpc.system.name": "grpc", "rpc.method": name}
+
+
+def tell(span: Span, code: grpc.StatusCode, *, is_error: bool) -> None:
+    """Note the status that a call ended with: its name, and nothing of its text."""
+    span.set_attribute("rpc.response.status_code", code.name)
+    if is_error:
+        tracing.failed(span, code.name)
