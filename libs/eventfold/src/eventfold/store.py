@@ -68,13 +68,14 @@ Answer = Callable[[Sequence[Outcome]], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """The arguments of `EventStore.handle`."""
+    """The arguments of `EventStore.handle_batch`."""
 
-    item: Item
+    items: Sequence[Item]
     context: Context
     idempotency: Idempotency | None
     answer: Answer
     deadline_s: float
+    raise_errors: bool
 
 
 def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
@@ -157,11 +158,10 @@ class EventStore:
 
         Raises the decider's `DomainError`, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
         """
+        command = _Command([item], context, idempotency, answer, deadline_s, raise_errors=True)
         if hot := _hot(item.asks):
-            return await self._hot.ask(hot[0], _Command(item, context, idempotency, answer, deadline_s))
-        return await self.handle_batch(
-            [item], context, idempotency=idempotency, answer=answer, deadline_s=deadline_s, raise_errors=True
-        )
+            return await self._hot.ask(hot[0], command)
+        return await self._handle(command)
 
     async def handle_batch(
         self,
@@ -171,68 +171,48 @@ class EventStore:
         idempotency: Idempotency | None = None,
         answer: Answer = _no_answer,
         deadline_s: float = 30.0,
-        raise_errors: bool = False,
     ) -> Handled:
         """Decide `items` in order within one transaction; refused items record nothing, the others stand.
 
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
-        give_up_at = time.monotonic() + deadline_s
+        return await self._handle(_Command(items, context, idempotency, answer, deadline_s, raise_errors=False))
+
+    async def _handle(self, command: _Command) -> Handled:
+        give_up_at = time.monotonic() + command.deadline_s
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(items, context, idempotency, answer, raise_errors, trust_new=attempt == 1)
+                [made] = await self._attempt([command], trust_new=attempt == 1)
+                return _handled(made)
             except VersionConflict as conflict:
                 if time.monotonic() >= give_up_at:
                     raise Contention(conflict.streams, attempt) from conflict
             await asyncio.sleep(retry_pause_s(attempt, self._rng))
 
-    async def _attempt(
-        self,
-        items: Sequence[Item],
-        context: Context,
-        idempotency: Idempotency | None,
-        answer: Answer,
-        raise_errors: bool,
-        trust_new: bool,
-    ) -> Handled:
-        async with self._pool.connection() as conn, _transaction(conn, items, idempotency):
-            if idempotency and (known := await answered(conn, [idempotency])):
-                return Handled(*known[idempotency.place], replayed=True)
-            desk, outcomes, positions = await self._decide(conn, items, context, trust_new)
-            if raise_errors and outcomes[0].error:
-                raise outcomes[0].error
-            ids, position = answer(outcomes), max(positions, default=None)
-            if idempotency:
-                await keep_answers(conn, [(idempotency, ids, position, context.now)])
-        self._remember(desk)
-        return Handled(ids, position, tuple(outcomes))
-
     async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
         """Several commands in one transaction; where one of them spoils it, each alone."""
         if len(commands) > 1:
             with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unpublishable):
-                return await self._attempt_together(commands)
+                return await self._attempt(commands, trust_new=False)
         return [await self._alone(command) for command in commands]
 
     async def _alone(self, command: _Command) -> Handled | Exception:
         try:
-            return await self.handle_batch(
-                [command.item], command.context, idempotency=command.idempotency, answer=command.answer,
-                deadline_s=command.deadline_s, raise_errors=True,
-            )  # fmt: skip
+            return await self._handle(command)
         except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
             return failure
 
-    async def _attempt_together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
+    async def _attempt(self, commands: Sequence[_Command], *, trust_new: bool) -> list[Handled | Exception]:
+        """What becomes of each command, all in one transaction; a command that was answered before decides nothing."""
         keys = [command.idempotency for command in commands if command.idempotency]
-        async with self._pool.connection() as conn, conn.transaction():
+        async with self._pool.connection() as conn, _transaction(conn, commands):
             known = await answered(conn, keys) if keys else {}
-            answers: list[Handled | Exception | None] = [_replayed(one, known) for one in commands]
-            asking = [one for one, answer in zip(commands, answers, strict=True) if answer is None]
-            items = [replace(one.item, context=one.item.context or one.context) for one in asking]
-            desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new=False)
+            answers = [_replayed(command, known) for command in commands]
+            asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
+            items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
+            desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
             made = list(_each(asking, outcomes, positions))
             await keep_answers(conn, [
                 (one.idempotency, handled.answer, handled.position, one.context.now)
@@ -377,11 +357,19 @@ def _replayed(command: _Command, known: Answers) -> Handled | None:
 def _each(
     commands: Sequence[_Command], outcomes: Sequence[Outcome], positions: Sequence[int]
 ) -> Iterator[Handled | Exception]:
-    """What each command is answered; `positions` are those of all their events, in order."""
-    left = iter(positions)
-    for command, outcome in zip(commands, outcomes, strict=True):
-        own = list(islice(left, len(outcome.events)))
-        yield outcome.error or Handled(command.answer([outcome]), max(own, default=None), (outcome,))
+    """What each command is answered; outcomes, and the positions of all their events, are in the commands' order."""
+    left, positions_left = iter(outcomes), iter(positions)
+    for command in commands:
+        own = tuple(islice(left, len(command.items)))
+        places = list(islice(positions_left, sum(len(outcome.events) for outcome in own)))
+        error = own[0].error if command.raise_errors else None
+        yield error or Handled(command.answer(own), max(places, default=None), own)
+
+
+def _handled(made: Handled | Exception) -> Handled:
+    if isinstance(made, Exception):
+        raise made
+    return made
 
 
 def _hot(asks: Iterable[Ask]) -> list[str]:
@@ -389,11 +377,10 @@ def _hot(asks: Iterable[Ask]) -> list[str]:
     return sorted({ask.stream for ask in asks if ask.stream_type.hot})
 
 
-def _transaction(
-    conn: Connection, items: Sequence[Item], idempotency: Idempotency | None
-) -> contextlib.AbstractAsyncContextManager[object]:
+def _transaction(conn: Connection, commands: Sequence[_Command]) -> contextlib.AbstractAsyncContextManager[object]:
     """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
     the one INSERT is the transaction, which saves two round trips."""
-    if idempotency or any(ask.stream_type.hot for item in items for ask in item.asks):
+    asks = [ask for one in commands for item in one.items for ask in item.asks]
+    if _hot(asks) or any(one.idempotency for one in commands):
         return conn.transaction()
     return contextlib.nullcontext()
