@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import psycopg
@@ -18,7 +18,7 @@ from shelf import CODEC, TOPIC, add
 
 from eventfold import consistency, generations, lease, relay
 from eventfold.codec import EventCodec, UnknownEventType
-from eventfold.consistency import Token
+from eventfold.consistency import Target, Token
 from eventfold.errors import InvalidInput, LeaseLost
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
@@ -265,6 +265,41 @@ async def test_a_token_resolves_once_its_event_is_sequenced(house: House, kafka_
     assert len(targets) == 1 and targets[0].topic == topic and targets[0].seq == 1
     assert await resolved(everything) == targets
     assert Token.decode(one.encode()) == one
+
+
+class Hearing:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, Target | None] = {}
+        self.forgotten = 0
+
+    def tell(self, targets: Mapping[int, Target | None]) -> None:
+        self.told |= targets
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+async def test_a_listener_is_told_where_each_event_goes_and_when_the_term_is_over(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    books = [add("one", "a"), add("one", "audit"), add("two", "b")]
+    hearing = Hearing()
+    async with relaying(house, kafka_bootstrap) as running:
+        running.listen(hearing)
+        await house.store.handle_batch(books, context())
+        await eventually(lambda: everything_acknowledged(house))
+        assert hearing.forgotten == 0
+    places = {row[0]: row[1] for row in await house.rows("SELECT position, type FROM events")}
+    assert set(hearing.told) == set(places)
+    for position, target in hearing.told.items():
+        async with house.pool.connection() as conn:
+            token = Token("library", position)
+            resolved = await consistency.resolve(conn, house.store, house.publisher, "relay", token)
+        assert resolved == ((target,) if target else ()), "as the store says"
+    assert [target is None for _, target in sorted(hearing.told.items())] == [False, True, False]
+    assert hearing.forgotten == 1
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "bGlicmFyeTox", "\u4e66"])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
 from eventfold import consistency
-from eventfold.consistency import Target, reached
+from eventfold.consistency import Target, Token, reached
 from eventfold.store import Pool
 from servicekit import database
-from servicekit.reading import Sequenced, Watch
+from servicekit.reading import TARGETS_REMEMBERED, Sequenced, Watch
+from servicekit.server import local_resolver
 
 WAITERS = 50
 LONG_S, SHORT_S = 60.0, 0.01
@@ -94,7 +96,7 @@ async def test_who_waits_for_an_event_is_woken_when_it_is_sequenced_and_nobody_e
     sequenced = Sequenced()
     waiting = {n: asyncio.create_task(sequenced.wait(n % 3, LONG_S)) for n in range(6)}
     await asyncio.sleep(0)
-    sequenced.tell([1, 7])
+    sequenced.tell({1: None, 7: None})
     done, _ = await asyncio.wait(waiting.values(), timeout=SHORT_S)
     assert done == {waiting[1], waiting[4]}
     for task in waiting.values():
@@ -108,6 +110,29 @@ async def test_nobody_waits_for_ever_and_who_was_told_twice_does_not_mind() -> N
     await sequenced.wait(1, SHORT_S)
     waiting = asyncio.create_task(sequenced.wait(1, LONG_S))
     await asyncio.sleep(0)
-    sequenced.tell([1, 1])
+    sequenced.tell({1: None})
+    sequenced.tell({1: None})
     await waiting
     assert sequenced._waiting == {}
+
+
+async def test_where_events_went_is_remembered_for_the_newest_of_them_until_the_term_is_over() -> None:
+    sequenced = Sequenced()
+    assert sequenced.where(1) is None
+    sequenced.tell({1: Target("t", 0, 1), 2: None})
+    assert sequenced.where(1) == (Target("t", 0, 1),) and sequenced.where(2) == ()
+    sequenced.tell(dict.fromkeys(range(3, TARGETS_REMEMBERED + 2)))
+    assert sequenced.where(1) is None and sequenced.where(2) == ()
+    sequenced.forget()
+    assert sequenced.where(2) is None
+
+
+async def test_an_own_token_is_resolved_from_memory_and_one_that_covers_all_is_not() -> None:
+    sequenced = Sequenced()
+    sequenced.tell({1: Target("t", 0, 1)})
+    wiring: Any = SimpleNamespace(sequenced=sequenced)  # nothing else is touched
+    resolve = local_resolver(wiring)
+    assert await resolve(Token("library", 1)) == (Target("t", 0, 1),)
+    for token in (Token("library", 2), Token("library", 1, covers_all=True)):
+        with pytest.raises(AttributeError, match="pool"):
+            await resolve(token)

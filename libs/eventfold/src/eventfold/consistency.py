@@ -12,6 +12,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eventfold.errors import InvalidInput
 from eventfold.generations import logical
@@ -45,8 +46,7 @@ class Token:
             raise InvalidInput("not a consistency token", field="x-lyceum-after") from failure
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A point on a partition: reached by a fold whose stored `seq` there is at least this one."""
 
     topic: str

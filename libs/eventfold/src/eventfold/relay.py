@@ -22,7 +22,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -33,6 +33,7 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from eventfold import generations, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec
+from eventfold.consistency import Target
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Envelope, Publisher, Record, partition_of
@@ -78,6 +79,17 @@ def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
     )  # fmt: skip
 
 
+class Listener(Protocol):
+    """Hears from a relay in its own process. Must not block."""
+
+    def tell(self, targets: Mapping[int, Target | None]) -> None:
+        """Where the events of a batch go, by insert position; None for private ones. They are sequenced and not yet
+        sent."""
+
+    def forget(self) -> None:
+        """The term is over: topics may be switched, and what was told may be somewhere else soon."""
+
+
 class Relay:
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll.
 
@@ -97,16 +109,15 @@ class Relay:
         self._codec = codec
         self._topics = topics
         self._awake = asyncio.Event()
-        self._tell: Callable[[Sequence[int]], None] = lambda _: None
+        self._listener: Listener | None = None
 
     def wake(self) -> None:
         """Tell the relay that something was committed. Never blocks."""
         self._awake.set()
 
-    def listen(self, tell: Callable[[Sequence[int]], None]) -> None:
-        """Have `tell` called with the insert positions of each batch that this relay has sequenced; it must not
-        block."""
-        self._tell = tell
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` told where events go, from now on."""
+        self._listener = listener
 
     async def run(self) -> None:
         """Lead whenever the lease can be had. Lost leases, connections and brokers only cost a new start."""
@@ -135,6 +146,8 @@ class Relay:
                 await _together(term.heartbeat(heartbeat_conn), term.lead())
             finally:
                 telemetry.RELAY_LEADING.labels(self._name).set(0)
+                if self._listener:
+                    self._listener.forget()
                 with contextlib.suppress(OperationalError):
                     await leases.release(cursor_conn, lease)
 
@@ -227,7 +240,6 @@ class _Term:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
         arguments = {"name": self._lease.name, "epoch": self._lease.epoch, "lease_s": leases.LEASE_S}
         rows = await self._rows(_SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
-        self._relay._tell([row[POSITION] for row in rows])
         return sorted(rows, key=itemgetter(SEQ))
 
     async def _rows(self, query: str, arguments: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
@@ -237,7 +249,9 @@ class _Term:
         queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
         heads: dict[TopicPartition, int] = {}
         for first in range(0, len(rows), ROWS_PER_TURN):
-            self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
+            targets = self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
+            if self._relay._listener:
+                self._relay._listener.tell(targets)
             await asyncio.sleep(0)  # others get their turn: the relay may share its loop with a server
         started = time.perf_counter()
         with self._span(queues):
@@ -250,15 +264,21 @@ class _Term:
 
     def _queue(
         self, rows: Sequence[Row], queues: dict[TopicPartition, deque[Record]], heads: dict[TopicPartition, int]
-    ) -> None:
-        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each."""
+    ) -> dict[int, Target | None]:
+        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each; returns where each row
+        goes, by insert position."""
+        targets: dict[int, Target | None] = {}
         for row in rows:
             record = self._relay.record(row)
-            if record is not None:
-                name, partitions = self._written[record.topic]
-                place = (name, partition_of(record.key, partitions))
-                queues[place].append(record)
-                heads[place] = row[SEQ]
+            if record is None:
+                targets[row[POSITION]] = None
+                continue
+            name, partitions = self._written[record.topic]
+            place = (name, partition_of(record.key, partitions))
+            queues[place].append(record)
+            heads[place] = row[SEQ]
+            targets[row[POSITION]] = Target(*place, row[SEQ])
+        return targets
 
     def _span(self, queues: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for queue in queues.values() for record in queue)

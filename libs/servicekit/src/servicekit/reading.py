@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
 
 from eventfold import consistency
 from eventfold.consistency import Applied, Target, Token
@@ -17,6 +18,7 @@ WAIT_S = 2.0
 MAX_TOKENS = 8
 POLL_FIRST_S, POLL_MAX_S = 0.005, 0.020
 LOOK_EVERY_S = 0.004
+TARGETS_REMEMBERED = 10_000
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]
 Pause = Callable[[Token, float], Awaitable[None]]
@@ -82,17 +84,30 @@ class ReadGate:
 
 
 class Sequenced:
-    """Wakes those who wait for an event to be sequenced, where the relay runs in their process."""
+    """Listens to a relay in the same process: wakes those who wait for an event to be sequenced, and remembers where it
+    went, so that most tokens are resolved without asking the database."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self._targets: dict[int, tuple[Target, ...]] = {}
 
-    def tell(self, positions: Iterable[int]) -> None:
+    def tell(self, targets: Mapping[int, Target | None]) -> None:
         """The events at these insert positions have their sequence."""
-        for position in positions:
+        for position, target in targets.items():
+            self._targets[position] = (target,) if target else ()
             for waiting in self._waiting.pop(position, ()):
                 if not waiting.done():
                     waiting.set_result(None)
+        for oldest in list(islice(self._targets, max(0, len(self._targets) - TARGETS_REMEMBERED))):
+            del self._targets[oldest]
+
+    def forget(self) -> None:
+        """The relay's term is over."""
+        self._targets.clear()
+
+    def where(self, position: int) -> tuple[Target, ...] | None:
+        """Where the event at an insert position went; None where that is not known here."""
+        return self._targets.get(position)
 
     async def wait(self, position: int, at_most_s: float) -> None:
         """Return when `tell` names the position, at the latest after `at_most_s`."""

@@ -101,7 +101,7 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
     async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
         wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
         if inline:
-            inline.listen(wiring.sequenced.tell)
+            inline.listen(wiring.sequenced)
         async with serving(wiring):
             await _until_signalled(
                 [*([inline.run()] if inline else []), _sweeping(pool), *definition.background(wiring)]

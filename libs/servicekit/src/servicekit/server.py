@@ -50,9 +50,12 @@ class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
 
 
 def local_resolver(wiring: Wiring) -> Resolve:
-    """Resolves this service's own tokens from its store."""
+    """Resolves this service's own tokens: from memory where the relay runs here, else from the store."""
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
+        found = None if token.covers_all else wiring.sequenced.where(token.position)
+        if found is not None:
+            return found
         async with wiring.pool.connection() as conn:
             return await consistency.resolve(conn, wiring.store, wiring.publisher, wiring.definition.relay_name, token)
 
