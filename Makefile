@@ -67,7 +67,7 @@ integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Env
 	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)
 
 FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
-faults: setup ## faults on real processes, about 75 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1
+faults: setup ## faults on real processes, about 45 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1
 	$(FAULTS) $(addprefix --only ,$(ONLY)) $(addprefix --trials ,$(TRIALS)) $(addprefix --seed ,$(SEED)) $(if $(FRESH),--fresh) --document
 
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded

@@ -1,4 +1,4 @@
-"""One installation under load: PostgreSQL, Kafka, a proxy, a server, two relays, two fold workers and a client."""
+"""One installation under load: PostgreSQL, Kafka, proxies, a server, two relays, two fold workers and a client."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from shelf import COUNTS, TOPIC
 
 from eventfold import schema
 from eventfold.topics import prepare_topics
-from lyceum_local.ports import free_block
-from lyceum_local.settings import Ports
+from lyceum_local.kafka import Listener
+from lyceum_local.ports import LOOPBACK
+from lyceum_local.settings import Ports, StackSettings
 from lyceum_local.stack import LocalStack
 from tests.faults.keeper import Keeper, until
 from tests.faults.roles import Settings
@@ -29,11 +31,22 @@ DRAIN_WAIT_S = 60.0
 CONNECT_TIMEOUT_S = 2
 
 
-class Installation:
-    """What trials act upon and look at. Its own looks go to PostgreSQL directly, past the proxy."""
+class FaultsPorts(Ports):
+    """Those of the stack, and what stands beside it."""
 
-    def __init__(self, stack: LocalStack, folder: Path, rate_per_s: float) -> None:
+    server: int = 0
+    postgres_proxy: int = 0
+    kafka_proxy: int = 0
+    kafka_behind_proxy: int = 0
+    """Where the broker listens for the proxy; whoever comes in here is sent on to `kafka_proxy`."""
+
+
+class Installation:
+    """What trials act upon and look at. Its own looks go to PostgreSQL and Kafka directly, past the proxies."""
+
+    def __init__(self, stack: LocalStack, ports: FaultsPorts, folder: Path, rate_per_s: float) -> None:
         self.stack = stack
+        self._ports = ports
         self._folder = folder
         self._record = folder / "client.jsonl"
         self._read_to = 0
@@ -43,17 +56,17 @@ class Installation:
         self.strikes = Strikes(folder)
         self.keeper = Keeper(folder)
         self._url = f"{stack.admin_url}?options=-csearch_path%3D{SCHEMA}"
-        proxy_port, server_port = (first := free_block(2)), first + 1
-        direct, proxied = f":{stack.ports.postgres}/", f":{proxy_port}/"
+        direct, proxied = f":{ports.postgres}/", f":{ports.postgres_proxy}/"
         self.settings = Settings(
-            self._url.replace(direct, proxied), stack.kafka_bootstrap, PREFIX, server_port, str(folder)
+            self._url.replace(direct, proxied), f"{LOOPBACK}:{ports.kafka_proxy}", PREFIX, ports.server, str(folder)
         )
         self._prepare()
-        self.keeper.start("proxy", "tests.faults.proxy", [str(proxy_port), str(stack.ports.postgres)])
+        self._start_proxy("postgres", ports.postgres)
+        self._start_proxy("kafka", ports.kafka_behind_proxy)
         for name in ("server", "relay-1", "relay-2", "fold-1", "fold-2"):
             role = name.split("-")[0]
             self.keeper.start(name, "tests.faults.roles", [role, name, json.dumps(asdict(self.settings))])
-        self.keeper.start("client", "tests.faults.client", [str(server_port), str(self._record), str(rate_per_s)])
+        self.keeper.start("client", "tests.faults.client", [str(ports.server), str(self._record), str(rate_per_s)])
 
     @property
     def topic(self) -> str:
@@ -66,6 +79,19 @@ class Installation:
                 schema.upgrade(lambda statement: conn.execute(statement.encode()), version)
             conn.execute(COUNTS.create_sql.encode())
         asyncio.run(prepare_topics(self.stack.kafka_bootstrap, [self.topic], partitions=PARTITIONS))
+
+    def _start_proxy(self, name: str, target_port: int) -> None:
+        port = self._ports.of(f"{name}_proxy")
+        self.keeper.start(f"{name}-proxy", "tests.faults.proxy", [str(port), str(target_port)])
+
+    def proxied(self, name: str) -> set[int]:
+        """The connections that go through a proxy now, by the ports at their clients' end."""
+        port = self._ports.of(f"{name}_proxy")
+        connections = psutil.Process(self.keeper.pid(f"{name}-proxy")).net_connections("tcp4")
+        return {
+            one.raddr.port for one in connections
+            if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port
+        }  # fmt: skip
 
     def rows(self, query: str, *arguments: object) -> list[Any]:
         """Rows, or none while PostgreSQL cannot be reached."""
@@ -136,12 +162,14 @@ class Installation:
 @contextmanager
 def installed(folder: Path, rate_per_s: float) -> Iterator[Installation]:
     """An installation in `folder`, ended whatever happens."""
-    stack = LocalStack(folder / "stack", Ports.free(), prefix=PREFIX)
+    ports = FaultsPorts.free()
+    embedded = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
+    stack = LocalStack(folder / "stack", ports, prefix=PREFIX, settings=embedded)
     installation: Installation | None = None
     try:
-        stack.start_backing()
+        stack.start_backing(Listener(ports.kafka_behind_proxy, advertised_port=ports.kafka_proxy))
         os.environ.setdefault("PYTHONUNBUFFERED", "1")
-        installation = Installation(stack, folder, rate_per_s)
+        installation = Installation(stack, ports, folder, rate_per_s)
         yield installation
     finally:
         if installation is not None:

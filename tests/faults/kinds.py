@@ -16,7 +16,11 @@ from tests.faults.striking import POINTS
 STRIKE_WAIT_S, END_WAIT_S = 20.0, 5.0
 TAKEOVER_WAIT_S = 15.0
 STOPPED_RELAY_S, STOPPED_FOLD_S, STOPPED_SERVER_S = 5.0, 14.0, 6.0
+DELAY_S, DELAYED_S = (0.2, 2.0), 2.0
+SWALLOWED_S = (1.0, 4.0)
 MAX_PASS = 20
+ABOUT_S = {"server": 2.5, "relay": 5.0, "fold": 11.0}
+"""Of a trial in which that process is killed. A fold worker's partitions wait for Kafka's session timeout."""
 
 
 @dataclass(slots=True)
@@ -123,26 +127,52 @@ def kill_backing(name: str) -> Inflict:
     return inflict
 
 
-def network(installation: Installation, rng: random.Random) -> Done:
-    """Connections to PostgreSQL are reset, or every byte is late for two seconds."""
-    at = time.time()
-    if rng.random() < 0.5:
-        installation.keeper.tell("proxy", "reset")
-        return Done("", at, True, killed=False, notes={"how": "reset"})
-    delay_s = rng.uniform(0.2, 2.0)
-    installation.keeper.tell("proxy", f"delay {delay_s}")
-    time.sleep(2.0)
-    installation.keeper.tell("proxy", "delay 0")
-    return Done("", at, True, killed=False, notes={"how": "delay", "delay_s": round(delay_s, 2)})
+def network(backing: str) -> Inflict:
+    """All connections to it are reset, or every byte is late for two seconds."""
+
+    def inflict(installation: Installation, rng: random.Random) -> Done:
+        at = time.time()
+        if rng.random() < 0.5:
+            return Done("", at, _reset(installation, backing), killed=False, notes={"how": "reset"})
+        delay_s, concerned = rng.uniform(*DELAY_S), installation.proxied(backing)
+        installation.keeper.tell(f"{backing}-proxy", f"delay {delay_s}")
+        time.sleep(DELAYED_S)
+        installation.keeper.tell(f"{backing}-proxy", "delay 0")
+        return Done("", at, bool(concerned), killed=False, notes={"how": "delay", "delay_s": round(delay_s, 2)})
+
+    return inflict
+
+
+def swallow(backing: str) -> Inflict:
+    """For some seconds it gets no request, or what it does stays unanswered; then all connections are reset."""
+
+    def inflict(installation: Installation, rng: random.Random) -> Done:
+        at, direction, for_s = time.time(), rng.choice(["requests", "answers"]), rng.uniform(*SWALLOWED_S)
+        installation.keeper.tell(f"{backing}-proxy", f"swallow {direction}")
+        time.sleep(for_s)
+        notes = {"how": f"swallow {direction}", "for_s": round(for_s, 2)}
+        return Done("", at, _reset(installation, backing), killed=False, notes=notes)
+
+    return inflict
+
+
+def _reset(installation: Installation, backing: str) -> bool:
+    """Whether there were connections, and all of them are gone."""
+    concerned = installation.proxied(backing)
+    installation.keeper.tell(f"{backing}-proxy", "reset")
+    gone = until(lambda: not concerned & installation.proxied(backing), END_WAIT_S)
+    return bool(concerned) and gone is not None
 
 
 KINDS = (
-    *(Kind(point, 20, 8.0, 10.0, at_point(point)) for point in POINTS),
-    *(Kind(f"kill-{role}", 50, 7.0, 10.0, kill(role)) for role in ("server", "relay", "fold")),
-    Kind("stop-relay", 20, 11.0, 10.0, stop("relay", STOPPED_RELAY_S)),
-    Kind("stop-fold", 20, 20.0, 30.0, stop("fold", STOPPED_FOLD_S)),
-    Kind("stop-server", 20, 11.0, 10.0, stop("server", STOPPED_SERVER_S)),
-    Kind("kill-postgres", 20, 10.0, 30.0, kill_backing("postgres")),
-    Kind("kill-kafka", 20, 25.0, 60.0, kill_backing("kafka")),
-    Kind("postgres-network", 20, 8.0, 20.0, network),
+    *(Kind(point, 20, ABOUT_S[role], 10.0, at_point(point)) for point, role in POINTS.items()),
+    *(Kind(f"kill-{role}", 50, about_s, 10.0, kill(role)) for role, about_s in ABOUT_S.items()),
+    Kind("stop-relay", 20, 6.0, 10.0, stop("relay", STOPPED_RELAY_S)),
+    Kind("stop-fold", 20, 15.0, 30.0, stop("fold", STOPPED_FOLD_S)),
+    Kind("stop-server", 20, 7.5, 10.0, stop("server", STOPPED_SERVER_S)),
+    Kind("kill-postgres", 20, 5.0, 30.0, kill_backing("postgres")),
+    Kind("kill-kafka", 20, 6.0, 60.0, kill_backing("kafka")),
+    Kind("postgres-network", 20, 5.0, 20.0, network("postgres")),
+    Kind("kafka-network", 20, 5.0, 10.0, network("kafka")),
+    Kind("kafka-swallow", 20, 6.0, 10.0, swallow("kafka")),
 )

@@ -1,7 +1,8 @@
-"""Between the processes under test and PostgreSQL: `python -m tests.faults.proxy PORT TARGET_PORT`.
+"""Between the processes under test and PostgreSQL or Kafka: `python -m tests.faults.proxy PORT TARGET_PORT`.
 
 Told by lines on its input: `reset` ends every connection with RST in mid work, `delay S` keeps all bytes back for S
-seconds each way, `delay 0` ends that.
+seconds each way, `delay 0` ends that. `swallow requests` or `swallow answers` passes nothing on in that direction
+until the next `reset`: a connection in which bytes are missing must not go on.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import contextlib
 import socket
 import struct
 import sys
+from typing import Literal
 
 CHUNK_BYTES = 65_536
+
+Direction = Literal["requests", "answers"]
 
 
 class Proxy:
@@ -21,12 +25,20 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self._delay_s = 0.0
+        self._swallowed = ""
         self._writers: set[asyncio.StreamWriter] = set()
 
-    def delay(self, seconds: float) -> None:
-        self._delay_s = seconds
+    def obey(self, order: str, value: str = "") -> None:
+        """A line of the input, in words."""
+        if order == "reset":
+            self._reset()
+        elif order == "delay":
+            self._delay_s = float(value)
+        elif order == "swallow":
+            self._swallowed = value
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
+        self._swallowed = ""
         for writer in list(self._writers):
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -39,16 +51,17 @@ class Proxy:
             writer.close()
             return
         self._writers |= {writer, there[1]}
-        await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+        await asyncio.gather(self._pump("requests", reader, there[1]), self._pump("answers", there[0], writer))
         self._writers -= {writer, there[1]}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, direction: Direction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
-                writer.write(data)
-                await writer.drain()
+                if self._swallowed != direction:
+                    writer.write(data)
+                    await writer.drain()
         writer.close()
 
 
@@ -56,10 +69,7 @@ async def main(port: str, target_port: str) -> None:
     proxy = Proxy(int(target_port))
     server = await asyncio.start_server(proxy.accept, "127.0.0.1", int(port))
     while line := (await asyncio.to_thread(sys.stdin.readline)).split():
-        if line[0] == "reset":
-            proxy.reset()
-        else:
-            proxy.delay(float(line[1]))
+        proxy.obey(*line)
     server.close()
 
 

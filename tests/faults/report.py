@@ -52,24 +52,27 @@ def write(path: Path, results: Sequence[dict[str, Any]], command: str) -> None:
     """The document, generated as a whole."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     seeds = sorted({one["seed"] for one in results})
-    path.write_text(f"""# Faults
+    text = f"""# Faults
 
 Written by `{command}`, {len(results)} trials, seed {", ".join(map(str, seeds))}. Machine: {os.cpu_count()} cores,
 Python {platform.python_version()}, {platform.system()} {platform.release()}; PostgreSQL 18, Kafka 4.4; {packages}.
 
 How: a client process appends under idempotency keys through a server process, at a steady rate, and records what was
-acknowledged; two relays, two Faust fold workers, PostgreSQL and Kafka are real processes. Each trial inflicts one
-fault under that load; then the client repeats what was not answered until it is, and store, topic and projection are
-held to its record. *Fired in mid work*: the fault is proven (the process died by SIGKILL at that point, say) and
-something was under way. *Lost*: acknowledged and not in the store, on the topic or in the projection. *Doubled*: more
-than once in store or projection; duplicates on the topic are legal and only counted. *Disorder*: shelves whose order
-differs from the client's. *Recovery*: from the fault to the first command sent after it that the projection shows
-(a stopped server: from its going on). *All visible*: until the projection shows every command of the trial, a
-killed worker's partitions included, which wait for Kafka's session timeout of 10 s.
+acknowledged; two relays, two Faust fold workers, PostgreSQL and Kafka are real processes, and whatever these say to
+PostgreSQL or Kafka goes through a proxy before it. Each trial inflicts one fault under that load; then the client
+repeats what was not answered until it is, and store, topic and projection are held to its record.
+
+*-network*: the proxy resets every connection, or keeps all bytes back for 0.2 to 2 s each way during two seconds.
+*-swallow*: the proxy drops all requests, or all answers, for 1 to 4 s, and then resets every connection.
+
+*Fired in mid work*: the fault is proven (the process died by SIGKILL at that point, say; or there were connections,
+and a reset ended them) and something was under way. *Lost*: acknowledged and not in the store, on the topic or in the
+projection. *Doubled*: more than once in store or projection; duplicates on the topic are legal and only counted.
+*Disorder*: shelves whose order differs from the client's. *Recovery*: from the fault to the first command sent after
+it that the projection shows (a stopped server: from its going on). *All visible*: until the projection shows every
+command of the trial, a killed worker's partitions included, which wait for Kafka's session timeout of 10 s.
 *3/N*: with no failure in N trials, the failure rate is below it with 95 % confidence.
 
 {table(results)}
-{notes(results)}
-Not covered: a proxy before Kafka. Its clients connect to the address that the broker advertises, so every byte to
-Kafka goes past a proxy unless the broker gets a second listener.
-""")
+{notes(results)}"""
+    path.write_text(text.rstrip() + "\n")

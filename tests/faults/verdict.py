@@ -109,7 +109,7 @@ def _compare(expected: list[int], found: list[int], verdict: Verdict, doubled: s
 def _judge_topic(installation: Installation, reader: TopicReader, verdict: Verdict) -> None:
     """Fresh seqs over all partitions must be the stored ones, each partition's in ascending order by construction."""
     above = max(reader.highest.values(), default=0)
-    fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.settings.bootstrap, installation.topic))
+    fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.stack.kafka_bootstrap, installation.topic))
     read = sorted(seq for seqs in fresh.values() for seq in seqs)
     due = [row[0] for row in installation.rows("SELECT seq FROM events WHERE seq > %s ORDER BY seq", above)]
     verdict.missing_on_topic = len(set(due) - set(read))

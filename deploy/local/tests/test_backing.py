@@ -89,6 +89,22 @@ def test_given_a_start_killed_half_way_when_it_is_repeated_then_the_remains_are_
     assert not (tmp_path / "kafka.new").exists()
 
 
+def test_given_a_second_door_when_the_brokers_settings_are_written_then_it_is_open_and_advertised_elsewhere(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "kafka" / "logs").mkdir(parents=True)
+    (tmp_path / "kafka" / "logs" / "meta.properties").touch()
+    kafka.initialise(tmp_path / "kafka", tmp_path, 1, 2, kafka.Listener(port=3, advertised_port=4))
+    lines = (tmp_path / "kafka" / "server.properties").read_text().splitlines()
+    assert "listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2,EXTRA://127.0.0.1:3" in lines
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:1,EXTRA://127.0.0.1:4" in lines
+
+    kafka.initialise(tmp_path / "kafka", tmp_path, 1, 2)
+    lines = (tmp_path / "kafka" / "server.properties").read_text().splitlines()
+    assert "listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2" in lines
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:1" in lines
+
+
 def test_given_a_killed_kafka_when_it_comes_back_then_it_answers_at_the_same_address(stack: LocalStack) -> None:
     old = stack.pid("kafka")
     stack.kill("kafka")

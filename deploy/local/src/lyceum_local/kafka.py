@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,6 +27,14 @@ FORMAT_TIMEOUT_S = 60.0
 READY_WAIT_S = 90.0
 ASK_TIMEOUT_MS = 3000
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A second door to the broker, whose clients are sent on to `advertised_port`: a proxy before `port`, say."""
+
+    port: int
+    advertised_port: int
 
 
 def ensure_jars(cache_dir: Path) -> Path:
@@ -63,19 +72,19 @@ def _rename_unless_there(fresh: Path, folder: Path) -> None:
         shutil.rmtree(fresh)
 
 
-def initialise(folder: Path, jars: Path, port: int, controller_port: int) -> None:
+def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra: Listener | None = None) -> None:
     """Writes the broker's settings and formats its log folder unless that is done; complete or absent, never half."""
     if folder.exists():
         if not (folder / "logs" / "meta.properties").exists():
             raise HalfInitialised("Kafka", folder, "logs/meta.properties")
-        _write_settings(folder, folder, port, controller_port)
+        _write_settings(folder, folder, port, controller_port, extra)
         return
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    _write_settings(fresh, fresh, port, controller_port)
+    _write_settings(fresh, fresh, port, controller_port, extra)
     _format(fresh, jars)
-    _write_settings(fresh, folder, port, controller_port)
+    _write_settings(fresh, folder, port, controller_port, extra)
     fresh.rename(folder)
 
 
@@ -88,9 +97,11 @@ def _format(folder: Path, jars: Path) -> None:
     )  # fmt: skip
 
 
-def _write_settings(at: Path, home: Path, port: int, controller_port: int) -> None:
+def _write_settings(at: Path, home: Path, port: int, controller_port: int, extra: Listener | None) -> None:
     template = (files("lyceum_local") / "kafka_files" / "server.properties").read_text()
     values = {"host": LOOPBACK, "port": port, "controller_port": controller_port, "logs": home / "logs"}
+    values["extra"] = f",EXTRA://{LOOPBACK}:{extra.port}" if extra else ""
+    values["extra_advertised"] = f",EXTRA://{LOOPBACK}:{extra.advertised_port}" if extra else ""
     (at / "server.properties").write_text(template.format(**values))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,7 +44,7 @@ class Ports(BaseSettings):
         return int(self.model_dump()[name])
 
     @classmethod
-    def free(cls) -> "Ports":
+    def free(cls) -> Self:
         """A block of ports that nothing holds, for an instance beside others; raises NoFreePorts."""
         first = free_block(len(cls.model_fields))
         return cls.model_validate({name: first + place for place, name in enumerate(cls.model_fields)})

@@ -29,12 +29,12 @@ class LocalStack(Instance):
     Every start blocks until the part is ready, or raises NotReady.
     """
 
-    def start_backing(self) -> None:
+    def start_backing(self, extra_listener: kafka.Listener | None = None) -> None:
         """PostgreSQL and Kafka, both at once."""
         self._make_home()
         self.supervisor.end_strays()
         with ThreadPoolExecutor(2) as pool:
-            for started in [pool.submit(self.start_postgres), pool.submit(self.start_kafka)]:
+            for started in [pool.submit(self.start_postgres), pool.submit(self.start_kafka, extra_listener)]:
                 started.result()
 
     def start_postgres(self) -> None:
@@ -52,14 +52,14 @@ class LocalStack(Instance):
         tenancy.ensure_database(self.admin_url, self.prefix)
         self.say(f"PostgreSQL is ready ({self.postgres_choice})")
 
-    def start_kafka(self) -> None:
-        """The broker."""
+    def start_kafka(self, extra_listener: kafka.Listener | None = None) -> None:
+        """The broker; only an embedded one gets the extra listener."""
         self._make_home()
         if self.kafka_choice == "docker":
             containers.ensure_kafka(self.data_dir, self.settings.kafka_image, self.ports.kafka)
         if self.kafka_choice == "embedded":
             jars, folder = kafka.ensure_jars(self.settings.cache_dir), self.data_dir / "kafka"
-            kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller)
+            kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller, extra_listener)
             self._launch(kafka.program(folder, jars), ["kafka", "kafka_controller"])
         self._await("kafka", self._kafka_complaint, kafka.READY_WAIT_S)
         self.say(f"Kafka is ready ({self.kafka_choice})")
