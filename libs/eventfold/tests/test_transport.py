@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
 from eventfold.topics import prepare_topics
@@ -52,13 +56,44 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     assert consumer.sought == 0
 
 
-def consumer_of(bootstrap: str, linger_s: float) -> AIOKafkaConsumer:
-    """The one that a worker with this setting would get."""
+def batching(bootstrap: str, linger_s: float = 0.0) -> Any:
+    """Faust's consumer of a worker with this setting."""
     app = faust.App(uuid.uuid4().hex, broker=f"kafka://{bootstrap}", store="memory://")
     transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=asyncio.get_running_loop())
     transport.linger_s = linger_s
-    consumer: Any = BatchConsumer(transport, nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing)
-    return ConsumerThread(consumer, loop=consumer.loop, beacon=consumer.beacon)._create_worker_consumer(transport)
+    return BatchConsumer(transport, nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing)
+
+
+def consumer_of(bootstrap: str, linger_s: float) -> AIOKafkaConsumer:
+    """aiokafka's consumer of a worker with this setting."""
+    consumer = batching(bootstrap, linger_s)
+    thread = ConsumerThread(consumer, loop=consumer.loop, beacon=consumer.beacon)
+    return thread._create_worker_consumer(consumer.transport)
+
+
+@given(runs=st.lists(st.lists(st.integers(1, 50), max_size=5), min_size=1, max_size=20))
+def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs: list[list[int]]) -> None:
+    """Each run is a commit's worth of messages, by how many records each stands for."""
+
+    async def acknowledging() -> None:
+        consumer = batching("nowhere:9")
+        consumer.app.topics.acks_enabled_for = lambda _: True
+        place, offset = TP("t", 0), 100
+        for run in runs:
+            for records in run:
+                await consumer._add_gap(place, offset + 1, offset + records)
+                offset += records
+                last = SimpleNamespace(offset=offset, timestamp=0, timestamp_type=0, checksum=None)
+                assert consumer.ack(consumer._message(place, last, []))
+            committable = consumer._filter_committable_offsets([place])
+            assert committable == ({place: offset + 1} if run else {})
+            consumer._committed_offset.update(committable)
+            assert not consumer._acked[place] and not consumer._acked_index[place] and not consumer._gap[place]
+
+    patched = pytest.MonkeyPatch()
+    patched.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)  # making a transport sets it for all
+    asyncio.run(acknowledging())
+    patched.undo()
 
 
 async def nothing(_: Any) -> None:

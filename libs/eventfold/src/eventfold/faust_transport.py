@@ -1,10 +1,10 @@
 """Faust, one message per fetch, starting from positions that the folds keep in their own database.
 
 Stock Faust makes a message, an event and an acknowledgement of every record. This transport makes one message for each
-partition of a fetch, at the last offset of its run (Faust's gap tracking takes care of the offsets between). The last
-message of a fetch carries the runs of all its partitions, so that the agent applies them in one transaction; the others
-are empty and only keep Faust's bookkeeping. On assignment it seeks to the stored positions: Faust's committed offset
-is only a hint for lag monitors (see docs/adr for the reasons and measurements).
+partition of a fetch, at the last offset of its run, which stands for the offsets before it too. The last message of a
+fetch carries the runs of all its partitions, so that the agent applies them in one transaction; the others are empty
+and only keep Faust's bookkeeping. On assignment it seeks to the stored positions: Faust's committed offset is only a
+hint for lag monitors (see docs/adr for the reasons and measurements).
 """
 
 from __future__ import annotations
@@ -87,6 +87,23 @@ class BatchConsumer(driver.Consumer):
             tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batches,
             last.checksum, None, None, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """The offsets between two messages are none that Faust waits for."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What to commit: messages are acknowledged in order, so the last one speaks for all.
+
+        Faust would look for gaps, and keep a number for each record for ever where a partition has several messages
+        between two commits.
+        """
+        acknowledged = self._acked[tp]
+        if not acknowledged:
+            return None
+        highest = max(acknowledged)
+        acknowledged.clear()
+        self._acked_index[tp].clear()
+        return highest + 1
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to the position in the folds' database, and return these positions."""
