@@ -25,7 +25,7 @@ SAMPLES, DOCUMENT = Path(".cache/faults/soak.jsonl"), Path("docs/soak.md")
 SAMPLE_S, TOP_RATE_S, WARM_UP_S, UNLIMITED_PER_S = 5.0, 60.0, 20.0, 100_000.0
 SHELF_LIFE_S = 1.0
 MAX_SLOPE_MIB_PER_MIN, MAX_GROWTH, MAX_LAG_S = 1.0, 0.10, 2.0
-_COUNTS = """SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM events WHERE seq IS NULL),
+_COUNTS = """SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM unsequenced),
                     (SELECT coalesce(sum(books), 0)::bigint FROM shelf_count)"""
 WATCHED = ("server", "relay-1", "relay-2", "fold-1", "fold-2")
 

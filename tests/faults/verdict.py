@@ -111,5 +111,5 @@ def _judge_topic(installation: Installation, reader: TopicReader, verdict: Verdi
     above = max(reader.highest.values(), default=0)
     fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.stack.kafka_bootstrap, installation.topic))
     read = sorted(seq for seqs in fresh.values() for seq in seqs)
-    due = [row[0] for row in installation.rows("SELECT seq FROM events WHERE seq > %s ORDER BY seq", above)]
+    due = [row[0] for row in installation.rows("SELECT seq FROM event_sequence WHERE seq > %s ORDER BY seq", above)]
     verdict.missing_on_topic = len(set(due) - set(read))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import psycopg
 import pytest
 from house import House, context
 from psycopg_pool import AsyncConnectionPool
-from reading import assert_unbroken_runs, read_all, stored_order
+from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
-from eventfold.store import EventStore
+from eventfold import schema
+from eventfold.store import Connection, EventStore
 from eventfold.topics import prepare_topics
 from lyceum_local import postgres
 from lyceum_local.settings import Ports
@@ -75,7 +77,7 @@ async def test_a_store_restored_into_a_fresh_cluster_goes_on_where_it_was(
         await moved.store.handle_batch([add(f"{n % 5}", f"later {n}") for n in range(50)], context())
         async with relaying(moved, kafka_bootstrap, holder="two"):
             await eventually(lambda: everything_acknowledged(moved))
-        assert await moved.rows("SELECT min(seq), max(seq), count(*) FROM events") == [(1, 101, 101)]
+        assert await moved.rows("SELECT min(seq), max(seq), count(*) FROM event_sequence") == [(1, 101, 101)]
         assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(moved))
 
 
@@ -90,3 +92,45 @@ def _copy(house: House, to: str) -> None:
         [postgres.binaries() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", to],
         input=dump.stdout, stdout=subprocess.DEVNULL, timeout=DUMP_TIMEOUT_S, check=True,
     )  # fmt: skip
+
+
+async def test_whoever_inserts_an_event_has_it_published(house: House, kafka_bootstrap: str, topic: str) -> None:
+    """An older server, which knows nothing of `unsequenced`, may still run when the tables are new."""
+    await house.store.handle(add("one", "a"), context())
+    columns = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
+    await house.rows(
+        f"INSERT INTO events ({columns}) SELECT {columns.replace('version,', 'version + n,', 1)} "
+        "FROM events, generate_series(1, 3) n RETURNING 1"
+    )
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+    records = await read_all(kafka_bootstrap, topic)
+    assert [header(record, "ce_aggregateversion") for record in records] == ["1", "2", "3", "4"]
+
+
+async def test_a_store_of_the_tables_before_goes_on_where_it_was(postgres_url: str) -> None:
+    name = f"before_{uuid.uuid4().hex[:12]}"
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as conn:
+        await conn.execute(f"CREATE SCHEMA {name}")
+        await conn.execute(f"SET search_path = {name}")
+        await _upgrade(conn, range(1, 5))
+        await conn.execute(
+            """INSERT INTO events (stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at,
+                                   meta, seq)
+               SELECT 's', n, 't', 1, '{}', 'k', now(), now(), '{}', seq
+               FROM (VALUES (1, 2), (2, 1), (3, NULL), (4, 3), (5, NULL)) AS v(n, seq)"""
+        )
+        await _upgrade(conn, [5])
+        sequenced = "SELECT seq::int, version FROM event_sequence JOIN events USING (position) ORDER BY seq"
+        assert await (await conn.execute(sequenced)).fetchall() == [(1, 2), (2, 1), (3, 4)]
+        rest = "SELECT version FROM unsequenced JOIN events USING (position) ORDER BY version"
+        assert await (await conn.execute(rest)).fetchall() == [(3,), (5,)]
+        await conn.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+async def _upgrade(conn: Connection, versions: Iterable[int]) -> None:
+    statements: list[str] = []
+    for version in versions:
+        schema.upgrade(statements.append, version)
+    for statement in statements:
+        await conn.execute(statement.encode())

@@ -39,8 +39,8 @@ NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
 AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it
 NO_FSYNC = "-csynchronous_commit=off"  # the machine never ends the database
 TABLES = (
-    "events", "idempotency", "lease", "relay_head", "topic_generation", "fold_position", "topic_read", "dead_letter",
-    "shelf_count",
+    "events", "event_sequence", "unsequenced", "idempotency", "lease", "relay_head", "topic_generation",
+    "fold_position", "topic_read", "dead_letter", "shelf_count",
 )  # fmt: skip
 
 shelves = st.sampled_from(["a", "b", "c", HOT])
@@ -323,7 +323,7 @@ async def _expire(house: House) -> None:
 
 
 async def _all_sequenced(house: House) -> bool:
-    return await house.rows("SELECT 1 FROM events WHERE seq IS NULL LIMIT 1") == []
+    return await house.rows("SELECT 1 FROM unsequenced LIMIT 1") == []
 
 
 @pytest.fixture

@@ -176,9 +176,12 @@ async def test_unsequenced_events_are_a_warning_at_first_and_broken_when_overdue
     house: House, healthy: Deployment
 ) -> None:
     await house.store.handle(add("s0", "new"), context())
-    await change(house, "UPDATE events SET recorded_at = clock_timestamp() WHERE seq IS NULL")
+    await change(house, "UPDATE events SET recorded_at = clock_timestamp() WHERE position IN (TABLE unsequenced)")
     assert (await only_complaint(healthy)).state == "warning"
-    await change(house, "UPDATE events SET recorded_at = recorded_at - interval '2 minutes' WHERE seq IS NULL")
+    await change(
+        house,
+        "UPDATE events SET recorded_at = recorded_at - interval '2 minutes' WHERE position IN (TABLE unsequenced)",
+    )
     found = await only_complaint(healthy)
     assert found.check == "sequencing" and found.state == "broken" and found.says.startswith("1 events")
 
@@ -239,13 +242,16 @@ async def test_a_position_below_the_topics_beginning_is_broken(house: House, hea
 
 
 async def test_a_missing_event_is_found(house: House, healthy: Deployment) -> None:
-    await change(house, "DELETE FROM events WHERE seq = 5")
+    await change(house, "DELETE FROM events WHERE position = (SELECT position FROM event_sequence WHERE seq = 5)")
     found = await only_complaint(healthy)
     assert found.check == "sequence" and found.says == f"1 events are missing below {BOOKS}"
 
 
 async def test_a_stored_type_of_a_newer_build_is_found(house: House, healthy: Deployment) -> None:
-    await change(house, "UPDATE events SET schema_version = 2 WHERE seq IN (3, 4)")
+    await change(
+        house,
+        "UPDATE events e SET schema_version = 2 FROM event_sequence s WHERE s.position = e.position AND seq IN (3, 4)",
+    )
     found = await only_complaint(healthy)
     assert found.check == "stored types" and "2 events book.added version 2" in found.says
     findings = await examine(replace(healthy, codec=EventCodec({})))

@@ -28,7 +28,7 @@ from eventfold import lease as leases
 from eventfold.codec import EventCodec
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of, rfc3339
-from eventfold.rows import COLUMNS, recorded
+from eventfold.rows import AFTER, COLUMNS, recorded
 from eventfold.sending import send_runs
 from eventfold.store import Connection
 
@@ -37,7 +37,7 @@ ROWS_PER_FILL = 2000
 
 _GENERATION = re.compile(r"\.g([0-9]+)$")
 _FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, barrier"
-_AFTER = f"SELECT {COLUMNS} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
+_AFTER = AFTER.format(f"{COLUMNS}, seq")
 # A filler that was thought dead may wake up late: it must not move the cursor back, nor touch what is current.
 _FILLED = """UPDATE topic_generation SET cursor = %s, heads = %s, next_offsets = %s
 WHERE topic = %s AND generation = %s AND cursor <= %s AND state IN ('filling', 'filled')"""

@@ -1,6 +1,6 @@
 """The relay: gives committed events their sequence and sends them to Kafka, in order, by one leader at a time.
 
-Insert positions are not commit order, so the leader takes the visible rows that have no `seq`, in position order, and
+Insert positions are not commit order, so the leader takes the visible events that have no `seq`, in position order, and
 assigns a dense one in its own transaction. Version n + 1 of a stream is only ever written by someone who saw n, so
 streams stay in order. Then it sends everything after its cursor and moves the cursor once all of it is acknowledged.
 
@@ -37,7 +37,7 @@ from eventfold.consistency import Target
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Envelope, Publisher, Record, partition_of
-from eventfold.rows import TO_SEND, recorded_to_send, sent_us
+from eventfold.rows import AFTER, TO_SEND, recorded_to_send, sent_us
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -52,16 +52,18 @@ IDLE_IN_TRANSACTION_MS = 2000
 
 # As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
 # lease finds nothing to do until its heartbeat tells it; the leader writes nothing when there is nothing.
-_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND EXISTS (SELECT 1 FROM events WHERE seq IS NULL) RETURNING 1
-), unsequenced AS (
-  SELECT position AS at, row_number() OVER (ORDER BY position) AS n FROM (
-    SELECT position FROM events WHERE seq IS NULL AND EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
-  ) AS visible
-), last AS (SELECT coalesce(max(seq), 0) AS highest FROM events)
-UPDATE events SET seq = highest + n FROM unsequenced, last WHERE position = at
-RETURNING {TO_SEND}"""
+_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND EXISTS (SELECT 1 FROM unsequenced) RETURNING 1
+), taken AS (
+  DELETE FROM unsequenced WHERE position IN (
+    SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
+  ) RETURNING position
+), last AS (SELECT coalesce(max(seq), 0) AS highest FROM event_sequence
+), numbered AS (
+  INSERT INTO event_sequence (seq, position)
+  SELECT highest + row_number() OVER (ORDER BY position), position FROM taken, last RETURNING seq, position
+) SELECT {TO_SEND} FROM numbered JOIN events USING (position)"""
 
-_UNSENT = f"SELECT {TO_SEND} FROM events WHERE seq > %s ORDER BY seq LIMIT %s"
+_UNSENT = AFTER.format(TO_SEND)
 
 Row = tuple[Any, ...]
 """An event in the order of `TO_SEND`."""
@@ -249,9 +251,7 @@ class _Term:
         queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
         heads: dict[TopicPartition, int] = {}
         for first in range(0, len(rows), ROWS_PER_TURN):
-            targets = self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
-            if self._relay._listener:
-                self._relay._listener.tell(targets)
+            self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
             await asyncio.sleep(0)  # others get their turn: the relay may share its loop with a server
         started = time.perf_counter()
         with self._span(queues):
@@ -264,21 +264,20 @@ class _Term:
 
     def _queue(
         self, rows: Sequence[Row], queues: dict[TopicPartition, deque[Record]], heads: dict[TopicPartition, int]
-    ) -> dict[int, Target | None]:
-        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each; returns where each row
-        goes, by insert position."""
-        targets: dict[int, Target | None] = {}
+    ) -> None:
+        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each; tells the listener."""
+        listener, targets = self._relay._listener, dict[int, Target | None]()
         for row in rows:
-            record = self._relay.record(row)
-            if record is None:
-                targets[row[POSITION]] = None
-                continue
-            name, partitions = self._written[record.topic]
-            place = (name, partition_of(record.key, partitions))
-            queues[place].append(record)
-            heads[place] = row[SEQ]
-            targets[row[POSITION]] = Target(*place, row[SEQ])
-        return targets
+            place, record = None, self._relay.record(row)
+            if record is not None:
+                name, partitions = self._written[record.topic]
+                place = (name, partition_of(record.key, partitions))
+                queues[place].append(record)
+                heads[place] = row[SEQ]
+            if listener:
+                targets[row[POSITION]] = Target(*place, row[SEQ]) if place else None
+        if listener:
+            listener.tell(targets)
 
     def _span(self, queues: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for queue in queues.values() for record in queue)

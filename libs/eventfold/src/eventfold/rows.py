@@ -11,7 +11,7 @@ from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 from eventfold.publish import at_us
 
-COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position, seq"
+COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
 LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
 # Of what is known already only the fact is read, to see that it is still there.
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
@@ -19,14 +19,15 @@ FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, se
 WHERE version > known ORDER BY stream, version"""
 STREAM, VERSION, RECORDED_AT = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at"))
 Row = tuple[Any, ...]
-"""An event in the order of `COLUMNS`."""
+"""An event in the order of `COLUMNS`, with its `seq` where that is asked for."""
 
 # An event whose public form is stored need not be decoded to be sent. Times come as PostgreSQL holds them: a text is
 # made of a count of microseconds in less time than of a date.
 TO_SEND = """position, seq, public_value, stream, version, partition_key,
   timestamptz_send(occurred_at), timestamptz_send(recorded_at), meta,
   CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data) END"""
-AT = f"SELECT {COLUMNS} FROM events WHERE position = %s"
+AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN event_sequence USING (position) WHERE position = %s"
+AFTER = "SELECT {} FROM event_sequence JOIN events USING (position) WHERE seq > %s ORDER BY seq LIMIT %s"
 
 FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
 ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
@@ -38,10 +39,9 @@ MANY_NEW = MANY.replace("RETURNING position", "ON CONFLICT DO NOTHING RETURNING 
 
 
 def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
-    """A stored row (in the order of `COLUMNS`) with its event decoded and upcast."""
-    stream, version, name, schema_version, data, key, occurred_at, recorded_at, meta, position, seq = row
-    event = codec.decode(name, schema_version, data)
-    return Recorded(stream, version, event, name, key, occurred_at, recorded_at, meta, position, seq)
+    """A stored row (in the order of `COLUMNS`, perhaps with a `seq`) with its event decoded and upcast."""
+    stream, version, name, schema_version, data, *place = row
+    return Recorded(stream, version, codec.decode(name, schema_version, data), name, *place)
 
 
 def sent_us(at: bytes) -> int:

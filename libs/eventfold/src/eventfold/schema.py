@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-VERSION = 4
+VERSION = 5
 
 _V1 = """
 CREATE TABLE events (
@@ -142,7 +142,27 @@ CREATE TABLE due_date (
 CREATE INDEX due_date_by_time ON due_date (due_at);
 """
 
-_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4}
+# Events are written once. What has no sequence yet is noted by a trigger, so that whoever inserts, an older server too,
+# has it published. `position` refers to an event without a foreign key: events are never deleted, and a check of each
+# would cost as much as the rest. Dropping the index first locks the table for the rest of the migration.
+_V5 = """
+DROP INDEX events_unsequenced;
+CREATE TABLE unsequenced (position bigint PRIMARY KEY);
+CREATE TABLE event_sequence (
+    seq bigint PRIMARY KEY,
+    position bigint NOT NULL UNIQUE
+);
+INSERT INTO unsequenced SELECT position FROM events WHERE seq IS NULL;
+INSERT INTO event_sequence SELECT seq, position FROM events WHERE seq IS NOT NULL;
+ALTER TABLE events DROP COLUMN seq;
+
+CREATE FUNCTION note_unsequenced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO unsequenced SELECT position FROM made; RETURN NULL; END $$;
+CREATE TRIGGER note_unsequenced AFTER INSERT ON events REFERENCING NEW TABLE AS made
+FOR EACH STATEMENT EXECUTE FUNCTION note_unsequenced();
+"""
+
+_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5}
 
 
 def statements(script: str) -> list[str]:

@@ -42,10 +42,7 @@ def assert_unbroken_runs(records: list[Any], expected: list[tuple[int, str]]) ->
 
 
 async def stored_order(house: House) -> list[tuple[int, str]]:
+    positions: list[tuple[Any, ...]] = await house.rows("SELECT position FROM events")
     async with house.pool.connection() as conn:
-        streams = [row[0] for row in await (await conn.execute("SELECT DISTINCT stream FROM events")).fetchall()]
-        loaded = await house.store.load(conn, streams)
-    return sorted(
-        (recorded.seq or 0, str(recorded.id))
-        for stream in loaded.values() for recorded in stream if house.publisher.topic(recorded)
-    )  # fmt: skip
+        stored = [await house.store.at(conn, position) for (position,) in positions]
+    return sorted((one.seq or 0, str(one.id)) for one in stored if one and house.publisher.topic(one))

@@ -40,7 +40,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float
 
 async def everything_acknowledged(house: House) -> bool:
     rows = await house.rows(
-        """SELECT (SELECT count(*) FROM events WHERE seq IS NULL), (SELECT max(seq) FROM events),
+        """SELECT (SELECT count(*) FROM unsequenced), (SELECT max(seq) FROM event_sequence),
                   (SELECT cursor FROM lease WHERE name = 'relay')"""
     )
     return rows[0][0] == 0 and rows[0][1] == rows[0][2]

@@ -17,7 +17,7 @@ from eventfold.publish import partition_of
 
 _SEEN = """SELECT
   (SELECT jsonb_agg(jsonb_build_array(stream, version, coalesce(data->>'title', 'audit'), partition_key, seq)
-          ORDER BY stream, version) FROM events),
+          ORDER BY stream, version) FROM events LEFT JOIN event_sequence USING (position)),
   (SELECT coalesce(max(cursor), 0) FROM lease),
   (SELECT jsonb_agg(jsonb_build_array(topic, partition, seq)) FROM fold_position),
   (SELECT jsonb_agg(jsonb_build_array(split_part(shelf, '-', 2), books, digest) ORDER BY shelf) FROM shelf_count),

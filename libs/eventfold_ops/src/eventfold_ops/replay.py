@@ -130,7 +130,7 @@ async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> No
 
 
 async def _left(conn: Connection, one: Generation) -> int:
-    row = await (await conn.execute("SELECT coalesce(max(seq), 0) FROM events")).fetchone()
+    row = await (await conn.execute("SELECT coalesce(max(seq), 0) FROM event_sequence")).fetchone()
     return (row[0] if row else 0) - one.cursor
 
 

@@ -15,9 +15,9 @@ OVERDUE_S = 30.0
 _LEASE = """SELECT holder, epoch, extract(epoch FROM clock_timestamp() - expires_at)::float8 FROM lease
 WHERE name = %s"""
 _UNSEQUENCED = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-FROM events WHERE seq IS NULL"""
+FROM unsequenced JOIN events USING (position)"""
 _UNSENT = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-FROM events WHERE seq > coalesce((SELECT cursor FROM lease WHERE name = %s), 0)"""
+FROM event_sequence JOIN events USING (position) WHERE seq > coalesce((SELECT cursor FROM lease WHERE name = %s), 0)"""
 
 
 async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
