@@ -5,6 +5,7 @@ It is asked over a unix socket. One ini file per program lets programs be added 
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -164,7 +165,7 @@ class Supervisor:
             self._rpc().shutdown()
             poll(lambda: "still there" if self.running() else None, STOP_WAIT_S)
         end_leftovers(self._data_dir)
-        self.socket.unlink(missing_ok=True)
+        shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def pid(self) -> int:
         """The supervisor's own process id."""

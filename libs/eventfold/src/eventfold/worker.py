@@ -112,7 +112,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
         store="memory://",
-        datadir=Path(tempfile.gettempdir()) / f"lyceum-faust-{group}",
+        datadir=Path(tempfile.gettempdir()) / f"eventfold-{os.getuid()}",  # Faust makes it; nothing is kept there
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
