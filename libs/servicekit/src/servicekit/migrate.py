@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
+
+from eventfold import schema
 
 ENVIRONMENT = Path(__file__).parent / "migration_env"
 
@@ -21,6 +25,32 @@ class SchemaBehind(Exception):
         super().__init__(f"the database is at migration {found}, this build needs {wanted}; run `prepare` first")
         self.found = found
         self.wanted = wanted
+
+
+class Step(NamedTuple):
+    """What Alembic looks for in a migration's module, in this order: let it be assigned there."""
+
+    revision: str
+    down_revision: str | None
+    upgrade: Callable[[], None]
+    downgrade: Callable[[], None]
+
+
+def step(revision: str, after: str | None, *, tables: int | None = None, then: str = "") -> Step:
+    """The migration `revision`, which follows on `after`: brings eventfold's own tables to version `tables`, and runs
+    the statements of the script `then`, all in one transaction."""
+
+    def upgrade() -> None:
+        execute = op.get_bind().exec_driver_sql
+        if tables is not None:
+            schema.upgrade(execute, tables)
+        for statement in schema.statements(then):
+            execute(statement)
+
+    def downgrade() -> None:
+        raise RuntimeError("migrations only go forward")
+
+    return Step(revision, after, upgrade, downgrade)
 
 
 def _config(url: str, migrations: Path) -> Config:

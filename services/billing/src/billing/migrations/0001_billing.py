@@ -1,15 +1,6 @@
 """The event store's tables, billing's read tables, and the reconciler's notes."""
 
-from __future__ import annotations
-
-from alembic import op
-
-from eventfold import schema
-
-revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
+from servicekit.migrate import step
 
 TABLES = """
 CREATE TABLE posting (
@@ -94,13 +85,4 @@ CREATE TABLE content_owner (
 )
 """
 
-
-def upgrade() -> None:
-    connection = op.get_bind()
-    schema.upgrade(connection.exec_driver_sql, 1)
-    for statement in schema.statements(TABLES):
-        connection.exec_driver_sql(statement)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations go forward only")
+revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)

@@ -1,16 +1,5 @@
 """Generations of topics."""
 
-from alembic import op
+from servicekit.migrate import step
 
-from eventfold import schema
-
-revision = "0002"
-down_revision = "0001"
-
-
-def upgrade() -> None:
-    schema.upgrade(op.get_bind().exec_driver_sql, 2)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0002", "0001", tables=2)

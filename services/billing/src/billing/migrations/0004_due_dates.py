@@ -1,11 +1,6 @@
 """Due dates of streams: open payments get theirs, and what the reconciler kept before goes."""
 
-from alembic import op
-
-from eventfold import schema
-
-revision = "0004"
-down_revision = "0003"
+from servicekit.migrate import step
 
 OPEN_PAYMENTS = """
 INSERT INTO due_date (stream_type, stream_id, due_at, version, set_at, correlation_id)
@@ -19,13 +14,4 @@ DELETE FROM fold_position WHERE projection = 'payment_book';
 DELETE FROM dead_letter WHERE projection = 'payment_book'
 """
 
-
-def upgrade() -> None:
-    execute = op.get_bind().exec_driver_sql
-    schema.upgrade(execute, 4)
-    for statement in schema.statements(OPEN_PAYMENTS):
-        execute(statement)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0004", "0003", tables=4, then=OPEN_PAYMENTS)

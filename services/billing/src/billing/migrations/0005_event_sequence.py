@@ -1,16 +1,5 @@
 """The sequence of events in a table of its own."""
 
-from alembic import op
+from servicekit.migrate import step
 
-from eventfold import schema
-
-revision = "0005"
-down_revision = "0004"
-
-
-def upgrade() -> None:
-    schema.upgrade(op.get_bind().exec_driver_sql, 5)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0005", "0004", tables=5)

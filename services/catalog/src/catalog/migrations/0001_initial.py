@@ -1,11 +1,6 @@
 """Event store, feed, counters, comments and the access mirror."""
 
-from alembic import op
-
-from eventfold import schema
-
-revision = "0001"
-down_revision = None
+from servicekit.migrate import step
 
 TABLES = """
 CREATE TABLE content_index (
@@ -32,13 +27,4 @@ CREATE TABLE access_mirror (
 CREATE INDEX access_mirror_member ON access_mirror (member_id, product_id);
 """
 
-
-def upgrade() -> None:
-    execute = op.get_bind().exec_driver_sql
-    schema.upgrade(execute, 1)
-    for statement in schema.statements(TABLES):
-        execute(statement)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)

@@ -1,21 +1,15 @@
 """Event store and member directory."""
 
-from alembic import op
+from servicekit.migrate import step
 
-from eventfold import schema
+TABLES = """
+CREATE TABLE member_directory (
+    member_id text NOT NULL,
+    role text NOT NULL,
+    claimed boolean NOT NULL,
+    registered_at timestamptz NOT NULL,
+    PRIMARY KEY (member_id)
+)
+"""
 
-revision = "0001"
-down_revision = None
-
-
-def upgrade() -> None:
-    execute = op.get_bind().exec_driver_sql
-    schema.upgrade(execute, 1)
-    execute(
-        "CREATE TABLE member_directory (member_id text NOT NULL, role text NOT NULL, claimed boolean NOT NULL, "
-        "registered_at timestamptz NOT NULL, PRIMARY KEY (member_id))"
-    )
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)

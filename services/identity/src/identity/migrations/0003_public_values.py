@@ -1,16 +1,5 @@
 """Public values beside the events."""
 
-from alembic import op
+from servicekit.migrate import step
 
-from eventfold import schema
-
-revision = "0003"
-down_revision = "0002"
-
-
-def upgrade() -> None:
-    schema.upgrade(op.get_bind().exec_driver_sql, 3)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0003", "0002", tables=3)

@@ -1,16 +1,5 @@
 """Due dates of streams."""
 
-from alembic import op
+from servicekit.migrate import step
 
-from eventfold import schema
-
-revision = "0004"
-down_revision = "0003"
-
-
-def upgrade() -> None:
-    schema.upgrade(op.get_bind().exec_driver_sql, 4)
-
-
-def downgrade() -> None:
-    raise RuntimeError("migrations only go forward")
+revision, down_revision, upgrade, downgrade = step("0004", "0003", tables=4)
