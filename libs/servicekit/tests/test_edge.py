@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from edging import serving
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import rpc_attributes as names
 from opentelemetry.trace import SpanKind, StatusCode
@@ -18,9 +19,6 @@ from eventfold.consistency import Target, Token
 from eventfold.errors import NotFound
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
-from servicekit.caller import TokenVerifier
-from servicekit.edge import Edge
-from servicekit.server import ConsistencyServicer
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
 REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
@@ -50,21 +48,12 @@ class Served:
         return refusal.value.code()
 
 
-async def no_keys() -> Any:
-    raise AssertionError("no token is presented here")
-
-
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     one = Served()
-    server = grpc.aio.server(interceptors=[Edge("identity", TokenVerifier(no_keys, "issuer", "audience"), b"k" * 32)])
-    consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(one.resolve), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with serving(one.resolve) as target, grpc.aio.insecure_channel(target) as channel:
         one.stub = consistency_pb2_grpc.ConsistencyServiceStub(channel)
         yield one
-    await server.stop(0)
 
 
 @pytest.fixture

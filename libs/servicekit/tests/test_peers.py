@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from edging import serving
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,10 +23,8 @@ from eventfold.consistency import Target, Token
 from eventfold.errors import InvalidInput
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
-from servicekit.caller import TokenVerifier
-from servicekit.edge import Edge
 from servicekit.peers import TracedCalls, peer_channel
-from servicekit.server import ConsistencyServicer, remote_resolver
+from servicekit.server import remote_resolver
 
 METHOD = "lyceum.consistency.v1.ConsistencyService/Resolve"
 TOKEN = Token("identity", 1)
@@ -57,19 +56,11 @@ class Peer:
         return FOUND
 
 
-async def no_keys() -> Any:
-    raise AssertionError("no token is presented here")
-
-
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
     one = Peer()
-    server = grpc.aio.server(interceptors=[Edge("identity", TokenVerifier(no_keys, "issuer", "audience"), b"k" * 32)])
-    consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(one.resolve), server)
-    one.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
-    yield one
-    await server.stop(0)
+    async with serving(one.resolve) as one.target:
+        yield one
 
 
 @pytest.fixture
