@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from psycopg import OperationalError
 
 from eventfold.errors import EventfoldError
-from eventfold_ops import compare, dlq_commands, rebuild, replay, switch
+from eventfold_ops import compare, dlq_commands, intent_commands, rebuild, replay, switch
 from eventfold_ops.deployment import Deployment, NoSuchApp, NotConfigured, load
 from eventfold_ops.doctor import command as doctor_command
 from eventfold_ops.output import Refused
@@ -25,6 +25,7 @@ Run = Callable[[Deployment, argparse.Namespace], Awaitable[int]]
 
 COMMANDS: Sequence[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None]] = (
     dlq_commands.add_to,
+    intent_commands.add_to,
     doctor_command.add_to,
     rebuild.add_to,
     compare.add_to,

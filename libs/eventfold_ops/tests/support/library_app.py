@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, to_public
 
+from eventfold.codec import EventCodec
+from eventfold.intents import EVENTS
 from eventfold.publish import Publisher
 from eventfold_ops.deployment import Deployment
 
@@ -19,3 +22,10 @@ def deployment() -> Deployment:
         group=f"{prefix}library", relay_name="relay", codec=CODEC, avro=avro, topics=(TOPIC,), topic_prefix=prefix,
         publisher=Publisher("library", to_public, avro, prefix), projections=(COUNTING,),
     )  # fmt: skip
+
+
+def with_intents() -> Deployment:
+    """A service of the same tables that asks providers."""
+    bare = deployment()
+    publisher = Publisher("library", lambda _: None, bare.avro, bare.topic_prefix)
+    return replace(bare, codec=EventCodec(dict(EVENTS)), publisher=publisher)
