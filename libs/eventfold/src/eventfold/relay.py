@@ -8,7 +8,7 @@ What readers rely on: every session of every relay writes, per partition, an unb
 never passes what is acknowledged. So any `seq` on a partition has all its lower ones before it, and a fold that drops
 whatever is not above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after
 any error the producer is dropped and the run starts again at the cursor; no record is ever skipped or resent alone.
-While a batch is sent the next one is sequenced, but it is not sent before the first is acknowledged.
+While a batch is sent the next ones are sequenced and made, but none is sent before the one before is acknowledged.
 
 Which generation of each topic is written is read at the start of each term, and only there is it ever changed.
 """
@@ -21,6 +21,7 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -52,11 +53,11 @@ IDLE_IN_TRANSACTION_MS = 2000
 
 # As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
 # lease finds nothing to do until its heartbeat tells it; the leader writes nothing when there is nothing.
-_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND EXISTS (SELECT 1 FROM unsequenced) RETURNING 1
+_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequenced) IS NOT NULL RETURNING 1
 ), taken AS (
-  DELETE FROM unsequenced WHERE position IN (
+  DELETE FROM unsequenced WHERE position = ANY (ARRAY(
     SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
-  ) RETURNING position
+  )) RETURNING position
 ), last AS (SELECT coalesce(max(seq), 0) AS highest FROM event_sequence
 ), numbered AS (
   INSERT INTO event_sequence (seq, position)
@@ -169,6 +170,15 @@ class Relay:
         )
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Records up to `to_seq`, in order by partition, and the highest `seq` on each."""
+
+    to_seq: int
+    queues: dict[TopicPartition, deque[Record]] = field(default_factory=lambda: defaultdict(deque))
+    heads: dict[TopicPartition, int] = field(default_factory=dict)
+
+
 class _Term:
     """One term of leadership, with a producer of its own."""
 
@@ -192,16 +202,24 @@ class _Term:
             if await self._switch(session, predecessor_lost=False):
                 await self._learn_partitions(session)
             await self._close_old(session)
-            idle_s = POLL_MIN_S
-            rows = await self._sequence()
+            await self._carry(session)
+
+    async def _carry(self, session: AIOKafkaProducer) -> None:
+        """One batch is sequenced while the one before is made into records and the one before that is sent."""
+        sequencing, sending, idle_s = asyncio.create_task(self._sequence()), _nothing(), POLL_MIN_S
+        try:
             while True:
-                if rows:
-                    rows, _ = await _together(self._sequence(), self._send(session, rows))
-                    idle_s = POLL_MIN_S
+                if rows := await sequencing:
+                    sequencing, idle_s = asyncio.create_task(self._sequence()), POLL_MIN_S
+                    batch = await self._made(rows)
+                    await sending
+                    sending = asyncio.create_task(self._send(session, batch))
                 else:
+                    await sending
                     await self._relay.wait_for_work(idle_s)
-                    idle_s = min(POLL_MAX_S, idle_s * 2)
-                    rows = await self._sequence()
+                    sequencing, idle_s = asyncio.create_task(self._sequence()), min(POLL_MAX_S, idle_s * 2)
+        finally:
+            await _ended(sequencing, sending)
 
     async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
         """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""
@@ -235,7 +253,7 @@ class _Term:
         """Everything sequenced but not known to be acknowledged, before anything new."""
         after = self._lease.cursor
         while rows := await self._rows(_UNSENT, [after, ROWS_PER_BATCH]):
-            await self._send(session, rows)
+            await self._send(session, await self._made(rows))
             after = rows[-1][SEQ]
 
     async def _sequence(self) -> list[Row]:
@@ -247,37 +265,39 @@ class _Term:
     async def _rows(self, query: str, arguments: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
-    async def _send(self, session: AIOKafkaProducer, rows: Sequence[Row]) -> None:
-        queues: dict[TopicPartition, deque[Record]] = defaultdict(deque)
-        heads: dict[TopicPartition, int] = {}
+    async def _made(self, rows: Sequence[Row]) -> _Batch:
+        """The records of sequenced rows; the listener is told."""
+        batch = _Batch(rows[-1][SEQ])
         for first in range(0, len(rows), ROWS_PER_TURN):
-            self._queue(rows[first : first + ROWS_PER_TURN], queues, heads)
+            targets = self._add(batch, rows[first : first + ROWS_PER_TURN])
+            if self._relay._listener:
+                self._relay._listener.tell(targets)
             await asyncio.sleep(0)  # others get their turn: the relay may share its loop with a server
-        started = time.perf_counter()
-        with self._span(queues):
-            count = sum(map(len, queues.values()))
-            await send_runs(session, queues)
-        telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
-        telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
-        acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(heads.items())]
-        await leases.move_cursor(self._cursor_conn, self._lease, rows[-1][SEQ], acknowledged)
+        return batch
 
-    def _queue(
-        self, rows: Sequence[Row], queues: dict[TopicPartition, deque[Record]], heads: dict[TopicPartition, int]
-    ) -> None:
-        """Add the records of `rows` to their partitions' queues, and the highest `seq` of each; tells the listener."""
-        listener, targets = self._relay._listener, dict[int, Target | None]()
+    def _add(self, batch: _Batch, rows: Sequence[Row]) -> dict[int, Target | None]:
+        """Add the records of `rows`; returns where each goes, by insert position, if there is a listener."""
+        targets: dict[int, Target | None] = {}
         for row in rows:
             place, record = None, self._relay.record(row)
             if record is not None:
                 name, partitions = self._written[record.topic]
                 place = (name, partition_of(record.key, partitions))
-                queues[place].append(record)
-                heads[place] = row[SEQ]
-            if listener:
+                batch.queues[place].append(record)
+                batch.heads[place] = row[SEQ]
+            if self._relay._listener:
                 targets[row[POSITION]] = Target(*place, row[SEQ]) if place else None
-        if listener:
-            listener.tell(targets)
+        return targets
+
+    async def _send(self, session: AIOKafkaProducer, batch: _Batch) -> None:
+        started = time.perf_counter()
+        with self._span(batch.queues):
+            count = sum(map(len, batch.queues.values()))
+            await send_runs(session, batch.queues)
+        telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
+        telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
+        acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(batch.heads.items())]
+        await leases.move_cursor(self._cursor_conn, self._lease, batch.to_seq, acknowledged)
 
     def _span(self, queues: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for queue in queues.values() for record in queue)
@@ -294,6 +314,18 @@ async def _together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
                 task.result()
         return [task.result() for task in tasks]
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _ended(*tasks)
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel what still runs, and wait for it."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _nothing() -> asyncio.Future[None]:
+    """What is done already."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
