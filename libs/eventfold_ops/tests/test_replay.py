@@ -204,6 +204,27 @@ async def test_a_generation_that_is_lost_while_it_is_filled_is_filled_from_the_f
     await whole_history_is_on(house, kafka_bootstrap, one.name)
 
 
+async def test_a_filler_that_wakes_up_late_moves_nothing_back(
+    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "ROWS_PER_FILL", 20)
+    deployed = deployment(house, kafka_bootstrap)
+    await publish(house, 0)
+    await eventually(lambda: everything_acknowledged(house))
+    async with house.pool.connection() as conn, sending.started(deployed.producer("test")) as session:
+        begun = await generations.begin(conn, relayed, 4, 4, predecessor_lost=False)
+        await deployed.prepare_topic(begun.name, 4)
+        ahead = begun
+        for _ in range(3):
+            ahead = await generations.fill(conn, session, deployed.publisher, deployed.codec, ahead)
+        late = await generations.fill(conn, session, deployed.publisher, deployed.codec, begun)
+        assert 0 < late.cursor < ahead.cursor
+        [_, kept] = await generations.load(conn, relayed)
+    assert kept == ahead
+    assert await command(replay, deployed, TOPIC) == 0
+    await whole_history_is_on(house, kafka_bootstrap, begun.name)
+
+
 async def test_a_generation_that_is_lost_before_the_one_before_it_was_closed_is_made_anew(
     house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
