@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import sections
+from bench import running, sections
 from bench.report import Section, table, write_report
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
@@ -49,6 +49,7 @@ def measure(names: Sequence[str], quick: bool) -> list[Section]:
 
 
 def _timed(name: str, stack: LocalStack, quick: bool) -> Section:
+    running.forget(stack)
     started = time.monotonic()
     section = SECTIONS[name](stack, quick)
     print(f"{name}: took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaProducer
+from psycopg import sql
 
 from bench.workload import COUNTERS, PAIRS, Load, records
 from eventfold import schema
@@ -80,6 +81,16 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
     command = [python, "-m", module, peer, work, url, stack.kafka_bootstrap, load.topic, str(load.events)]
     timed = last_line(command)
     return float(timed["events"]) / float(timed["seconds"])
+
+
+def forget(stack: LocalStack) -> None:
+    """Drop what was measured before, and write out what PostgreSQL holds back of it: else its vacuum and its checkpoint
+    run beside what is measured next."""
+    with psycopg.connect(stack.admin_url, autocommit=True) as conn:
+        found = conn.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^(bench|peer)[0-9a-f]{8}$'").fetchall()
+        for (name,) in found:
+            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+        conn.execute("CHECKPOINT")
 
 
 def fresh_schema(stack: LocalStack, tables: Sequence[str]) -> str:
