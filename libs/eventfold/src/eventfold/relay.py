@@ -304,15 +304,14 @@ class _Term:
         return tracing.batch("send", SpanKind.CLIENT, self._relay._name, queues, headers)
 
 
-async def _together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Run all and return their results; when one raises, cancel the others, wait for them, and raise what it raised."""
+async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all to their ends; when one raises, cancel the others, wait for them, and raise what it raised."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in tasks:
             if task in done:
                 task.result()
-        return [task.result() for task in tasks]
     finally:
         await _ended(*tasks)
 
