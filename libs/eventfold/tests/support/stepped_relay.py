@@ -133,13 +133,15 @@ class Stepped(ABC):
         await self._until_still()
 
     async def fail_a_send(self, index: int) -> None:
-        """Raise a send error where it waits to send or for an acknowledgement; does nothing elsewhere."""
+        """Raise a send error where it waits to send or for an acknowledgement; does nothing elsewhere.
+
+        A relay that sequences meanwhile learns of it when that is done: it may still run after this.
+        """
         sends = [n for n, (point, _) in enumerate(self.gates.waiting) if point in ("send", "sent")]
         if not sends or self._term.done():
             return
         self.gates.release(sends[index % len(sends)], KafkaConnectionError("cut off"))
-        await asyncio.wait([self._term])
-        self._judge()
+        await self._until_still()
 
     async def crash(self) -> None:
         """End as a killed process does: nothing is released or rolled back by itself."""
