@@ -14,7 +14,6 @@ from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaProducer
-from psycopg import sql
 
 from bench.workload import COUNTERS, PAIRS, Load, records
 from eventfold import schema
@@ -27,7 +26,7 @@ PEERS = ROOT / ".cache" / "bench-peers"
 REQUIREMENTS = ROOT / "bench" / "peers" / "requirements.txt"
 TIMEOUT_S = 900
 OURS = ("bare", "eventfold", "stock-faust")
-_produced: set[str] = set()
+_produced: set[tuple[Path, str]] = set()
 
 
 def peers_python() -> str:
@@ -54,11 +53,11 @@ def last_line(command: Sequence[str]) -> dict[str, Any]:
 
 
 def produce(stack: LocalStack, load: Load) -> None:
-    """Put the load on its topic, once for a run."""
-    if load.topic not in _produced:
+    """Put the load on its topic, once for a stack."""
+    if (stack.data_dir, load.topic) not in _produced:
         print(f"producing {load.topic}", file=sys.stderr, flush=True)
         asyncio.run(_produce(stack.kafka_bootstrap, load))
-        _produced.add(load.topic)
+        _produced.add((stack.data_dir, load.topic))
 
 
 async def _produce(bootstrap: str, load: Load) -> None:
@@ -81,16 +80,6 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
     command = [python, "-m", module, peer, work, url, stack.kafka_bootstrap, load.topic, str(load.events)]
     timed = last_line(command)
     return float(timed["events"]) / float(timed["seconds"])
-
-
-def forget(stack: LocalStack) -> None:
-    """Drop what was measured before, and write out what PostgreSQL holds back of it: else its vacuum and its checkpoint
-    run beside what is measured next."""
-    with psycopg.connect(stack.admin_url, autocommit=True) as conn:
-        found = conn.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^(bench|peer)[0-9a-f]{8}$'").fetchall()
-        for (name,) in found:
-            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
-        conn.execute("CHECKPOINT")
 
 
 def fresh_schema(stack: LocalStack, tables: Sequence[str]) -> str:

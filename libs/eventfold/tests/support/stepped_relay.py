@@ -124,6 +124,11 @@ class Stepped(ABC):
         return self._term.done() and not self.gates.waiting
 
     @property
+    def failure(self) -> BaseException | None:
+        """What its work ended with. Raises `InvalidStateError` where it has not."""
+        return self._term.exception()
+
+    @property
     def idle(self) -> bool:
         return [point for point, _ in self.gates.waiting] == ["idle"]
 
@@ -163,10 +168,9 @@ class Stepped(ABC):
         self._judge()
 
     def _judge(self) -> None:
-        if self._term.done() and not self._term.cancelled():
-            failure = self._term.exception()
-            if failure is not None and not self._expects(failure):
-                raise failure
+        ended = self._term.done() and not self._term.cancelled()
+        if ended and self.failure is not None and not self._expects(self.failure):
+            raise self.failure
 
 
 class SteppedRelay(Stepped):
