@@ -53,7 +53,7 @@ async def test_a_failed_send_ends_the_term_once_the_sequencing_beside_it_is_done
     leader = await leading(house, kafka, "first")
     await until_both(leader, "send", "before transaction")
     await leader.fail_a_send(0)
-    assert not leader.ended, "it waits for its sequencing"
+    assert leader.gates.waiting, "it waits for its sequencing"
     while not leader.ended:
         await leader.step(0)
     assert isinstance(leader.failure, KafkaConnectionError)
