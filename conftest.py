@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
+
+# No test is timed: what takes long on a busy machine is not wrong. A hang is what pytest's own timeout is for.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def read_back(conn: psycopg.Connection[Any], kind: str, values: Sequence[Any]) -
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_goes_in_comes_back(conn: psycopg.Connection[Any], kind: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | COLUMNS[kind], max_size=6).map(tuple))

@@ -261,7 +261,7 @@ def test_each_deadline_has_one_effect(machine: Callable[[], Alarms], monkeypatch
     monkeypatch.setattr(due_worker, "RENEW_EVERY_S", NEVER_S)
     chosen = random.SystemRandom().getrandbits(32)
     print(f"seed {chosen}")
-    bounds = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, print_blob=True)
+    bounds = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, print_blob=True)
     seeded: Any = seed(chosen)(machine)
     run_state_machine_as_test(seeded, settings=bounds)
 

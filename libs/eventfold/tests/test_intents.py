@@ -278,7 +278,7 @@ def test_whatever_befalls_it_there_is_one_effect_and_one_answer(shared: tuple[as
     loop, house = shared
     examples = iter(range(10**6))
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(
         faults=st.lists(st.sampled_from(FAULTS), max_size=8), refused=st.booleans(), repeated=st.booleans(),
         max_attempts=st.sampled_from([2, 100]),

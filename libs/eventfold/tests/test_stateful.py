@@ -350,6 +350,6 @@ def test_any_interleaving_ends_where_the_model_ends(
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or random.SystemRandom().getrandbits(32))
     examples = NIGHTLY_EXAMPLES if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else EXAMPLES
     print(f"HYPOTHESIS_SEED={chosen} repeats this run of {examples} examples")
-    bounds = settings(max_examples=examples, stateful_step_count=STEPS, deadline=None, print_blob=True)
+    bounds = settings(max_examples=examples, stateful_step_count=STEPS, print_blob=True)
     machine: Any = seed(chosen)(library)
     run_state_machine_as_test(machine, settings=bounds)
