@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from lyceum_local import kafka, postgres
+from lyceum_local.errors import KafkaNotFormatted
 from lyceum_local.settings import StackSettings
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import poll
@@ -87,6 +88,20 @@ def test_given_a_start_killed_half_way_when_it_is_repeated_then_the_remains_are_
     kafka.initialise(tmp_path / "kafka", kafka.ensure_jars(StackSettings().cache_dir), 19092, 19093)
     assert "cluster.id" in (tmp_path / "kafka" / "logs" / "meta.properties").read_text()
     assert not (tmp_path / "kafka.new").exists()
+
+
+def test_given_a_cluster_id_that_begins_with_a_dash_when_the_log_folder_is_made_then_it_carries_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "_new_cluster_id", lambda: "-IiyjOlsT1aNKCqKF5xaBA")
+    kafka.initialise(tmp_path / "kafka", kafka.ensure_jars(StackSettings().cache_dir), 19092, 19093)
+    assert "cluster.id=-IiyjOlsT1aNKCqKF5xaBA" in (tmp_path / "kafka" / "logs" / "meta.properties").read_text()
+
+
+def test_given_jars_that_are_none_when_the_log_folder_is_made_then_the_complaint_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KafkaNotFormatted, match="StorageTool"):
+        kafka.initialise(tmp_path / "kafka", tmp_path, 19092, 19093)
+    assert not (tmp_path / "kafka").exists()
 
 
 def test_given_a_second_door_when_the_brokers_settings_are_written_then_it_is_open_and_advertised_elsewhere(

@@ -58,6 +58,14 @@ class KafkaFetchFailed(StackError):
         )
 
 
+class KafkaNotFormatted(StackError):
+    """Kafka's own tool refused to prepare the log folder of a broker."""
+
+    def __init__(self, folder: Path, detail: str) -> None:
+        self.folder = folder
+        super().__init__(f"Kafka's storage tool could not format {folder}; is the disk full? It said: {detail}")
+
+
 class RootWithoutNamespaces(StackError):
     """PostgreSQL refuses root, and root cannot shed it on this machine."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from lyceum_local.errors import HalfInitialised, KafkaFetchFailed, MavenMissing
+from lyceum_local.errors import HalfInitialised, KafkaFetchFailed, KafkaNotFormatted, MavenMissing
 from lyceum_local.health import tcp_complaint
 from lyceum_local.java import find_java
 from lyceum_local.leftovers import marked_environment
@@ -89,12 +89,20 @@ def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra:
 
 
 def _format(folder: Path, jars: Path) -> None:
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = (*_java(jars), "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id)
-    subprocess.run(
-        [*command, "--config", str(folder / "server.properties")],
-        check=True, capture_output=True, timeout=FORMAT_TIMEOUT_S, env=marked_environment(folder.parent),
-    )  # fmt: skip
+    # One id in 64 begins with a dash, and would be read as an option if it stood by itself.
+    which = (f"--cluster-id={_new_cluster_id()}", "--config", str(folder / "server.properties"))
+    try:
+        subprocess.run(
+            (*_java(jars), "kafka.tools.StorageTool", "format", "--standalone", *which),
+            check=True, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S,
+            env=marked_environment(folder.parent),
+        )  # fmt: skip
+    except subprocess.CalledProcessError as failed:
+        raise KafkaNotFormatted(folder, tail(failed.stdout + failed.stderr, 3)) from failed
+
+
+def _new_cluster_id() -> str:
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _write_settings(at: Path, home: Path, port: int, controller_port: int, extra: Listener | None) -> None:
