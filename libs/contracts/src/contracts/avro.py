@@ -97,9 +97,10 @@ class AvroCodec:
         registered = {one.dataschema: registered_frame(ids[one.dataschema]) for one in shipped} if ids else {}
         self._newest: dict[str, Shipped] = {one.type: one for one in shipped}
         self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
-        self._by_frame = {one.frame: one for one in shipped}
-        self._by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
-        self._schemas = {frame: (one.schema, self._reader(one)) for frame, one in self._by_frame.items()}
+        by_frame = {one.frame: one for one in shipped}
+        by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
+        self._schemas = {frame: (one.schema, self._reader(one)) for frame, one in by_frame.items()}
+        self._written_as = {frame: (one.type, one.dataschema) for frame, one in by_frame.items()}
 
     @property
     def types(self) -> list[str]:
@@ -116,11 +117,11 @@ class AvroCodec:
 
     def decode(self, value: bytes) -> Any:
         """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
-        header_bytes = _header_bytes(value)
-        schemas = self._schemas.get(value[:header_bytes])
+        source = io.BytesIO(value)
+        schemas = self._schemas.get(source.read(REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES))
         if schemas is None:
             raise UnknownFingerprint(_named(value))
-        return schemaless_reader(io.BytesIO(value[header_bytes:]), *schemas)
+        return schemaless_reader(source, *schemas)
 
     def _reader(self, writer: Shipped) -> Any:
         """What to resolve to; None where that is what was written."""
@@ -130,18 +131,10 @@ class AvroCodec:
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type and `ce_dataschema` of a framed value; the same in both framings. Raises
         `UnknownFingerprint`."""
-        writer = self._writer(value)
-        return writer.type, writer.dataschema
-
-    def _writer(self, value: bytes) -> Shipped:
-        writer = self._by_frame.get(value[: _header_bytes(value)])
-        if writer is None:
+        written_as = self._written_as.get(value[:REGISTERED_BYTES] if value[:1] == REGISTERED else value[:HEADER_BYTES])
+        if written_as is None:
             raise UnknownFingerprint(_named(value))
-        return writer
-
-
-def _header_bytes(value: bytes) -> int:
-    return REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES
+        return written_as
 
 
 def _named(value: bytes) -> str:

@@ -14,7 +14,7 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
-_NAMESPACE = EVENT_ID_NAMESPACE.bytes
+_HASHED_NAMESPACE = hashlib.sha1(EVENT_ID_NAMESPACE.bytes, usedforsecurity=False)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
@@ -25,7 +25,9 @@ def event_id(stream: str, version: int) -> uuid.UUID:
 
 def event_id_text(stream: str, version: int) -> str:
     """`event_id` as text: RFC 9562's UUID version 5, without the objects that `uuid.uuid5` makes on the way."""
-    text = hashlib.sha1(_NAMESPACE + f"{stream}/{version}".encode(), usedforsecurity=False).hexdigest()
+    hashed = _HASHED_NAMESPACE.copy()
+    hashed.update(f"{stream}/{version}".encode())
+    text = hashed.hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 

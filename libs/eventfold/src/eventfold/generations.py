@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -192,14 +191,14 @@ async def fill(
     rows = await (await conn.execute(_AFTER, [one.cursor, ROWS_PER_FILL])).fetchall()
     if not rows:
         return one
-    queues: dict[tuple[str, int], deque[Record]] = {}
+    runs: dict[tuple[str, int], list[Record]] = {}
     heads, offsets = list(one.heads), list(one.next_offsets)
     for event in (recorded(codec, row) for row in rows):
         if publisher.topic(event) == one.topic and (record := publisher.encode(event)):
             partition = partition_of(record.key, one.partitions)
-            queues.setdefault((one.name, partition), deque()).append(record)
+            runs.setdefault((one.name, partition), []).append(record)
             heads[partition] = event.seq or 0
-    for (_, partition), offset in (await send_runs(session, queues)).items():
+    for (_, partition), offset in (await send_runs(session, runs)).items():
         offsets[partition] = max(offsets[partition], offset)
     return await _filled(conn, replace(one, cursor=rows[-1][-1], heads=tuple(heads), next_offsets=tuple(offsets)))
 

@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -37,8 +37,8 @@ from eventfold.codec import EventCodec
 from eventfold.consistency import Target
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
-from eventfold.publish import Envelope, Publisher, Record, partition_of
-from eventfold.rows import AFTER, TO_SEND, recorded_to_send, sent_us
+from eventfold.publish import Publisher, Record, partition_of
+from eventfold.rows import AFTER, TO_SEND, envelope_to_send, recorded_to_send
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -68,7 +68,7 @@ _UNSENT = AFTER.format(TO_SEND)
 
 Row = tuple[Any, ...]
 """An event in the order of `TO_SEND`."""
-POSITION, SEQ = 0, 1
+POSITION, SEQ, PUBLIC_VALUE = 0, 1, 2
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], AIOKafkaProducer]
@@ -162,12 +162,10 @@ class Relay:
 
     def record(self, row: Row) -> Record | None:
         """What is sent of a sequenced row; None for a private event."""
-        _, seq, value, stream, version, key, occurred, recorded, meta, _ = row
+        value = row[PUBLIC_VALUE]
         if value is None:
             return self._publisher.encode(recorded_to_send(self._codec, row))
-        return self._publisher.record(
-            value, Envelope(stream, version, key, sent_us(occurred), sent_us(recorded), meta, seq)
-        )
+        return self._publisher.record(value, envelope_to_send(row))
 
 
 @dataclass(slots=True)
@@ -175,7 +173,7 @@ class _Batch:
     """Records up to `to_seq`, in order by partition, and the highest `seq` on each."""
 
     to_seq: int
-    queues: dict[TopicPartition, deque[Record]] = field(default_factory=lambda: defaultdict(deque))
+    runs: dict[TopicPartition, list[Record]] = field(default_factory=lambda: defaultdict(list))
     heads: dict[TopicPartition, int] = field(default_factory=dict)
 
 
@@ -283,7 +281,7 @@ class _Term:
             if record is not None:
                 name, partitions = self._written[record.topic]
                 place = (name, partition_of(record.key, partitions))
-                batch.queues[place].append(record)
+                batch.runs[place].append(record)
                 batch.heads[place] = row[SEQ]
             if self._relay._listener:
                 targets[row[POSITION]] = Target(*place, row[SEQ]) if place else None
@@ -291,17 +289,17 @@ class _Term:
 
     async def _send(self, session: AIOKafkaProducer, batch: _Batch) -> None:
         started = time.perf_counter()
-        with self._span(batch.queues):
-            count = sum(map(len, batch.queues.values()))
-            await send_runs(session, batch.queues)
+        with self._span(batch.runs):
+            count = sum(map(len, batch.runs.values()))
+            await send_runs(session, batch.runs)
         telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(batch.heads.items())]
         await leases.move_cursor(self._cursor_conn, self._lease, batch.to_seq, acknowledged)
 
-    def _span(self, queues: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
-        headers = (dict(record.headers) for queue in queues.values() for record in queue)
-        return tracing.batch("send", SpanKind.CLIENT, self._relay._name, queues, headers)
+    def _span(self, runs: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
+        headers = (dict(record.headers) for run in runs.values() for record in run)
+        return tracing.batch("send", SpanKind.CLIENT, self._relay._name, runs, headers)
 
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:

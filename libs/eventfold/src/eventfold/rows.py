@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
-from eventfold.publish import at_us
+from eventfold.publish import Envelope, at_us, made
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
 LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
@@ -24,8 +25,9 @@ Row = tuple[Any, ...]
 # An event whose public form is stored need not be decoded to be sent. Times come as PostgreSQL holds them: a text is
 # made of a count of microseconds in less time than of a date.
 TO_SEND = """position, seq, public_value, stream, version, partition_key,
-  timestamptz_send(occurred_at), timestamptz_send(recorded_at), meta,
-  CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data) END"""
+  timestamptz_send(occurred_at), timestamptz_send(recorded_at),
+  meta ->> 'correlation_id', meta ->> 'causation_id', meta ->> 'traceparent', meta ? 'backfill',
+  CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data, meta) END"""
 AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN event_sequence USING (position) WHERE position = %s"
 AFTER = "SELECT {} FROM event_sequence JOIN events USING (position) WHERE seq > %s ORDER BY seq LIMIT %s"
 
@@ -46,19 +48,29 @@ def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
 
 def sent_us(at: bytes) -> int:
     """Microseconds since 1970 of a time in `TO_SEND`: PostgreSQL counts them from 2000."""
-    return int.from_bytes(at, "big", signed=True) + _FROM_1970_TO_2000_US
+    return int(_INT8.unpack(at)[0]) + _FROM_1970_TO_2000_US
 
 
+_INT8 = struct.Struct(">q")
 _FROM_1970_TO_2000_US = 946_684_800_000_000
 
 
 def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
     """A row in the order of `TO_SEND` without a public value, with its event decoded and upcast."""
-    position, seq, _, stream, version, key, occurred, recorded_at, meta, (name, schema_version, data) = row
+    position, seq, _, stream, version, key, occurred, recorded_at, *_, (name, schema_version, data, meta) = row
     event = codec.decode(name, schema_version, data)
     return Recorded(
         stream, version, event, name, key, at_us(sent_us(occurred)), at_us(sent_us(recorded_at)), meta, position, seq
     )
+
+
+def envelope_to_send(row: Sequence[Any]) -> Envelope:
+    """What surrounds the public value of a row in the order of `TO_SEND`."""
+    _, seq, _, stream, version, key, occurred, recorded_at, correlation_id, causation_id, traceparent, backfill, _ = row
+    occurred_us = sent_us(occurred)
+    recorded_us = occurred_us if recorded_at == occurred else sent_us(recorded_at)
+    context = (correlation_id, causation_id, traceparent, backfill)
+    return made(Envelope, (stream, version, key, occurred_us, recorded_us, seq, *context))
 
 
 def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:

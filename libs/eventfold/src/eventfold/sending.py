@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+import itertools
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from eventfold.publish import Record
 
@@ -25,31 +26,33 @@ async def started(session: AIOKafkaProducer) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def send_runs(
-    session: AIOKafkaProducer, queues: Mapping[TopicPartition, deque[Record]]
+    session: AIOKafkaProducer, runs: Mapping[TopicPartition, Sequence[Record]]
 ) -> dict[TopicPartition, int]:
-    """Send each partition's records in order and wait for all acknowledgements; the queues are empty afterwards.
+    """Send each partition's records in order and wait for all acknowledgements.
 
     Returns an offset of each partition above everything that it acknowledged before the last batch sent here. Raises
     `KafkaError`: then the producer must be dropped, and the run starts again at the cursor.
     """
-    offsets = await asyncio.gather(*(_send_run(session, place, queue) for place, queue in queues.items()))
-    return dict(zip(queues, offsets, strict=True))
+    offsets = await asyncio.gather(*(_send_run(session, place, run) for place, run in runs.items()))
+    return dict(zip(runs, offsets, strict=True))
 
 
-async def _send_run(session: AIOKafkaProducer, place: TopicPartition, queue: deque[Record]) -> int:
+async def _send_run(session: AIOKafkaProducer, place: TopicPartition, run: Sequence[Record]) -> int:
     """Send one partition's records in order, the next batch only after the last one is acknowledged."""
     topic, partition = place
-    next_offset = 0
-    while queue:
+    sent = next_offset = 0
+    while sent < len(run):
         builder = session.create_batch()
-        while queue:
-            record = queue[0]
-            added = builder.append(
-                timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=record.headers
-            )
-            if added is None:
-                break
-            queue.popleft()
+        _fill(builder, itertools.islice(run, sent, None))
         acknowledged = await (await session.send_batch(builder, topic, partition=partition))
+        sent += builder.record_count()
         next_offset = max(next_offset, acknowledged.offset + builder.record_count())
     return next_offset
+
+
+def _fill(builder: BatchBuilder, records: Iterable[Record]) -> None:
+    """Add as many as there is room for; the first always has room."""
+    append = builder.append
+    for _, key, value, headers, timestamp_ms in records:
+        if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            return
