@@ -127,6 +127,21 @@ async def test_where_events_went_is_remembered_for_the_newest_of_them_until_the_
     assert sequenced.where(2) is None
 
 
+async def test_who_asks_for_what_comes_next_waits_for_a_relay_that_leads_here_and_for_no_other() -> None:
+    sequenced = Sequenced()
+    assert await asyncio.wait_for(sequenced.soon(5), SHORT_S) is None, "no relay leads here, as far as is known"
+    sequenced.tell({4: Target("t", 0, 1), 3: None})
+    assert await asyncio.wait_for(sequenced.soon(2), SHORT_S) is None, "told before anybody can remember"
+    coming = asyncio.create_task(sequenced.soon(5))
+    await asyncio.sleep(0)
+    assert not coming.done()
+    sequenced.tell({5: Target("t", 0, 2)})
+    assert await coming == (Target("t", 0, 2),)
+    assert await asyncio.wait_for(sequenced.soon(6), LONG_S) is None, "it is late, and another way must be tried"
+    sequenced.forget()
+    assert await asyncio.wait_for(sequenced.soon(7), SHORT_S) is None
+
+
 async def test_an_own_token_is_resolved_from_memory_and_one_that_covers_all_is_not() -> None:
     sequenced = Sequenced()
     sequenced.tell({1: Target("t", 0, 1)})

@@ -45,6 +45,8 @@ from eventfold.store import Connection
 log = logging.getLogger(__name__)
 
 POLL_MIN_S, POLL_MAX_S = 0.005, 0.050
+PACE_S = 0.010
+"""So long a batch with room for more is ahead of the next: broker and folds pay for each batch, not for each event."""
 HEARTBEAT_S = leases.LEASE_S / 3
 ROWS_PER_BATCH = 2000
 ROWS_PER_TURN = 100
@@ -154,8 +156,9 @@ class Relay:
                 with contextlib.suppress(OperationalError):
                     await leases.release(cursor_conn, lease)
 
-    async def wait_for_work(self, idle_s: float) -> None:
-        """Return when woken or after `idle_s`."""
+    async def wait_for_work(self, idle_s: float, at_least_s: float = 0.0) -> None:
+        """Return `at_least_s` from now, or later: when woken or after a further `idle_s`."""
+        await asyncio.sleep(at_least_s)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._awake.wait(), idle_s)
         self._awake.clear()
@@ -208,7 +211,8 @@ class _Term:
         try:
             while True:
                 if rows := await sequencing:
-                    sequencing, idle_s = asyncio.create_task(self._sequence()), POLL_MIN_S
+                    more = self._sequence() if len(rows) == ROWS_PER_BATCH else self._sequence_in_a_while()
+                    sequencing, idle_s = asyncio.create_task(more), POLL_MIN_S
                     batch = await self._made(rows)
                     await sending
                     sending = asyncio.create_task(self._send(session, batch))
@@ -218,6 +222,10 @@ class _Term:
                     sequencing, idle_s = asyncio.create_task(self._sequence()), min(POLL_MAX_S, idle_s * 2)
         finally:
             await _ended(sequencing, sending)
+
+    async def _sequence_in_a_while(self) -> list[Row]:
+        await self._relay.wait_for_work(POLL_MIN_S, at_least_s=PACE_S)
+        return await self._sequence()
 
     async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
         """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""

@@ -84,7 +84,7 @@ class GatedConnection(psycopg.AsyncConnection[Any]):
 class _Relay(Relay):
     gates: Gates
 
-    async def wait_for_work(self, idle_s: float) -> None:
+    async def wait_for_work(self, idle_s: float, at_least_s: float = 0.0) -> None:
         await self.gates.reach("idle")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
@@ -17,7 +18,8 @@ from servicekit.call import Call
 WAIT_S = 2.0
 MAX_TOKENS = 8
 POLL_FIRST_S, POLL_MAX_S = 0.005, 0.020
-LOOK_EVERY_S = 0.004
+LOOK_EVERY_S = 0.008
+SOON_S = 0.050
 TARGETS_REMEMBERED = 10_000
 
 Resolve = Callable[[Token], Awaitable[tuple[Target, ...] | None]]
@@ -90,9 +92,12 @@ class Sequenced:
     def __init__(self) -> None:
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
         self._targets: dict[int, tuple[Target, ...]] = {}
+        self._highest: float = math.inf  # told of in this term; beyond it another may lead, somewhere else
 
     def tell(self, targets: Mapping[int, Target | None]) -> None:
         """The events at these insert positions have their sequence."""
+        told = max(targets, default=0)
+        self._highest = told if self._highest == math.inf else max(self._highest, told)
         for position, target in targets.items():
             self._targets[position] = (target,) if target else ()
             for waiting in self._waiting.pop(position, ()):
@@ -104,10 +109,18 @@ class Sequenced:
     def forget(self) -> None:
         """The relay's term is over."""
         self._targets.clear()
+        self._highest = math.inf
 
     def where(self, position: int) -> tuple[Target, ...] | None:
         """Where the event at an insert position went; None where that is not known here."""
         return self._targets.get(position)
+
+    async def soon(self, position: int) -> tuple[Target, ...] | None:
+        """As `where`, once a relay that leads here and has told of no event as late has come so far: it knows before
+        the database can be asked. Waits for at most `SOON_S`."""
+        if position > self._highest:
+            await self.wait(position, SOON_S)
+        return self.where(position)
 
     async def wait(self, position: int, at_most_s: float) -> None:
         """Return when `tell` names the position, at the latest after `at_most_s`."""

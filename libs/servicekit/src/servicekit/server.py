@@ -53,7 +53,7 @@ def local_resolver(wiring: Wiring) -> Resolve:
     """Resolves this service's own tokens: from memory where the relay runs here, else from the store."""
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
-        found = None if token.covers_all else wiring.sequenced.where(token.position)
+        found = None if token.covers_all else await wiring.sequenced.soon(token.position)
         if found is not None:
             return found
         async with wiring.pool.connection() as conn:
