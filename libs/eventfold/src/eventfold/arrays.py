@@ -1,12 +1,13 @@
 """Columns of values as PostgreSQL array literals, several times faster than the driver's own lists.
 
-A fold writes tens of thousands of values in one statement; the driver looks at each of them in Python. Strings joined
-in C are what makes the difference. Every literal is text; the statement casts it to the column's array type.
+A fold writes tens of thousands of values in one statement; the driver looks at each of them in Python, and takes 10 µs
+for a list of one. Strings joined in C are what makes the difference. Every literal is text; the statement casts it to
+the column's array type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +19,12 @@ def literal(kind: str, values: Sequence[Any]) -> str:
         return _plain_texts(values)
     element = _ELEMENTS.get(kind, str)
     return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+
+
+def literals(kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """The array literal of each column of `rows`, of the SQL types `kinds`."""
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(kinds)
+    return [literal(kind, column) for kind, column in zip(kinds, columns, strict=True)]
 
 
 def _plain_texts(values: Sequence[str]) -> str:

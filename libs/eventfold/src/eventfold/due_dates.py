@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from eventfold.arrays import literals
 from eventfold.decider import Ask, DueDate, Recorded
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ async def write(conn: Connection, changed: Mapping[Key, Change]) -> None:
     ]  # fmt: skip
     cancelled = [key for key, (date, _) in ordered if date.at is None]
     if dates:
-        await conn.execute(_SET, _columns(dates))
+        await conn.execute(_SET, literals(("text", "text", "timestamptz", "int", "timestamptz", "text"), dates))
     if cancelled:
-        await conn.execute(_CANCEL, _columns(cancelled))
+        await conn.execute(_CANCEL, literals(("text", "text"), cancelled))
 
 
 async def take(
@@ -119,7 +120,7 @@ async def take(
 async def causes(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
     """The `traceparent` of the event that set each date, by stream, where it has one; `versions` name stream and
     version. It stands in the event's meta: the rows need not repeat it."""
-    rows = await (await conn.execute(_CAUSES, _columns(versions))).fetchall() if versions else []
+    rows = await (await conn.execute(_CAUSES, literals(("text", "int"), versions))).fetchall() if versions else []
     return dict(rows)
 
 
@@ -135,9 +136,6 @@ async def settle(conn: Connection, taken: Sequence[Taken]) -> None:
         await conn.execute(_SETTLE, _marks(taken))
 
 
-def _marks(taken: Sequence[Taken]) -> list[list[Any]]:
-    return _columns([(*one.key, one.due_at, one.attempt) for one in taken])
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _marks(taken: Sequence[Taken]) -> list[str]:
+    rows = [(*one.key, one.due_at, one.attempt) for one in taken]
+    return literals(("text", "text", "timestamptz", "int"), rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from psycopg.errors import UniqueViolation
 
+from eventfold.arrays import literals
 from eventfold.errors import IdempotencyMismatch, VersionConflict
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ Answers = dict[Place, tuple[dict[str, Any], int | None]]
 async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
     """What was answered under these keys; those that are new are left out. Raises `IdempotencyMismatch` where one stood
     for another input."""
-    cursor = await conn.execute(_ANSWERED, [[one.scope for one in asked], [one.key for one in asked]])
+    cursor = await conn.execute(_ANSWERED, literals(("text", "text"), [one.place for one in asked]))
     kept = {(scope, key): (bytes(fingerprint), answer) for scope, key, fingerprint, answer in await cursor.fetchall()}
     for one in asked:
         if one.place in kept and kept[one.place][0] != one.fingerprint:
@@ -65,7 +66,7 @@ async def keep_answers(
         for one, ids, position, now in answers
     ]
     try:
-        await conn.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
+        await conn.execute(_KEEP, literals(("text", "text", "bytea", "text", "timestamptz"), rows))
     except UniqueViolation as violation:
         scopes = sorted({one.scope for one, *_ in answers})
         raise VersionConflict(tuple(f"idempotency {scope}" for scope in scopes)) from violation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eventfold.arrays import literals
 from eventfold.errors import LeaseLost
 from eventfold.store import Connection
 
@@ -59,7 +60,7 @@ async def hold(conn: Connection, lease: Lease, lease_s: float = LEASE_S) -> None
 async def move_cursor(conn: Connection, lease: Lease, to_seq: int, heads: Sequence[Head] = ()) -> None:
     """Record that everything up to `to_seq` is acknowledged, and where it lies: compare-and-set on the epoch, in one
     statement. It never goes back. Raises `LeaseLost`."""
-    columns = [[head[n] for head in heads] for n in range(3)]
+    columns = literals(("text", "int", "bigint"), heads)
     cursor = await conn.execute(_MOVE, [to_seq, lease.name, lease.epoch, *columns])
     if await cursor.fetchone() != (1,):
         raise LeaseLost(lease.name, lease.epoch)

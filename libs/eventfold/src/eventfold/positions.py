@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from eventfold import crossing, telemetry
+from eventfold.arrays import literal, literals
 from eventfold.errors import OffsetGap, StalePosition
 from eventfold.readmodel import PublicRecord
 from eventfold.store import Connection
@@ -29,7 +30,7 @@ FROM bound, unnest(%s::text[]) AS t(turn)"""
 _STORED = """SELECT projection, topic, partition, next_offset, seq, closed,
   EXISTS (SELECT 1 FROM dead_letter d WHERE d.projection = p.projection)
 FROM fold_position p JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition)
-WHERE projection = ANY(%s)"""
+WHERE projection = ANY(%s::text[])"""
 
 _START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
 FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition)
@@ -48,6 +49,7 @@ WHERE p.next_offset = (
   SELECT expected FROM w WHERE (w.projection, w.topic, w.partition) = (p.projection, p.topic, p.partition)
 )
 RETURNING projection, topic, partition"""
+_MOVE_KINDS = ("text", "text", "int", "bigint", "bigint", "timestamptz", "bigint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +94,20 @@ async def take_turns(conn: Connection, turns: Collection[str]) -> None:
     PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
     others wait.
     """
-    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), sorted(turns)])
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), literal("text", sorted(turns))])
 
 
 async def stored(
     conn: Connection, handlers: Sequence[str], places: Sequence[Place]
 ) -> dict[tuple[str, Place], Position]:
     """The position of each handler on each partition where it has one. Read it under the handlers' turns."""
-    cursor = await conn.execute(_STORED, [*(list(column) for column in zip(*places, strict=True)), list(handlers)])
+    cursor = await conn.execute(_STORED, [*literals(("text", "int"), places), literal("text", handlers)])
     return {(name, (topic, n)): Position(*position) for name, topic, n, *position in await cursor.fetchall()}
 
 
 async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[Place, int]:
     """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 where one is new."""
-    cursor = await conn.execute(_START, [list(column) for column in zip(*wanted, strict=True)])
+    cursor = await conn.execute(_START, literals(("text", "text", "int"), wanted))
     return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
 
 
@@ -140,7 +142,7 @@ async def move(conn: Connection, moves: Sequence[Move]) -> None:
     """Compare-and-set all of them. Raises `StalePosition` for the first that another worker had moved."""
     if not moves:
         return
-    cursor = await conn.execute(_MOVE, [list(column) for column in zip(*moves, strict=True)])
+    cursor = await conn.execute(_MOVE, literals(_MOVE_KINDS, moves))
     done = {tuple(row) for row in await cursor.fetchall()}
     for one in moves:
         if one[:3] not in done:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from eventfold.arrays import literals
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 from eventfold.publish import Envelope, at_us, made
@@ -37,6 +38,7 @@ MANY = f"""INSERT INTO events ({FIELDS}) SELECT {FIELDS}
 FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb[], %s::text[],
             %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[], %s::bytea[])
 WITH ORDINALITY AS t({FIELDS}, n) ORDER BY n RETURNING position"""
+_KINDS = ("text", "int", "text", "smallint", "text", "text", "timestamptz", "timestamptz", "text", "bytea")
 MANY_NEW = MANY.replace("RETURNING position", "ON CONFLICT DO NOTHING RETURNING position, stream")
 
 
@@ -75,7 +77,12 @@ def envelope_to_send(row: Sequence[Any]) -> Envelope:
 
 def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
     """One row goes in plain, which is cheaper; many as arrays."""
-    return (ONE, rows[0]) if len(rows) == 1 else (MANY, [list(column) for column in zip(*rows, strict=True)])
+    return (ONE, rows[0]) if len(rows) == 1 else (MANY, columns(rows))
+
+
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """The values of `FIELDS`, turned, as `MANY` and `MANY_NEW` take them."""
+    return literals(_KINDS, rows)
 
 
 def rows_of(

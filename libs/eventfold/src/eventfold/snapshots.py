@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from eventfold.arrays import literals
 from eventfold.codec import json_converter
 from eventfold.decider import Ask, SnapshotPolicy
 from eventfold.rows import RECORDED_AT, VERSION, Row
@@ -83,7 +84,7 @@ def restored(rows: Sequence[tuple[str, int, int, Any]], asks: Mapping[str, Ask])
     return found
 
 
-def due(before: Mapping[str, Known], after: Mapping[str, Known], asks: Mapping[str, Ask]) -> list[list[Any]]:
+def due(before: Mapping[str, Known], after: Mapping[str, Known], asks: Mapping[str, Ask]) -> list[str]:
     """Columns for `SAVE`: streams that have passed a multiple of their policy's `every_events`. Empty if none has."""
     rows = [
         (stream, policy.schema_version, known.version, _dumped(known.state, policy))
@@ -91,7 +92,7 @@ def due(before: Mapping[str, Known], after: Mapping[str, Known], asks: Mapping[s
         if (policy := asks[stream].stream_type.snapshots)
         and before[stream].version // policy.every_events < known.version // policy.every_events
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return literals(("text", "int", "int", "text"), rows) if rows else []
 
 
 def _dumped(state: Any, policy: SnapshotPolicy) -> str:

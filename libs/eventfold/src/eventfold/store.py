@@ -23,13 +23,14 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from eventfold import due_dates
+from eventfold.arrays import literal
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
 from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
-from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, insertion, recorded, rows_of
+from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
@@ -108,8 +109,12 @@ class EventStore:
         """The rows of each stream above version `after`, up to version `seen` without their data. Waits for the locks
         of hot streams `locked` first, which last until the end of the transaction."""
         found: dict[str, list[Row]] = {stream: [] for stream in after}
-        bounds = [list(after), list(after.values()), [seen[stream] for stream in after]]
-        cursor = await conn.execute(*((LOAD_IN_TURN, [list(locked), *bounds[:2]]) if locked else (LOAD, bounds)))
+        streams, known = literal("text", list(after)), literal("int", list(after.values()))
+        if locked:
+            cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
+        else:
+            bounds = literal("int", [seen[stream] for stream in after])
+            cursor = await conn.execute(LOAD, [streams, known, bounds])
         for row in await cursor.fetchall():
             found[row[STREAM]].append(row)
         return found
@@ -310,8 +315,7 @@ class EventStore:
     async def _insert_new(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, str]]:
         if not rows:
             return []
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        return await (await conn.execute(MANY_NEW, columns)).fetchall()
+        return await (await conn.execute(MANY_NEW, columns(rows))).fetchall()
 
     async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
