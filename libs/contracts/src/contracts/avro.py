@@ -118,7 +118,7 @@ class AvroCodec:
     def decode(self, value: bytes) -> Any:
         """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
         source = io.BytesIO(value)
-        schemas = self._schemas.get(source.read(REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES))
+        schemas = self._schemas.get(source.read(_header_bytes(value)))
         if schemas is None:
             raise UnknownFingerprint(_named(value))
         return schemaless_reader(source, *schemas)
@@ -131,10 +131,14 @@ class AvroCodec:
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type and `ce_dataschema` of a framed value; the same in both framings. Raises
         `UnknownFingerprint`."""
-        written_as = self._written_as.get(value[:REGISTERED_BYTES] if value[:1] == REGISTERED else value[:HEADER_BYTES])
+        written_as = self._written_as.get(value[: _header_bytes(value)])
         if written_as is None:
             raise UnknownFingerprint(_named(value))
         return written_as
+
+
+def _header_bytes(value: bytes) -> int:
+    return REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES
 
 
 def _named(value: bytes) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from eventfold.arrays import literal
+from eventfold.arrays import literals
 
 Key = tuple[Any, ...]
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -176,8 +176,8 @@ class ReadTable(Generic[Row]):
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
         """Rows (or keys) as one array literal per column, as the statements below take them."""
-        columns = zip(*rows, strict=True)
-        return [literal(kind, column) for column, (kind, _) in zip(columns, self.types, strict=False)]
+        kinds = [kind for kind, _ in self.types]
+        return literals(kinds[: len(rows[0])], rows)
 
     def _unnest(self, count: int) -> str:
         return f"unnest({', '.join(f'%s::{kind}[]' for kind, _ in self.types[:count])})"
