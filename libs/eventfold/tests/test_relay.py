@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -172,7 +173,7 @@ async def test_events_of_a_server_that_stored_no_public_values_are_sent_too(
 
 
 class StoppedOnce(psycopg.AsyncConnection[Any]):
-    """Stands still in its first transaction for longer than the database allows."""
+    """Stands still in its first transaction until the database has ended it."""
 
     stops = 0
 
@@ -182,8 +183,13 @@ class StoppedOnce(psycopg.AsyncConnection[Any]):
             if not StoppedOnce.stops:
                 StoppedOnce.stops += 1
                 await self.execute("SELECT 1")
-                await asyncio.sleep(3 * relay.IDLE_IN_TRANSACTION_MS / 1000)
+                await asyncio.to_thread(self._wait_for_the_end)
             yield transaction
+
+    def _wait_for_the_end(self) -> None:
+        """An idle connection has nothing to read but what the database says when it ends the session."""
+        ended, _, _ = select.select([self], [], [], 3 * relay.IDLE_IN_TRANSACTION_MS / 1000)
+        assert ended, "the transaction may stand idle for as long as it likes"
 
 
 async def _filled_generation(house: House, bootstrap: str, topic: str) -> str:
