@@ -19,8 +19,9 @@ from shelf import TOPIC, add
 from working import as_recorded, folded_as_recorded, folded_by_a_worker_that_left, loading, publish, worker
 
 from eventfold import generations, sending
+from eventfold.errors import TopicMisconfigured
 from eventfold.generations import CLOSED_TYPE, physical
-from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold.topics import administrator, existing_topics, prepare_topics, topics_with_history
 from eventfold.worker import HALTED
 from eventfold_ops import replay, switch
 from eventfold_ops.dlq import redrive
@@ -170,6 +171,39 @@ async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where
     assert relayed not in await existing_topics(kafka_bootstrap)
     await prepare_topics(kafka_bootstrap, [relayed], partitions=4)
     assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
+
+
+async def known_topics(house: House) -> set[str]:
+    async with house.pool.connection() as conn:
+        return await topics_with_history(conn)
+
+
+@pytest.mark.parametrize("forgotten", ["fold_position", "relay_head"])
+async def test_a_lost_topic_is_not_made_anew_empty(
+    house: House, kafka_bootstrap: str, relayed: str, forgotten: str
+) -> None:
+    assert await known_topics(house) == set(), "what was never written may be made"
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+    await house.rows(f"DELETE FROM {forgotten} RETURNING topic")  # as in a service that only emits, or only reads
+    await delete(kafka_bootstrap, relayed)
+    others = f"{house.prefix}other"
+    with pytest.raises(TopicMisconfigured, match="replay --lost"):
+        await prepare_topics(kafka_bootstrap, [others, relayed], partitions=4, with_history=await known_topics(house))
+    assert not {others, relayed} & set(await existing_topics(kafka_bootstrap)), "nothing half-done"
+
+
+async def test_a_lost_generation_does_not_bring_back_the_first(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    await publish(house, 0)
+    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC) == 0
+    assert await known_topics(house) == {f"{relayed}.g2"}
+    for topic in (relayed, f"{relayed}.g2"):
+        await delete(kafka_bootstrap, topic)
+    with pytest.raises(TopicMisconfigured, match=f"{relayed}: has a history"):
+        await prepare_topics(kafka_bootstrap, [relayed], partitions=4, with_history=await known_topics(house))
 
 
 async def test_a_topic_that_is_lost_while_it_grows_is_made_anew_with_the_partitions_that_were_begun(

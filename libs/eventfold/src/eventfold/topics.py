@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -11,14 +11,22 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from eventfold.errors import TopicMisconfigured
 from eventfold.generations import logical, number
+from eventfold.store import Connection
+
+_WITH_HISTORY = """SELECT topic FROM relay_head WHERE seq > 0
+UNION SELECT topic FROM fold_position WHERE next_offset > 0"""
 
 
-async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: int, replication: int = 1) -> None:
+async def prepare_topics(
+    bootstrap: str, topics: Sequence[str], *, partitions: int, replication: int = 1,
+    with_history: Collection[str] = (),
+) -> None:  # fmt: skip
     """Create missing event topics (kept for ever, never compacted) and check those that exist.
 
     Leaves alone what has later generations: its first one may be gone on purpose, and a replay may have given it
-    another number of partitions. Raises `TopicMisconfigured` for a compacted topic or one with another number of
-    partitions.
+    another number of partitions. Raises `TopicMisconfigured`, having created nothing, for a missing topic that is
+    `with_history`, under whatever generation: made anew it would be empty, and pass for whole. Raises it too for a
+    compacted topic or one with another number of partitions.
     """
     async with administrator(bootstrap) as admin:
         existing = set(await admin.list_topics())
@@ -26,8 +34,22 @@ async def prepare_topics(bootstrap: str, topics: Sequence[str], *, partitions: i
         declared = [topic for topic in topics if topic not in replayed]
         if declared:
             missing = [topic for topic in declared if topic not in existing]
+            _refuse_lost(missing, {logical(name) for name in with_history})
             await _create_missing(admin, missing, partitions, replication)
             await _check(admin, declared, partitions)
+
+
+def _refuse_lost(missing: Sequence[str], with_history: Collection[str]) -> None:
+    for topic in missing:
+        if topic in with_history:
+            reason = "has a history and is not on Kafka; have its owner run `replay --lost`, then its readers `switch`"
+            raise TopicMisconfigured(topic, reason)
+
+
+async def topics_with_history(conn: Connection) -> set[str]:
+    """The topics on Kafka, generation by generation, that this database's relays have written or its handlers have
+    read something of."""
+    return {topic for (topic,) in await (await conn.execute(_WITH_HISTORY)).fetchall()}
 
 
 async def existing_topics(bootstrap: str) -> dict[str, int]:

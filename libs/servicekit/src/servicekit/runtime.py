@@ -19,7 +19,7 @@ from eventfold.publish import Publisher
 from eventfold.readmodel import Projection
 from eventfold.relay import Relay, producer
 from eventfold.store import Pool
-from eventfold.topics import prepare_topics
+from eventfold.topics import prepare_topics, topics_with_history
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate
 from servicekit.definition import ServiceDefinition, wire
@@ -55,18 +55,25 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
 
 
 def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Migrate the database and create the topics that the service emits on and reads."""
+    """Migrate the database and create the topics that the service emits on and reads.
+
+    Raises `TopicMisconfigured` for one that the database knows a history of and that is not on Kafka.
+    """
     migrate.migrate(settings.database_url, definition.migrations)
     handlers: list[Projection | Process] = [*definition.projections, *definition.processes]
     read = {topic for handler in handlers for topic in handler.topics}
     topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
-    asyncio.run(
-        prepare_topics(
-            settings.kafka_bootstrap, topics,
-            partitions=settings.topic_partitions, replication=settings.topic_replication,
-        )
-    )  # fmt: skip
+    asyncio.run(_prepare_topics(settings, topics))
     log.info("prepared", extra={"topics": len(topics)})
+
+
+async def _prepare_topics(settings: ServiceSettings, topics: Sequence[str]) -> None:
+    async with await database.connect(settings.database_url) as conn:
+        with_history = await topics_with_history(conn)
+    await prepare_topics(
+        settings.kafka_bootstrap, topics, partitions=settings.topic_partitions,
+        replication=settings.topic_replication, with_history=with_history,
+    )  # fmt: skip
 
 
 def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Relay:
