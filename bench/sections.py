@@ -16,6 +16,8 @@ from bench.report import Ratio, Section
 from bench.workload import Load
 from lyceum_local.stack import LocalStack
 
+REPEATS = 3
+"""Contestants take turns so often, and the median counts: a machine's pace changes, a broker's first run is slow."""
 SLOW_EVENTS = 5_000
 """For peers that take one event at a time; their rate does not depend on the number."""
 
@@ -24,7 +26,7 @@ def fold(stack: LocalStack, quick: bool) -> Section:
     """Decode, two upserts, position: everybody in the best batched form, and per event as documented."""
     load = Load(events=20_000 if quick else 200_000)
     peers = ("bare", "eventfold", "quix", "bytewax")
-    rates = _medians(stack, load, [(peer, "fold") for peer in peers], 1 if quick else 3)
+    rates = _medians(stack, load, [(peer, "fold") for peer in peers], 1 if quick else REPEATS)
     slow = Load(events=SLOW_EVENTS)
     rates |= _medians(stack, slow, [("stock-faust", "fold"), ("quix", "per-event")], 1)
     ratios = [Ratio("fold: eventfold / bare loop", rates["eventfold"] / rates["bare"], 0.9)]
@@ -37,11 +39,8 @@ def fold(stack: LocalStack, quick: bool) -> Section:
 def delivery(stack: LocalStack, quick: bool) -> Section:
     """Without a database: delivery alone, and delivery with decoding."""
     load = Load(events=20_000 if quick else 200_000)
-    rows: list[tuple[str, float, float]] = []
-    for peer in ("bare", "eventfold", "quix", "bytewax", "stock-faust"):
-        one = Load(events=SLOW_EVENTS * 4) if peer == "stock-faust" else load
-        raw, decoded = (_medians(stack, one, [(peer, work)], 1)[_name(peer, work)] for work in ("raw", "decode"))
-        rows.append((peer, raw, decoded))
+    raw, decoded = (_delivered(stack, load, work, 1 if quick else REPEATS) for work in ("raw", "decode"))
+    rows = [(peer, raw[peer], decoded[peer]) for peer in raw]
     raw_of, decoded_of = {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
     ratios = [
         Ratio("decoded: eventfold / Quix", decoded_of["eventfold"] / decoded_of["quix"], 2.0),
@@ -51,20 +50,33 @@ def delivery(stack: LocalStack, quick: bool) -> Section:
     return Section("Delivery without a database (events/s)", ("peer", "raw", "decoded"), rows, ratios)
 
 
+def _delivered(stack: LocalStack, load: Load, work: str, repeats: int) -> dict[str, float]:
+    rates = _medians(stack, load, [(peer, work) for peer in ("bare", "eventfold", "quix", "bytewax")], repeats)
+    return rates | _medians(stack, Load(events=SLOW_EVENTS * 4), [("stock-faust", work)], 1)
+
+
 def append(stack: LocalStack, quick: bool) -> Section:
     """Commits a second: distinct streams by writers, one hot stream, and pyeventsourcing's recorder."""
-    rows: list[tuple[str, float, float, float, float]] = []
-    for writers in (1, 8, 32):
-        url = running.fresh_schema(stack, [])
-        found = asyncio.run(appending.commits_per_s(url, writers))
-        peer = _pyeventsourcing(stack, writers)
-        rows.append((f"{writers} writers", found["transaction"], found["insert"], found["eventfold"], peer))
-    hot = asyncio.run(appending.hot_commits_per_s(running.fresh_schema(stack, []), 8))
-    nothing = float("nan")
+    turns, nothing = 1 if quick else REPEATS, float("nan")
+    rows = [(f"{writers} writers", *_appended(stack, writers, turns)) for writers in (1, 8, 32)]
+    hot = _medians_of([asyncio.run(appending.hot_commits_per_s(_fresh(stack), 8)) for _ in range(turns)])
     rows.append(("one hot stream, 8 writers", hot["transaction"], nothing, hot["eventfold"], nothing))
     ratios = [Ratio(f"append, {row[0]}: eventfold / bare transaction", row[3] / row[1], 0.8) for row in rows]
     head = ("writers", "bare transaction", "lone INSERT", "eventfold", "pyeventsourcing")
     return Section("Append (commits/s)", head, rows, ratios)
+
+
+def _appended(stack: LocalStack, writers: int, turns: int) -> tuple[float, float, float, float]:
+    """Of the bare transaction, the lone INSERT, eventfold and pyeventsourcing, in turn."""
+    found = _medians_of([
+        asyncio.run(appending.commits_per_s(_fresh(stack), writers)) | {"peer": _pyeventsourcing(stack, writers)}
+        for _ in range(turns)
+    ])  # fmt: skip
+    return found["transaction"], found["insert"], found["eventfold"], found["peer"]
+
+
+def _fresh(stack: LocalStack) -> str:
+    return running.fresh_schema(stack, [])
 
 
 def _pyeventsourcing(stack: LocalStack, writers: int) -> float:
@@ -77,9 +89,11 @@ def _pyeventsourcing(stack: LocalStack, writers: int) -> float:
 
 def relay(stack: LocalStack, quick: bool) -> Section:
     """From rows to acknowledged records."""
-    events, prefix = 10_000 if quick else 100_000, f"r{uuid.uuid4().hex[:6]}."
-    url = running.fresh_schema(stack, [])
-    rates = asyncio.run(relaying.records_per_s(url, stack.kafka_bootstrap, events, prefix))
+    events = 10_000 if quick else 100_000
+    rates = _medians_of([
+        asyncio.run(relaying.records_per_s(_fresh(stack), stack.kafka_bootstrap, events, f"r{turn}."))
+        for turn in range(1 if quick else REPEATS)
+    ])  # fmt: skip
     ratios = [
         Ratio(f"relay / {way}", rates["relay"] / rates[way], 0.8) for way in ("aiokafka send", "aiokafka batches")
     ]
@@ -133,3 +147,7 @@ def _medians(stack: LocalStack, load: Load, contests: Sequence[tuple[str, str]],
             print(f"{work}: {peer} {rate:,.0f} events/s", file=sys.stderr, flush=True)
             rates[_name(peer, work)].append(rate)
     return {name: statistics.median(found) for name, found in rates.items()}
+
+
+def _medians_of(turns: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +20,10 @@ from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
-from eventfold import schema
+from eventfold import lease as leases
+from eventfold import relay, schema
+from eventfold.relay import SEQUENCE
+from eventfold.rows import AFTER, LAST_SEQ
 from eventfold.store import Connection, EventStore
 from eventfold.topics import prepare_topics
 from lyceum_local import postgres
@@ -108,6 +114,58 @@ async def test_whoever_inserts_an_event_has_it_published(house: House, kafka_boo
     assert [header(record, "ce_aggregateversion") for record in records] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_numbers_are_found_again_whatever_was_visible_when(house: House, seed: int) -> None:
+    """Rolled back positions, late commits, batches of any size: runs say of each event what a list of all would."""
+    rng = random.Random(seed)
+    expected = [position for batch in await _visible_in_turns(house, rng) for position in batch]
+    assert await house.rows("SELECT seq, position FROM event_sequence ORDER BY seq") == [*enumerate(expected, 1)]
+    async with house.pool.connection() as conn:
+        for position in rng.sample(expected, 10):
+            recorded = await house.store.at(conn, position)
+            assert recorded and (recorded.position, recorded.seq) == (position, expected.index(position) + 1)
+        for after, rows in [
+            (0, 1),
+            (0, 99),
+            (len(expected), 9),
+            *((rng.randrange(40), rng.randint(1, 30)) for _ in "12345"),
+        ]:
+            found = await conn.execute(AFTER.format("seq, position"), {"after": after, "rows": rows})
+            assert await found.fetchall() == [*enumerate(expected, 1)][after : after + rows], (after, rows)
+        assert await (await conn.execute(f"SELECT {LAST_SEQ}")).fetchone() == (len(expected),)
+
+
+async def _visible_in_turns(house: House, rng: random.Random) -> list[list[int]]:
+    """Sequence events in batches, some of which become visible later than others; the batches, as they must be."""
+    batches: list[list[int]] = []
+    async with house.pool.connection() as conn:
+        lease = await leases.acquire(conn, "relay", "one")
+        assert lease
+        arguments = {"name": lease.name, "epoch": lease.epoch, "lease_s": leases.LEASE_S, "rows": 7}
+        for n in range(12):
+            await house.store.handle_batch([add(f"{n}", f"{m}") for m in range(rng.randint(1, 9))], context())
+            await conn.execute("SELECT nextval(pg_get_serial_sequence('events', 'position'))")
+            hidden = await conn.execute(
+                "DELETE FROM unsequenced WHERE mod(position, %s) = 0 RETURNING *", [rng.randint(2, 5)]
+            )
+            late = await hidden.fetchall()
+            batches.append(await _sequenced(conn, arguments))
+            for (position,) in late:
+                await conn.execute("INSERT INTO unsequenced VALUES (%s)", [position])
+        while batches[-1]:
+            batches.append(await _sequenced(conn, arguments))
+    return batches
+
+
+async def _sequenced(conn: Connection, arguments: dict[str, Any]) -> list[int]:
+    """One batch as the relay takes it: what it returns is the lowest of what is visible, in order."""
+    visible = [row[0] for row in await (await conn.execute("TABLE unsequenced")).fetchall()]
+    rows = await (await conn.execute(SEQUENCE, arguments, binary=True)).fetchall()
+    taken = sorted(visible)[: arguments["rows"]]
+    assert [row[relay.POSITION] for row in sorted(rows, key=itemgetter(relay.SEQ))] == taken
+    return taken
+
+
 async def test_a_store_of_the_tables_before_goes_on_where_it_was(postgres_url: str) -> None:
     name = f"before_{uuid.uuid4().hex[:12]}"
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as conn:
@@ -118,11 +176,17 @@ async def test_a_store_of_the_tables_before_goes_on_where_it_was(postgres_url: s
             """INSERT INTO events (stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at,
                                    meta, seq)
                SELECT 's', n, 't', 1, '{}', 'k', now(), now(), '{}', seq
-               FROM (VALUES (1, 2), (2, 1), (3, NULL), (4, 3), (5, NULL)) AS v(n, seq)"""
+               FROM unnest(ARRAY[2, 1, NULL, 3, NULL, 5, 6, 4, 7]) WITH ORDINALITY AS v(seq, n)"""
         )
-        await _upgrade(conn, [5])
+        await _upgrade(conn, [5, 6])
         sequenced = "SELECT seq::int, version FROM event_sequence JOIN events USING (position) ORDER BY seq"
-        assert await (await conn.execute(sequenced)).fetchall() == [(1, 2), (2, 1), (3, 4)]
+        assert await (await conn.execute(sequenced)).fetchall() == [
+            (1, 2), (2, 1), (3, 4), (4, 8), (5, 6), (6, 7), (7, 9)
+        ]  # fmt: skip
+        runs = "SELECT first_seq, first_position, length FROM sequence_run ORDER BY first_seq"
+        assert await (await conn.execute(runs)).fetchall() == [
+            (1, 2, 1), (2, 1, 1), (3, 4, 1), (4, 8, 1), (5, 6, 2), (7, 9, 1)
+        ]  # fmt: skip
         rest = "SELECT version FROM unsequenced JOIN events USING (position) ORDER BY version"
         assert await (await conn.execute(rest)).fetchall() == [(3,), (5,)]
         await conn.execute(f"DROP SCHEMA {name} CASCADE")

@@ -39,7 +39,7 @@ NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
 AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it
 NO_FSYNC = "-csynchronous_commit=off"  # the machine never ends the database
 TABLES = (
-    "events", "event_sequence", "unsequenced", "idempotency", "lease", "relay_head", "topic_generation",
+    "events", "sequence_run", "unsequenced", "idempotency", "lease", "relay_head", "topic_generation",
     "fold_position", "topic_read", "dead_letter", "shelf_count",
 )  # fmt: skip
 

@@ -188,7 +188,7 @@ async def fill(
     Keeps the relay's property: an unbroken run for each partition, from a cursor that never passes what is
     acknowledged. So a fill that was killed, or runs twice, leaves duplicates at most. Raises `KafkaError`.
     """
-    rows = await (await conn.execute(_AFTER, [one.cursor, ROWS_PER_FILL])).fetchall()
+    rows = await (await conn.execute(_AFTER, {"after": one.cursor, "rows": ROWS_PER_FILL})).fetchall()
     if not rows:
         return one
     runs: dict[tuple[str, int], list[Record]] = {}

@@ -38,7 +38,7 @@ from eventfold.consistency import Target
 from eventfold.errors import LeaseLost, TopicMisconfigured
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of
-from eventfold.rows import AFTER, TO_SEND, envelope_to_send, recorded_to_send
+from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, envelope_to_send, recorded_to_send
 from eventfold.sending import TopicPartition, send_runs, started
 from eventfold.store import Connection
 
@@ -55,16 +55,21 @@ IDLE_IN_TRANSACTION_MS = 2000
 
 # As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
 # lease finds nothing to do until its heartbeat tells it; the leader writes nothing when there is nothing.
-_SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequenced) IS NOT NULL RETURNING 1
+SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequenced) IS NOT NULL RETURNING 1
 ), taken AS (
   DELETE FROM unsequenced WHERE position = ANY (ARRAY(
     SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
   )) RETURNING position
-), last AS (SELECT coalesce(max(seq), 0) AS highest FROM event_sequence
-), numbered AS (
-  INSERT INTO event_sequence (seq, position)
-  SELECT highest + row_number() OVER (ORDER BY position), position FROM taken, last RETURNING seq, position
-) SELECT {TO_SEND} FROM numbered JOIN events USING (position)"""
+), last AS (SELECT {LAST_SEQ} AS seq
+), noted AS (
+  INSERT INTO sequence_run (first_seq, first_position, length)
+  SELECT last.seq + min(n), min(position), count(*)
+  FROM last, (SELECT position, row_number() OVER (ORDER BY position) AS n FROM taken) AS numbered
+  GROUP BY last.seq, position - n
+) SELECT {TO_SEND} FROM (
+  SELECT events.*, last.seq + row_number() OVER (ORDER BY position) AS seq
+  FROM last, events WHERE position = ANY (ARRAY(SELECT position FROM taken))
+) AS sequenced"""
 
 _UNSENT = AFTER.format(TO_SEND)
 
@@ -258,17 +263,17 @@ class _Term:
     async def _resend(self, session: AIOKafkaProducer) -> None:
         """Everything sequenced but not known to be acknowledged, before anything new."""
         after = self._lease.cursor
-        while rows := await self._rows(_UNSENT, [after, ROWS_PER_BATCH]):
+        while rows := await self._rows(_UNSENT, {"after": after, "rows": ROWS_PER_BATCH}):
             await self._send(session, await self._made(rows))
             after = rows[-1][SEQ]
 
     async def _sequence(self) -> list[Row]:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
         arguments = {"name": self._lease.name, "epoch": self._lease.epoch, "lease_s": leases.LEASE_S}
-        rows = await self._rows(_SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
+        rows = await self._rows(SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
         return sorted(rows, key=itemgetter(SEQ))
 
-    async def _rows(self, query: str, arguments: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
+    async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[Row]:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
     async def _made(self, rows: Sequence[Row]) -> _Batch:

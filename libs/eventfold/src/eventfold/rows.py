@@ -29,8 +29,19 @@ TO_SEND = """position, seq, public_value, stream, version, partition_key,
   timestamptz_send(occurred_at), timestamptz_send(recorded_at),
   meta ->> 'correlation_id', meta ->> 'causation_id', meta ->> 'traceparent', meta ? 'backfill',
   CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data, meta) END"""
-AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN event_sequence USING (position) WHERE position = %s"
-AFTER = "SELECT {} FROM event_sequence JOIN events USING (position) WHERE seq > %s ORDER BY seq LIMIT %s"
+# Of an event the `seq`, where its run goes so far: position and `seq` grow by the same steps within a run.
+_NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
+  FROM sequence_run WHERE first_position <= events.position ORDER BY first_position DESC LIMIT 1) AS run"""
+AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {_NUMBER} ON position < above WHERE position = %s"
+# The numbers are dense, so the bounds are known, and so is the run in which they begin.
+AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
+  SELECT first_position + n FROM sequence_run, generate_series(
+    greatest(0, %(after)s::bigint + 1 - first_seq), least(length, %(after)s::bigint + 1 + %(rows)s - first_seq) - 1
+  ) AS n WHERE first_seq <= %(after)s::bigint + %(rows)s AND first_seq >= coalesce(
+    (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1), 1)
+)) ORDER BY seq"""
+LAST_SEQ = "coalesce((SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1), 0)"
+"""The highest number given so far."""
 
 FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
 ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-VERSION = 5
+VERSION = 6
 
 _V1 = """
 CREATE TABLE events (
@@ -162,7 +162,24 @@ CREATE TRIGGER note_unsequenced AFTER INSERT ON events REFERENCING NEW TABLE AS 
 FOR EACH STATEMENT EXECUTE FUNCTION note_unsequenced();
 """
 
-_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5}
+# Events of a batch mostly stand one behind the other, so that a run says of many what a row said of each. The view is
+# for people, and for a server of the build before, which looks up a `seq` there; it reads all runs.
+_V6 = """
+CREATE TABLE sequence_run (
+    first_seq bigint PRIMARY KEY,
+    first_position bigint NOT NULL UNIQUE,
+    length integer NOT NULL CHECK (length > 0)
+);
+INSERT INTO sequence_run SELECT min(seq), min(position), count(*) FROM (
+  SELECT seq, position, count(*) FILTER (WHERE begins) OVER (ORDER BY seq) AS run FROM (
+    SELECT seq, position, position IS DISTINCT FROM lag(position) OVER (ORDER BY seq) + 1 AS begins FROM event_sequence
+  ) AS each) AS numbered GROUP BY run;
+DROP TABLE event_sequence;
+CREATE VIEW event_sequence AS SELECT first_seq + n AS seq, first_position + n AS position
+FROM sequence_run, generate_series(0, length - 1) AS n;
+"""
+
+_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6}
 
 
 def statements(script: str) -> list[str]:

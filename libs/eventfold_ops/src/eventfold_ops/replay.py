@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from eventfold import generations, lease, sending
 from eventfold.errors import EventfoldError
 from eventfold.generations import Generation
+from eventfold.rows import LAST_SEQ
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
@@ -130,7 +131,7 @@ async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> No
 
 
 async def _left(conn: Connection, one: Generation) -> int:
-    row = await (await conn.execute("SELECT coalesce(max(seq), 0) FROM event_sequence")).fetchone()
+    row = await (await conn.execute(f"SELECT {LAST_SEQ}")).fetchone()
     return (row[0] if row else 0) - one.cursor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eventfold.rows import AFTER, LAST_SEQ
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
@@ -12,12 +13,12 @@ EXPIRED_S = 4.0
 OVERDUE_S = 30.0
 """What a leading relay has not dealt with by then, it does not get at."""
 
-_LEASE = """SELECT holder, epoch, extract(epoch FROM clock_timestamp() - expires_at)::float8 FROM lease
+_LEASE = """SELECT holder, epoch, extract(epoch FROM clock_timestamp() - expires_at)::float8, cursor FROM lease
 WHERE name = %s"""
 _UNSEQUENCED = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
 FROM unsequenced JOIN events USING (position)"""
-_UNSENT = """SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-FROM event_sequence JOIN events USING (position) WHERE seq > coalesce((SELECT cursor FROM lease WHERE name = %s), 0)"""
+_FIRST_UNSENT = AFTER.format(f"""{LAST_SEQ} - seq + 1,
+extract(epoch FROM clock_timestamp() - recorded_at)::float8""")
 
 
 async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
@@ -26,7 +27,8 @@ async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
         return [ok("relay", "not needed: the service emits nothing")]
     lease = await (await conn.execute(_LEASE, [deployment.relay_name])).fetchone()
     unsequenced = await (await conn.execute(_UNSEQUENCED)).fetchone()
-    unsent = await (await conn.execute(_UNSENT, [deployment.relay_name])).fetchone()
+    sent = lease[-1] if lease else 0
+    unsent = await (await conn.execute(_FIRST_UNSENT, {"after": sent, "rows": 1})).fetchone()
     return [
         _lease(deployment.relay_name, lease),
         _backlog("sequencing", unsequenced, "unsequenced", "see who leads, and what holds its locks"),
@@ -34,10 +36,10 @@ async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
     ]
 
 
-def _lease(name: str, row: tuple[str, int, float] | None) -> Finding:
+def _lease(name: str, row: tuple[str, int, float, int] | None) -> Finding:
     if row is None:
         return broken("relay lease", f"{name} has never been held", "start the service's relay")
-    holder, epoch, expired_s = row
+    holder, epoch, expired_s, _ = row
     if expired_s < 0:
         return ok("relay lease", f"held by {holder} in epoch {epoch}")
     if expired_s < EXPIRED_S:
