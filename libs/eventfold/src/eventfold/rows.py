@@ -33,12 +33,16 @@ TO_SEND = """position, seq, public_value, stream, version, partition_key,
 _NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
   FROM sequence_run WHERE first_position <= events.position ORDER BY first_position DESC LIMIT 1) AS run"""
 AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {_NUMBER} ON position < above WHERE position = %s"
-# The numbers are dense, so the bounds are known, and so is the run in which they begin.
+# The numbers are dense, so the bounds are known, and so is the run in which they begin; a limit tells the planner that
+# there are few, however many runs there are.
 AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
-  SELECT first_position + n FROM sequence_run, generate_series(
+  SELECT first_position + n FROM (
+    SELECT * FROM sequence_run WHERE first_seq <= %(after)s::bigint + %(rows)s AND first_seq >= coalesce(
+      (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1), 1)
+    ORDER BY first_seq LIMIT %(rows)s
+  ) AS run, generate_series(
     greatest(0, %(after)s::bigint + 1 - first_seq), least(length, %(after)s::bigint + 1 + %(rows)s - first_seq) - 1
-  ) AS n WHERE first_seq <= %(after)s::bigint + %(rows)s AND first_seq >= coalesce(
-    (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1), 1)
+  ) AS n
 )) ORDER BY seq"""
 LAST_SEQ = "coalesce((SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1), 0)"
 """The highest number given so far."""

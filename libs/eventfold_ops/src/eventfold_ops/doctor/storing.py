@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from eventfold import schema
 from eventfold.readmodel import Projection, ReadTable
+from eventfold.rows import LAST_SEQ
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
@@ -15,8 +16,8 @@ _TYPES = """SELECT e.type, e.schema_version, e.data, g.count FROM
 (SELECT count(*) AS count, max(position) AS position FROM events GROUP BY type, schema_version) g
 JOIN events e USING (position) ORDER BY e.type, e.schema_version"""
 
-_SEQUENCE = """SELECT count(e.position), coalesce(max(seq), 0)
-FROM event_sequence LEFT JOIN events e USING (position)"""
+_SEQUENCE = f"""SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM unsequenced),
+coalesce(sum(length), 0)::bigint, {LAST_SEQ} FROM sequence_run"""
 
 _COLUMNS = """SELECT attname, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
@@ -48,12 +49,12 @@ async def tables(conn: Connection) -> Finding:
 
 
 async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
-    """The sequence is dense from 1 and each number has its event: else events are gone. Reads both tables' keys."""
+    """The sequence is dense from 1 and each number has its event: else events are gone. Counts the whole store."""
     row = await (await conn.execute(_SEQUENCE)).fetchone()
-    count, highest = row or (0, 0)
-    if count == highest:
+    events, numbers, highest = row or (0, 0, 0)
+    if events == numbers == highest:
         return [ok("sequence", f"dense up to {highest}")]
-    says = f"{highest - count} events are missing below {highest}"
+    says = f"{highest - events} events are missing below {highest}, and {highest - numbers} numbers"
     return [broken("sequence", says, "events are never deleted: restore the store from its backup")]
 
 
