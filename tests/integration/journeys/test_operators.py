@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import httpx
 import pytest
 from community import Community
 
@@ -39,3 +40,18 @@ def test_the_doctor_finds_nothing_broken_in_a_running_service(
     if service in ("identity", "catalog", "billing"):
         assert [one["state"] for one in findings if one["check"] == "relay lease"] == ["ok"]
     assert next(one for one in findings if one["check"] == "subject keys")["state"] == "ok"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_workers_and_relays_say_how_far_behind_they_are(stack: LocalStack, community: Community, service: str) -> None:
+    community.member()
+    give_up_at = time.monotonic() + SETTLED_S
+    while not (lags := _samples(stack, f"{service}_work_metrics", "eventfold_fold_lag_records{")) or any(lags):
+        assert time.monotonic() < give_up_at, lags
+    if service in ("identity", "catalog", "billing"):
+        assert _samples(stack, f"{service}_serve_metrics", "eventfold_relay_lag_seconds{")
+
+
+def _samples(stack: LocalStack, port: str, beginning: str) -> list[float]:
+    text = httpx.get(f"http://127.0.0.1:{stack.ports.of(port)}/metrics", timeout=10).text
+    return [float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(beginning)]

@@ -108,6 +108,20 @@ class FoldRunner:
         async with self._pool.connection() as conn:
             return await positions.start(conn, wanted)
 
+    async def behind(self, ends: Mapping[positions.Place, int]) -> dict[tuple[str, str, int], int]:
+        """How many records each handler has yet to apply of each partition, by handler, topic and partition. `ends`
+        are the offsets above the last record of each."""
+        async with self._pool.connection() as conn:
+            standing = await positions.stored(conn, sorted(self._read), list(ends))
+        at = {
+            (handler.name, *place): standing.get((handler.name, place), positions.START)
+            for place in ends for handler in self._handlers.get(place[0], ())
+        }  # fmt: skip
+        return {
+            (name, topic, partition): max(0, ends[topic, partition] - position.next_offset)
+            for (name, topic, partition), position in at.items() if not position.closed
+        }  # fmt: skip
+
     async def apply(self, batches: Sequence[PartitionBatch]) -> None:
         """Decode and apply one contiguous run of records of each of several partitions; see `apply_decoded`."""
         await self.apply_decoded(self.decode(batches))

@@ -148,7 +148,6 @@ async def move(conn: Connection, moves: Sequence[Move]) -> None:
         if one[:3] not in done:
             telemetry.FOLD_STALE.labels(one.handler).inc()
             raise StalePosition(one.handler, one.topic, one.partition)
-        telemetry.FOLD_POSITION.labels(one.handler, one.topic, str(one.partition)).set(one.next_offset)
 
 
 def check_within(offsets: Mapping[Place, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:

@@ -31,7 +31,7 @@ from opentelemetry.trace import Span, SpanKind
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import generations, telemetry, tracing
+from eventfold import generations, lag, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec
 from eventfold.consistency import Target
@@ -156,6 +156,7 @@ class Relay:
                 await _together(term.heartbeat(heartbeat_conn), term.lead())
             finally:
                 telemetry.RELAY_LEADING.labels(self._name).set(0)
+                telemetry.RELAY_LAG_SECONDS.labels(self._name).set(0)
                 if self._listener:
                     self._listener.forget()
                 with contextlib.suppress(OperationalError):
@@ -198,6 +199,7 @@ class _Term:
     async def heartbeat(self, conn: Connection) -> None:
         while True:
             await leases.hold(conn, self._lease)
+            telemetry.RELAY_LAG_SECONDS.labels(self._relay._name).set(await lag.of_relay_s(conn, self._lease))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def lead(self) -> None:

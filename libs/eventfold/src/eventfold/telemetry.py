@@ -9,16 +9,22 @@ RELAY_RESTARTS = Counter(
     "eventfold_relay_restarts_total", "Times the relay started again from its cursor; growing means trouble.", ["relay"]
 )
 RELAY_LEADING = Gauge("eventfold_relay_leading_epoch", "Epoch of the lease while leading, else 0.", ["relay"])
+RELAY_LAG_SECONDS = Gauge(
+    "eventfold_relay_lag_seconds",
+    "How long ago the oldest event was recorded that Kafka has not acknowledged, while leading, else 0.",
+    ["relay"],
+)
 RELAY_SEND_SECONDS = Histogram("eventfold_relay_send_seconds", "From first send to last ack of a batch.", ["relay"])
 FOLD_EVENTS = Counter("eventfold_fold_events_total", "Events applied to a projection.", ["projection"])
 FOLD_DUPLICATES = Counter(
     "eventfold_fold_duplicates_total", "Records dropped because their sequence was applied before.", ["projection"]
 )
 FOLD_BATCH_SECONDS = Histogram("eventfold_fold_batch_seconds", "One batch: load, fold, write, commit.", ["worker"])
-FOLD_POSITION = Gauge(
-    "eventfold_fold_next_offset", "Next offset to apply; standing still while lag is above 0 means stuck.",
+FOLD_LAG = Gauge(
+    "eventfold_fold_lag_records",
+    "Records that a handler has yet to apply, of the partitions that the worker has; growing: too slow, or stuck.",
     ["projection", "topic", "partition"],
-)  # fmt: skip
+)
 FOLD_STALE = Counter(
     "eventfold_fold_stale_total", "Batches dropped because another worker had moved the position.", ["projection"]
 )

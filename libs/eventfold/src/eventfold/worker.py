@@ -36,6 +36,7 @@ from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.garbage import collect_less
+from eventfold.lag import LOOK_EVERY_S, FoldLag
 from eventfold.positions import Run, check_within
 from eventfold.store import Pool
 from eventfold.topics import existing_topics
@@ -144,7 +145,13 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         finally:
             applying.cancel()
 
+    lag = FoldLag(runner)
+
+    async def look() -> None:
+        await lag.look(app.consumer)
+
     app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
+    app.timer(LOOK_EVERY_S)(look)
     return app
 
 
