@@ -2,7 +2,8 @@
 
 Each runs as a process of its own: `python -m bench.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, and prints events
 and seconds from the first batch in hand to the last one done. WORK is `fold` (decode, two upserts, position), `decode`
-or `raw` (delivery alone). Quix Streams and Bytewax stand in bench/peers, in an environment of their own.
+or `raw` (delivery alone); `per-event` folds event by event, as a peer's documentation shows it. Quix Streams and
+Bytewax stand in bench/peers, in an environment of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import sys
 import tempfile
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,9 @@ from eventfold.positions import Run
 from eventfold.projecting import load_rows, write_changes
 from eventfold.readmodel import Projection, PublicRecord
 from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
+
+TAKE, TAKE_WITHIN_S = 1000, 0.1
+"""Faust gives many events at once when there are so many, or after so long."""
 
 
 class TimedRunner(FoldRunner):
@@ -87,8 +92,8 @@ def _only(work: str, avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> i
 
 def _decoded(avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> list[PublicRecord]:
     return [
-        PublicRecord(one.topic, one.partition, one, avro.decode(one.value))
-        for batch in batches.values() for one in batch
+        PublicRecord(place.topic, place.partition, one, avro.decode(one.value))
+        for place, batch in batches.items() for one in batch
     ]  # fmt: skip
 
 
@@ -106,7 +111,7 @@ async def _bare_batch(
 
 
 def stock_faust(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
-    """Faust as its documentation shows it: one event at a time, the same two rows upserted for each."""
+    """Faust as its documentation shows it: by `take`, many events at once, or one event at a time."""
     avro = AvroCodec()
     app = faust.App(
         f"bench-{uuid.uuid4().hex[:8]}", broker=f"kafka://{bootstrap}", store="memory://", web_enabled=False,
@@ -114,20 +119,25 @@ def stock_faust(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatc
         consumer_auto_offset_reset="earliest",
     )  # fmt: skip
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", internal=True)
-    connected: list[Any] = []
 
     async def each(stream: Any) -> None:
+        conn = await psycopg.AsyncConnection.connect(url)
         async for value in stream:
             watch.begin()
-            if work != "raw":
-                data = avro.decode(value)
-            if work == "fold":
-                if not connected:
-                    connected.append(await psycopg.AsyncConnection.connect(url))
-                await _upsert_each(connected[0], data)
+            await _upsert_each(conn, avro.decode(value))
             watch.add(1)
 
-    app.agent(source)(each)
+    async def many(stream: Any) -> None:
+        conn = await psycopg.AsyncConnection.connect(url)
+        apply = partial(_bare_batch, conn, views(topic), avro)
+        async for events in stream.take_events(TAKE, within=TAKE_WITHIN_S):
+            watch.begin()
+            batches: dict[TopicPartition, list[Any]] = defaultdict(list)
+            for message in [event.message for event in events]:
+                batches[TopicPartition(message.topic, message.partition)].append(message)
+            watch.add(await apply(batches) if work == "fold" else _only(work, avro, batches))
+
+    app.agent(source)(each if work == "per-event" else many)
     faust.Worker(app, loglevel="ERROR", override_logging=False).execute_from_commandline()
 
 

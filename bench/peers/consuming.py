@@ -1,7 +1,7 @@
 """Quix Streams and Bytewax on the same topic with the same SQL, each in its best batched form.
 
 `python -m bench.peers.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, as bench.consuming, in the peers' environment.
-Quix folds per event too (`quix-per-event`), which is the form that its documentation shows.
+Both fold per event too (`per-event`), which is the form that their documentation shows.
 """
 
 from __future__ import annotations
@@ -118,6 +118,10 @@ def bytewax(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -
             watch.begin()
             if work == "fold":
                 return folding.batch(topic, items)
+            if work == "per-event":
+                for one in items:
+                    folding.each(one.value)
+                return None
             if work == "decode":
                 items = [avro.decode(one.value) for one in items]
             return watch.add(len(items))
