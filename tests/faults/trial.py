@@ -20,6 +20,8 @@ LOGS = Path(".cache/faults/logs")
 """Where the logs of trials stay in which a promise was broken."""
 PROMISES = ("lost", "doubled_in_store", "missing_on_topic", "doubled_in_projection", "disorder")
 TAKEOVER_S = 5.0
+ALL_VISIBLE_S = 20.0
+"""After a kill: 10 s, and the 10 s after which Kafka gives a killed worker's partitions to another."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,8 @@ def _broken(kind: Kind, trial: Trial, *, killed: bool) -> list[str]:
     broken = [f"{name}: {counts[name]}" for name in PROMISES if counts[name]]
     if trial.recovery_s is None or trial.recovery_s > kind.recovery_s:
         broken.append(f"recovery took {trial.recovery_s} s, promised are {kind.recovery_s} s")
+    if killed and trial.fired and (trial.all_visible_s is None or trial.all_visible_s > ALL_VISIBLE_S):
+        broken.append(f"all was visible after {trial.all_visible_s} s, promised are {ALL_VISIBLE_S} s")
     expected = {trial.victim} if killed and trial.fired else set()
     if set(trial.restarted) != expected:
         broken.append(f"restarted {trial.restarted}, expected {sorted(expected)}")
