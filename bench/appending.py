@@ -62,7 +62,7 @@ def to_public(recorded: Recorded) -> PublicEvent:
 
 def make_store(pool: Pool) -> EventStore:
     """A store that encodes what it records, as every service's does; the bare rows carry ready bytes."""
-    return EventStore(pool, CODEC, Publisher("catalog", to_public, AvroCodec()), random.Random(1))
+    return EventStore(pool, CODEC, Publisher("/lyceum/catalog", to_public, AvroCodec()), random.Random(1))
 
 
 async def commits_per_s(url: str, writers: int) -> dict[str, float]:

@@ -30,7 +30,7 @@ BY_MEMBER = StreamType("view", STREAM.decider, partition_key=lambda stream_id: s
 
 async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> dict[str, float]:
     """Rates of the relay, of aiokafka batch by batch (as the relay sends) and of aiokafka record by record."""
-    publisher = Publisher("catalog", to_public, AvroCodec(), prefix)
+    publisher = Publisher("/lyceum/catalog", to_public, AvroCodec(), prefix)
     await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
     await seed(url, events)
     collect_less()  # as in a relay's process, and for all contestants alike

@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def publisher(self) -> Publisher:
-        return Publisher("library", to_public, JsonInsteadOfAvro(), self.prefix)
+        return Publisher("/library", to_public, JsonInsteadOfAvro(), self.prefix)
 
 
 def pool_of(settings: Settings, strikes: Strikes, point: str, size: int) -> Pool:

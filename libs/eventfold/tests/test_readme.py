@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from house import House
+from reading import read_all
 from relaying import eventually
 
 from eventfold.errors import WrongState
@@ -74,6 +75,8 @@ async def test_the_example_folds_what_it_records(
                 return await house.rows("SELECT reader, books FROM reader") == [("ada", 2)]
 
             await eventually(folded)
+        said = dict((await read_all(kafka_bootstrap, example.TOPIC))[0].headers)
+        assert (said["ce_source"], said["content-type"]) == (b"/example/library", b"application/json")
     finally:
         relaying.cancel()
         await asyncio.gather(relaying, return_exceptions=True)

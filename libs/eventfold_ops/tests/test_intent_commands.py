@@ -27,7 +27,7 @@ async def store(house: House, monkeypatch: pytest.MonkeyPatch) -> EventStore:
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("TOPIC_PREFIX", house.prefix)
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "support"))
-    publisher = Publisher("library", lambda _: None, house.publisher._avro)
+    publisher = Publisher("/library", lambda _: None, house.publisher._avro)
     made = EventStore(house.pool, EventCodec(dict(EVENTS)), publisher, random.Random(7))
     for number in ("given-up", "open", "succeeded"):
         await record(made, number, REFUND)

@@ -139,7 +139,7 @@ def stored(event: object, stream: str, key: str) -> Recorded:
 
 
 def wire_of(recorded: Recorded) -> tuple[str, bytes, bytes]:
-    record = Publisher("catalog", to_public, AvroCodec()).encode(recorded)
+    record = Publisher("/lyceum/catalog", to_public, AvroCodec()).encode(recorded)
     assert record is not None
     headers = b"".join(name.encode() + value for name, value in record.headers)
     return record.topic, record.key, record.value + headers

@@ -46,7 +46,7 @@ def stored(event: object) -> Recorded:
 
 @pytest.mark.parametrize("event", PUBLIC, ids=lambda event: type(event).__name__)
 def test_no_byte_of_a_public_record_is_personal_or_secret(event: object) -> None:
-    record = Publisher("identity", to_public, AvroCodec()).encode(stored(event))
+    record = Publisher("/lyceum/identity", to_public, AvroCodec()).encode(stored(event))
     assert record is not None and record.topic == TOPIC and record.key == b"m1"
     wire = record.value + b"".join(name.encode() + value for name, value in record.headers)
     assert SECRET.encode() not in wire

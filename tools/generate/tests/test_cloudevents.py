@@ -25,7 +25,9 @@ CONTEXT = Context(
 
 
 def published(service: str, recorded: Recorded) -> Record:
-    record = Publisher(service, definitions()[service].to_public, AVRO, "prefix.").encode(recorded)
+    record = Publisher(definitions()[service].source, definitions()[service].to_public, AVRO, "prefix.").encode(
+        recorded
+    )
     assert record is not None
     return record
 

@@ -116,7 +116,7 @@ def test_the_headers_are_those_that_the_publisher_writes(document: dict[str, Any
     bare = Context(now=SAMPLED_AT, actor="a", correlation_id="c")
     full = Context(SAMPLED_AT, "a", "c", causation_id="x", traceparent="t", backfill=True)
     for service in definitions():
-        publisher = Publisher(service, definitions()[service].to_public, AvroCodec())
+        publisher = Publisher(definitions()[service].source, definitions()[service].to_public, AvroCodec())
         for one in emitted(service):
             records = [publisher.encode(one.recorded(context, seq=1)) for context in (bare, full)]
             headers = [dict(record.headers) for record in records if record]

@@ -91,6 +91,8 @@ class AvroCodec:
     format; both framings are read, so that a topic can change over.
     """
 
+    content_type = "application/avro"
+
     def __init__(self, folder: Path | None = None, ids: Mapping[str, int] | None = None) -> None:
         """`folder` overrides where the schema files are looked for."""
         shipped = shipped_schemas(folder or schema_folder())

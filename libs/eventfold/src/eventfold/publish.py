@@ -20,6 +20,10 @@ MAX_VALUE_BYTES = 900_000
 class Avro(Protocol):
     """Encodes and decodes public data; see `contracts.avro` for the implementation over the shipped schemas."""
 
+    @property
+    def content_type(self) -> str:
+        """The media type of encoded values, e.g. `application/avro`."""
+
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
         """Framed Avro bytes of `datum` under the newest schema of `type_name`."""
 
@@ -118,10 +122,13 @@ def _second(since_1970_s: int) -> bytes:
 
 
 class Publisher:
-    """Encodes the public events of one service. Pure but for caches; safe to share."""
+    """Encodes the public events of one service. Pure but for caches; safe to share.
 
-    def __init__(self, service: str, to_public: ToPublic, avro: Avro, topic_prefix: str = "") -> None:
-        self._source = f"/lyceum/{service}".encode()
+    `source` is CloudEvents' source of everything that the service publishes: a URI reference, e.g. `/lyceum/catalog`.
+    """
+
+    def __init__(self, source: str, to_public: ToPublic, avro: Avro, topic_prefix: str = "") -> None:
+        self._source = source.encode()
         self._to_public = to_public
         self._avro = avro
         self._prefix = topic_prefix
@@ -174,7 +181,7 @@ class Publisher:
                 ("ce_type", public_type.encode()),
                 ("ce_source", self._source),
                 ("ce_dataschema", dataschema.encode()),
-                ("content-type", b"application/avro"),
+                ("content-type", self._avro.content_type.encode()),
             ]
             self._by_schema[written_as] = (self._prefix + topic_of(public_type), fixed)
         return self._by_schema[written_as]

@@ -59,7 +59,7 @@ async def built(postgres_url: str, options: str = "") -> AsyncIterator[House]:
         for statement in _statements():
             await admin.execute(statement)
         async with AsyncConnectionPool(url, min_size=1, max_size=8, open=False, kwargs={"autocommit": True}) as pool:
-            publisher = Publisher("library", to_public, JsonInsteadOfAvro(), f"{name}.")
+            publisher = Publisher("/library", to_public, JsonInsteadOfAvro(), f"{name}.")
             yield House(url, pool, _store(pool, publisher), publisher, f"{name}.")
         await admin.execute(f"DROP SCHEMA {name} CASCADE")
         await admin.execute(f"DROP SCHEMA IF EXISTS {name}_shadow CASCADE")

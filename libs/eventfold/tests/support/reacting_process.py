@@ -67,7 +67,7 @@ class StruckRunner(FoldRunner):
 
 def main(url: str, bootstrap: str, prefix: str, point: str) -> None:
     pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
-    publisher = Publisher("library", to_public, JsonInsteadOfAvro(), prefix)
+    publisher = Publisher("/library", to_public, JsonInsteadOfAvro(), prefix)
     store = StruckStore(pool, CODEC, publisher, random.Random())
     runner = StruckRunner(
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=(), topic_prefix=prefix, store=store,

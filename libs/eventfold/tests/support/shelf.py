@@ -64,6 +64,8 @@ def to_public(recorded: Recorded) -> PublicEvent | None:
 class JsonInsteadOfAvro:
     """Stands in for the contracts library, which has tests of its own."""
 
+    content_type = "application/json"
+
     def encode(self, type_name: str, datum: Any) -> bytes:
         if datum["title"] == "unpublishable":
             raise ValueError(type_name)

@@ -20,7 +20,7 @@ async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
 
     await Relay(
         name="relay", holder=holder, connect=connect, producers=lambda: relay.producer(bootstrap, holder),
-        publisher=Publisher("library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
+        publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
     ).run()  # fmt: skip
 
 

@@ -20,12 +20,12 @@ def deployment() -> Deployment:
     return Deployment(
         name="library", database_url=os.environ["DATABASE_URL"], kafka_bootstrap=os.environ["KAFKA_BOOTSTRAP"],
         group=f"{prefix}library", relay_name="relay", codec=CODEC, avro=avro, topics=(TOPIC,), topic_prefix=prefix,
-        publisher=Publisher("library", to_public, avro, prefix), projections=(COUNTING,),
+        publisher=Publisher("/library", to_public, avro, prefix), projections=(COUNTING,),
     )  # fmt: skip
 
 
 def with_intents() -> Deployment:
     """A service of the same tables that asks providers."""
     bare = deployment()
-    publisher = Publisher("library", lambda _: None, bare.avro, bare.topic_prefix)
+    publisher = Publisher("/library", lambda _: None, bare.avro, bare.topic_prefix)
     return replace(bare, codec=EventCodec(dict(EVENTS)), publisher=publisher)

@@ -20,7 +20,7 @@ RECORDS_A_FETCH = 20
 def main(url: str, bootstrap: str, prefix: str) -> int:
     deployed = Deployment(
         name="library", database_url=url, kafka_bootstrap=bootstrap, group=f"{prefix}shelf", relay_name="relay",
-        codec=CODEC, avro=JsonInsteadOfAvro(), publisher=Publisher("library", to_public, JsonInsteadOfAvro(), prefix),
+        codec=CODEC, avro=JsonInsteadOfAvro(), publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
         topics=(TOPIC,), projections=(replace(COUNTING, fold=slow_fold),), topic_prefix=prefix,
     )  # fmt: skip
     vars(refold)["FETCH_RECORDS"] = RECORDS_A_FETCH

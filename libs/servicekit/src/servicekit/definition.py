@@ -74,6 +74,11 @@ class ServiceDefinition:
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
 
     @property
+    def source(self) -> str:
+        """`ce_source` of what the service publishes."""
+        return f"/lyceum/{self.name}"
+
+    @property
     def relay_name(self) -> str:
         """The name of the lease under which the service's relay leads."""
         return f"relay.{self.name}"
@@ -82,7 +87,7 @@ class ServiceDefinition:
 def wire(definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None]) -> Wiring:
     """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing."""
     avro = avro_codec(settings.schema_registry_url)
-    publisher = Publisher(definition.name, definition.to_public, avro, settings.topic_prefix)
+    publisher = Publisher(definition.source, definition.to_public, avro, settings.topic_prefix)
     rng = random.Random()  # noqa: S311 - jitter only
     return Wiring(
         definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,

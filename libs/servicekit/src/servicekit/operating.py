@@ -24,7 +24,7 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
     return Deployment(
         name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
         group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
-        publisher=Publisher(definition.name, definition.to_public, avro, settings.topic_prefix),
+        publisher=Publisher(definition.source, definition.to_public, avro, settings.topic_prefix),
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
         topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
         current_kek_id=lambda: kek_id_in(settings.key_dir),

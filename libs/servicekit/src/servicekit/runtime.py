@@ -83,7 +83,7 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
         connect=lambda: database.connect(settings.database_url),
         producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
         publisher=Publisher(
-            definition.name, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
+            definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
         ),
         codec=definition.codec, topics=[settings.topic_prefix + topic for topic in definition.topics],
     )  # fmt: skip

@@ -49,6 +49,8 @@ class Delivered:
 class NoAvro:
     """Hands data over as it is, for records that carry it undecoded."""
 
+    content_type = "application/octet-stream"
+
     def encode(self, type_name: str, datum: Any) -> bytes:
         raise AssertionError("never called")
 

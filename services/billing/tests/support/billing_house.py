@@ -152,7 +152,7 @@ def stamp(at: datetime) -> Timestamp:
 
 
 def built(url: str, pool: Pool) -> House:
-    publisher = Publisher("billing", to_public, AvroCodec())
+    publisher = Publisher("/lyceum/billing", to_public, AvroCodec())
     store = EventStore(pool, CODEC, publisher, random.Random(7))
     queries, provider = Queries(pool), FakeProvider()
 
