@@ -171,7 +171,7 @@ KINDS = (
     Kind("stop-fold", 20, 15.0, 30.0, stop("fold", STOPPED_FOLD_S)),
     Kind("stop-server", 20, 7.5, 10.0, stop("server", STOPPED_SERVER_S)),
     Kind("kill-postgres", 20, 5.0, 10.0, kill_backing("postgres")),
-    Kind("kill-kafka", 20, 6.0, 10.0, kill_backing("kafka")),
+    Kind("kill-kafka", 20, 6.0, 20.0, kill_backing("kafka")),
     Kind("postgres-network", 20, 5.0, 20.0, network("postgres")),
     Kind("kafka-network", 20, 5.0, 10.0, network("kafka")),
     Kind("kafka-swallow", 20, 6.0, 10.0, swallow("kafka")),

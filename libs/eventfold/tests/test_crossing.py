@@ -59,6 +59,15 @@ async def test_a_handler_crosses_when_its_last_partition_is_closed(house: House)
     assert await digests(house) == [("a", "x;"), ("b", "y;")]
 
 
+async def test_a_crossing_that_was_committed_and_not_heard_of_is_followed_all_the_same(house: House) -> None:
+    for partition in (0, 1):
+        await apply(house, runner(house), partition, closing(house, 0))
+    crossed = await positions(house)
+    again = runner(house)
+    await apply(house, again, 1, closing(house, 0))
+    assert again.crossed and await positions(house) == crossed
+
+
 async def test_what_comes_after_the_closing_record_is_dropped_in_its_fetch_and_later(house: House) -> None:
     folding = runner(house)
     late = [record(2, 11, "a", "late"), record(3, 12, "a", "later")]

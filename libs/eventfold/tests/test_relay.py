@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 from house import House, context
 from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
@@ -20,7 +20,7 @@ from shelf import CODEC, TOPIC, add
 from eventfold import consistency, generations, lease, relay
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Target, Token
-from eventfold.errors import InvalidInput, LeaseLost
+from eventfold.errors import InvalidInput, LeaseLost, TopicMisconfigured
 from eventfold.relay import Relay
 from eventfold.topics import prepare_topics
 
@@ -274,6 +274,52 @@ async def test_a_token_resolves_once_its_event_is_sequenced(house: House, kafka_
     assert len(targets) == 1 and targets[0].topic == topic and targets[0].seq == 1
     assert await resolved(everything) == targets
     assert Token.decode(one.encode()) == one
+
+
+async def test_a_token_that_covers_all_waits_for_what_was_committed_late_too(house: House) -> None:
+    handled = await house.store.handle_batch([add("one", "late"), add("two", "early")], context())
+    late, early = await positions(house)
+    everything = Token("library", handled.position or 0, covers_all=True)
+    async with house.pool.connection() as conn:
+        held = await lease.acquire(conn, "relay", "one")
+        assert held
+
+        async def resolved() -> Any:
+            return await consistency.resolve(conn, house.store, house.publisher, "relay", everything)
+
+        await conn.execute("DELETE FROM unsequenced WHERE position = %s", [early])
+        await conn.execute("INSERT INTO sequence_run VALUES (1, %s, 1)", [early])
+        await lease.move_cursor(conn, held, 1, [("topic", 0, 1)])
+        assert await resolved() is None, "not sequenced"
+        await conn.execute("DELETE FROM unsequenced")
+        await conn.execute("INSERT INTO sequence_run VALUES (2, %s, 1)", [late])
+        assert await resolved() is None, "sequenced, and not acknowledged"
+        await lease.move_cursor(conn, held, 2, [("topic", 0, 2)])
+        assert await resolved() == (Target("topic", 0, 2),)
+
+
+async def positions(house: House) -> list[object]:
+    return [row[0] for row in await house.rows("SELECT position FROM events ORDER BY position")]
+
+
+@pytest.mark.parametrize("position", [0, -1, 2**63, 10**30])
+def test_a_token_of_no_possible_position_is_refused(position: int) -> None:
+    with pytest.raises(InvalidInput):
+        Token.decode(Token("library", position).encode())
+
+
+class Unknowing:
+    """A producer that asks for a topic in vain."""
+
+    async def partitions_for(self, _: str) -> set[int]:
+        raise UnknownTopicOrPartitionError
+
+
+async def test_a_missing_topic_ends_the_term_with_the_way_out() -> None:
+    session: Any = Unknowing()
+    with pytest.raises(TopicMisconfigured, match=r"topic gone: does not exist; run `prepare`, or `replay --lost`"):
+        await relay._partitions_of(session, "gone")
+    assert issubclass(TopicMisconfigured, relay.RESTARTING), "and the relay looks again"
 
 
 class Hearing:

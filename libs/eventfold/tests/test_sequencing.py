@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from house import House, context
+from psycopg.errors import LockNotAvailable
 from psycopg_pool import AsyncConnectionPool
 from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
@@ -189,6 +190,29 @@ async def test_a_store_of_the_tables_before_goes_on_where_it_was(postgres_url: s
         ]  # fmt: skip
         rest = "SELECT version FROM unsequenced JOIN events USING (position) ORDER BY version"
         assert await (await conn.execute(rest)).fetchall() == [(3,), (5,)]
+        await conn.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+async def test_a_relay_of_the_build_before_numbers_nothing_while_the_tables_change(postgres_url: str) -> None:
+    name, numbered = f"before_{uuid.uuid4().hex[:12]}", "INSERT INTO event_sequence (seq, position) VALUES (1, 1)"
+    async with (
+        await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as conn,
+        await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as old,
+    ):
+        await conn.execute(f"CREATE SCHEMA {name}")
+        for one in (conn, old):
+            await one.execute(f"SET search_path = {name}")
+        await _upgrade(conn, range(1, 6))
+        await old.execute("SET lock_timeout = '200 ms'")
+        statements: list[str] = []
+        schema.upgrade(statements.append, 6)
+        async with conn.transaction():
+            for statement in statements:
+                await conn.execute(statement.encode())
+                with pytest.raises(LockNotAvailable):
+                    await old.execute(numbered)
+        with pytest.raises(psycopg.OperationalError, match="event_sequence"):  # it begins a new term, until replaced
+            await old.execute(numbered)
         await conn.execute(f"DROP SCHEMA {name} CASCADE")
 
 

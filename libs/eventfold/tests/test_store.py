@@ -17,6 +17,7 @@ from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
 from eventfold.idempotency import Idempotency, sweep_idempotency
 
 READ_WITHIN_S = 5.0
+B = '{"title": "b"}'
 
 
 async def titles(house: House, stream: str) -> list[str]:
@@ -30,6 +31,28 @@ async def test_events_of_a_decision_are_read_back_in_version_order(house: House)
     assert await titles(house, "shelf-one") == ["a", "b", "c"]
     assert await house.rows("SELECT version FROM events ORDER BY position") == [(1,), (2,), (3,)]
     assert await house.rows("SELECT count(*) FROM unsequenced NATURAL JOIN events") == [(3,)]
+
+
+async def test_a_deadlock_of_two_batches_is_a_conflict_like_another(house: House) -> None:
+    await house.store.handle_batch([add("one", "a"), add("two", "a")], context())
+    rest = "type, schema_version, data, partition_key, occurred_at, recorded_at, meta"
+    insert = (
+        f"INSERT INTO events (stream, version, {rest}) SELECT stream, 2, {rest.replace('data', '%s')} "
+        "FROM events WHERE stream = %s"
+    )
+    async with await house.connect() as other:
+        await other.set_autocommit(False)
+        await other.execute(insert, [B, "shelf-two"])
+        batch = asyncio.create_task(house.store.handle_batch([add("one", "c"), add("two", "c")], context()))
+
+        async def waits() -> bool:
+            return await house.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'") != []
+
+        await eventually(waits)
+        await other.execute(insert, [B, "shelf-one"])  # who has waited for longer is told of the deadlock
+        await other.commit()
+    await batch
+    assert [await titles(house, stream) for stream in ("shelf-one", "shelf-two")] == [["a", "b", "c"], ["a", "b", "c"]]
 
 
 async def test_a_repeated_command_records_nothing(house: House) -> None:

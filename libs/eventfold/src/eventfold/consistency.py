@@ -19,6 +19,14 @@ from eventfold.generations import logical
 from eventfold.publish import Publisher, partition_of
 from eventfold.store import Connection, EventStore
 
+MAX_POSITION = 2**63 - 1
+"""PostgreSQL would compare a greater number with every event instead of looking it up."""
+
+# A commit may come late, with a lower position and a higher number than the token's event: those count too.
+_COVERED = """SELECT max(first_seq + least(length, %(position)s + 1 - first_position) - 1) FROM sequence_run
+WHERE first_seq + length > %(seq)s AND first_seq >= (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(seq)s)
+  AND first_position <= %(position)s AND NOT EXISTS (SELECT 1 FROM unsequenced WHERE position <= %(position)s)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -39,9 +47,10 @@ class Token:
         try:
             padded = text + "=" * (-len(text) % 4)
             service, position, kind = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(":")
-            if kind not in ("one", "all"):
-                raise ValueError(kind)
-            return Token(service, int(position), kind == "all")
+            token = Token(service, int(position), kind == "all")
+            if kind not in ("one", "all") or not 0 < token.position <= MAX_POSITION:
+                raise ValueError(text)
+            return token
         except (ValueError, binascii.Error) as failure:
             raise InvalidInput("not a consistency token", field="x-lyceum-after") from failure
 
@@ -64,7 +73,7 @@ async def resolve(conn: Connection, store: EventStore, publisher: Publisher, rel
     if recorded.seq is None:
         return None
     if token.covers_all:
-        return await _heads(conn, relay, recorded.seq)
+        return await _heads(conn, relay, token.position, recorded.seq)
     topic = publisher.topic(recorded)
     if topic is None:
         return ()
@@ -75,8 +84,11 @@ async def resolve(conn: Connection, store: EventStore, publisher: Publisher, rel
     return (Target(name, partition_of(recorded.partition_key.encode(), count), recorded.seq),)
 
 
-async def _heads(conn: Connection, relay: str, seq: int) -> tuple[Target, ...] | None:
-    cursor = await conn.execute("SELECT 1 FROM lease WHERE name = %s AND cursor >= %s", [relay, seq])
+async def _heads(conn: Connection, relay: str, position: int, seq: int) -> tuple[Target, ...] | None:
+    cursor = await conn.execute(
+        f"SELECT 1 FROM lease WHERE name = %(relay)s AND cursor >= ({_COVERED})",
+        {"relay": relay, "position": position, "seq": seq},
+    )
     if await cursor.fetchone() is None:
         return None
     cursor = await conn.execute("SELECT topic, partition, seq FROM relay_head WHERE seq > 0")

@@ -50,13 +50,13 @@ def is_closing(record: PublicRecord) -> bool:
 async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     """Mark the partition closed for a handler that has applied everything before `closing`.
 
-    Returns whether that was the last one, so that the handler now has positions on the next generation. Handlers that
-    fold partitions side by side take turns here: else each would see all but the other's partition closed.
+    Returns whether all are, so that the handler has positions on the next generation; also when that was so before,
+    for who closed the last one may not have been told that it did. Handlers that fold partitions side by side take
+    turns here: else each would see all but the other's partition closed.
     """
     turn = f"{handler}|closing|{closing.topic}"
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || %s, 0))", [turn])
-    if (await conn.execute(_CLOSE, [handler, closing.topic, closing.partition])).rowcount == 0:
-        return False
+    await conn.execute(_CLOSE, [handler, closing.topic, closing.partition])
     barrier = Barrier.of(closing.data)
     row = await (await conn.execute(_CLOSED, [handler, closing.topic])).fetchone()
     if row is None or row[0] < barrier.partitions_before:

@@ -26,7 +26,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from opentelemetry.trace import Span, SpanKind
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -51,6 +51,8 @@ HEARTBEAT_S = leases.LEASE_S / 3
 ROWS_PER_BATCH = 2000
 ROWS_PER_TURN = 100
 RETRY_S = 0.5
+RESTARTING = (LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured)
+"""What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
 
 # As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
@@ -104,7 +106,7 @@ class Relay:
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll.
 
     `connect` opens a connection of the relay's own role, in autocommit mode. `topics` are all topics that the service
-    may publish on; a missing one stops the relay at the start instead of at the first event.
+    may publish on; while one is missing the relay sends nothing, says so, and looks again.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class Relay:
         while True:
             try:
                 await self._try_to_lead()
-            except (LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout) as failure:
+            except RESTARTING as failure:
                 telemetry.RELAY_RESTARTS.labels(self._name).inc()
                 log.warning("relay restarts from its cursor", extra={"relay": self._name, "reason": repr(failure)})
             await asyncio.sleep(RETRY_S)
@@ -142,6 +144,8 @@ class Relay:
     async def _try_to_lead(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             sequencer, cursor_conn = [await stack.enter_async_context(await self._connect()) for _ in range(2)]
+            # The planner, who may have seen the queue empty, would read all of it ever after.
+            await sequencer.execute("SET enable_seqscan = off")
             # A cursor that falls back only repeats records, so its moves need not wait for the disk.
             await cursor_conn.execute("SET synchronous_commit = off")
             for conn in (sequencer, cursor_conn):
@@ -153,7 +157,7 @@ class Relay:
             try:
                 heartbeat_conn = await stack.enter_async_context(await self._connect())
                 term = _Term(self, lease, sequencer, cursor_conn)
-                await _together(term.heartbeat(heartbeat_conn), term.lead())
+                await _together(term.heartbeat(heartbeat_conn), term.lead(), term.watch())
             finally:
                 telemetry.RELAY_LEADING.labels(self._name).set(0)
                 telemetry.RELAY_LAG_SECONDS.labels(self._name).set(0)
@@ -199,8 +203,18 @@ class _Term:
     async def heartbeat(self, conn: Connection) -> None:
         while True:
             await leases.hold(conn, self._lease)
-            telemetry.RELAY_LAG_SECONDS.labels(self._relay._name).set(await lag.of_relay_s(conn, self._lease))
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def watch(self) -> None:
+        """Tell how late the term is; over connections of its own, for who watches must not stop what is watched."""
+        while True:
+            try:
+                async with await self._relay._connect() as conn:
+                    late_s = await lag.of_relay_s(conn, self._lease)
+                telemetry.RELAY_LAG_SECONDS.labels(self._relay._name).set(late_s)
+            except (OperationalError, TimeoutError) as failure:
+                log.warning("cannot tell the relay's lag", extra={"relay": self._relay._name, "reason": repr(failure)})
+            await asyncio.sleep(lag.LOOK_EVERY_S)
 
     async def lead(self) -> None:
         async with started(self._relay._producers()) as session:
@@ -255,9 +269,7 @@ class _Term:
     async def _learn_partitions(self, session: AIOKafkaProducer) -> None:
         names = await generations.current_names(self._sequencer, self._relay._topics)
         for topic, name in names.items():
-            partitions = await session.partitions_for(name)
-            if not partitions:
-                raise TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
+            partitions = await _partitions_of(session, name)
             self._written[topic] = (name, len(partitions))
         heads = [(name, partition, 0) for name, count in self._written.values() for partition in range(count)]
         await leases.move_cursor(self._cursor_conn, self._lease, 0, heads)
@@ -315,6 +327,17 @@ class _Term:
     def _span(self, runs: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for run in runs.values() for record in run)
         return tracing.batch("send", SpanKind.CLIENT, self._relay._name, runs, headers)
+
+
+async def _partitions_of(session: AIOKafkaProducer, name: str) -> Collection[int]:
+    missing = TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
+    try:
+        partitions: Collection[int] = await session.partitions_for(name)
+    except UnknownTopicOrPartitionError as unknown:
+        raise missing from unknown
+    if not partitions:
+        raise missing
+    return partitions
 
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:

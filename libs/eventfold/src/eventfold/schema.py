@@ -163,8 +163,11 @@ FOR EACH STATEMENT EXECUTE FUNCTION note_unsequenced();
 """
 
 # Events of a batch mostly stand one behind the other, so that a run says of many what a row said of each. The view is
-# for people, and for a server of the build before, which looks up a `seq` there; it reads all runs.
+# for people, and for a server of the build before, which looks up a `seq` there; it reads all runs. A relay of that
+# build may be at work: what it numbered after the copy would be lost with the table, and its numbers given twice. The
+# first statement locks it out.
 _V6 = """
+ALTER TABLE event_sequence RENAME TO event_sequence_before;
 CREATE TABLE sequence_run (
     first_seq bigint PRIMARY KEY,
     first_position bigint NOT NULL UNIQUE,
@@ -172,9 +175,10 @@ CREATE TABLE sequence_run (
 );
 INSERT INTO sequence_run SELECT min(seq), min(position), count(*) FROM (
   SELECT seq, position, count(*) FILTER (WHERE begins) OVER (ORDER BY seq) AS run FROM (
-    SELECT seq, position, position IS DISTINCT FROM lag(position) OVER (ORDER BY seq) + 1 AS begins FROM event_sequence
+    SELECT seq, position, position IS DISTINCT FROM lag(position) OVER (ORDER BY seq) + 1 AS begins
+    FROM event_sequence_before
   ) AS each) AS numbered GROUP BY run;
-DROP TABLE event_sequence;
+DROP TABLE event_sequence_before;
 CREATE VIEW event_sequence AS SELECT first_seq + n AS seq, first_position + n AS position
 FROM sequence_run, generate_series(0, length - 1) AS n;
 """

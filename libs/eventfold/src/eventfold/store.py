@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 from psycopg import AsyncConnection
-from psycopg.errors import UniqueViolation
+from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
@@ -340,8 +340,8 @@ class EventStore:
         statement, values = insertion(self._rows(events))
         try:
             cursor = await conn.execute(statement, values)
-        except UniqueViolation as violation:
-            raise VersionConflict(tuple(sorted({event.stream for event in events}))) from violation
+        except (UniqueViolation, DeadlockDetected) as conflict:
+            raise VersionConflict(tuple(sorted({event.stream for event in events}))) from conflict
         return [row[0] for row in await cursor.fetchall()]
 
     def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
