@@ -18,6 +18,7 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
 
 from eventfold.decider import event_id
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold_ops import dlq
 from eventfold_ops.cli import main
 
 APP = ["--app", "library_app:deployment"]
@@ -85,6 +86,15 @@ async def test_list_says_so_when_nothing_is_parked(shell: Shell) -> None:
     assert await shell.json("dlq", "list") == []
 
 
+async def test_what_is_more_than_a_list_shows_is_told_beside_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, told in ((2, "only the first 2 are listed\n"), (3, "")):
+        monkeypatch.setattr(dlq, "MAX_LISTED", limit)
+        status, out, err = await shell("--json", "dlq", "list")
+        assert (status, len(json.loads(out)), err) == (0, limit, told)
+        status, out, err = await shell("dlq", "list", "counting")
+        assert (status, len(out.splitlines()), err) == (0, 1 + limit, told)
+
+
 async def test_an_unknown_projection_is_refused_and_the_known_ones_are_named(shell: Shell) -> None:
     for command in (["list", "nosuch"], ["redrive", "nosuch", "a"]):
         status, out, err = await shell("dlq", *command)
@@ -148,7 +158,9 @@ async def test_the_doctor_prints_a_line_per_check_and_leaves_with_1_when_somethi
     status, out, _ = await shell("--json", "doctor")
     found = json.loads(out)
     assert status == 1 and found["service"] == "library" and found["counts"]["broken"] == 2
-    assert len(found["findings"]) == len(lines) - 1
+    assert len(found["findings"]) == len(lines) - 1 and found["quick"] is False
+    status, out, _ = await shell("doctor", "--quick")
+    assert len(out.splitlines()) == len(lines) - 2 and out.endswith("; sequence and stored types were left out\n")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +194,17 @@ def test_a_missing_environment_is_refused_in_a_sentence(
 async def test_an_absent_database_is_refused_in_a_sentence(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     status, _, err = await shell("dlq", "list")
-    assert status == 1 and err.startswith("eventfold: ") and err.count("\n") == 1
+    assert status == 1 and err.startswith("eventfold: the database is away") and err.count("\n") == 1
+    assert err.endswith("start it, or correct DATABASE_URL, then run this again\n")
+
+
+async def test_a_service_that_was_never_prepared_is_refused_in_a_sentence(shell: Shell) -> None:
+    async with shell.house.pool.connection() as conn:
+        await conn.execute("DROP TABLE dead_letter")
+    status, out, err = await shell("dlq", "list")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith('eventfold: a table is missing: relation "dead_letter" does not exist')
+    assert err.endswith("run the service's `prepare`, or correct the schema in DATABASE_URL\n")
 
 
 @pytest.mark.parametrize(

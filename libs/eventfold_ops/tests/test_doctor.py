@@ -18,12 +18,17 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold.codec import EventCodec
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.sealing import KeyEncryptionKey
+from eventfold.topics import administrator
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.doctor import folding
+from eventfold_ops.doctor import examining, folding, numbering, reading
+from eventfold_ops.doctor.cluster import Cluster, look
 from eventfold_ops.doctor.examining import examine
 from eventfold_ops.doctor.finding import Finding
 
 BOOKS = 20
+TOPICS_OWN = 1
+"""Where Kafka says that it has a setting from: the topic itself, not the broker or its defaults."""
 
 
 @pytest.fixture
@@ -93,8 +98,8 @@ async def test_a_healthy_deployment_has_no_complaint(healthy: Deployment) -> Non
     assert [one for one in findings if one.state != "ok"] == []
     topic = healthy.topic_prefix + TOPIC
     assert {one.check for one in findings} >= {
-        "PostgreSQL", "Kafka", "tables", "sequence", "stored types", "read tables of counting", "subject keys",
-        "relay lease", "sequencing", "outbox", "dead letters", f"topic {topic}", f"schemas on {topic}",
+        "PostgreSQL", "Kafka", "tables", "trigger", "sequence", "stored types", "read tables of counting",
+        "subject keys", "relay lease", "sequencing", "outbox", "dead letters", f"topic {topic}", f"schemas on {topic}",
         f"partitions of {topic}", f"counting on {topic}",
     }  # fmt: skip
     assert of(findings, "sequence").says == f"dense up to {BOOKS}"
@@ -140,6 +145,21 @@ async def test_a_bounded_topic_is_a_warning(healthy: Deployment) -> None:
     await configure(healthy, healthy.topic_prefix + TOPIC, cleanup_policy="delete", retention_ms=f"{9 * 86_400_000}")
     found = await only_complaint(healthy)
     assert found.state == "warning" and "9 days" in found.says
+    kept = {"retention_ms": "-1", "retention_bytes": f"{1 << 30}"}
+    await configure(healthy, healthy.topic_prefix + TOPIC, cleanup_policy="delete", **kept)
+    found = await only_complaint(healthy)
+    assert found.state == "warning" and "1,073,741,824 bytes of each partition" in found.says
+    assert "retention.bytes=-1" in found.next_step
+
+
+async def test_a_topic_that_is_made_is_kept_whatever_the_brokers_default_is(library: Deployment) -> None:
+    asked = ConfigResource(
+        ConfigResourceType.TOPIC, library.topic_prefix + TOPIC, {"retention.ms": None, "retention.bytes": None}
+    )
+    async with administrator(library.kafka_bootstrap) as admin:
+        [answer] = await admin.describe_configs([asked])
+    set_on_the_topic = {entry[0]: entry[1] for entry in answer.resources[0][4] if entry[3] == TOPICS_OWN}
+    assert set_on_the_topic == {"retention.ms": "-1", "retention.bytes": "-1"}
 
 
 async def test_too_few_replicas_are_a_warning(healthy: Deployment) -> None:
@@ -207,21 +227,55 @@ async def test_a_fold_that_moves_is_not_broken_however_far_behind(
 ) -> None:
     ends = await house.rows("SELECT partition, next_offset FROM fold_position")
     await change(house, "UPDATE fold_position SET next_offset = 0")
-    moved = False
 
     async def moving(conn: Any) -> folding.Positions:
-        nonlocal moved
-        found = await positions(conn)
-        if not moved:  # between two looks, as a worker beside us would
-            await change(house, "UPDATE fold_position SET next_offset = 1")
-            moved = True
+        found = await positions(conn)  # and between two looks it moves, as a worker beside us would have it
+        await change(house, "UPDATE fold_position SET next_offset = next_offset + 1")
         return found
 
     positions = folding.positions
     monkeypatch.setattr(folding, "positions", moving)
     found = of(await examine(healthy), f"counting on {healthy.topic_prefix}{TOPIC}")
-    behind = sum(int(str(offset)) for _, offset in ends)
+    behind = sum(int(str(offset)) - 1 for _, offset in ends)
     assert found.state == "ok" and found.says == f"{behind} records behind and moving"
+
+
+async def test_a_fold_that_moved_while_something_else_was_looked_at_is_not_said_to_move(
+    house: House, healthy: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(house, "UPDATE fold_position SET next_offset = 0")
+
+    async def slow(*_: object) -> list[Finding]:
+        await change(house, "UPDATE fold_position SET next_offset = next_offset + 1")
+        return []
+
+    monkeypatch.setattr(examining, "WHOLE_STORE_CHECKS", [slow])
+    monkeypatch.setattr(reading, "findings", slow)
+    found = of(await examine(healthy), f"counting on {healthy.topic_prefix}{TOPIC}")
+    assert found.state == "broken" and f"{BOOKS - 4} records behind and stands still on 2 partitions" in found.says
+
+
+async def test_kafka_is_asked_after_the_whole_store_was_read(
+    healthy: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def store(*_: object) -> list[Finding]:
+        asked.append("store")
+        return []
+
+    async def kafka(deployment: Deployment) -> Cluster:
+        asked.append("kafka")
+        return await look(deployment)
+
+    monkeypatch.setattr(examining, "WHOLE_STORE_CHECKS", [store])
+    monkeypatch.setattr(examining, "look", kafka)
+    assert await examine(healthy) and asked == ["store", "kafka"]
+
+
+async def test_in_haste_the_whole_store_is_not_read(healthy: Deployment) -> None:
+    whole, quick = await examine(healthy), await examine(healthy, quick=True)
+    assert {one.check for one in whole} - {one.check for one in quick} == {"sequence", "stored types"}
 
 
 async def test_a_position_above_the_topics_end_is_broken(house: House, healthy: Deployment) -> None:
@@ -245,6 +299,45 @@ async def test_a_missing_event_is_found(house: House, healthy: Deployment) -> No
     await change(house, "DELETE FROM events WHERE position = (SELECT position FROM event_sequence WHERE seq = 5)")
     found = await only_complaint(healthy)
     assert found.check == "sequence" and found.says == f"1 events are missing below {BOOKS}, and 0 numbers"
+
+
+@pytest.mark.parametrize(
+    ("how", "is_"),
+    [
+        ("ALTER TABLE events DISABLE TRIGGER note_unsequenced", "disabled"),
+        ("ALTER TABLE events ENABLE REPLICA TRIGGER note_unsequenced", "disabled"),
+        ("DROP TRIGGER note_unsequenced ON events", "missing"),
+    ],
+)
+async def test_events_in_nobodys_queue_are_found_and_what_is_advised_queues_them_and_what_comes(
+    house: House, healthy: Deployment, how: str, is_: str
+) -> None:
+    await change(house, how)
+    await house.store.handle_batch([add("s0", f"unseen{n}") for n in range(3)], context())
+    trigger, sequence = [one for one in await examine(healthy) if one.state != "ok"]
+    assert (trigger.check, trigger.state) == ("trigger", "broken") and f"is {is_}" in trigger.says
+    assert sequence.state == "broken" and sequence.says.startswith("3 events are in nobody's queue")
+    await change(house, trigger.next_step.split("; then")[0])
+    await house.store.handle(add("s0", "seen"), context())
+    await change(house, sequence.next_step.split(": ", 1)[1])
+    await change(house, numbering.QUEUE)  # again, as it may be
+    assert await house.rows("SELECT count(*)::int FROM unsequenced") == [(4,)]
+    await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'")
+    async with relaying(house, healthy.kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+        findings = await examine(healthy)
+    assert of(findings, "trigger").state == "ok"
+    assert of(findings, "sequence").says == f"dense up to {BOOKS + 4}"
+
+
+async def test_a_lost_event_and_one_in_nobodys_queue_are_told_apart(house: House, healthy: Deployment) -> None:
+    await change(house, "ALTER TABLE events DISABLE TRIGGER note_unsequenced")
+    await house.store.handle_batch([add("s0", f"unseen{n}") for n in range(3)], context())
+    await change(house, "ALTER TABLE events ENABLE TRIGGER note_unsequenced")
+    await change(house, "DELETE FROM events WHERE position = (SELECT position FROM event_sequence WHERE seq = 5)")
+    said = [one.says for one in await examine(healthy) if one.state != "ok"]
+    assert len(said) == 2 and said[0].startswith("3 events are in nobody's queue")
+    assert said[1] == f"1 events are missing below {BOOKS}, and 0 numbers"
 
 
 async def test_a_stored_type_of_a_newer_build_is_found(house: House, healthy: Deployment) -> None:
@@ -308,6 +401,18 @@ async def test_subject_keys_under_another_key_are_found_and_destroyed_ones_are_n
 async def test_where_the_key_is_not_known_keys_are_only_counted(healthy: Deployment) -> None:
     found = await only_complaint(replace(healthy, current_kek_id=lambda: None))
     assert found.check == "subject keys" and found.state == "warning"
+
+
+@pytest.mark.parametrize(
+    ("current", "failure"),
+    [
+        (lambda: KeyEncryptionKey.from_pem(b"-----BEGIN PRIVATE KEY-----\ntorn").id, "ValueError"),
+        (lambda: (_ for _ in ()).throw(PermissionError("kek.pem")), "PermissionError"),
+    ],
+)
+async def test_a_key_file_that_cannot_be_read_is_broken(healthy: Deployment, current: Any, failure: str) -> None:
+    found = await only_complaint(replace(healthy, current_kek_id=current))
+    assert found.check == "subject keys" and found.state == "broken" and f"cannot be read ({failure})" in found.says
 
 
 async def test_a_service_that_emits_nothing_needs_no_relay(house: House, healthy: Deployment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from eventfold.decider import Ask, Item
 from eventfold.intents import EVENTS, INTENT, Answer, IntentCommand, RecordAnswer, RecordIntent
 from eventfold.publish import Publisher
 from eventfold.store import EventStore
+from eventfold_ops import intent_commands
 from eventfold_ops.cli import main
 
 REFUND = RecordIntent("bank", {"amount_minor": 900})
@@ -56,6 +58,16 @@ async def test_what_is_not_settled_is_listed(store: EventStore, capsys: pytest.C
         ["given-up", "bank", "unanswered", "0"],
         ["open", "bank", "open", "0"],
     ]
+
+
+async def test_what_is_more_than_a_list_shows_is_told_beside_it(
+    store: EventStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, told in ((1, "only the first 1 are listed\n"), (2, "")):
+        monkeypatch.setattr(intent_commands, "MAX_LISTED", limit)
+        assert await shell("--json", "intents", "list") == 0
+        out, err = capsys.readouterr()
+        assert (len(json.loads(out)), err) == (limit, told)
 
 
 async def test_where_all_is_settled_it_says_so(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deployed import command, deployment
-from house import House
+from house import House, context
 from processes import running
-from relaying import eventually, relaying
-from shelf import TOPIC
+from psycopg import OperationalError
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add, count
+from shelf_model import Model
 from working import SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
 from eventfold.errors import NotFound
 from eventfold.topics import administrator, prepare_topics
-from eventfold_ops import compare, rebuild, replay
-from eventfold_ops.rebuild import RebuildRunning
+from eventfold_ops import compare, comparing, dlq, rebuild, replay
+from eventfold_ops.at_live import RebuildRunning
 
 REBUILDER = Path(__file__).parent / "support" / "slow_rebuild.py"
+SICK = "sick"
+HEALED = replace(COUNTING, fold=count)
 
 
 @pytest.fixture
@@ -103,6 +110,90 @@ async def test_a_rebuild_killed_in_the_middle_is_resumed(
         await folded_as_recorded(house)
 
 
+async def put_on_the_sick_shelf(house: House, model: Model, *titles: str) -> None:
+    """Record these and wait until the worker has them; those from the first poison on are parked, says the model."""
+    for title in titles:
+        await house.store.handle(add(SICK, title), context())
+        model.committed(SICK, title)
+    model.consumed(SICK, len(model.public(SICK)))
+    await eventually(lambda: parked_as(house, model), 60)
+
+
+async def parked_as(house: House, model: Model) -> bool:
+    """Whether what is parked, in the order of redriving, is what the model says."""
+    async with house.pool.connection() as conn:
+        letters = await dlq.parked(conn, COUNTING.name)
+        contents = [await dlq.content(conn, COUNTING.name, one.event_id) for one in letters]
+    found = [(one.letter.record_key, JsonInsteadOfAvro().decode(one.value)["title"]) for one in contents]
+    return found == [(SICK, title) for _, title in model.keys[SICK].parked]
+
+
+async def sick_shelf(house: House) -> list[tuple[object, ...]]:
+    return await house.rows(f"SELECT '{SICK}', books, digest FROM shelf_count WHERE shelf = 'shelf-{SICK}'")
+
+
+async def parked_in_the_shadow(house: House, rebuilding: subprocess.Popen[bytes]) -> bool:
+    assert rebuilding.poll() is None, "the rebuild was not slow enough"
+    table = f"{shadow_of(house)}.dead_letter"
+    there = await house.rows(f"SELECT to_regclass('{table}')::text") != [(None,)]
+    return there and await house.rows(f"SELECT 1 FROM {table}") != []
+
+
+async def parked_and_damaged(house: House, model: Model) -> None:
+    await put_on_the_sick_shelf(house, model, "a", "poison", "b")
+    await publish(house, 0)
+    await eventually(lambda: everything_acknowledged(house), 60)
+    await damage(house)
+
+
+async def rebuilt_while_more_is_parked(house: House, bootstrap: str, model: Model, *, killed: bool) -> None:
+    with running(REBUILDER, house, bootstrap) as rebuilding:
+        await eventually(lambda: parked_in_the_shadow(house, rebuilding), 60)
+        await put_on_the_sick_shelf(house, model, "c", "d")
+        assert rebuilding.poll() is None, "it came while the rebuild ran"
+        if not killed:
+            assert await asyncio.to_thread(rebuilding.wait, 60) == 0
+    if killed:
+        assert await command(rebuild, deployment(house, bootstrap), "counting") == 0
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.usefixtures("relayed")
+async def test_what_is_parked_before_and_during_a_rebuild_is_parked_after_it_in_order_and_redriven(
+    house: House, kafka_bootstrap: str, killed: bool
+) -> None:
+    """Given a parked key, when more of it comes while the projection is folded anew (in one go, or killed and resumed),
+    then all of it is parked after the swap, with what comes then behind it; redriven, it is what the model says."""
+    model = Model()
+    with worker(house, kafka_bootstrap) as live:
+        await parked_and_damaged(house, model)
+        await rebuilt_while_more_is_parked(house, kafka_bootstrap, model, killed=killed)
+        assert await parked_as(house, model) and await sick_shelf(house) == model.rows()
+        await put_on_the_sick_shelf(house, model, "e")
+        async with house.pool.connection() as conn:
+            assert await dlq.redrive(conn, HEALED, JsonInsteadOfAvro(), SICK) == 5
+        model.redriven(SICK)
+        assert await parked_as(house, model) and await sick_shelf(house) == model.rows()
+        await put_on_the_sick_shelf(house, model, "f")
+        await folded_as_recorded(house)
+        assert await sick_shelf(house) == model.rows() and live.poll() is None
+
+
+@pytest.mark.usefixtures("relayed")
+async def test_a_rebuild_by_a_healed_fold_leaves_nothing_parked_to_be_redriven_twice(
+    house: House, kafka_bootstrap: str
+) -> None:
+    model = Model()
+    healed = replace(deployment(house, kafka_bootstrap), projections=(HEALED,))
+    with worker(house, kafka_bootstrap):
+        await put_on_the_sick_shelf(house, model, "a", "poison", "b")
+        assert await command(rebuild, healed, "counting") == 0
+        model.redriven(SICK)
+        assert await parked_as(house, model) and await sick_shelf(house) == model.rows()
+        await put_on_the_sick_shelf(house, model, "c")
+        await folded_as_recorded(house)
+
+
 @pytest.mark.usefixtures("relayed")
 async def test_after_a_growth_the_new_generation_alone_is_enough(house: House, kafka_bootstrap: str) -> None:
     with worker(house, kafka_bootstrap):
@@ -139,6 +230,42 @@ async def test_compare_says_equal_then_finds_a_damaged_row_and_changes_nothing(
     assert await house.rows(f"SELECT count(*)::int FROM shelf_count WHERE books >= {SHELVES}") == [(SHELVES,)]
 
 
+@pytest.mark.usefixtures("relayed")
+async def test_the_worker_goes_on_while_what_it_had_is_compared(
+    house: House, kafka_bootstrap: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = comparing.compare
+
+    async def after_a_while(*arguments: Any) -> comparing.Compared:
+        await publish(house, 1)
+        await folded_as_recorded(house, 20)
+        return await whole(*arguments)
+
+    monkeypatch.setattr(comparing, "compare", after_a_while)
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+        assert await command(compare, deployment(house, kafka_bootstrap), "counting") == 0
+    assert f"shelf_count: equal, {SHELVES} rows" in capsys.readouterr().out
+    assert await house.rows(f"SELECT to_regclass('{shadow_of(house)}.shelf_count')::text") == [(None,)]
+
+
+@pytest.mark.usefixtures("relayed")
+async def test_a_comparison_that_fails_leaves_nothing_behind(
+    house: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = comparing.compare
+
+    async def failing(*arguments: Any) -> comparing.Compared:
+        await whole(*arguments)
+        raise OperationalError("away")
+
+    monkeypatch.setattr(comparing, "compare", failing)
+    with pytest.raises(OperationalError, match="away"):
+        await asyncio.wait_for(command(compare, deployment(house, kafka_bootstrap), "counting"), 20)
+    assert await house.rows(f"SELECT to_regclass('{shadow_of(house)}.shelf_count')::text") == [(None,)]
+
+
 async def test_what_does_not_exist_is_refused_by_name(house: House, kafka_bootstrap: str) -> None:
     with pytest.raises(NotFound, match="it has counting"):
         await command(rebuild, deployment(house, kafka_bootstrap), "cuonting")
@@ -149,3 +276,18 @@ async def test_a_second_rebuild_of_the_same_projection_is_refused(house: House, 
         await other.execute("SELECT pg_advisory_lock(hashtextextended(current_schema() || '|rebuild|counting', 0))")
         with pytest.raises(RebuildRunning):
             await asyncio.wait_for(command(rebuild, deployment(house, kafka_bootstrap), "counting"), 20)
+
+
+async def test_what_a_rebuild_left_before_a_migration_is_not_gone_on_with(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    deployed, shadow = deployment(house, kafka_bootstrap), f"{house.prefix.rstrip('.')}_shadow"
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+    assert await command(rebuild, deployed, "counting") == 0
+    async with house.pool.connection() as conn:
+        await conn.execute(f"ALTER TABLE {shadow}.fold_position DROP COLUMN closed")
+        await conn.execute(f"CREATE TABLE {shadow}.shelf_count (LIKE shelf_count)")
+    assert await command(rebuild, deployed, "counting") == 0
+    await folded_as_recorded(house)

@@ -71,7 +71,7 @@ async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int) -> None:
-    config = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    config = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
     new = [
         NewTopic(name, num_partitions=partitions, replication_factor=replication, topic_configs=config)
         for name in topics

@@ -12,13 +12,11 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiokafka.errors import KafkaError
-from psycopg import OperationalError
-
 from eventfold.errors import EventfoldError
 from eventfold_ops import compare, dlq_commands, intent_commands, rebuild, replay, switch
 from eventfold_ops.deployment import Deployment, NoSuchApp, NotConfigured, load
 from eventfold_ops.doctor import command as doctor_command
+from eventfold_ops.failures import ADVISED, sentence
 from eventfold_ops.output import Refused
 
 Run = Callable[[Deployment, argparse.Namespace], Awaitable[int]]
@@ -34,7 +32,7 @@ COMMANDS: Sequence[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]
 )
 """Each adds its parsers, with `run` (see `Run`) among their defaults. A new command is a module and a line here."""
 
-REFUSALS = (EventfoldError, NoSuchApp, NotConfigured, Refused, OperationalError, KafkaError)
+REFUSALS: tuple[type[Exception], ...] = (EventfoldError, NoSuchApp, NotConfigured, Refused, *ADVISED)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_run(run, load(arguments.app), arguments))
     except REFUSALS as refused:
-        sys.stderr.write(f"eventfold: {' '.join(str(refused).split())}\n")
+        sys.stderr.write(f"eventfold: {sentence(refused)}\n")
         return 1
 
 

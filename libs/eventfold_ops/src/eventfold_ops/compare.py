@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
-from eventfold_ops import rebuild
+import orjson
+
+from eventfold.store import Connection
+from eventfold_ops import comparing
+from eventfold_ops.at_live import AtTheEnd, at_live_positions
 from eventfold_ops.deployment import Deployment
+from eventfold_ops.output import say
+from eventfold_ops.shadow import Shadow
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,6 +23,40 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 when equal, else 1; nothing is changed. Raises `EventfoldError`."""
+    """Say what differs, table by table: 0 when nothing does, else 1. Nothing is changed. Raises `EventfoldError`.
+
+    Both are read as they were at one moment, so that the live worker, which is made to wait for that moment, goes on.
+    """
     projection = deployment.projection(arguments.projection)
-    return await rebuild.comparison(deployment, projection, as_json=arguments.json)
+    async with (
+        await deployment.connect() as then,
+        at_live_positions(deployment, projection, _frozen(then), keep=False, fresh=True) as one,
+    ):
+        try:
+            found = [await comparing.compare(then, table, one.live, one.shadow) for table in projection.tables]
+        finally:
+            await then.close()  # else the shadow that it has read could not be dropped
+    lines = [orjson.dumps([{**asdict(one), "equal": one.equal} for one in found], default=str).decode()]
+    say("\n".join(lines if arguments.json else map(describe, found)))
+    return int(not all(compared.equal for compared in found))
+
+
+def _frozen(then: Connection) -> AtTheEnd:
+    """Have `then` see everything as it is while the projection's turns are held: both stand at the same positions."""
+
+    async def act(_: Connection, __: Shadow) -> None:
+        await then.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        await then.execute("SELECT 1")  # the first statement is what takes the snapshot
+
+    return act
+
+
+def describe(compared: comparing.Compared) -> str:
+    """One line for a table."""
+    if compared.equal:
+        return f"{compared.table}: equal, {compared.live_rows:,} rows, content {compared.live_hash}"
+    keys = ", ".join("/".join(map(str, key)) for key in compared.different)
+    return (
+        f"{compared.table}: DIFFERENT, live {compared.live_rows:,} rows, content {compared.live_hash}; "
+        f"folded anew {compared.shadow_rows:,} rows, content {compared.shadow_hash}; first keys: {keys}"
+    )

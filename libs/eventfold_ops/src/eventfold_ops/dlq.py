@@ -42,12 +42,14 @@ class Content:
     waiting: int
 
 
-async def parked(conn: Connection, projection: str | None = None) -> list[DeadLetter]:
-    """Parked records in the order in which they must be redriven, at most `MAX_LISTED`."""
+async def parked(
+    conn: Connection, projection: str | None = None, limit: int = MAX_LISTED
+) -> list[DeadLetter]:  # fmt: skip
+    """Parked records in the order in which they must be redriven, at most `limit`."""
     cursor = await conn.execute(
         """SELECT projection, topic, partition, record_offset, record_key, event_id, reason, parked_at FROM dead_letter
            WHERE %s::text IS NULL OR projection = %s ORDER BY projection, record_key, seq LIMIT %s""",
-        [projection, projection, MAX_LISTED],
+        [projection, projection, limit],
     )
     return [DeadLetter(*row) for row in await cursor.fetchall()]
 

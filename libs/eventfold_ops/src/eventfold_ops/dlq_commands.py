@@ -9,7 +9,7 @@ from typing import Any
 from eventfold.errors import Poison
 from eventfold_ops import dlq
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.output import Refused, say, say_json, table
+from eventfold_ops.output import Refused, cut, say, say_either, say_json, table
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,11 +37,11 @@ def _on_event(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """At most `dlq.MAX_LISTED` parked records."""
+    """At most `dlq.MAX_LISTED` parked records; a line on standard error where there are more."""
     if arguments.projection:
         deployment.projection(arguments.projection)
     async with await deployment.connect() as conn:
-        letters = await dlq.parked(conn, arguments.projection)
+        letters = cut(await dlq.parked(conn, arguments.projection, dlq.MAX_LISTED + 1), dlq.MAX_LISTED)
     if arguments.json:
         say_json([asdict(letter) for letter in letters])
         return 0
@@ -50,8 +50,6 @@ async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> in
          one.reason) for one in letters
     ]  # fmt: skip
     say(table(("PROJECTION", "RECORD_KEY", "EVENT_ID", "PLACE", "PARKED", "REASON"), rows) if rows else "none parked")
-    if len(letters) == dlq.MAX_LISTED:
-        say(f"only the first {dlq.MAX_LISTED} are listed")
     return 0
 
 
@@ -93,7 +91,7 @@ async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
         except Poison as poison:
             advice = "deploy the corrected fold and redrive again, or see `dlq show` and `dlq discard`"
             raise Refused(f"nothing was redriven: {poison}; {advice}") from poison
-    _done(arguments, {"redriven": count}, f"redrove {count} records of {arguments.record_key}")
+    say_either(arguments.json, {"redriven": count}, f"redrove {count} records of {arguments.record_key}")
     return 0
 
 
@@ -107,12 +105,5 @@ async def discard(deployment: Deployment, arguments: argparse.Namespace) -> int:
             raise Refused(f"{arguments.event_id} would be lost to {arguments.projection}; {behind}; repeat with --yes")
         await dlq.discard(conn, arguments.projection, arguments.event_id)
     then = f"; next: dlq redrive {arguments.projection} {key}" if found.waiting else ""
-    _done(arguments, {"discarded": 1, "waiting_behind": found.waiting}, f"discarded; {behind}{then}")
+    say_either(arguments.json, {"discarded": 1, "waiting_behind": found.waiting}, f"discarded; {behind}{then}")
     return 0
-
-
-def _done(arguments: argparse.Namespace, document: dict[str, int], sentence: str) -> None:
-    if arguments.json:
-        say_json(document)
-    else:
-        say(sentence)

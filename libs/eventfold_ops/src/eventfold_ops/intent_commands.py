@@ -16,7 +16,7 @@ from eventfold.errors import DomainError
 from eventfold.intents import INTENT, AskAgain, IntentReopened
 from eventfold.store import Connection, EventStore
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.output import Refused, say, say_json, table
+from eventfold_ops.output import Refused, cut, say, say_either, say_json, table
 
 MAX_LISTED = 1000
 ACTOR = "operator"
@@ -43,23 +43,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """At most `MAX_LISTED` intents that are open or were given up. Reads all intents."""
+    """At most `MAX_LISTED` intents that are open or were given up; a line on standard error where there are more. Reads
+    all intents."""
     async with await deployment.connect() as conn:
-        rows = await _unsettled(conn)
+        rows = cut(await _unsettled(conn), MAX_LISTED)
     if arguments.json:
         say_json(rows)
         return 0
     head = ("NUMBER", "PROVIDER", "STATUS", "ASKED", "NEXT", "SINCE")
     cells = [[cell if cell is not None else "-" for cell in row.values()] for row in rows]
     say(table(head, cells) if rows else "all intents are settled")
-    if len(rows) == MAX_LISTED:
-        say(f"only the first {MAX_LISTED} are listed")
     return 0
 
 
 async def _unsettled(conn: Connection) -> list[dict[str, Any]]:
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_UNSETTLED, [MAX_LISTED])
+        await cursor.execute(_UNSETTLED, [MAX_LISTED + 1])
         return await cursor.fetchall()
 
 
@@ -77,8 +76,6 @@ async def ask_again(deployment: Deployment, arguments: argparse.Namespace) -> in
         except DomainError as refusal:
             raise Refused(f"{arguments.number}: {refusal}; see `intents list`") from refusal
     opened = any(outcome.events for outcome in handled.outcomes)
-    if arguments.json:
-        say_json({"number": arguments.number, "opened": opened})
-    else:
-        say("opened: the provider is asked at once" if opened else "nothing to do: it is open, or it was answered")
+    sentence = "opened: the provider is asked at once" if opened else "nothing to do: it is open, or it was answered"
+    say_either(arguments.json, {"number": arguments.number, "opened": opened}, sentence)
     return 0

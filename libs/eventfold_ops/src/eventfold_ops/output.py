@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+
+Row = TypeVar("Row")
 
 
 class Refused(Exception):
@@ -19,9 +21,29 @@ def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
+def note(line: str) -> None:
+    """One line on standard error: beside the result, whether that is a table or JSON."""
+    sys.stderr.write(line + "\n")
+
+
 def say_json(document: Any) -> None:
     """One indented JSON document; times are RFC 3339."""
     say(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def say_either(as_json: bool, document: Any, sentence: str) -> None:
+    """The result of a command: a document for programs, or a sentence for people."""
+    if as_json:
+        say_json(document)
+    else:
+        say(sentence)
+
+
+def cut(rows: Sequence[Row], limit: int) -> Sequence[Row]:
+    """At most `limit` of the rows; says so where there are more."""
+    if len(rows) > limit:
+        note(f"only the first {limit} are listed")
+    return rows[:limit]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -18,6 +18,7 @@ from eventfold.generations import Generation
 from eventfold.rows import LAST_SEQ
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
+from eventfold_ops.output import say_either
 from eventfold_ops.progress import Progress
 
 SWITCHED_WITHIN_S = 30.0
@@ -68,7 +69,8 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             await generations.mark_filled(conn, one)
             await lease.depose(conn, deployment.relay_name)
         await _switched(conn, one)
-    print(f"{topic} is written to {one.name} with {one.partitions} partitions")  # noqa: T201 - the result
+    document = {"topic": topic, "generation": one.name, "partitions": one.partitions}
+    say_either(arguments.json, document, f"{topic} is written to {one.name} with {one.partitions} partitions")
     return 0
 
 

@@ -17,6 +17,9 @@ from eventfold.store import Connection
 
 KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
 
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+_SHAPE = """SELECT attname, atttypid, attnotnull FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 _EXISTS = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 _CONSTRAINTS = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'x') ORDER BY contype, conname"""
@@ -66,8 +69,10 @@ async def beside(conn: Connection, projection: Projection) -> Shadow:
 
 
 async def create(conn: Connection, one: Shadow) -> None:
-    """Make what is missing of the shadow; what a killed rebuild left is kept."""
+    """Make what is missing of the shadow; what a killed rebuild left is kept, unless a migration came between."""
     async with conn.transaction():
+        if await _is_outdated(conn, one):
+            await _drop_all(conn, one)
         for table in KEPT_BY_PROJECTION:
             await conn.execute(
                 sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
@@ -77,6 +82,24 @@ async def create(conn: Connection, one: Shadow) -> None:
         for table in one.tables:
             if not await _is_there(conn, one.shadow, table):
                 await _copy_shape(conn, one, table)
+
+
+async def _is_outdated(conn: Connection, one: Shadow) -> bool:
+    """Whether some table of the shadow has another shape than the live one."""
+    return any([
+        await _shape(conn, one, one.shadow, table) != await _shape(conn, one, one.live, table)
+        for table in (*KEPT_BY_PROJECTION, *one.tables) if await _is_there(conn, one.shadow, table)
+    ])  # fmt: skip
+
+
+async def _shape(conn: Connection, one: Shadow, schema: str, table: str) -> list[tuple[object, ...]]:
+    return await (await conn.execute(_SHAPE, [one.named(schema, table).as_string(conn)])).fetchall()
+
+
+async def _drop_all(conn: Connection, one: Shadow) -> None:
+    """Of every projection: rows without their positions would be folded into once more."""
+    for (table,) in await (await conn.execute(_TABLES, [one.shadow])).fetchall():
+        await conn.execute(sql.SQL("DROP TABLE {}").format(one.named(one.shadow, table)))
 
 
 async def _is_there(conn: Connection, schema: str, table: str) -> bool:

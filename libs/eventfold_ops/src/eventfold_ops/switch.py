@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from eventfold.crossing import remember_partitions
 from eventfold.errors import EventfoldError
@@ -18,6 +19,7 @@ from eventfold.positions import take_turns
 from eventfold.readmodel import Projection
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
+from eventfold_ops.output import say_either
 
 _AT = "SELECT DISTINCT topic FROM fold_position WHERE projection = %s"
 _PARTITIONS = """SELECT coalesce(
@@ -35,6 +37,20 @@ class CannotSwitch(EventfoldError):
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"topic {topic}: {reason}")
         self.topic = topic
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """Where a handler reads from now on, and whether it was moved there."""
+
+    handler: str
+    reads: str
+    moved: bool
+
+    @property
+    def line(self) -> str:
+        """It as one line."""
+        return f"{self.handler}: {'goes on at' if self.moved else 'nothing to do, it reads'} {self.reads}"
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,16 +71,18 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
         raise CannotSwitch(topic, f"nothing of {deployment.name} reads it")
     existing = await deployment.existing_topics()
     async with await deployment.connect() as conn, conn.transaction():
-        for handler in sorted(readers, key=lambda one: one.name):
-            print(await _switch(conn, handler, topic, existing))  # noqa: T201 - the result
+        ordered = sorted(readers, key=lambda one: one.name)
+        done = [await _switch(conn, handler, topic, existing) for handler in ordered]
+    document = {"topic": topic, "handlers": [asdict(one) for one in done]}
+    say_either(arguments.json, document, "\n".join(one.line for one in done))
     return 0
 
 
-async def _switch(conn: Connection, handler: Projection | Process, topic: str, existing: Mapping[str, int]) -> str:
+async def _switch(conn: Connection, handler: Projection | Process, topic: str, existing: Mapping[str, int]) -> Switched:
     at = await _at(conn, handler.name, topic)
     after = max((name for name in existing if logical(name) == topic), key=number, default="")
     if not at or at == after:
-        return f"{handler.name}: nothing to do, it reads {after or topic}"
+        return Switched(handler.name, after or topic, False)
     partitions = await _partitions_before(conn, handler.name, at)
     if not after or number(after) < number(at):
         raise CannotSwitch(topic, f"there is no generation after {at}; have its owner run `replay --lost` first")
@@ -77,7 +95,7 @@ async def _switch(conn: Connection, handler: Projection | Process, topic: str, e
     await remember_partitions(conn, {after: partitions})
     await conn.execute(_CARRY, [after, handler.name, at])
     await conn.execute(_LEAVE, [handler.name, at])
-    return f"{handler.name}: goes on at {after}"
+    return Switched(handler.name, after, True)
 
 
 async def _at(conn: Connection, handler: str, topic: str) -> str | None:

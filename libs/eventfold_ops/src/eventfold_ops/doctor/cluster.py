@@ -20,12 +20,14 @@ ANSWER_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it exists. `replicas` is the smallest number that a partition has."""
+    """One topic as it exists. `replicas` is the smallest number that a partition has; below 0 nothing bounds what is
+    kept, `retention_bytes` of each partition."""
 
     partitions: int
     replicas: int
     cleanup_policy: str
     retention_ms: int
+    retention_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def _topics(deployment: Deployment) -> dict[str, Topic]:
 
 
 async def _configs(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    asked = {"cleanup.policy": None, "retention.ms": None}
+    asked = {"cleanup.policy": None, "retention.ms": None, "retention.bytes": None}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=asked) for name in topics]
     answers = await admin.describe_configs(resources) if resources else []
     return {
@@ -100,4 +102,5 @@ async def _configs(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[st
 
 def _topic(partitions: Sequence[Mapping[str, Sequence[int]]], config: Mapping[str, str]) -> Topic:
     replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
-    return Topic(len(partitions), replicas, config["cleanup.policy"], int(config["retention.ms"]))
+    kept = int(config["retention.ms"]), int(config["retention.bytes"])
+    return Topic(len(partitions), replicas, config["cleanup.policy"], *kept)

@@ -46,15 +46,17 @@ Positions = Mapping[Place, Stored]
 async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, before: Positions) -> list[Finding]:
     """Gaps and lag of every handler and topic. Watches for up to `WATCH_S` where something waits.
 
-    `before` must have been read before `cluster`: a position read later may well be above the ends known by then.
+    `before` must have been read before `cluster`: a position read later may well be above the ends known by then. Moves
+    are counted from now on, whatever time has passed since: a handler that moved then may have halted.
     """
     pairs, lost = _read(deployment, cluster, before)
-    waiting = {pair: _waiting(before, cluster, *pair) for pair in pairs}
-    after = await _watched(conn, before, [place for places in waiting.values() for place in places])
+    now = await positions(conn)
+    waiting = {pair: _waiting(now, cluster, *pair) for pair in pairs}
+    after = await _watched(conn, now, [place for places in waiting.values() for place in places])
     found = [
         finding
         for pair in pairs
-        for finding in [*_gaps(before, cluster, *pair), _progress(pair, waiting[pair], before, after)]
+        for finding in [*_gaps(before, cluster, *pair), _progress(pair, waiting[pair], now, after)]
     ]
     return [*lost, *found]
 

@@ -1,4 +1,4 @@
-"""The store: its tables, its sequence, its types, and the read tables beside it."""
+"""The store: its tables, its types and keys, and the read tables beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from eventfold import schema
 from eventfold.readmodel import Projection, ReadTable
-from eventfold.rows import LAST_SEQ
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
@@ -15,9 +14,6 @@ from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 _TYPES = """SELECT e.type, e.schema_version, e.data, g.count FROM
 (SELECT count(*) AS count, max(position) AS position FROM events GROUP BY type, schema_version) g
 JOIN events e USING (position) ORDER BY e.type, e.schema_version"""
-
-_SEQUENCE = f"""SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM unsequenced),
-coalesce(sum(length), 0)::bigint, {LAST_SEQ} FROM sequence_run"""
 
 _COLUMNS = """SELECT attname, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
@@ -46,16 +42,6 @@ async def tables(conn: Connection) -> Finding:
     if missing:
         return broken("tables", f"missing: {', '.join(missing)}", "run the service's `prepare`")
     return ok("tables", "all there")
-
-
-async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
-    """The sequence is dense from 1 and each number has its event: else events are gone. Counts the whole store."""
-    row = await (await conn.execute(_SEQUENCE)).fetchone()
-    events, numbers, highest = row or (0, 0, 0)
-    if events == numbers == highest:
-        return [ok("sequence", f"dense up to {highest}")]
-    says = f"{highest - events} events are missing below {highest}, and {highest - numbers} numbers"
-    return [broken("sequence", says, "events are never deleted: restore the store from its backup")]
 
 
 async def types(conn: Connection, deployment: Deployment) -> list[Finding]:
@@ -111,15 +97,22 @@ async def subject_keys(conn: Connection, deployment: Deployment) -> list[Finding
     rows = await cursor.fetchall()
     living, destroyed = sum(row[1] for row in rows), sum(row[2] for row in rows)
     counted = f"{living} keys, {destroyed} destroyed"
-    current = deployment.current_kek_id()
-    if current is None:
-        advice = "run this where KEY_DIR is to compare"
-        return [warning("subject keys", f"{counted}; the current key is not known here", advice) if living else
-                ok("subject keys", counted)]  # fmt: skip
+    try:
+        current = deployment.current_kek_id()
+    except Exception as failure:  # noqa: BLE001 - whatever a key file raises is the finding
+        says = f"{counted}; the current key cannot be read ({type(failure).__name__})"
+        return [broken("subject keys", says, "bring the key back into KEY_DIR, readable for this account")]
+    return [_unknown(living, counted) if current is None else _wrapped(rows, counted, current)]
+
+
+def _unknown(living: int, counted: str) -> Finding:
+    says, advice = f"{counted}; the current key is not known here", "run this where KEY_DIR is to compare"
+    return warning("subject keys", says, advice) if living else ok("subject keys", counted)
+
+
+def _wrapped(rows: Sequence[tuple[str, int, int]], counted: str, current: str) -> Finding:
     others = {kek_id: count for kek_id, count, _ in rows if count and kek_id != current}
-    if others:
-        says = f"{counted}; {sum(others.values())} wrapped by {', '.join(sorted(others))} instead of {current}"
-        return [
-            broken("subject keys", says, "bring the key that wrapped them back into KEY_DIR: nothing else opens them")
-        ]
-    return [ok("subject keys", f"{counted}, all wrapped by {current}")]
+    if not others:
+        return ok("subject keys", f"{counted}, all wrapped by {current}")
+    says = f"{counted}; {sum(others.values())} wrapped by {', '.join(sorted(others))} instead of {current}"
+    return broken("subject keys", says, "bring the key that wrapped them back into KEY_DIR: nothing else opens them")

@@ -30,6 +30,9 @@ def _shape(check: str, topic: Topic | None, replication: int) -> Finding:
     if topic.retention_ms >= 0:
         kept = age(topic.retention_ms / 1000)
         return warning(check, f"keeps records for {kept} only", "set retention.ms=-1, or rebuild from the store")
+    if topic.retention_bytes >= 0:
+        says = f"keeps {topic.retention_bytes:,} bytes of each partition only"
+        return warning(check, says, "set retention.bytes=-1, or rebuild from the store")
     return ok(check, f"{topic.partitions} partitions, {topic.replicas} replicas, kept for ever")
 
 

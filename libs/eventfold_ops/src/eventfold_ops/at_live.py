@@ -1,0 +1,107 @@
+"""A shadow that stands, for a moment, exactly where the live projection does.
+
+The shadow never goes past the live projection. When little is missing, the projection's turns are taken, so that the
+live worker waits, and the shadow is folded up to exactly the live positions. What is done then is done in the
+transaction that holds the turns: it should be short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from psycopg.errors import LockNotAvailable
+from psycopg.sql import SQL, Literal
+
+from eventfold.errors import EventfoldError
+from eventfold.fold import turn
+from eventfold.positions import take_turns
+from eventfold.readmodel import Projection
+from eventfold.store import Connection
+from eventfold_ops import shadow
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.refold import Refold, live_positions
+from eventfold_ops.shadow import Shadow
+
+FINAL_RECORDS = 10_000
+"""How much may be missing when the live worker is made to wait."""
+MAX_TRIES = 50
+LOCK_WAIT_MS = 2000
+HOLD_TURNS_MS = 60_000
+"""How long folding what is missing may keep the live worker waiting."""
+
+AtTheEnd = Callable[[Connection, Shadow], Awaitable[None]]
+
+
+class RebuildRunning(EventfoldError):
+    """Another rebuild or comparison of this projection is under way."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is being rebuilt or compared already; wait for it or end it")
+
+
+class NeverCaughtUp(EventfoldError):
+    """The live projection kept ahead of the shadow. What is folded stays: run the command again."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the shadow of {name} did not catch up in {MAX_TRIES} tries; run it again at a quieter time")
+
+
+@contextlib.asynccontextmanager
+async def at_live_positions(
+    deployment: Deployment, projection: Projection, act: AtTheEnd, *, keep: bool, fresh: bool
+) -> AsyncIterator[Shadow]:
+    """Fold a shadow, and `act` in a transaction in which it stands exactly where the live projection does.
+
+    Then the turns are given back, and the block has the shadow to itself; it is dropped on leaving. With `keep`, what
+    was folded outlives a failure, to be resumed; with `fresh`, what an earlier run left is dropped first.
+    """
+    async with await deployment.connect() as conn, _alone(conn, projection.name):
+        one = await shadow.beside(conn, projection)
+        if fresh:
+            await shadow.drop(conn, one)
+        await shadow.create(conn, one)
+        try:
+            await _fold_and(deployment, conn, one, act)
+            yield one
+        except BaseException:
+            if not keep:
+                await shadow.drop(conn, one)
+            raise
+        await shadow.drop(conn, one)
+
+
+@contextlib.asynccontextmanager
+async def _alone(conn: Connection, name: str) -> AsyncIterator[None]:
+    """One rebuild of a projection at a time; the lock goes with the connection."""
+    cursor = await conn.execute(
+        "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '|rebuild|' || %s, 0))", [name]
+    )
+    if await cursor.fetchone() != (True,):
+        raise RebuildRunning(name)
+    yield
+
+
+async def _fold_and(deployment: Deployment, conn: Connection, one: Shadow, act: AtTheEnd) -> None:
+    async with Refold.over(deployment, conn, one) as refold:
+        for _ in range(MAX_TRIES):
+            await refold.up_to_live(conn)
+            with contextlib.suppress(LockNotAvailable):
+                if await _finished(conn, one, refold, act):
+                    return
+    raise NeverCaughtUp(one.projection.name)
+
+
+async def _finished(conn: Connection, one: Shadow, refold: Refold, act: AtTheEnd) -> bool:
+    """With the projection's turns held: fold what is missing and act; False where too much is missing."""
+    async with conn.transaction():
+        await conn.execute(SQL("SET LOCAL lock_timeout = {}").format(Literal(LOCK_WAIT_MS)))
+        places = {*await refold.places(), *await live_positions(conn, one.projection.name)}
+        await take_turns(conn, {turn(one.projection, *place) for place in places} | {one.projection.name})
+        await conn.execute(SQL("SET LOCAL idle_in_transaction_session_timeout = {}").format(Literal(HOLD_TURNS_MS)))
+        moved_on = not places >= set(await live_positions(conn, one.projection.name))
+        if moved_on or await refold.missing(conn) > FINAL_RECORDS:
+            return False
+        await refold.up_to_live(conn)
+        await act(conn, one)
+        return True

@@ -1,0 +1,69 @@
+"""The sequence: each event has its number or waits for one, and whatever is recorded is put in the relay's queue."""
+
+from __future__ import annotations
+
+from eventfold import schema
+from eventfold.rows import LAST_SEQ
+from eventfold.store import Connection
+from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor.finding import Finding, broken, ok
+
+TRIGGER = "note_unsequenced"
+ENABLE = f"ALTER TABLE events ENABLE TRIGGER {TRIGGER}"
+_FIRES = ("O", "A")
+
+_TRIGGER = f"SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = '{TRIGGER}'"
+
+_SEQUENCE = f"""SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM unsequenced),
+coalesce(sum(length), 0)::bigint, {LAST_SEQ} FROM sequence_run"""
+
+# Runs do not overlap, so the one below an event's position says whether it has a number. The relay takes an event out
+# of `unsequenced` and numbers it in one transaction: each snapshot sees it on one side, so the insertion repeats none.
+_IN_NO_QUEUE = """FROM events e WHERE e.position >= coalesce((SELECT first_position + length FROM sequence_run
+WHERE first_position <= e.position ORDER BY first_position DESC LIMIT 1), 0)
+AND NOT EXISTS (SELECT 1 FROM unsequenced u WHERE u.position = e.position)"""
+QUEUE = " ".join(f"INSERT INTO unsequenced SELECT e.position {_IN_NO_QUEUE}".split())
+"""Puts what is in nobody's queue in the relay's. It only stays right while the trigger notes what comes after."""
+
+
+async def trigger(conn: Connection, _: Deployment) -> list[Finding]:
+    """Whether what is recorded from now on comes into the relay's queue."""
+    row = await (await conn.execute(_TRIGGER)).fetchone()
+    if row and row[0] in _FIRES:
+        return [ok("trigger", "notes what is recorded")]
+    says = f"{TRIGGER} on events is {'disabled' if row else 'missing'}: what is recorded is never sent"
+    return [broken("trigger", says, f"{ENABLE if row else _made_again()}; then look at the sequence again")]
+
+
+def _made_again() -> str:
+    """The statements that make the trigger, as the schema has them, for wherever a part of it is still there."""
+    made: list[str] = []
+    for version in range(1, schema.VERSION + 1):
+        schema.upgrade(made.append, version)
+    parts = [one for one in made if one.startswith((f"CREATE FUNCTION {TRIGGER}", f"CREATE TRIGGER {TRIGGER}"))]
+    return "; ".join(" ".join(part.replace("CREATE", "CREATE OR REPLACE", 1).split()) for part in parts)
+
+
+async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
+    """The sequence is dense from 1, each number has its event, and each event its number or a place in the queue.
+
+    Counts the whole store, and where the counts differ reads its positions once more.
+    """
+    row = await (await conn.execute(_SEQUENCE)).fetchone()
+    events, numbers, highest = row or (0, 0, 0)
+    if events == numbers == highest:
+        return [ok("sequence", f"dense up to {highest}")]
+    left_out = await (await conn.execute(f"SELECT count(*) {_IN_NO_QUEUE}")).fetchone()
+    in_no_queue = left_out[0] if left_out else 0
+    return _in_no_queue(in_no_queue) + _missing(highest - (events - in_no_queue), highest - numbers, highest)
+
+
+def _in_no_queue(count: int) -> list[Finding]:
+    says = f"{count} events are in nobody's queue: they have no number, and no relay looks for them"
+    return [broken("sequence", says, f"the trigger first, then the queue: {ENABLE}; {QUEUE};")] if count else []
+
+
+def _missing(events: int, numbers: int, highest: int) -> list[Finding]:
+    says = f"{events} events are missing below {highest}, and {numbers} numbers"
+    advice = "events are never deleted: restore the store from its backup"
+    return [broken("sequence", says, advice)] if events or numbers else []
