@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import signal
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from house import House, context
 from reading import read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
-from working import BOOKS, SHELVES, applied, publish, worker
+from working import BOOKS, SHELVES, applied, folded_as_recorded, loading, publish, shared_by, tell_who_applies, worker
 
 from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold.worker import HALTED
@@ -52,16 +53,36 @@ async def test_a_worker_killed_between_write_and_commit_loses_and_doubles_nothin
 async def test_workers_that_come_and_go_share_the_partitions_without_loss(
     house: House, kafka_bootstrap: str, topic: str
 ) -> None:
-    with worker(house, kafka_bootstrap, "slow"):
+    await tell_who_applies(house)
+    with worker(house, kafka_bootstrap, "slow") as first:
         await publish(house, 0)
         with worker(house, kafka_bootstrap, "slow") as second:
-            await publish(house, 1)
-            await eventually(lambda: _more_than(house, SHELVES * BOOKS), deadline_s=60)
-            second.send_signal(signal.SIGSTOP)
-            await publish(house, 2)
-            second.send_signal(signal.SIGCONT)
-        await eventually(lambda: _exactly(house, 3 * SHELVES * BOOKS), deadline_s=60)
-    await assert_each_applied_once_in_order(house, 3)
+            async with loading(house, "during"):
+                await shared_by(house, first, second)
+                second.send_signal(signal.SIGSTOP)
+                await publish(house, 1)
+                second.send_signal(signal.SIGCONT)
+                await shared_by(house, first, second)
+        await folded_as_recorded(house)
+
+
+async def test_three_workers_share_the_partitions_under_load_and_one_goes_on_alone(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    """Given two workers under load, when a third joins, then all three apply; when the two end, one in order and one
+    killed, then the third applies the rest."""
+    await tell_who_applies(house)
+    with contextlib.ExitStack() as workers:
+        async with loading(house, "during"):
+            pair = [workers.enter_context(worker(house, kafka_bootstrap, "slow")) for _ in range(2)]
+            await shared_by(house, *pair)
+            last = workers.enter_context(worker(house, kafka_bootstrap, "slow"))
+            await shared_by(house, *pair, last)
+            pair[0].send_signal(signal.SIGTERM)
+            pair[1].send_signal(signal.SIGKILL)
+            await shared_by(house, last)
+        await folded_as_recorded(house)
+        assert last.poll() is None
 
 
 async def test_a_worker_halts_with_a_status_when_it_must_not_go_on(

@@ -43,7 +43,8 @@ class FoldLag:
         try:
             assigned = consumer.assignment()
             ends = await consumer.highwaters(*assigned) if assigned else {}
-            behind = await self._runner.behind({(tp.topic, tp.partition): end or 0 for tp, end in ends.items()})
+            places = {(tp.topic, tp.partition): end or 0 for tp, end in ends.items()}
+            behind = await self._runner.behind(places) if places else {}
         except Exception as failure:  # noqa: BLE001 - the next look may tell more
             log.warning("cannot tell how far behind the folds are", extra={"reason": repr(failure)})
             return

@@ -47,8 +47,11 @@ class KeyEncryptionKey:
 
     @staticmethod
     def from_pem(pem: bytes) -> KeyEncryptionKey:
-        """Read an unencrypted PKCS#8 RSA key. Raises ValueError for any other."""
-        key = serialization.load_pem_private_key(pem, password=None)
+        """Read an RSA key that is not encrypted, in PKCS#8 or PKCS#1. Raises ValueError for any other."""
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except TypeError as encrypted:
+            raise ValueError("the key-encryption key must not be under a password") from encrypted
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError("the key-encryption key must be an RSA private key")
         return KeyEncryptionKey(key)

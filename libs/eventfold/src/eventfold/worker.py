@@ -117,6 +117,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
+        table_standby_replicas=0,  # there are no tables, and with standbys Faust lets a third worker stand idle
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_BATCHES,
         broker_session_timeout=10.0,

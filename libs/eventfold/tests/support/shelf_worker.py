@@ -1,11 +1,13 @@
 """A fold worker of the example domain as a process: `python shelf_worker.py URL BOOTSTRAP PREFIX [slow|crash]`.
 
-`slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it.
+`slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it. Its
+connections bear the process's id, so that `working.tell_who_applies` can tell workers apart.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -29,7 +31,8 @@ def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
 
 def main(url: str, bootstrap: str, prefix: str, mode: str) -> None:
     projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold, halts=mode == "halt")
-    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
+    named = {"autocommit": True, "application_name": str(os.getpid())}
+    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs=named)
     runner = FoldRunner(
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=prefix
     )

@@ -23,6 +23,29 @@ def worker(
     return running(SUPPORT / "shelf_worker.py", house, bootstrap, mode)
 
 
+_TELLING = """ALTER TABLE fold_position ADD COLUMN applied_by text;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN NEW.applied_by := current_setting('application_name'); RETURN NEW; END$$;
+CREATE TRIGGER tell BEFORE INSERT OR UPDATE ON fold_position FOR EACH ROW EXECUTE FUNCTION tell()"""
+
+
+async def tell_who_applies(house: House) -> None:
+    """From now on each partition's position says which process moved it: the one whose transaction also wrote rows."""
+    async with house.pool.connection() as conn:
+        await conn.execute(_TELLING)
+
+
+async def shared_by(house: House, *workers: subprocess.Popen[bytes], deadline_s: float = 60) -> None:
+    """Wait until every partition has moved on from now, last by one of these workers, and each of them moved one."""
+    since = (await house.rows("SELECT clock_timestamp()"))[0][0]
+    wanted = {(str(one.pid), True) for one in workers}
+
+    async def shared() -> bool:
+        return set(await house.rows(f"SELECT applied_by, applied_at > '{since}' FROM fold_position")) == wanted
+
+    await eventually(shared, deadline_s)
+
+
 async def publish(house: House, round_: int) -> None:
     for n in range(BOOKS):
         items = [add(f"{shelf}", f"{round_}.{n}") for shelf in range(SHELVES)]
