@@ -92,6 +92,8 @@ async def _check(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: 
             raise TopicMisconfigured(description["topic"], f"has {count} partitions, declared are {partitions}")
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs={"cleanup.policy": None}) for name in topics]
     for response in await admin.describe_configs(resources):
-        for _, _, _, name, entries in response.resources:
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise TopicMisconfigured(name, f"cannot be examined: {for_code(code).__name__} {message}")
             if any("compact" in (entry[1] or "") for entry in entries):
                 raise TopicMisconfigured(name, "is compacted, which deletes history; set cleanup.policy=delete")

@@ -1,0 +1,29 @@
+"""Topics are refused where nobody can tell that they keep their history."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
+
+from eventfold import topics
+from eventfold.errors import TopicMisconfigured
+
+
+class Refusing:
+    """A broker that lets topics be described and their configuration not."""
+
+    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        return [{"topic": name, "partitions": [{}] * 4} for name in names]
+
+    async def describe_configs(self, resources: list[Any]) -> list[Any]:
+        refused = [(TopicAuthorizationFailedError.errno, "denied", 2, one.name, []) for one in resources]
+        return [SimpleNamespace(resources=refused)]
+
+
+async def test_a_topic_whose_configuration_may_not_be_read_does_not_pass_for_a_good_one() -> None:
+    admin: Any = Refusing()
+    with pytest.raises(TopicMisconfigured, match="topic one: cannot be examined: TopicAuthorizationFailedError denied"):
+        await topics._check(admin, ["one"], 4)
