@@ -19,7 +19,7 @@ class Refusing:
         return [{"topic": name, "partitions": [{}] * 4} for name in names]
 
     async def describe_configs(self, resources: list[Any]) -> list[Any]:
-        refused = [(TopicAuthorizationFailedError.errno, "denied", 2, one.name, []) for one in resources]
+        refused: list[Any] = [(TopicAuthorizationFailedError.errno, "denied", 2, one.name, []) for one in resources]
         return [SimpleNamespace(resources=refused)]
 
 
