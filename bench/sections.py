@@ -120,10 +120,10 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
     """Command to visible, at a fixed rate, over gRPC and through the gateway."""
     stack.up()
     pace = {"per_s": 20.0, "warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
-    crowd = visible.gathered(stack.around.public_url)
     target = stack.environment("identity")["CATALOG_TARGET"]
     rows: list[tuple[Any, ...]] = []
     for per_s in (pace.pop("per_s"),) if quick else RATES_PER_S:
+        crowd = visible.gathered(stack.around.public_url)  # anew for each rate, for access tokens last ten minutes
         over = asyncio.run(visible.over_grpc(target, crowd, per_s=per_s, **pace))
         rows.append(("gRPC", *over.values(), _within(over)))
         over = asyncio.run(visible.over_gateway(stack.around.public_url, crowd, per_s=per_s, **pace))

@@ -44,12 +44,13 @@ class Crowd:
 
 def gathered(url: str) -> Crowd:
     """Register the members and publish the contents."""
+    crowd = f"bench-{uuid.uuid4().hex[:8]}"
     with httpx.Client(base_url=url, timeout=30) as client:
-        creator = _member(client, "bench-creator", "creator")
+        creator = _member(client, f"{crowd}-creator", "creator")
         bearer = {"authorization": f"Bearer {creator}"}
         works = [{"kind": "text", "title": f"bench {n}", "body": "bench"} for n in range(CONTENTS)]
         published = [client.post("/v1/contents", json=work, headers=bearer).raise_for_status() for work in works]
-        members = [_member(client, f"bench-{n}", "consumer") for n in range(MEMBERS)]
+        members = [_member(client, f"{crowd}-{n}", "consumer") for n in range(MEMBERS)]
         return Crowd(members, [one.json()["content_id"] for one in published])
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import BrokerResponseError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from eventfold import topics
 from eventfold.errors import TopicMisconfigured
@@ -15,15 +15,23 @@ from eventfold.errors import TopicMisconfigured
 class Refusing:
     """A broker that lets topics be described and their configuration not."""
 
+    def __init__(self, error: type[BrokerResponseError]) -> None:
+        self._error = error
+
     async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
         return [{"topic": name, "partitions": [{}] * 4} for name in names]
 
     async def describe_configs(self, resources: list[Any]) -> list[Any]:
-        refused: list[Any] = [(TopicAuthorizationFailedError.errno, "denied", 2, one.name, []) for one in resources]
+        refused: list[Any] = [(self._error.errno, "denied", 2, one.name, []) for one in resources]
         return [SimpleNamespace(resources=refused)]
 
 
 async def test_a_topic_whose_configuration_may_not_be_read_does_not_pass_for_a_good_one() -> None:
-    admin: Any = Refusing()
+    admin: Any = Refusing(TopicAuthorizationFailedError)
     with pytest.raises(TopicMisconfigured, match="topic one: cannot be examined: TopicAuthorizationFailedError denied"):
         await topics._check(admin, ["one"], 4)
+
+
+async def test_a_topic_that_was_made_a_moment_ago_need_not_be_known_to_every_broker() -> None:
+    admin: Any = Refusing(UnknownTopicOrPartitionError)
+    await topics._check(admin, ["one"], 4)

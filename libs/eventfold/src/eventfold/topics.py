@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from eventfold.errors import TopicMisconfigured
 from eventfold.generations import logical, number
@@ -93,7 +93,9 @@ async def _check(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: 
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs={"cleanup.policy": None}) for name in topics]
     for response in await admin.describe_configs(resources):
         for code, message, _, name, entries in response.resources:
-            if code:
-                raise TopicMisconfigured(name, f"cannot be examined: {for_code(code).__name__} {message}")
+            error = for_code(code)
+            # A topic that was made a moment ago may not be known to every broker yet; it is as it was made.
+            if code and error is not UnknownTopicOrPartitionError:
+                raise TopicMisconfigured(name, f"cannot be examined: {error.__name__} {message}")
             if any("compact" in (entry[1] or "") for entry in entries):
                 raise TopicMisconfigured(name, "is compacted, which deletes history; set cleanup.policy=delete")
