@@ -75,9 +75,9 @@ partitions unless said) into the same two tables with the same statements; fsync
 worker on the batch transport; the bare loop is aiokafka `getmany` and psycopg, one transaction for each fetch; Quix
 Streams writes through its batching sink and Bytewax through a sink's `write_batch`, one transaction for each batch of
 up to 8,000 records, and stock Faust through `take_events`, 1,000 records or what comes in 0.1 s; per event means one
-transaction for each event, as their documentation shows it. Time runs from
-the first batch in hand to the last commit. Here, for appends and for the relay contestants run in turn, three times,
-and the median counts; what takes one event at a time runs once.
+transaction for each event, as their documentation shows it. Time runs from the first batch in hand to the last commit.
+Here, for appends and for the relay contestants run in turn, three times, and the median counts; what takes one event at
+a time runs once.
 
 Append: each writer decides and appends to a new stream, in one process, beside a transaction that inserts the same row
 and a lone autocommit INSERT, the least that can be done. The hot stream: all writers on one stream, beside a

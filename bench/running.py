@@ -82,14 +82,12 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
     return float(timed["events"]) / float(timed["seconds"])
 
 
-def fresh_schema(stack: LocalStack, tables: Sequence[str]) -> str:
+def fresh_schema(stack: LocalStack, tables: Sequence[str] = ()) -> str:
     """A new schema with the mechanism's tables and these; returns its URL."""
     name = f"bench{uuid.uuid4().hex[:8]}"
     with psycopg.connect(stack.admin_url, autocommit=True) as conn:
         conn.execute(f"CREATE SCHEMA {name}")
         conn.execute(f"SET search_path = {name}")
-        for version in range(1, schema.VERSION + 1):
-            schema.upgrade(conn.execute, version)
-        for statement in tables:
+        for statement in [*schema.all_statements(), *tables]:
             conn.execute(statement)
     return f"{stack.admin_url}?options=-csearch_path%3D{name}"

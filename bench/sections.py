@@ -43,11 +43,10 @@ def delivery(stack: LocalStack, quick: bool) -> Section:
     load = Load(events=20_000 if quick else 200_000)
     raw, decoded = (_delivered(stack, load, work, 1 if quick else REPEATS) for work in ("raw", "decode"))
     rows = [(peer, raw[peer], decoded[peer]) for peer in raw]
-    raw_of, decoded_of = {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
     ratios = [
-        Ratio("decoded: eventfold / Quix", decoded_of["eventfold"] / decoded_of["quix"], 2.0),
-        Ratio("decoded: eventfold / stock Faust", decoded_of["eventfold"] / decoded_of["stock-faust"], 10.0),
-        Ratio("delivered: eventfold / bare getmany", raw_of["eventfold"] / raw_of["bare"], 0.8),
+        Ratio("decoded: eventfold / Quix", decoded["eventfold"] / decoded["quix"], 2.0),
+        Ratio("decoded: eventfold / stock Faust", decoded["eventfold"] / decoded["stock-faust"], 10.0),
+        Ratio("delivered: eventfold / bare getmany", raw["eventfold"] / raw["bare"], 0.8),
     ]
     return Section("Delivery without a database (events/s)", ("peer", "raw", "decoded"), rows, ratios)
 
@@ -61,7 +60,7 @@ def append(stack: LocalStack, quick: bool) -> Section:
     """Commits a second: distinct streams by writers, one hot stream, and pyeventsourcing's recorder."""
     turns, nothing = 1 if quick else REPEATS, float("nan")
     rows = [(f"{writers} writers", *_appended(stack, writers, turns)) for writers in (1, 8, 32)]
-    hot = _medians_of([asyncio.run(appending.hot_commits_per_s(_fresh(stack), 8)) for _ in range(turns)])
+    hot = _medians_of([asyncio.run(appending.hot_commits_per_s(running.fresh_schema(stack), 8)) for _ in range(turns)])
     rows.append(("one hot stream, 8 writers", hot["transaction"], nothing, hot["eventfold"], nothing))
     ratios = [Ratio(f"append, {row[0]}: eventfold / bare transaction", row[3] / row[1], 0.8) for row in rows]
     head = ("writers", "bare transaction", "lone INSERT", "eventfold", "pyeventsourcing")
@@ -71,14 +70,11 @@ def append(stack: LocalStack, quick: bool) -> Section:
 def _appended(stack: LocalStack, writers: int, turns: int) -> tuple[float, float, float, float]:
     """Of the bare transaction, the lone INSERT, eventfold and pyeventsourcing, in turn."""
     found = _medians_of([
-        asyncio.run(appending.commits_per_s(_fresh(stack), writers)) | {"peer": _pyeventsourcing(stack, writers)}
+        asyncio.run(appending.commits_per_s(running.fresh_schema(stack), writers))
+        | {"peer": _pyeventsourcing(stack, writers)}
         for _ in range(turns)
     ])  # fmt: skip
     return found["transaction"], found["insert"], found["eventfold"], found["peer"]
-
-
-def _fresh(stack: LocalStack) -> str:
-    return running.fresh_schema(stack, [])
 
 
 def _pyeventsourcing(stack: LocalStack, writers: int) -> float:
@@ -93,7 +89,7 @@ def relay(stack: LocalStack, quick: bool) -> Section:
     """From rows to acknowledged records."""
     events = 10_000 if quick else 100_000
     rates = _medians_of([
-        asyncio.run(relaying.records_per_s(_fresh(stack), stack.kafka_bootstrap, events, f"r{turn}."))
+        asyncio.run(relaying.records_per_s(running.fresh_schema(stack), stack.kafka_bootstrap, events, f"r{turn}."))
         for turn in range(1 if quick else REPEATS)
     ])  # fmt: skip
     ratios = [

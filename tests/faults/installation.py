@@ -75,9 +75,8 @@ class Installation:
     def _prepare(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as conn:
             conn.execute(f"CREATE SCHEMA {SCHEMA}")
-            for version in range(1, schema.VERSION + 1):
-                schema.upgrade(lambda statement: conn.execute(statement.encode()), version)
-            conn.execute(COUNTS.create_sql.encode())
+            for statement in [*schema.all_statements(), COUNTS.create_sql]:
+                conn.execute(statement.encode())
         asyncio.run(prepare_topics(self.stack.kafka_bootstrap, [self.topic], partitions=PARTITIONS))
 
     def _start_proxy(self, name: str, target_port: int) -> None:

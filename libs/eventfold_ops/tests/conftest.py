@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from house import House, built
-from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro
+from examined import BOOKS, change, fold
+from house import House, built, context
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold.topics import prepare_topics
 from eventfold_ops.deployment import Deployment
@@ -27,3 +29,15 @@ async def library(house: House, kafka_bootstrap: str) -> Deployment:
         relay_name="relay", codec=CODEC, avro=JsonInsteadOfAvro(), publisher=house.publisher, topics=(TOPIC,),
         projections=(COUNTING,), topic_prefix=house.prefix, current_kek_id=lambda: "current-key",
     )  # fmt: skip
+
+
+@pytest.fixture
+async def healthy(house: House, library: Deployment) -> Deployment:
+    """Books recorded, sent and counted; the relay has gone, and its lease says otherwise for an hour."""
+    async with relaying(house, library.kafka_bootstrap):
+        await house.store.handle_batch([add(f"s{n % 4}", f"t{n}") for n in range(BOOKS)], context())
+        await eventually(lambda: everything_acknowledged(house))
+    await fold(house, library)
+    await change(house, "UPDATE lease SET expires_at = clock_timestamp() + interval '1 hour'")
+    await change(house, "INSERT INTO subject_key VALUES ('m', 'wrapped', 'current-key', clock_timestamp(), NULL)")
+    return library

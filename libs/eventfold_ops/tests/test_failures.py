@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,8 @@ from eventfold.errors import LeaseLost, Poison
 from eventfold_ops import dlq
 from eventfold_ops.cli import main
 from eventfold_ops.failures import ADVICE, sentence
+
+ENDED_WITHIN_S = 10.0
 
 FAILURES: list[tuple[Exception, str]] = [
     (UnknownFingerprint("fingerprint 0a"), "no schema with fingerprint 0a"),
@@ -70,6 +73,6 @@ async def test_turns_that_were_held_for_too_long_end_as_the_table_says(house: Ho
         with pytest.raises(IdleInTransactionSessionTimeout) as ended:
             async with conn.transaction():
                 await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
-                await asyncio.sleep(0.3)
+                await asyncio.to_thread(select.select, [conn], [], [], ENDED_WITHIN_S)
                 await conn.execute("SELECT 1")
     assert sentence(ended.value).startswith("the worker was kept waiting for too long: ")

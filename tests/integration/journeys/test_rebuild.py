@@ -36,10 +36,8 @@ async def shadow(stack: LocalStack, service: str, projections: Sequence[Projecti
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as admin:
         await admin.execute(f"CREATE SCHEMA {name}")
         await admin.execute(f"SET search_path = {name}")
-        statements: list[str] = []
-        for version in range(1, schema.VERSION + 1):
-            schema.upgrade(statements.append, version)
-        for statement in [*statements, *(table.create_sql for one in projections for table in one.tables)]:
+        own = [table.create_sql for one in projections for table in one.tables]
+        for statement in [*schema.all_statements(), *own]:
             await admin.execute(statement)
         try:
             yield f"{url}?options=-csearch_path%3D{name}"

@@ -191,6 +191,11 @@ def statements(script: str) -> list[str]:
     return [statement for part in (script + "\n").split(";\n") if (statement := part.strip())]
 
 
+def all_statements() -> list[str]:
+    """What makes the tables as they are now, where there are none."""
+    return [statement for script in _STEPS.values() for statement in statements(script)]
+
+
 def upgrade(execute: Callable[[str], object], version: int) -> None:
     """Run the statements that bring the tables from `version - 1` to `version` through `execute`."""
     for statement in statements(_STEPS[version]):

@@ -70,7 +70,4 @@ def _store(pool: Pool, publisher: Publisher) -> EventStore:
 
 
 def _statements() -> list[str]:
-    statements: list[str] = []
-    for version in range(1, schema.VERSION + 1):
-        schema.upgrade(statements.append, version)
-    return [*statements, COUNTS.create_sql]
+    return [*schema.all_statements(), COUNTS.create_sql]

@@ -37,10 +37,8 @@ async def trigger(conn: Connection, _: Deployment) -> list[Finding]:
 
 def _made_again() -> str:
     """The statements that make the trigger, as the schema has them, for wherever a part of it is still there."""
-    made: list[str] = []
-    for version in range(1, schema.VERSION + 1):
-        schema.upgrade(made.append, version)
-    parts = [one for one in made if one.startswith((f"CREATE FUNCTION {TRIGGER}", f"CREATE TRIGGER {TRIGGER}"))]
+    makes = (f"CREATE FUNCTION {TRIGGER}", f"CREATE TRIGGER {TRIGGER}")
+    parts = [one for one in schema.all_statements() if one.startswith(makes)]
     return "; ".join(" ".join(part.replace("CREATE", "CREATE OR REPLACE", 1).split()) for part in parts)
 
 

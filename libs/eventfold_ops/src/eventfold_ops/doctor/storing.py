@@ -28,10 +28,7 @@ Column = tuple[str, str, bool]
 
 def own_tables() -> list[str]:
     """The tables that `eventfold.schema` makes."""
-    statements: list[str] = []
-    for version in range(1, schema.VERSION + 1):
-        schema.upgrade(statements.append, version)
-    found = [re.match(r"\s*CREATE TABLE (\w+)", statement) for statement in statements]
+    found = [re.match(r"\s*CREATE TABLE (\w+)", statement) for statement in schema.all_statements()]
     return [match[1] for match in found if match]
 
 
