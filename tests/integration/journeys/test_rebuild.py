@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from community import Community
+from community import Community, eventually
 from psycopg.conninfo import conninfo_to_dict
+from shop import bought, opened, promoted, quote
 
 from contracts.avro import AvroCodec
 from eventfold import schema
@@ -25,6 +26,18 @@ FETCH_RECORDS = 700
 """Unlike the worker's, so that batches are cut elsewhere."""
 
 Ends = dict[TopicPartition, int]
+
+
+@pytest.fixture(scope="module")
+def lively(community: Community, stack: LocalStack) -> None:
+    """Something for every projection to fold, whichever tests came before."""
+    shop, buyer = opened(community), community.member()
+    bought(buyer, stack, quote(buyer, shop, promoted(shop)))
+    path = f"/v1/contents/{shop.content_id}"
+    eventually(lambda: buyer.get(path)["access"]["allowed"])
+    for interaction in ({"kind": "view"}, {"kind": "comment", "comment": "很好"}):
+        token = buyer.post(f"{path}/interactions", interaction)["consistency_token"]
+        buyer.get_after(path, [token])
 
 
 @asynccontextmanager
@@ -45,12 +58,10 @@ async def shadow(stack: LocalStack, service: str, projections: Sequence[Projecti
             await admin.execute(f"DROP SCHEMA {name} CASCADE")
 
 
-async def applied(url: str) -> dict[tuple[str, str, int], int]:
+def applied(url: str) -> dict[tuple[str, str, int], int]:
     """Next offset by projection, topic and partition."""
-    async with await psycopg.AsyncConnection.connect(url) as conn:
-        rows = await (
-            await conn.execute("SELECT projection, topic, partition, next_offset FROM fold_position")
-        ).fetchall()
+    with psycopg.connect(url) as conn:
+        rows = conn.execute("SELECT projection, topic, partition, next_offset FROM fold_position").fetchall()
     return {(projection, topic, partition): offset for projection, topic, partition, offset in rows}
 
 
@@ -85,21 +96,20 @@ async def refold(stack: LocalStack, url: str, projection: Projection, ends: Ends
         await consumer.stop()
 
 
+@pytest.mark.usefixtures("lively")
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_projection_rebuilt_from_zero_equals_the_live_one(
-    community: Community, stack: LocalStack, service: str
-) -> None:
+async def test_a_projection_rebuilt_from_zero_equals_the_live_one(stack: LocalStack, service: str) -> None:
     definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
     live = stack.database_url(service)
+    eventually(lambda: {one.name for one in definition.projections} <= {name for name, *_ in applied(live)})
     for projection in definition.projections:
         stack.stop(f"{service}-work")
         try:
-            positions = await applied(live)
+            positions = applied(live)
             ends = {
                 TopicPartition(topic, partition): offset
                 for (name, topic, partition), offset in positions.items() if name == projection.name
             }  # fmt: skip
-            assert ends, f"{projection.name} has applied something"
             async with shadow(stack, service, [projection]) as rebuilt:
                 await refold(stack, rebuilt, projection, ends)
                 for table in projection.tables:
