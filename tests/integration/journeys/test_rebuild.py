@@ -110,6 +110,7 @@ async def test_a_projection_rebuilt_from_zero_equals_the_live_one(stack: LocalSt
                 TopicPartition(topic, partition): offset
                 for (name, topic, partition), offset in positions.items() if name == projection.name
             }  # fmt: skip
+            assert ends, f"{projection.name} has applied something"
             async with shadow(stack, service, [projection]) as rebuilt:
                 await refold(stack, rebuilt, projection, ends)
                 for table in projection.tables:
