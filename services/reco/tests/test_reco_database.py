@@ -17,7 +17,7 @@ from eventfold.store import Pool
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors
-from reco.application.pairs import Bounds, Pairs
+from reco.application.pairs import Bounds
 from reco.bootstrap import DEFINITION
 from reco.projections.factors import FACTORS
 
@@ -44,8 +44,8 @@ def published(offset: int, content: str) -> Delivered:
     return delivered(offset, f"{CONTENT}.published.v1", offset + 1, data)
 
 
-def paid(offset: int, member: str, product: str) -> Delivered:
-    data = {"member_id": member, "product_id": product, "paid_at": START}
+def paid(offset: int, member: str, product: str, day: int = 0) -> Delivered:
+    data = {"member_id": member, "product_id": product, "paid_at": START + timedelta(days=day)}
     return delivered(offset, f"{ORDER}.paid.v1", offset + 1, data)
 
 
@@ -59,7 +59,7 @@ class Reco:
         await self.runner.apply([PartitionBatch(PREFIX + topic, partition, records)])
 
     def live(self) -> LiveFactors:
-        return LiveFactors(PostgresFactorTables(self.pool, PREFIX), Pairs(Bounds(100, 1000, 100)))
+        return LiveFactors(PostgresFactorTables(self.pool), Bounds(100, 1000, 100))
 
 
 @pytest.fixture
@@ -117,6 +117,37 @@ async def test_records_delivered_again_are_counted_once(reco: Reco) -> None:
         await reco.apply(CONTENT, 0, [published(0, "a")])
         await live.refresh()
     assert live.pairs.size == 1 and popular(live.pairs, None, 1)[0].score == 1.0
+
+
+@pytest.mark.parametrize("bought_first", [True, False])
+async def test_a_pair_that_several_topics_touch_follows_each_of_them(reco: Reco, bought_first: bool) -> None:
+    """An import dates signals back; each is behind what another topic has brought to the same pair."""
+    live = reco.live()
+    await reco.apply(CONTENT, 0, [published(0, "a")])
+    changes = [(ORDER, paid(0, "m1", "a", day=8)), (INTERACTION, viewed(0, "m1", "a", day=4))]
+    for topic, change in changes if bought_first else reversed(changes):
+        await reco.apply(topic, 2, [change])
+        await live.refresh()
+    assert popular(live.pairs, START + timedelta(days=4), 1)[0].score == 1.0
+    await reco.apply(ORDER, 1, [paid(0, "m1", "a", day=2)])
+    await live.refresh()
+    assert popular(live.pairs, START + timedelta(days=2), 1)[0].score == 1.0
+
+
+async def test_a_copy_is_made_anew_when_the_tables_are_replaced(reco: Reco) -> None:
+    live = reco.live()
+    await reco.apply(CONTENT, 0, [published(0, "a")])
+    await reco.apply(INTERACTION, 0, [viewed(0, "m1", "a"), viewed(1, "m2", "a")])
+    async with reco.pool.connection() as conn:
+        await conn.execute("CREATE TABLE rebuilt (LIKE interaction INCLUDING ALL)")
+        await conn.execute("INSERT INTO rebuilt SELECT * FROM interaction WHERE member_id = 'm1'")
+    await live.refresh()
+    before = live.pairs
+    async with reco.pool.connection() as conn:
+        await conn.execute("DROP TABLE interaction")
+        await conn.execute("ALTER TABLE rebuilt RENAME TO interaction")
+    await live.refresh()
+    assert (before.size, live.pairs.size) == (2, 1) and popular(live.pairs, None, 1)[0].score == 1.0
 
 
 async def test_freshness_says_how_far_each_partition_has_come(reco: Reco) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventfold.readmodel import KeptRecord, PublicRecord
-from reco.projections.factors import FACTORS, PairRow, lane
+from reco.projections.factors import FACTORS, PairRow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = ("viewed", "liked", "unliked", "commented", "shared", "rated")
@@ -58,8 +58,7 @@ def folded(*batches: list[PublicRecord]) -> dict[str, dict[Any, Any]]:
 
 def test_a_pair_keeps_first_and_last_time_and_its_strongest_signal() -> None:
     rows = folded([interaction("shared", 5, "m1", "a", 10), interaction("viewed", 6, "m1", "a", 3)])["interaction"]
-    expected_lane = lane("lyceum.catalog.interaction", 1)
-    assert rows == {("m1", "a"): PairRow("m1", "a", 3, None, None, at(3), at(10), expected_lane, 6)}
+    assert rows == {("m1", "a"): PairRow("m1", "a", 3, None, None, at(3), at(10))}
 
 
 def test_a_rating_is_the_newest_by_business_time_even_when_an_import_brings_an_older_one_later() -> None:
@@ -111,7 +110,7 @@ def test_rows_do_not_depend_on_interleaving_or_on_how_batches_are_cut(
     order = [(event.topic, event.partition) for event in events]
     random.Random(seed).shuffle(order)
     shuffled = [queues[partition].pop(0) for partition in order]
-    assert _facts(folded(events)) == _facts(folded(*_cut(shuffled, cuts)))
+    assert folded(events) == folded(*_cut(shuffled, cuts))
 
 
 def _drawn(seq: int, kind: str, member: int, content: str, minute: int) -> PublicRecord:
@@ -130,8 +129,3 @@ def _cut(events: list[PublicRecord], sizes: list[int]) -> list[list[PublicRecord
         batches.append(events[:size])
         events = events[size:]
     return [batch for batch in (*batches, events) if batch]
-
-
-def _facts(tables: dict[str, dict[Any, Any]]) -> dict[Any, Any]:
-    """Rows without the mark of their last change, which is an order of arrival and no fact."""
-    return {key: row[:-2] for key, row in tables["interaction"].items()}

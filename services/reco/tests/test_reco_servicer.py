@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
+from eventfold.following import Mark
 from lyceum.reco.v1 import reco_pb2
-from reco.application.live_factors import LiveFactors, Reached
+from reco.application.live_factors import LiveFactors, Look, Reached
 from reco.application.pairs import Bounds, Pairs
 from reco.entrypoints.servicer import RecoServicer
 from reco.projections.factors import ItemRow, PairRow
@@ -26,14 +27,12 @@ class Tables:
     def __init__(self) -> None:
         self.reads = 0
 
-    async def read_changes(
-        self, seen: Mapping[int, int], take_items: Callable[[Sequence[ItemRow]], None],
-        take_pairs: Callable[[Sequence[PairRow]], None],
-    ) -> Sequence[Reached]:  # fmt: skip
+    async def read_changes(self, since: Mark | None, copy: Callable[[bool], Pairs]) -> Look:
         self.reads += 1
-        take_items([ItemRow(content, "cr", "text", content.upper(), [], None, NOW, 0, 1) for content in "ab"])
-        take_pairs([PairRow(f"m{self.reads}", "b", 1, None, None, NOW, NOW, 1, self.reads)])
-        return [Reached(1, "lyceum.catalog.interaction", 1, self.reads, NOW)]
+        pairs = copy(since is not None)
+        pairs.take_items([ItemRow(content, "cr", "text", content.upper(), [], None, NOW) for content in "ab"])
+        pairs.take_pairs([PairRow(f"m{self.reads}", "b", 1, None, None, NOW, NOW)])
+        return Look(Mark("snapshot", "copy"), [Reached("lyceum.catalog.interaction", 1, self.reads, NOW)])
 
 
 class OpenGate(ReadGate):
@@ -48,7 +47,7 @@ class OpenGate(ReadGate):
 
 @pytest.fixture
 def servicer() -> RecoServicer:
-    factors = LiveFactors(Tables(), Pairs(Bounds(10, 10, 10)))
+    factors = LiveFactors(Tables(), Bounds(10, 10, 10))
     return RecoServicer(factors, OpenGate())
 
 

@@ -25,11 +25,11 @@ def at(minute: int) -> datetime:
 
 
 def pair(member: str, content: str, first: datetime = START) -> PairRow:
-    return PairRow(member, content, 1, None, None, first, first, 0, 1)
+    return PairRow(member, content, 1, None, None, first, first)
 
 
 def item(content: str, published_at: datetime = START) -> ItemRow:
-    return ItemRow(content, "creator", "text", f"Title {content}", [], None, published_at, 0, 1)
+    return ItemRow(content, "creator", "text", f"Title {content}", [], None, published_at)
 
 
 def built(had: Had, items: str = "abcde", bounds: Bounds = Bounds(100, 1000, 100)) -> Pairs:  # noqa: B008 - frozen

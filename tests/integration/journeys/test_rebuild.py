@@ -34,9 +34,10 @@ def lively(community: Community, stack: LocalStack) -> None:
     shop, buyer = opened(community), community.member()
     bought(buyer, stack, quote(buyer, shop, promoted(shop)))
     path = f"/v1/contents/{shop.content_id}"
+    eventually(lambda: buyer.get(path)["access"]["allowed"])
     for interaction in ({"kind": "view"}, {"kind": "comment", "comment": "很好"}):
-        token = shop.creator.post(f"{path}/interactions", interaction)["consistency_token"]
-        shop.creator.get_after(path, [token])
+        token = buyer.post(f"{path}/interactions", interaction)["consistency_token"]
+        buyer.get_after(path, [token])
 
 
 @asynccontextmanager

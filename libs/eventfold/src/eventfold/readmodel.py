@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from eventfold.arrays import literals
 
@@ -140,6 +140,8 @@ _SQL_TYPES: Mapping[Any, str] = {
     str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea", datetime: "timestamptz",
     date: "date", dict: "jsonb", list: "jsonb",
 }  # fmt: skip
+CHANGED_IN: Final = "changed_in"
+_DEFAULTS: Final = {"xid8": " DEFAULT pg_current_xact_id()"}
 
 
 def _sql_type(hint: Any) -> tuple[str, bool]:
@@ -160,14 +162,18 @@ class ReadTable(Generic[Row]):
 
     Column types follow from the annotations: str, int (bigint), float, bool, bytes, datetime (timestamptz), date, and
     dict or list (jsonb), each optionally `| None`. Migrations create the table; a test holds them to `create_sql`.
+
+    A `followed` table has one column more, which is no part of a row: `changed_in` is the transaction that wrote the
+    row last, for readers that keep up with the table (`eventfold.following`). Its migration makes an index on it.
     """
 
-    def __init__(self, name: str, row_class: type[Row], key_columns: int = 1) -> None:
+    def __init__(self, name: str, row_class: type[Row], key_columns: int = 1, *, followed: bool = False) -> None:
         hints = get_type_hints(row_class)
         self.name = name
         self.row_class = row_class
         self.columns: tuple[str, ...] = row_class._fields  # type: ignore[attr-defined]
         self.key_columns = self.columns[:key_columns]
+        self.followed = followed
         self.types = [_sql_type(hints[column]) for column in self.columns]
 
     def key(self, row: Row) -> Key:
@@ -182,12 +188,18 @@ class ReadTable(Generic[Row]):
     def _unnest(self, count: int) -> str:
         return f"unnest({', '.join(f'%s::{kind}[]' for kind, _ in self.types[:count])})"
 
+    @property
+    def declared(self) -> list[tuple[str, str, bool]]:
+        """Name, PostgreSQL type and nullability of each column that the table has, in their order."""
+        own = [(name, kind, nullable) for name, (kind, nullable) in zip(self.columns, self.types, strict=True)]
+        return [*own, (CHANGED_IN, "xid8", False)] if self.followed else own
+
     @cached_property
     def create_sql(self) -> str:
         """The table as the declaration means it."""
         columns = [
-            f"{column} {kind}{'' if nullable else ' NOT NULL'}"
-            for column, (kind, nullable) in zip(self.columns, self.types, strict=True)
+            f"{name} {kind}{'' if nullable else ' NOT NULL'}{_DEFAULTS.get(kind, '')}"
+            for name, kind, nullable in self.declared
         ]
         return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(self.key_columns)}))"
 
@@ -205,7 +217,7 @@ class ReadTable(Generic[Row]):
     def upsert_sql(self) -> str:
         """Insert the given rows or replace those of the same key."""
         names = self.columns
-        values = [name for name in names if name not in self.key_columns]
+        values = [name for name, _, _ in self.declared if name not in self.key_columns]
         action = "UPDATE SET " + ", ".join(f"{name} = EXCLUDED.{name}" for name in values) if values else "NOTHING"
         return (
             f"INSERT INTO {self.name} ({', '.join(names)}) SELECT * FROM {self._unnest(len(names))} "

@@ -73,7 +73,7 @@ async def _read_tables(conn: Connection, projection: Projection) -> Finding:
 
 
 async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) -> str:
-    declared = [(name, kind, nullable) for name, (kind, nullable) in zip(table.columns, table.types, strict=True)]
+    declared = table.declared
     rows = await (await conn.execute(_COLUMNS, [table.name])).fetchall()
     found = [(name, _SQL_NAMES.get(kind, kind), nullable) for name, kind, nullable in rows]
     if not found:

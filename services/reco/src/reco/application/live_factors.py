@@ -3,62 +3,74 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from reco.application.pairs import Pairs
-from reco.projections.factors import ItemRow, PairRow
+from eventfold.following import Mark
+from reco.application.pairs import Bounds, Pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How far the fold had come on one partition when the tables were read. `topic` has its prefix."""
 
-    lane: int
     topic: str
     partition: int
     seq: int
     applied_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One reading of the tables: its mark, and what the rows then contained."""
+
+    mark: Mark
+    reached: Sequence[Reached]
+
+
 class FactorTables(Protocol):
     """The read tables, as a follower sees them."""
 
-    async def read_changes(
-        self, seen: Mapping[int, int], take_items: Callable[[Sequence[ItemRow]], None],
-        take_pairs: Callable[[Sequence[PairRow]], None],
-    ) -> Sequence[Reached]:  # fmt: skip
-        """Hand over, in bounded batches of one snapshot, the rows that changed above `seen` (lane -> seq); returns how
-        far the snapshot's fold has come."""
+    async def read_changes(self, since: Mark | None, copy: Callable[[bool], Pairs]) -> Look:
+        """Hand over, in bounded batches of one snapshot, the rows that changed after `since`.
+
+        They go into `copy(True)`, the one in use, or all rows into `copy(False)`, an empty one, where nothing was read
+        before or the tables are others than those that were read.
+        """
 
 
 class LiveFactors:
     """Keeps `pairs` in step with the tables. A failed refresh may be repeated: rows replace what they say anew."""
 
-    def __init__(self, tables: FactorTables, pairs: Pairs) -> None:
-        self.pairs = pairs
+    def __init__(self, tables: FactorTables, bounds: Bounds) -> None:
+        self.pairs = Pairs(bounds)
         self._tables = tables
-        self._seen: dict[int, int] = {}
-        self._reached: Sequence[Reached] = ()
-        self._loaded = False
+        self._bounds = bounds
+        self._last: Look | None = None
         self._turn = asyncio.Lock()
 
     @property
     def reached(self) -> Sequence[Reached]:
         """What the present state contains."""
-        return self._reached
+        return () if self._last is None else self._last.reached
 
     async def refresh(self) -> None:
         """Take over everything committed before this call. Callers wait for each other."""
         async with self._turn:
-            reached = await self._tables.read_changes(self._seen, self.pairs.take_items, self.pairs.take_pairs)
-            self._seen = {one.lane: one.seq for one in reached}
-            self._reached = reached
-            self._loaded = True
+            taking = self.pairs
+
+            def copy(used: bool) -> Pairs:
+                nonlocal taking
+                taking = self.pairs if used else Pairs(self._bounds)
+                return taking
+
+            since = self._last.mark if self._last else None
+            self._last = await self._tables.read_changes(since, copy)
+            self.pairs = taking
 
     async def ready(self) -> None:
         """Return once the tables have been read at least once."""
-        if not self._loaded:
+        if self._last is None:
             await self.refresh()

@@ -1,8 +1,4 @@
-"""Recommendation factors: which member has had which content, and what content there is.
-
-The fold is total over the published types: it never parks a record, so `(lane, seq)` of changed rows only ever grows
-beyond what a reader of the tables has seen.
-"""
+"""Recommendation factors: which member has had which content, and what content there is."""
 
 from __future__ import annotations
 
@@ -17,14 +13,12 @@ TOPICS: Final = (
     "lyceum.catalog.interaction", "lyceum.catalog.learning", "lyceum.billing.order", "lyceum.catalog.content",
 )  # fmt: skip
 PUBLISHED: Final = "lyceum.catalog.content.published.v1"
-LANES_PER_TOPIC: Final = 1000
-"""More partitions than any of the topics may have."""
 
 
 class PairRow(NamedTuple):
     """One member and one content. `first_at`, `last_at`: business time of the first and last signal.
 
-    `weight` is the strongest signal seen; `rating` the newest by business time. `(lane, seq)` is the last change.
+    `weight` is the strongest signal seen; `rating` the newest by business time.
     """
 
     member_id: str
@@ -34,12 +28,10 @@ class PairRow(NamedTuple):
     rated_at: datetime | None
     first_at: datetime
     last_at: datetime
-    lane: int
-    seq: int
 
 
 class ItemRow(NamedTuple):
-    """Published content, as its newest publication says. `(lane, seq)` is the last change."""
+    """Published content, as its newest publication says."""
 
     content_id: str
     creator_id: str
@@ -48,21 +40,10 @@ class ItemRow(NamedTuple):
     tags: list[str]
     category: str | None
     published_at: datetime
-    lane: int
-    seq: int
 
 
-PAIRS: Final = ReadTable("interaction", PairRow, key_columns=2)
-ITEMS: Final = ReadTable("content_item", ItemRow)
-
-
-def lane(topic: str, partition: int) -> int:
-    """One number for a topic (without prefix) and partition: what a row's `seq` counts in."""
-    return TOPICS.index(topic) * LANES_PER_TOPIC + partition
-
-
-def _lane(event: PublicRecord) -> int:
-    return lane(event.type.rsplit(".", 2)[0], event.partition)
+PAIRS: Final = ReadTable("interaction", PairRow, key_columns=2, followed=True)
+ITEMS: Final = ReadTable("content_item", ItemRow, followed=True)
 
 
 def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
@@ -93,7 +74,7 @@ def _item(event: PublicRecord) -> ItemRow:
     data = event.data
     return ItemRow(
         data["content_id"], data["creator_id"], data["kind"], data["title"], list(data["tags"]), data["category"],
-        data["published_at"], _lane(event), event.seq,
+        data["published_at"],
     )  # fmt: skip
 
 
@@ -101,9 +82,8 @@ def _signalled(row: PairRow | None, event: PublicRecord) -> PairRow:
     data = event.data
     at: datetime = data["paid_at"] if "paid_at" in data else data["occurred_at"]
     new = PairRow(
-        *_pair(event), WEIGHTS[SIGNAL_OF_TYPE[event.type]], data.get("rating"), at if "rating" in data else None,
-        at, at, _lane(event), event.seq,
-    )  # fmt: skip
+        *_pair(event), WEIGHTS[SIGNAL_OF_TYPE[event.type]], data.get("rating"), at if "rating" in data else None, at, at
+    )
     return new if row is None else _merged(row, new)
 
 
