@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import consumer as aiokafka_consumer
 from aiokafka.consumer import fetcher
 from faust.types import TP
 from hypothesis import given
@@ -20,6 +23,8 @@ from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThr
 from eventfold.topics import prepare_topics
 
 LINGER_S = 0.2
+LONG_MS = 20_000
+"""Longer than a fetch may take, and what a broker may be asked to wait."""
 RECORDS, APART_S = 40, 0.01
 
 
@@ -56,6 +61,21 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     assert consumer.sought == 0
 
 
+@contextlib.contextmanager
+def unchanged() -> Iterator[None]:
+    """aiokafka is afterwards as it was: making a transport sets its classes for the whole process."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+        patched.setattr(aiokafka_consumer, "Fetcher", aiokafka_consumer.Fetcher)
+        yield
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    with unchanged():
+        yield
+
+
 def batching(bootstrap: str, linger_s: float = 0.0) -> Any:
     """Faust's consumer of a worker with this setting."""
     app = faust.App(uuid.uuid4().hex, broker=f"kafka://{bootstrap}", store="memory://")
@@ -90,18 +110,16 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
             consumer._committed_offset.update(committable)
             assert not consumer._acked[place] and not consumer._acked_index[place] and not consumer._gap[place]
 
-    patched = pytest.MonkeyPatch()
-    patched.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)  # making a transport sets it for all
-    asyncio.run(acknowledging())
-    patched.undo()
+    with unchanged():
+        asyncio.run(acknowledging())
 
 
 async def nothing(_: Any) -> None:
     """Never called: Faust does not run."""
 
 
-async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)  # making a transport sets it for all
+@pytest.mark.usefixtures("as_it_was")
+async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str) -> None:
     topic = f"linger.{uuid.uuid4().hex}"
     await prepare_topics(kafka_bootstrap, [topic], partitions=1)
     consumer, producer = consumer_of(kafka_bootstrap, LINGER_S), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
@@ -118,6 +136,28 @@ async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str, m
         await sending
         assert received == RECORDS
         assert fetches <= (time.monotonic() - started) / LINGER_S + 2
+    finally:
+        await asyncio.gather(consumer.stop(), producer.stop())
+
+
+@pytest.mark.usefixtures("as_it_was")
+async def test_a_partition_left_out_of_a_fetch_is_not_kept_waiting_for_the_others(kafka_bootstrap: str) -> None:
+    """As under back-pressure: while one partition is paused, a fetch waits for the other, which has nothing."""
+    topic = f"partial.{uuid.uuid4().hex}"
+    await prepare_topics(kafka_bootstrap, [topic], partitions=2)
+    consumer, producer = consumer_of(kafka_bootstrap, 0.0), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    consumer._fetch_max_wait_ms = LONG_MS
+    await asyncio.gather(consumer.start(), producer.start())
+    try:
+        quiet, busy = TopicPartition(topic, 0), TopicPartition(topic, 1)
+        consumer.assign([quiet, busy])
+        consumer.pause(busy)
+        await producer.send_and_wait(topic, b"waiting", partition=1)
+        assert await consumer.getmany(timeout_ms=200) == {}, "the fetch without it is under way"
+        consumer.resume(busy)
+        async with asyncio.timeout(LONG_MS / 2000):
+            fetched = await consumer.getmany(timeout_ms=LONG_MS)
+        assert [record.value for record in fetched[busy]] == [b"waiting"]
     finally:
         await asyncio.gather(consumer.stop(), producer.stop())
 

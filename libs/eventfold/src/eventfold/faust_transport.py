@@ -9,9 +9,11 @@ hint for lag monitors (see docs/adr for the reasons and measurements).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from aiokafka.consumer import consumer as aiokafka_consumer
 from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -20,6 +22,8 @@ from faust.types.tuples import ConsumerMessage
 from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
+PARTIAL_WAIT_MS = 20
+"""How long the broker holds back a fetch that leaves partitions out."""
 LINGER_BYTES = 64 * 1024
 """So much, some hundred records, is worth a fetch and a transaction at once."""
 
@@ -35,6 +39,23 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     def _consumer_record(self, tp: object, record: Any) -> Any:
         return record
+
+
+class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
+    """Has the broker wait for records only while all partitions are asked for.
+
+    One fetch at a time is under way to a broker, and it leaves out partitions that are paused, or of which something
+    fetched is still to be taken. These would stand still until one of the others has a record, or the wait is over.
+    """
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        requests, *rest = super()._get_actions_per_node(assignment)
+        if requests:
+            assigned = Counter(map(self._select_read_replica, assignment.tps))
+            for node, request in requests:
+                if sum(len(partitions) for _, partitions in request.topics) < assigned[node]:
+                    request._max_wait_ms = min(request._max_wait_ms, PARTIAL_WAIT_MS)
+        return requests, *rest
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -120,7 +141,8 @@ class BatchTransport(driver.Transport):
     """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. With
     `linger_s` the broker holds small fetches back for so long.
 
-    aiokafka has no setting for its class of records, so making a transport sets it for every consumer of the process.
+    aiokafka has no settings for its classes of records and of the fetcher, so making a transport sets them for every
+    consumer of the process.
     """
 
     Consumer = BatchConsumer
@@ -130,3 +152,4 @@ class BatchTransport(driver.Transport):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         fetcher.PartitionRecords = PlainRecords
+        aiokafka_consumer.Fetcher = Fetcher
