@@ -28,6 +28,8 @@ README = Path(__file__).parents[1] / "README.md"
 def script(tmp_path: Path) -> Path:
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 1
+    written = [line for line in blocks[0].splitlines() if line and not re.match(r"import |from ", line)]
+    assert len(written) <= 60, "it is to be read at a glance"
     path = tmp_path / "readme_example.py"
     path.write_text(blocks[0], encoding="utf-8")
     return path

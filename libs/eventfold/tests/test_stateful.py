@@ -21,14 +21,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from memory_kafka import Kafka
 from shelf import TOPIC
 from shelf_checks import Checks
-from shelf_folding import Workers
+from shelf_folding import RECORDS_PER_FETCH, Workers
 from shelf_model import Model
 from shelf_operating import MAX_PARTITIONS, Operators
 from shelf_writing import HOT, Writers
 from stepped_relay import GatedConnection, SteppedRelay
 
 from eventfold import generations, relay
-from eventfold_ops import replay
+from eventfold_ops import refold, replay
 
 PARTITIONS, RELAYS_AT_ONCE, STEPS_TO_REST = 2, 3, 2000
 MOVES_OF_A_REPLAY = 40
@@ -36,7 +36,7 @@ ROWS_PER_BATCH = ROWS_PER_FILL = 3
 NEARLY_FILLED_EVENTS = 2
 EXAMPLES, NIGHTLY_EXAMPLES, STEPS = 200, 5000, 25
 NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
-AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it
+AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it, or bring back what a rebuild misses
 NO_FSYNC = "-csynchronous_commit=off"  # the machine never ends the database
 TABLES = (
     "events", "sequence_run", "unsequenced", "idempotency", "lease", "relay_head", "topic_generation",
@@ -217,9 +217,18 @@ class Library(RuleBasedStateMachine):
     def a_parked_record_is_discarded(self, shelf: str, index: int) -> None:
         self._run(self._workers.discard(shelf, index))
 
-    @rule()
-    def the_projection_is_rebuilt(self) -> None:
-        self._run(self._workers.rebuild())
+    @rule(fresh=st.booleans())
+    def the_projection_is_rebuilt(self, fresh: bool) -> None:
+        """From nothing, or from where a rebuild before was killed."""
+        self._run(self._rebuild(fresh=fresh, dies_at=0))
+
+    @rule(fresh=st.booleans(), at=st.integers(1, 4))
+    def a_rebuild_is_killed(self, fresh: bool, at: int) -> None:
+        self._run(self._rebuild(fresh=fresh, dies_at=at))
+
+    async def _rebuild(self, *, fresh: bool, dies_at: int) -> None:
+        lost = await self._operators.something_was_lost()
+        await self._workers.rebuild(fresh=fresh, dies_at=dies_at, may_fail=lost)
 
     @rule(more_partitions=st.integers(0, 2), gates=st.lists(picks, max_size=20))
     def a_topic_is_replayed(self, more_partitions: int, gates: list[int]) -> None:
@@ -303,7 +312,7 @@ class Library(RuleBasedStateMachine):
 
     async def _fold_anew(self) -> None:
         await self._operators.delete_old_generations()
-        await self._workers.rebuild()
+        await self._workers.begin_anew()
 
     async def _end_idle_zombies(self, leader: SteppedRelay) -> None:
         """What their heartbeats would do."""
@@ -316,6 +325,7 @@ async def _emptied(house: House) -> None:
     async with house.pool.connection() as conn, conn.transaction():
         for table in TABLES:
             await conn.execute(f"DELETE FROM {table}".encode())
+        await conn.execute(f"DROP SCHEMA IF EXISTS {house.prefix[:-1]}_shadow CASCADE".encode())
 
 
 async def _expire(house: House) -> None:
@@ -347,6 +357,8 @@ def test_any_interleaving_ends_where_the_model_ends(
     monkeypatch.setattr(generations, "ROWS_PER_FILL", ROWS_PER_FILL)
     monkeypatch.setattr(replay, "NEARLY_FILLED_EVENTS", NEARLY_FILLED_EVENTS)
     monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", AT_ONCE_S)
+    monkeypatch.setattr(refold, "FETCH_RECORDS", RECORDS_PER_FETCH)
+    monkeypatch.setattr(refold, "STALLED_AFTER_S", AT_ONCE_S)
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or random.SystemRandom().getrandbits(32))
     examples = NIGHTLY_EXAMPLES if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else EXAMPLES
     print(f"HYPOTHESIS_SEED={chosen} repeats this run of {examples} examples")

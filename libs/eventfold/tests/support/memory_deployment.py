@@ -8,7 +8,7 @@ from typing import Any
 
 from deployed import deployment
 from house import House
-from memory_kafka import Gates, Kafka, Session
+from memory_kafka import Gates, Kafka, Reader, Session
 
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
@@ -16,11 +16,12 @@ from eventfold_ops.deployment import Deployment
 
 @dataclass(frozen=True, kw_only=True)
 class InMemory(Deployment):
-    """Its producers stand still at `gates`."""
+    """Its producers stand still at `gates`, and its consumers die at this fetch, if not at 0."""
 
     kafka: Kafka
     connected: Callable[[], Awaitable[Connection]]
     gates: Gates
+    consumer_dies_at: int = 0
 
     async def connect(self) -> Connection:
         return await self.connected()
@@ -33,6 +34,9 @@ class InMemory(Deployment):
 
     def producer(self, purpose: str) -> Any:
         return Session(self.kafka, self.gates)
+
+    def consumer(self, purpose: str) -> Any:
+        return Reader(self.kafka, self.consumer_dies_at)
 
 
 def in_memory(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.fold import PartitionBatch
@@ -83,6 +84,51 @@ class Kafka:
         """Nothing where the topic is gone: a consumer waits for it to come back."""
         log = self.topics[topic].partitions[partition] if topic in self.topics else []
         return PartitionBatch(topic, partition, log[offset : offset + limit_records])
+
+
+class Killed(Exception):
+    """Ends a process where the test says so."""
+
+
+class Reader:
+    """A consumer that is told what to read and where to begin. Its process is killed at its fetch `dies_at`, from 1."""
+
+    def __init__(self, kafka: Kafka, dies_at: int = 0) -> None:
+        self._kafka = kafka
+        self._fetches_left = dies_at
+        self._next: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Nothing to leave."""
+
+    def assign(self, places: Sequence[TopicPartition]) -> None:
+        self._next = dict.fromkeys(places, 0)
+        self._paused.clear()
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._next[place] = offset
+
+    def pause(self, place: TopicPartition) -> None:
+        self._paused.add(place)
+
+    async def getmany(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
+        self._fetches_left -= 1
+        if self._fetches_left == 0:
+            raise Killed
+        fetched = {}
+        for place in self._next.keys() - self._paused:
+            batch = self._kafka.read(place.topic, place.partition, self._next[place], max_records)
+            if batch.records:
+                fetched[place] = list(batch.records)
+                self._next[place] += len(batch.records)
+        return fetched
+
+    async def commit(self, ends: object) -> None:
+        """Nobody watches."""
 
 
 class Batch:

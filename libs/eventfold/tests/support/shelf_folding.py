@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from deployed import command
 from house import House
-from memory_kafka import Kafka
+from memory_deployment import in_memory
+from memory_kafka import Kafka, Killed
 from shelf import COUNTING, JsonInsteadOfAvro, count, fold
 from shelf_model import Model
 from shelf_writing import stream_of
@@ -21,13 +23,10 @@ from eventfold.fold import FoldRunner
 from eventfold.positions import Run, check_within
 from eventfold.readmodel import Changes, PublicRecord, Rows
 from eventfold.worker import apply_with_retry
-from eventfold_ops import dlq
+from eventfold_ops import dlq, rebuild
+from eventfold_ops.refold import RefoldStalled
 
 RECORDS_PER_FETCH = 3
-
-
-class Killed(Exception):
-    """Ends a worker between its writes and their commit."""
 
 
 class _Dying(FoldRunner):
@@ -180,13 +179,31 @@ class Workers:
             assert await dlq.discard(conn, self.counting.name, str(event_id(stream, version))) == 0
         self._model.discarded(shelf, version)
 
-    async def rebuild(self) -> None:
+    async def rebuild(self, *, fresh: bool, dies_at: int, may_fail: bool) -> None:
+        """By the command, while the workers keep what they have in hand; killed at its fetch `dies_at`, or not at 0.
+
+        Where a topic was lost it may be that the records are not there, or not where a rebuild left off that failed.
+        """
+        deployed = replace(
+            in_memory(self._house, self._kafka, self._house.connect), projections=(self.counting,),
+            consumer_dies_at=dies_at,
+        )  # fmt: skip
+        try:
+            assert await command(rebuild, deployed, self.counting.name, *(["--fresh"] if fresh else [])) == 0
+        except (RefoldStalled, TopicLost):
+            assert may_fail
+        except Killed:
+            assert dies_at
+        else:
+            self._model.rebuilt()
+
+    async def begin_anew(self) -> None:
         """Everybody stops; the projection starts again with nothing."""
         for one in self._workers:
             one.begin_anew({})
         for table in ("shelf_count", "fold_position", "dead_letter"):
             await self._house.rows(f"WITH gone AS (DELETE FROM {table} RETURNING 1) SELECT count(*) FROM gone")
-        self._model.rebuilt()
+        self._model.begun_anew()
 
     @property
     def reading(self) -> str:

@@ -62,9 +62,16 @@ class Model:
     def discarded(self, shelf: str, version: int) -> None:
         self.keys[shelf].parked = [one for one in self.keys[shelf].parked if one[0] != version]
 
-    def rebuilt(self) -> None:
+    def begun_anew(self) -> None:
         """The projection starts again with nothing."""
         self.keys.clear()
+
+    def rebuilt(self) -> None:
+        """What was consumed is folded again from nothing, as it is folded now; what was discarded is back."""
+        consumed = {shelf: key.consumed for shelf, key in self.keys.items()}
+        self.keys.clear()
+        for shelf, count in consumed.items():
+            self.consumed(shelf, count)
 
     def rows(self) -> list[tuple[str, int, str]]:
         return sorted(

@@ -16,8 +16,7 @@ from eventfold.errors import EventfoldError
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.generations import logical, number
 from eventfold.store import Connection, Pool
-from eventfold.topics import existing_topics
-from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold.worker import FETCH_RECORDS
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 from eventfold_ops.shadow import Shadow
@@ -55,7 +54,7 @@ class Refold:
         self._shadow = one
         self._pool = pool
         self._consumer = consumer
-        self._bootstrap = deployment.kafka_bootstrap
+        self._deployment = deployment
         self._runner = FoldRunner(
             worker=f"rebuild.{one.projection.name}", pool=pool, avro=deployment.avro, projections=[one.projection],
             topic_prefix=deployment.topic_prefix,
@@ -68,10 +67,7 @@ class Refold:
     async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
         """A refold with a pool in the shadow schema and a consumer of its own; its group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=deployment.kafka_bootstrap, group_id=f"{deployment.group}.rebuild.{one.projection.name}",
-            enable_auto_commit=False, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
-        )  # fmt: skip
+        consumer = deployment.consumer(f"rebuild.{one.projection.name}")
         async with AsyncConnectionPool(
             url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}
         ) as pool, _started(consumer):  # fmt: skip
@@ -81,7 +77,7 @@ class Refold:
 
     async def places(self) -> set[tuple[str, int]]:
         """Every partition of the topics that the shadow reads."""
-        existing = await existing_topics(self._bootstrap)
+        existing = await self._deployment.existing_topics()
         return {(topic, partition) for topic in self._runner.topics for partition in range(existing.get(topic, 0))}
 
     async def missing(self, conn: Connection) -> int:
@@ -119,7 +115,7 @@ class Refold:
 
     async def _follow(self, conn: Connection) -> None:
         """Read where the shadow has positions, and where it has none yet what the live projection reads."""
-        existing = await existing_topics(self._bootstrap)
+        existing = await self._deployment.existing_topics()
         async with self._pool.connection() as own:
             started = {topic for topic, _ in await live_positions(own, self._shadow.projection.name)}
             names = dict(await crossing.names(own, self._runner.wanted, existing))

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from contracts.golden import add_missing
-from lyceum_generate import asyncapi, events_page
+from lyceum_generate import lyceum_events
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored
@@ -35,8 +35,8 @@ def generate() -> None:
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)
-    EVENTS.write_text(events_page.page(), encoding="utf-8")
-    ASYNCAPI.write_text(asyncapi.text(), encoding="utf-8")
+    EVENTS.write_text(lyceum_events.page(), encoding="utf-8")
+    ASYNCAPI.write_text(lyceum_events.document(), encoding="utf-8")
     try:
         generate_openapi(PROTOS, OPENAPI, CACHE)
     except GoMissing as missing:
