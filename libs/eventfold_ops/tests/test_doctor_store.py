@@ -9,9 +9,10 @@ import pytest
 from examined import BOOKS, change, of, only_complaint
 from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
-from shelf import add
+from shelf import COUNTING, CountRow, add
 
 from eventfold.codec import EventCodec
+from eventfold.readmodel import ReadTable
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import numbering
@@ -93,6 +94,18 @@ async def test_a_read_table_that_differs_is_found(house: House, healthy: Deploym
     await change(house, statement)
     found = await only_complaint(healthy)
     assert found.check == "read tables of counting" and says in found.says
+
+
+async def test_a_followed_table_whose_readers_would_search_all_of_it_is_found(
+    house: House, healthy: Deployment
+) -> None:
+    followed = replace(COUNTING, tables=(ReadTable("shelf_count", CountRow, followed=True),))
+    deployed = replace(healthy, projections=(followed,))
+    assert "differs in changed_in" in (await only_complaint(deployed)).says
+    await change(house, "ALTER TABLE shelf_count ADD changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()")
+    assert "has no index on changed_in" in (await only_complaint(deployed)).says
+    await change(house, "CREATE INDEX shelf_count_changed ON shelf_count (changed_in)")
+    assert {one.state for one in await examine(deployed)} == {"ok"}
 
 
 async def test_dead_letters_are_counted_with_their_age(house: House, healthy: Deployment) -> None:

@@ -18,9 +18,9 @@ from eventfold.store import Connection
 BATCH_ROWS: Final = 5_000
 _BEGIN: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _LOCK: Final = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
-# Transaction ids count anew in another cluster, and from another point after a failover.
-_MARK: Final = """SELECT pg_current_snapshot()::text, array_to_string(ARRAY[
-(SELECT system_identifier::text FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)]
+# Another server, restored or promoted, may give the same transaction ids to others: when it started tells it apart.
+_MARK: Final = """SELECT pg_current_snapshot()::text, array_to_string(
+extract(epoch FROM pg_postmaster_start_time())::text
 || ARRAY(SELECT to_regclass(name)::oid::text FROM unnest(%s::text[]) WITH ORDINALITY AS t(name, n) ORDER BY n), '/')"""
 _ROWS: Final = sql.SQL("SELECT {} FROM {}")
 # The first condition is what the index answers; the second leaves out what a long transaction elsewhere keeps above it.
@@ -31,7 +31,7 @@ _SINCE: Final = sql.SQL(
 
 
 class Mark(NamedTuple):
-    """What has been read. `snapshot`: the transactions that it shows; `copy`: the cluster and tables they count in."""
+    """What has been read. `snapshot`: the transactions that it shows; `copy`: the server and tables they count in."""
 
     snapshot: str
     copy: str
@@ -50,8 +50,8 @@ async def look(conn: Connection, tables: Sequence[ReadTable[Any]]) -> Mark:
 
 
 def goes_on(since: Mark | None, now: Mark) -> bool:
-    """Whether a copy made at `since` can be brought to `now` by what changed. If not, all rows are new to it: the
-    tables have been replaced (by a rebuild, a restore or a failover)."""
+    """Whether a copy made at `since` can be brought to `now` by what changed. If not, all rows are new to it: tables
+    were replaced by a rebuild, or the server by a restart, a failover or a restore."""
     return since is not None and since.copy == now.copy
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from eventfold import schema
-from eventfold.readmodel import Projection, ReadTable
+from eventfold.readmodel import CHANGED_IN, Projection, ReadTable
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
@@ -20,6 +20,9 @@ WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY at
 
 _KEY = """SELECT attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
 WHERE i.indrelid = to_regclass(%s) AND i.indisprimary"""
+
+_INDEXED = """SELECT attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = to_regclass(%s) AND i.indisvalid"""
 
 _SQL_NAMES = {"timestamp with time zone": "timestamptz"}
 
@@ -81,7 +84,10 @@ async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) ->
     if found != declared:
         return f"{table.name} differs in {', '.join(_differing(declared, found))}"
     key = {row[0] for row in await (await conn.execute(_KEY, [table.name])).fetchall()}
-    return "" if key == set(table.key_columns) else f"{table.name} has the primary key {', '.join(sorted(key))}"
+    if key != set(table.key_columns):
+        return f"{table.name} has the primary key {', '.join(sorted(key))}"
+    indexed = {row[0] for row in await (await conn.execute(_INDEXED, [table.name])).fetchall()}
+    return f"{table.name} has no index on {CHANGED_IN}" if table.followed and CHANGED_IN not in indexed else ""
 
 
 def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]:
