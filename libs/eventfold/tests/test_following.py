@@ -12,7 +12,7 @@ import pytest
 from house import House
 from psycopg.errors import LockNotAvailable
 
-from eventfold.following import Mark, goes_on, hand_over, look
+from eventfold.following import Mark, continued, hand_over, look
 from eventfold.readmodel import ReadTable
 from eventfold.store import Connection
 
@@ -39,12 +39,13 @@ class Copy:
         self.news = []
         async with self._house.pool.connection() as conn, conn.transaction():
             now = await look(conn, [TABLE])
-            if not (follows := goes_on(self._last, now)):
+            since = continued(self._last, now)
+            if since is None:
                 self.rows.clear()
-            await hand_over(conn, TABLE, self._last if follows else None, self.news.extend)
+            await hand_over(conn, TABLE, since, self.news.extend)
         self.rows.update(self.news)
         self._last = now
-        return follows
+        return since is not None
 
 
 @pytest.fixture

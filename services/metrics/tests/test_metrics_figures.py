@@ -345,6 +345,8 @@ async def test_migrated_columns_are_those_that_the_projections_declare(postgres_
                 """SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
                    WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""", [table.name],
             )  # fmt: skip
-            types = [(kind.replace("timestamptz", "timestamp with time zone"), null) for kind, null in table.types]
-            expected = [(column, *kind) for column, kind in zip(table.columns, types, strict=True)]
+            expected = [
+                (column, kind.replace("timestamptz", "timestamp with time zone"), null)
+                for column, kind, null in table.declared
+            ]
             assert await found.fetchall() == expected

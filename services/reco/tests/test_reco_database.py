@@ -17,7 +17,7 @@ from eventfold.store import Pool
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors
-from reco.application.pairs import Bounds
+from reco.application.pairs import Bounds, Pairs
 from reco.bootstrap import DEFINITION
 from reco.projections.factors import FACTORS
 
@@ -59,7 +59,7 @@ class Reco:
         await self.runner.apply([PartitionBatch(PREFIX + topic, partition, records)])
 
     def live(self) -> LiveFactors:
-        return LiveFactors(PostgresFactorTables(self.pool), Bounds(100, 1000, 100))
+        return LiveFactors(PostgresFactorTables(self.pool), Pairs(Bounds(100, 1000, 100)))
 
 
 @pytest.fixture

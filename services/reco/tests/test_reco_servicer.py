@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -27,12 +26,11 @@ class Tables:
     def __init__(self) -> None:
         self.reads = 0
 
-    async def read_changes(self, since: Mark | None, copy: Callable[[bool], Pairs]) -> Look:
+    async def read_changes(self, last: Mark | None, pairs: Pairs) -> Look:
         self.reads += 1
-        pairs = copy(since is not None)
         pairs.take_items([ItemRow(content, "cr", "text", content.upper(), [], None, NOW) for content in "ab"])
         pairs.take_pairs([PairRow(f"m{self.reads}", "b", 1, None, None, NOW, NOW)])
-        return Look(Mark("snapshot", "copy"), [Reached("lyceum.catalog.interaction", 1, self.reads, NOW)])
+        return Look(Mark("snapshot", "copy"), [Reached("lyceum.catalog.interaction", 1, self.reads, NOW)], pairs)
 
 
 class OpenGate(ReadGate):
@@ -47,7 +45,7 @@ class OpenGate(ReadGate):
 
 @pytest.fixture
 def servicer() -> RecoServicer:
-    factors = LiveFactors(Tables(), Bounds(10, 10, 10))
+    factors = LiveFactors(Tables(), Pairs(Bounds(10, 10, 10)))
     return RecoServicer(factors, OpenGate())
 
 

@@ -49,10 +49,10 @@ async def look(conn: Connection, tables: Sequence[ReadTable[Any]]) -> Mark:
     return Mark(*row)
 
 
-def goes_on(since: Mark | None, now: Mark) -> bool:
-    """Whether a copy made at `since` can be brought to `now` by what changed. If not, all rows are new to it: tables
+def continued(last: Mark | None, now: Mark) -> Mark | None:
+    """`last`, if a copy made then can be brought to `now` by what changed. If None, all rows are new to it: tables
     were replaced by a rebuild, or the server by a restart, a failover or a restore."""
-    return since is not None and since.copy == now.copy
+    return last if last and last.copy == now.copy else None
 
 
 async def hand_over(

@@ -35,7 +35,7 @@ class InMemory(Deployment):
     def producer(self, purpose: str) -> Any:
         return Session(self.kafka, self.gates)
 
-    def consumer(self, purpose: str) -> Any:
+    def consumer(self, purpose: str, partition_fetch_bytes: int) -> Any:
         return Reader(self.kafka, self.consumer_dies_at)
 
 

@@ -18,7 +18,6 @@ from eventfold.fold import Process
 from eventfold.publish import Avro, Publisher
 from eventfold.readmodel import Projection
 from eventfold.store import Connection
-from eventfold.worker import FETCH_BYTES_PER_PARTITION
 
 
 class NoSuchApp(Exception):
@@ -95,12 +94,12 @@ class Deployment:
         """A producer of this process with the relay's settings. Not started."""
         return relay.producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
 
-    def consumer(self, purpose: str) -> AIOKafkaConsumer:
+    def consumer(self, purpose: str, partition_fetch_bytes: int) -> AIOKafkaConsumer:
         """A consumer that is told what to read and where to begin; its group, named for `purpose`, is for those who
         watch lags. Not started."""
         return AIOKafkaConsumer(
             bootstrap_servers=self.kafka_bootstrap, group_id=f"{self.group}.{purpose}", enable_auto_commit=False,
-            auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
+            auto_offset_reset="none", max_partition_fetch_bytes=partition_fetch_bytes,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from eventfold.errors import EventfoldError
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.generations import logical, number
 from eventfold.store import Connection, Pool
-from eventfold.worker import FETCH_RECORDS
+from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 from eventfold_ops.shadow import Shadow
@@ -67,7 +67,7 @@ class Refold:
     async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
         """A refold with a pool in the shadow schema and a consumer of its own; its group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
-        consumer = deployment.consumer(f"rebuild.{one.projection.name}")
+        consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
         async with AsyncConnectionPool(
             url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}
         ) as pool, _started(consumer):  # fmt: skip

@@ -12,7 +12,7 @@ from eventfold_ops.deployment import Deployment
 from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.live_factors import LiveFactors
-from reco.application.pairs import Bounds
+from reco.application.pairs import Bounds, Pairs
 from reco.application.publication import to_public
 from reco.entrypoints.follower import follow
 from reco.entrypoints.servicer import RecoServicer
@@ -43,7 +43,7 @@ class Server:
         if self._factors is None:
             settings: RecoSettings = wiring.settings
             bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
-            self._factors = LiveFactors(PostgresFactorTables(wiring.pool), bounds)
+            self._factors = LiveFactors(PostgresFactorTables(wiring.pool), Pairs(bounds))
         return self._factors
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -53,14 +54,17 @@ def document() -> str:
 @cache
 def catalogue() -> Catalogue:
     """Every topic that some service emits on, in order."""
-    owners = {topic: one for one in definitions().values() for topic in one.topics}
     types = _event_types()
-    topics = tuple(
-        Topic(name, one.name, one.source, tuple(kind for kind in types if kind.topic == name), _readers(name))
-        for name, one in sorted(owners.items())
-    )
+    names = sorted({topic for one in definitions().values() for topic in one.topics})
+    topics = tuple(_topic(name, [kind for kind in types if kind.topic == name]) for name in names)
     described = "Public events of Lyceum: CloudEvents 1.0 on Kafka, binary mode, Avro values."
     return Catalogue("Lyceum events", described, topics)
+
+
+def _topic(name: str, types: Sequence[EventType]) -> Topic:
+    """A topic that one service, and no other, declares as its own."""
+    [owner] = [one for one in definitions().values() if name in one.topics]
+    return Topic(name, owner.name, owner.source, tuple(types), _readers(name))
 
 
 def _event_types() -> list[EventType]:

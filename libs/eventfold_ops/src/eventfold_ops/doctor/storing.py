@@ -21,8 +21,8 @@ WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY at
 _KEY = """SELECT attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
 WHERE i.indrelid = to_regclass(%s) AND i.indisprimary"""
 
-_INDEXED = """SELECT attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-WHERE i.indrelid = to_regclass(%s) AND i.indisvalid"""
+_INDEXED = """SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = to_regclass(%s) AND i.indisvalid AND a.attname = %s"""
 
 _SQL_NAMES = {"timestamp with time zone": "timestamptz"}
 
@@ -86,8 +86,9 @@ async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) ->
     key = {row[0] for row in await (await conn.execute(_KEY, [table.name])).fetchall()}
     if key != set(table.key_columns):
         return f"{table.name} has the primary key {', '.join(sorted(key))}"
-    indexed = {row[0] for row in await (await conn.execute(_INDEXED, [table.name])).fetchall()}
-    return f"{table.name} has no index on {CHANGED_IN}" if table.followed and CHANGED_IN not in indexed else ""
+    if table.followed and not await (await conn.execute(_INDEXED, [table.name, CHANGED_IN])).fetchone():
+        return f"{table.name} has no index on {CHANGED_IN}"
+    return ""
 
 
 def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from eventfold.following import Mark, goes_on, hand_over, look
+from eventfold.following import Mark, continued, hand_over, look
 from eventfold.store import Connection, Pool
 from reco.application.live_factors import Look, Reached
 from reco.application.pairs import Pairs
@@ -22,14 +20,15 @@ class PostgresFactorTables:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def read_changes(self, since: Mark | None, copy: Callable[[bool], Pairs]) -> Look:
+    async def read_changes(self, last: Mark | None, pairs: Pairs) -> Look:
         """See `FactorTables`."""
         async with self._pool.connection() as conn, conn.transaction():
             now = await look(conn, FACTORS.tables)
-            pairs, before = (copy(True), since) if goes_on(since, now) else (copy(False), None)
-            await hand_over(conn, ITEMS, before, pairs.take_items)
-            await hand_over(conn, PAIRS, before, pairs.take_pairs)
-            return Look(now, await _reached(conn))
+            since = continued(last, now)
+            taking = pairs if since else pairs.emptied()
+            await hand_over(conn, ITEMS, since, taking.take_items)
+            await hand_over(conn, PAIRS, since, taking.take_pairs)
+            return Look(now, await _reached(conn), taking)
 
 
 async def _reached(conn: Connection) -> list[Reached]:

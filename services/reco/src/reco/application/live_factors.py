@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from eventfold.following import Mark
-from reco.application.pairs import Bounds, Pairs
+from reco.application.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +24,30 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One reading of the tables: its mark, and what the rows then contained."""
+    """One reading of the tables: its mark, what the rows then contained, and the copy that has them."""
 
     mark: Mark
     reached: Sequence[Reached]
+    pairs: Pairs
 
 
 class FactorTables(Protocol):
     """The read tables, as a follower sees them."""
 
-    async def read_changes(self, since: Mark | None, copy: Callable[[bool], Pairs]) -> Look:
-        """Hand over, in bounded batches of one snapshot, the rows that changed after `since`.
+    async def read_changes(self, last: Mark | None, pairs: Pairs) -> Look:
+        """Take the rows that changed after `last` into `pairs`, in bounded batches of one snapshot.
 
-        They go into `copy(True)`, the one in use, or all rows into `copy(False)`, an empty one, where nothing was read
-        before or the tables are others than those that were read.
+        Where nothing was read before, or the tables are others than those that were read, all rows go into a copy of
+        their own, and `pairs` stays as it is.
         """
 
 
 class LiveFactors:
     """Keeps `pairs` in step with the tables. A failed refresh may be repeated: rows replace what they say anew."""
 
-    def __init__(self, tables: FactorTables, bounds: Bounds) -> None:
-        self.pairs = Pairs(bounds)
+    def __init__(self, tables: FactorTables, pairs: Pairs) -> None:
+        self.pairs = pairs
         self._tables = tables
-        self._bounds = bounds
         self._last: Look | None = None
         self._turn = asyncio.Lock()
 
@@ -59,16 +59,9 @@ class LiveFactors:
     async def refresh(self) -> None:
         """Take over everything committed before this call. Callers wait for each other."""
         async with self._turn:
-            taking = self.pairs
-
-            def copy(used: bool) -> Pairs:
-                nonlocal taking
-                taking = self.pairs if used else Pairs(self._bounds)
-                return taking
-
-            since = self._last.mark if self._last else None
-            self._last = await self._tables.read_changes(since, copy)
-            self.pairs = taking
+            last = self._last.mark if self._last else None
+            self._last = await self._tables.read_changes(last, self.pairs)
+            self.pairs = self._last.pairs
 
     async def ready(self) -> None:
         """Return once the tables have been read at least once."""

@@ -48,6 +48,10 @@ class Pairs:
         self._arrays: _Arrays | None = None
         self._matrix: tuple[int | None, Matrix] | None = None
 
+    def emptied(self) -> Pairs:
+        """A copy with nothing in it, of the same bounds."""
+        return Pairs(self._bounds)
+
     @property
     def size(self) -> int:
         """Pairs held."""
