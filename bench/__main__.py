@@ -52,7 +52,9 @@ def _measured(name: str, quick: bool) -> Section:
         stack = LocalStack(Path(folder), Ports.free(), prefix="b.")
         try:
             stack.start_backing()
-            return SECTIONS[name](stack, quick)
+            found = SECTIONS[name](stack, quick)
+            print(table([found]), file=sys.stderr, flush=True)  # what a later section's failure would take along
+            return found
         finally:
             stack.down()
             print(f"{name}: took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,15 @@ def test_given_a_running_process_when_its_definition_changes_then_the_next_start
     pid = run(supervisor, Program("idle", IDLE, {"COLOUR": "green"}))
     told = psutil.Process(pid).environ  # until it has become the program, the new process shows the supervisor's own
     assert poll(lambda: None if told().get("COLOUR") == "green" else "not told", WAIT_S) is None
+
+
+def test_given_two_threads_when_each_defines_its_programs_then_all_are_known_and_none_is_stopped(
+    supervisor: Supervisor,
+) -> None:
+    programs = [Program(f"idle{n}", IDLE) for n in range(12)]
+    with ThreadPoolExecutor(2) as pool:
+        pids = list(pool.map(lambda program: run(supervisor, program), programs))
+    assert [supervisor.state(program.name).pid for program in programs] == pids
 
 
 def test_given_a_stopped_process_when_it_is_stopped_again_then_nothing_happens(supervisor: Supervisor) -> None:

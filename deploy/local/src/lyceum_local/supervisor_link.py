@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ class Supervisor:
         self._config = data_dir / "supervisor" / "supervisord.conf"
         self._own_log = self._config.with_name("supervisord.log")
         self.logs = data_dir / "logs"
+        self._defining = threading.Lock()
 
     @property
     def socket(self) -> Path:
@@ -110,10 +112,11 @@ class Supervisor:
         """Makes `program` known, without starting it; a running one whose definition changed is stopped."""
         file = self._programs / f"{program.name}.ini"
         text = program.section(self.logs)
-        if file.exists() and file.read_text() == text and program.name in self.states():
-            return
-        _write_private(file, text)
-        self._reread()
+        with self._defining:  # two rereads at once would each add the other's program too
+            if file.exists() and file.read_text() == text and program.name in self.states():
+                return
+            _write_private(file, text)
+            self._reread()
 
     def _reread(self) -> None:
         rpc = self._rpc()
