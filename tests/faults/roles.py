@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import uvloop
 from aiokafka import AIOKafkaProducer
 from psycopg_pool import AsyncConnectionPool
 from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add, to_public
@@ -142,6 +143,7 @@ def main() -> None:
     settings = Settings(**json.loads(options.settings))
     strikes = Strikes(Path(settings.strikes))
     logging.basicConfig(level="WARNING", format="%(asctime)s %(name)s %(message)s")
+    uvloop.install()  # as the services do
     if options.role == "server":
         asyncio.run(serve(settings, strikes))
     elif options.role == "relay":
