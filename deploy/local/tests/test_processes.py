@@ -5,20 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from lyceum_local import health
 from lyceum_local.errors import NotReady, PrepareFailed
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import poll
+from servicekit import probe
 
 WAIT_S = 30.0
 STAND_IN = """
 import os, signal, sys, grpc
 from concurrent.futures import ThreadPoolExecutor
 from grpc_health.v1 import health, health_pb2_grpc
+from prometheus_client import Gauge, start_http_server
+
+ready = Gauge("eventfold_fold_ready", "As a fold worker says it.", ["group"])
 
 def prepare(): print("prepared for", os.environ["TOPIC_PREFIX"])
 def fail(): sys.exit("no such table")
-def work(): signal.pause()
+def work():
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    ready.labels("identity").set(1)
+    signal.pause()
+def never_reads():
+    ready.labels("identity").set(0)
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    signal.pause()
 def serve():
     server = grpc.server(ThreadPoolExecutor(2))
     servicer = health.HealthServicer()
@@ -54,8 +64,8 @@ def test_given_a_service_when_it_is_brought_up_then_it_is_prepared_serves_and_wo
     identity.start_workers(["identity"])
 
     assert "prepared for t1." in (identity.supervisor.logs / "identity-prepare.log").read_text()
-    assert health.grpc_complaint(f"127.0.0.1:{identity.ports.identity}") is None
-    assert identity.states()["identity-work"].state == "RUNNING"
+    assert probe.grpc_complaint("127.0.0.1", identity.ports.identity) is None
+    assert identity.pid("identity-work")
 
 
 def test_given_a_running_service_when_it_is_killed_then_it_serves_again(identity: LocalStack) -> None:
@@ -63,7 +73,7 @@ def test_given_a_running_service_when_it_is_killed_then_it_serves_again(identity
     old = identity.pid("identity-serve")
     identity.kill("identity-serve")
     assert poll(lambda: None if identity.pid("identity-serve") not in (0, old) else "not back", WAIT_S) is None
-    assert poll(lambda: health.grpc_complaint(f"127.0.0.1:{identity.ports.identity}"), WAIT_S) is None
+    assert poll(lambda: probe.grpc_complaint("127.0.0.1", identity.ports.identity), WAIT_S) is None
 
 
 def test_given_a_service_that_cannot_prepare_when_it_is_prepared_then_the_end_of_its_log_is_shown(
@@ -83,3 +93,14 @@ def test_given_a_server_that_ends_when_it_is_started_then_it_is_not_ready_and_it
     with pytest.raises(NotReady, match=r"(?s)identity-serve was not ready after 1 s.*no such table"):
         stack.start_servers(["identity"])
     stack.stop("identity-serve")
+
+
+def test_given_a_worker_that_joins_no_group_when_it_is_started_then_it_is_not_ready(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.stack.WORK_WAIT_S", 3.0)
+    stand_in(tmp_path, monkeypatch, work="never_reads")
+    stack.supervisor.stop(["identity-work"])
+    with pytest.raises(NotReady, match=r"identity-work was not ready after 3 s \(the worker reads no events"):
+        stack.start_workers(["identity"])
+    stack.stop("identity-work")

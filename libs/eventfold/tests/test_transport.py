@@ -18,6 +18,7 @@ from aiokafka.consumer import fetcher
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
 from eventfold.topics import prepare_topics
@@ -116,6 +117,19 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
 
 async def nothing(_: Any) -> None:
     """Never called: Faust does not run."""
+
+
+@pytest.mark.usefixtures("as_it_was")
+async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands() -> None:
+    consumer = batching("nowhere:9")
+
+    def ready() -> float | None:
+        return REGISTRY.get_sample_value("eventfold_fold_ready", {"group": consumer.app.conf.id})
+
+    consumer.resume_flow()
+    assert ready() == 1
+    consumer.stop_flow()
+    assert ready() == 0
 
 
 @pytest.mark.usefixtures("as_it_was")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from servicekit.probe import complaint
 
@@ -64,14 +64,33 @@ def test_nobody_listening_is_not_well(silent_port: str) -> None:
     )
 
 
-def test_a_worker_is_asked_for_its_metrics() -> None:
-    pages, thread = start_http_server(0, addr="127.0.0.1", registry=CollectorRegistry())
+@pytest.fixture
+def metrics() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics_port(metrics: CollectorRegistry) -> Iterator[str]:
+    pages, thread = start_http_server(0, addr="127.0.0.1", registry=metrics)
     try:
-        assert complaint({"GRPC_PORT": "0", "METRICS_PORT": str(pages.server_port)}) is None
+        yield str(pages.server_port)
     finally:
         pages.shutdown()
         pages.server_close()
         thread.join(timeout=5)
+
+
+def test_a_relay_is_asked_for_its_metrics(metrics_port: str) -> None:
+    assert complaint({"GRPC_PORT": "0", "METRICS_PORT": metrics_port}) is None
+
+
+def test_a_fold_worker_is_well_while_it_reads(metrics: CollectorRegistry, metrics_port: str) -> None:
+    worker = {"GRPC_PORT": "0", "METRICS_PORT": metrics_port}
+    reads = Gauge("eventfold_fold_ready", "As a fold worker says it.", ["group"], registry=metrics).labels("catalog")
+    reads.set(0)
+    assert complaint(worker) == "the worker reads no events: it has not joined its group yet"
+    reads.set(1)
+    assert complaint(worker) is None
 
 
 def test_a_process_that_cannot_be_asked_is_not_called_well() -> None:

@@ -15,12 +15,13 @@ from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program, log_file
 from lyceum_local.settings import SERVICES
 from lyceum_local.waiting import tail
+from servicekit import probe
 
 PREPARE_TIMEOUT_S = 120.0
 PREPARE_AT_ONCE = 2
 SERVE_WAIT_S = 60.0
 GATEWAY_WAIT_S = 30.0
-WORK_WAIT_S = 30.0
+WORK_WAIT_S = 60.0
 
 
 class LocalStack(Instance):
@@ -89,17 +90,18 @@ class LocalStack(Instance):
                 services.program(self.around, name, "serve", self.environment(name)), [name, f"{name}_serve_metrics"]
             )
         for name in names:
-            target = f"{LOOPBACK}:{self.ports.of(name)}"
-            self._await(f"{name}-serve", partial(health.grpc_complaint, target), SERVE_WAIT_S)
+            well = partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name))
+            self._await(f"{name}-serve", well, SERVE_WAIT_S)
         self.say("the servers are ready: " + ", ".join(names))
 
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
-        """The folds and processes of the named services."""
+        """The folds and processes of the named services, until each reads what it has of its topics."""
         for name in names:
             self._launch(services.program(self.around, name, "work", self.environment(name)), [f"{name}_work_metrics"])
         for name in names:
-            self._await(f"{name}-work", partial(self._settled, f"{name}-work"), WORK_WAIT_S)
-        self.say("the workers are running: " + ", ".join(names))
+            well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
+            self._await(f"{name}-work", well, WORK_WAIT_S)
+        self.say("the workers are ready: " + ", ".join(names))
 
     def start_simulator(self) -> None:
         """The payment simulator."""

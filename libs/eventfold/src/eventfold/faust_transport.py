@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from eventfold import telemetry
 from eventfold.fold import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
@@ -108,6 +109,16 @@ class BatchConsumer(driver.Consumer):
             tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batches,
             last.checksum, None, None, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
+
+    def stop_flow(self) -> None:
+        """Partitions change hands: nothing is read until it is known from where."""
+        super().stop_flow()
+        telemetry.FOLD_READY.labels(self.app.conf.id).set(0)
+
+    def resume_flow(self) -> None:
+        """What this worker has now, if anything, has been sought: it reads from here on."""
+        super().resume_flow()
+        telemetry.FOLD_READY.labels(self.app.conf.id).set(1)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """The offsets between two messages are none that Faust waits for."""

@@ -25,6 +25,12 @@ FOLD_LAG = Gauge(
     "Records that a handler has yet to apply, of the partitions that the worker has; growing: too slow, or stuck.",
     ["projection", "topic", "partition"],
 )
+FOLD_READY = Gauge(
+    "eventfold_fold_ready",
+    "1 while the worker reads the partitions that it has, from their stored positions on; 0 before it has joined its "
+    "group, and while partitions change hands.",
+    ["group"],
+)
 FOLD_STALE = Counter(
     "eventfold_fold_stale_total", "Batches dropped because another worker had moved the position.", ["projection"]
 )

@@ -31,7 +31,7 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
-from eventfold import crossing
+from eventfold import crossing, telemetry
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -107,7 +107,9 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     transactions a second; each costs about as much as folding a hundred events.
 
     Asks the database and Kafka which topics to read: blocks, and halts the process when they cannot tell.
+    `eventfold_fold_ready` is 0 from here on until the worker reads.
     """
+    telemetry.FOLD_READY.labels(group).set(0)
     _follow(bootstrap, runner, pool)
     app = faust.App(
         group,

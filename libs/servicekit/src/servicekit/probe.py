@@ -1,6 +1,7 @@
 """`python -m servicekit.probe`: exit 0 when the service of this container is well, else 1 and one sentence.
 
-A server (GRPC_PORT above 0) is asked over grpc.health; a worker or relay (GRPC_PORT=0) for its page of metrics.
+A server (GRPC_PORT above 0) is asked over grpc.health; a worker or relay (GRPC_PORT=0) for its page of metrics, on
+which a fold worker says whether it reads. That is readiness: a worker that must not go on ends by itself.
 Blocks for at most `ASK_TIMEOUT_S`.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import sys
 from collections.abc import Mapping
 
@@ -15,6 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ASK_TIMEOUT_S = 2.0
+NOT_READING = re.compile(r"^eventfold_fold_ready\{.*\} 0\.0$", re.MULTILINE)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
@@ -46,16 +49,19 @@ def grpc_complaint(host: str, port: int) -> str | None:
 
 
 def metrics_complaint(host: str, port: int) -> str | None:
-    """Whether the process still answers with its metrics."""
+    """Whether the process answers with its metrics, and does not say of itself that it reads no events yet."""
     connection = http.client.HTTPConnection(host, port, timeout=ASK_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")
-        status = connection.getresponse().status
+        answer = connection.getresponse()
+        page = answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         return f"the metrics page did not answer: {type(error).__name__}"
     finally:
         connection.close()
-    return None if status == http.HTTPStatus.OK else f"the metrics page answered {status}"
+    if answer.status != http.HTTPStatus.OK:
+        return f"the metrics page answered {answer.status}"
+    return "the worker reads no events: it has not joined its group yet" if NOT_READING.search(page) else None
 
 
 if __name__ == "__main__":

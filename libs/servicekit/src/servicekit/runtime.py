@@ -13,6 +13,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
+from eventfold import telemetry
 from eventfold.fold import FoldRunner, Process
 from eventfold.garbage import collect_less
 from eventfold.idempotency import sweep_idempotency
@@ -127,6 +128,8 @@ async def _sweeping(pool: Pool) -> None:
 
 def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the Faust worker that applies the service's projections and processes."""
+    group = group_of(definition, settings)
+    telemetry.FOLD_READY.labels(group).set(0)  # before the page can be asked
     _start(definition, settings, "work")
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
     wiring = wire(definition, settings, pool, lambda: None)
@@ -135,8 +138,7 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
         processes=definition.processes, store=wiring.store, topic_prefix=settings.topic_prefix,
     )  # fmt: skip
     run(fold_app(
-        group=group_of(definition, settings), bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool,
-        linger_s=definition.linger_s,
+        group=group, bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool, linger_s=definition.linger_s,
     ))  # fmt: skip
 
 
