@@ -101,7 +101,7 @@ class AvroCodec:
         self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
         by_frame = {one.frame: one for one in shipped}
         by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
-        self._schemas = {frame: (one.schema, self._reader(one)) for frame, one in by_frame.items()}
+        self._schemas = {frame: (len(frame), one.schema, self._reader(one)) for frame, one in by_frame.items()}
         self._written_as = {frame: (one.type, one.dataschema) for frame, one in by_frame.items()}
 
     @property
@@ -119,11 +119,13 @@ class AvroCodec:
 
     def decode(self, value: bytes) -> Any:
         """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
-        source = io.BytesIO(value)
-        schemas = self._schemas.get(source.read(_header_bytes(value)))
-        if schemas is None:
+        framed = self._schemas.get(value[:HEADER_BYTES]) or self._schemas.get(value[:REGISTERED_BYTES])
+        if framed is None:
             raise UnknownFingerprint(_named(value))
-        return schemaless_reader(source, *schemas)
+        header_bytes, writer, reader = framed
+        source = io.BytesIO(value)
+        source.seek(header_bytes)
+        return schemaless_reader(source, writer, reader)
 
     def _reader(self, writer: Shipped) -> Any:
         """What to resolve to; None where that is what was written."""
@@ -133,14 +135,10 @@ class AvroCodec:
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type and `ce_dataschema` of a framed value; the same in both framings. Raises
         `UnknownFingerprint`."""
-        written_as = self._written_as.get(value[: _header_bytes(value)])
+        written_as = self._written_as.get(value[:HEADER_BYTES]) or self._written_as.get(value[:REGISTERED_BYTES])
         if written_as is None:
             raise UnknownFingerprint(_named(value))
         return written_as
-
-
-def _header_bytes(value: bytes) -> int:
-    return REGISTERED_BYTES if value[:1] == REGISTERED else HEADER_BYTES
 
 
 def _named(value: bytes) -> str:

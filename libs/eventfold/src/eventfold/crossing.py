@@ -36,7 +36,7 @@ def closes(record: ConsumedRecord) -> bool:
 
 def up_to_closing(records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
     """A fetched run up to and with its closing record, if it has one; what a late sender wrote after it is dropped."""
-    if None not in map(_KEY, records):
+    if all(map(_KEY, records)):
         return records
     end = next((index for index, record in enumerate(records) if closes(record)), len(records))
     return records[: end + 1]
