@@ -48,7 +48,7 @@ POLL_MIN_S, POLL_MAX_S = 0.005, 0.050
 PACE_S = 0.010
 """So long a batch with room for more is ahead of the next: broker and folds pay for each batch, not for each event."""
 HEARTBEAT_S = leases.LEASE_S / 3
-ROWS_PER_BATCH = 2000
+ROWS_PER_BATCH = 4000
 ROWS_PER_TURN = 100
 RETRY_S = 0.5
 RESTARTING = (LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured)
