@@ -35,7 +35,6 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="nothing written")
     arguments = parser.parse_args()
     found = measure(arguments.only, arguments.quick)
-    print(table(found))
     if not arguments.quick and arguments.only == list(SECTIONS):
         write_report(Path("docs/benchmarks.md"), found)
     return 0 if all(ratio.met for section in found for ratio in section.ratios) else 1
@@ -53,7 +52,7 @@ def _measured(name: str, quick: bool) -> Section:
         try:
             stack.start_backing()
             found = SECTIONS[name](stack, quick)
-            print(table([found]), file=sys.stderr, flush=True)  # what a later section's failure would take along
+            print(table([found]), flush=True)  # at once: a later section's failure would take it along
             return found
         finally:
             stack.down()

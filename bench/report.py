@@ -84,8 +84,8 @@ and a lone autocommit INSERT, the least that can be done. The hot stream: all wr
 transaction that takes the same lock, asks for the newest version and inserts. pyeventsourcing writes smaller rows (its
 own table) from as many threads.
 
-Relay: from rows without a sequence to the moved cursor, beside aiokafka sending the same, already encoded records:
-record by record with `send`, and in batches that are built as the relay builds them.
+Relay: from rows without a sequence to the moved cursor, once it leads, beside aiokafka sending the same, already
+encoded records, once connected: record by record with `send`, and in batches that are built as the relay builds them.
 
 Command to visible: an open loop records views and reads the content with the consistency token until the answer is
 fresh; time counts from the moment when the command was due. The generator shares the machine with the stack.

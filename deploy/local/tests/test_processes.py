@@ -21,14 +21,11 @@ ready = Gauge("eventfold_fold_ready", "As a fold worker says it.", ["group"])
 
 def prepare(): print("prepared for", os.environ["TOPIC_PREFIX"])
 def fail(): sys.exit("no such table")
-def work():
-    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
-    ready.labels("identity").set(1)
-    signal.pause()
-def never_reads():
-    ready.labels("identity").set(0)
+def work(reads=1):
+    ready.labels("identity").set(reads)
     start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
     signal.pause()
+def never_reads(): work(reads=0)
 def serve():
     server = grpc.server(ThreadPoolExecutor(2))
     servicer = health.HealthServicer()
@@ -65,7 +62,8 @@ def test_given_a_service_when_it_is_brought_up_then_it_is_prepared_serves_and_wo
 
     assert "prepared for t1." in (identity.supervisor.logs / "identity-prepare.log").read_text()
     assert probe.grpc_complaint("127.0.0.1", identity.ports.identity) is None
-    assert identity.pid("identity-work")
+    state = identity.states
+    assert poll(lambda: None if state()["identity-work"].state == "RUNNING" else "starting", WAIT_S) is None
 
 
 def test_given_a_running_service_when_it_is_killed_then_it_serves_again(identity: LocalStack) -> None:
