@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration faults soak bench generate requirements clean
 
-PYTHON ?= python3.11
-export PYTHON
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
 IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
 venv=.venv
-python=${PYTHON:-python3.11}
+python=${PYTHON:-}
 
 refuse() {
     echo "make setup: $1" >&2
@@ -23,8 +23,7 @@ current() {
 }
 
 check_python() {
-    command -v "$python" >/dev/null || python=python3
-    command -v "$python" >/dev/null || refuse "Python 3.11 was not found; install it, or name it: make setup PYTHON=/path/to/python3.11"
+    command -v "$python" >/dev/null || refuse "no Python 3.11 was found that can make a venv; install it (on Debian with python3.11-venv), or name it: make setup PYTHON=/path/to/python3.11"
     local found
     found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || refuse "'$python' does not run; name a Python 3.11: make setup PYTHON=/path/to/python3.11"
     [[ $found == 3.11 ]] || refuse "Python 3.11 is needed and '$python' is $found; install 3.11, or name it: make setup PYTHON=/path/to/python3.11"
@@ -34,6 +33,9 @@ install_requirements() {
     echo "setup: third-party packages (hashed)"
     rm -f "$venv"/.stamp-requirements "$venv"/.stamp-projects
     if ! current place "$PWD"; then
+        python=${python:-$(deploy/local/scripts/python.sh)}
+        check_python
+        echo "setup: $(command -v "$python"), $("$python" --version)"
         "$python" -m venv --clear "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
         echo "$PWD" >"$venv/.stamp-place"
@@ -54,7 +56,7 @@ install_java_if_missing() {
     VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet --require-hashes -r requirements/jdk.txt
 }
 
-check_python
+[[ -z $python ]] || check_python
 mkdir -p "$venv"
 exec 9>"$venv.lock"
 flock --timeout 600 9 || refuse "another 'make setup' has held $venv.lock for 10 minutes; end it and run this again"

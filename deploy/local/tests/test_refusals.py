@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from lyceum_local.secrets_file import Secrets
 from lyceum_local.stack import LocalStack
 
 SETUP = Path(__file__).parents[1] / "scripts" / "setup.sh"
+CHOICE = SETUP.with_name("python.sh")
 
 
 def executable(file: Path, script: str) -> Path:
@@ -163,6 +165,36 @@ def test_given_another_python_when_the_tree_is_set_up_then_it_is_refused_with_a_
     assert answer.returncode == 1
     assert "Python 3.11 is needed" in answer.stderr
     assert "is 3.12" in answer.stderr
+
+
+def chosen_python(path: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/bash", CHOICE], env={"PATH": path}, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("builds", "chosen"),
+    [
+        (["plain", "optimised", "optimised"], 1),
+        (["plain", "plain"], 0),
+        (["refuses", "plain"], 1),
+        (["refuses"], None),
+    ],
+)
+def test_given_several_pythons_when_one_is_chosen_then_the_first_optimised_or_else_the_first_that_will_do(
+    tmp_path: Path, builds: list[str], chosen: int | None
+) -> None:
+    said = {"refuses": "exit 1"}
+    pythons = [
+        executable(tmp_path / str(n) / "python3.11", said.get(build, f"echo {build}")) for n, build in enumerate(builds)
+    ]
+    answer = chosen_python(":".join(str(python.parent) for python in pythons))
+    assert answer.stdout.strip() == ("" if chosen is None else str(pythons[chosen]))
+    assert ("--enable-optimizations" in answer.stderr) == (chosen is not None and builds[chosen] == "plain")
+
+
+def test_given_this_python_when_it_is_asked_how_it_was_built_then_it_will_do(tmp_path: Path) -> None:
+    (tmp_path / "python3.11").symlink_to(Path(sys.executable).resolve())
+    assert chosen_python(str(tmp_path)).stdout.strip() == str(tmp_path / "python3.11")
 
 
 def test_given_no_stack_when_it_is_to_be_operated_then_the_way_to_start_it_is_named(

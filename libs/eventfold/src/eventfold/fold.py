@@ -131,10 +131,11 @@ class FoldRunner:
         return [self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)) for batch in batches]
 
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
-        decode, last = self._avro.decode, records[-1]
+        last = records[-1]
         closing = crossing.closes(last)
         plain = records[:-1] if closing else records
-        run = [PublicRecord(topic, partition, one, decode(one.value or b"")) for one in plain]
+        data = self._avro.decode_all([one.value or b"" for one in plain])
+        run = [PublicRecord(topic, partition, one, datum) for one, datum in zip(plain, data, strict=True)]
         if closing:
             run.append(PublicRecord(topic, partition, last, orjson.loads(last.value or b"")))
         return run

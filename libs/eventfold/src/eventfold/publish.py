@@ -30,6 +30,11 @@ class Avro(Protocol):
     def decode(self, value: bytes) -> Any:
         """Datum written under any shipped schema, resolved to the newest minor. Raises on an unknown fingerprint."""
 
+    def decode_all(self, values: Sequence[bytes]) -> list[Any]:
+        """`decode` of each value, in order; an implementation may have a faster way for many. Raises what `decode`
+        raises of the first that it refuses."""
+        return [self.decode(value) for value in values]
+
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type of an encoded value and what `ce_dataschema` says of the schema that it was written under.
         Raises on an unknown fingerprint."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
 from eventfold.errors import Poison, WrongState
-from eventfold.publish import PublicEvent
+from eventfold.publish import Avro, PublicEvent
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
 CAPACITY_BOOKS = 1_000_000
@@ -61,7 +61,7 @@ def to_public(recorded: Recorded) -> PublicEvent | None:
     return PublicEvent(f"{TOPIC}.filled.v1", {"shelf": recorded.stream, "title": recorded.event.title})
 
 
-class JsonInsteadOfAvro:
+class JsonInsteadOfAvro(Avro):
     """Stands in for the contracts library, which has tests of its own."""
 
     content_type = "application/json"

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from eventfold.publish import Avro
 from servicekit.definition import ServiceDefinition
 from servicekit.migrate import migrate
 
@@ -46,7 +47,7 @@ class Delivered:
     headers: Sequence[tuple[str, bytes]]
 
 
-class NoAvro:
+class NoAvro(Avro):
     """Hands data over as it is, for records that carry it undecoded."""
 
     content_type = "application/octet-stream"
