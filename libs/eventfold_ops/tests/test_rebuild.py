@@ -82,27 +82,44 @@ async def test_damaged_rows_are_healed_under_load_and_the_worker_just_goes_on(
     assert await house.rows(f"SELECT 1 FROM {shadow_of(house)}.fold_position") == []
 
 
+async def kill_a_rebuild_half_way(house: House, bootstrap: str) -> None:
+    shadow = shadow_of(house)
+    with running(REBUILDER, house, bootstrap) as killed:
+
+        async def half_way() -> bool:
+            assert killed.poll() is None, "the rebuild was not slow enough to be killed"
+            found = await house.rows(f"SELECT to_regclass('{shadow}.fold_position')::text")
+            return found != [(None,)] and await house.rows(f"SELECT 1 FROM {shadow}.fold_position") != []
+
+        await eventually(half_way, 60)
+    assert not await as_recorded(house), "nothing was swapped"
+    folded = await house.rows(f"SELECT sum(books)::int FROM {shadow}.shelf_count")
+    assert isinstance(folded[0][0], int) and folded[0][0] > 0
+
+
+@pytest.mark.usefixtures("relayed")
+async def test_a_rebuild_that_another_build_began_is_not_resumed(house: House, kafka_bootstrap: str) -> None:
+    with worker(house, kafka_bootstrap):
+        await publish(house, 0)
+        await folded_as_recorded(house)
+        await damage(house)
+        await kill_a_rebuild_half_way(house, kafka_bootstrap)
+        await house.rows(f"UPDATE {shadow_of(house)}.shelf_count SET digest = 'as the old code had it' RETURNING 1")
+        deployed = replace(deployment(house, kafka_bootstrap), build="next")
+        assert await command(rebuild, deployed, "counting") == 0
+        assert await as_recorded(house)
+
+
 @pytest.mark.parametrize("grown_meanwhile", [False, True])
 @pytest.mark.usefixtures("relayed")
 async def test_a_rebuild_killed_in_the_middle_is_resumed(
     house: House, kafka_bootstrap: str, grown_meanwhile: bool
 ) -> None:
-    shadow = shadow_of(house)
     with worker(house, kafka_bootstrap):
         await publish(house, 0)
         await folded_as_recorded(house)
         await damage(house)
-        with running(REBUILDER, house, kafka_bootstrap) as killed:
-
-            async def half_way() -> bool:
-                assert killed.poll() is None, "the rebuild was not slow enough to be killed"
-                found = await house.rows(f"SELECT to_regclass('{shadow}.fold_position')::text")
-                return found != [(None,)] and await house.rows(f"SELECT 1 FROM {shadow}.fold_position") != []
-
-            await eventually(half_way, 60)
-        assert not await as_recorded(house), "nothing was swapped"
-        folded = await house.rows(f"SELECT sum(books)::int FROM {shadow}.shelf_count")
-        assert isinstance(folded[0][0], int) and folded[0][0] > 0
+        await kill_a_rebuild_half_way(house, kafka_bootstrap)
         if grown_meanwhile:
             await grow(house, kafka_bootstrap)
         assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0

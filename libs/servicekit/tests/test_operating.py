@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,24 @@ def test_the_key_that_wraps_is_told_where_it_is_and_never_made(key_dir: Path) ->
     assert deployment.current_kek_id() is None and list(key_dir.iterdir()) == []
     key = KeyEncryptionKey.from_pem(keys.key_file(key_dir, "kek.pem", keys.rsa_pem))
     assert deployment.current_kek_id() == key.id
+
+
+def test_a_build_changes_with_any_module_of_the_service_and_with_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "sampled"
+    (package / "domain").mkdir(parents=True)
+    for name in ("__init__", "public", "domain/folds"):
+        (package / f"{name}.py").write_text("def to_public(_): return None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    definition = replace(DEFINITION, to_public=importlib.import_module("sampled.public").to_public)
+    first = deployment_of(definition).build
+    (package / "domain" / "folds.pyc").touch()
+    assert deployment_of(definition).build == first
+    (package / "domain" / "folds.py").write_text("def to_public(_): return 'another'\n")
+    changed = deployment_of(definition).build
+    (package / "domain" / "more.py").touch()
+    assert len({first, changed, deployment_of(definition).build}) == 3
 
 
 def sample() -> object:

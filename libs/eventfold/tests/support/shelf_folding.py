@@ -186,7 +186,7 @@ class Workers:
         """
         deployed = replace(
             in_memory(self._house, self._kafka, self._house.connect), projections=(self.counting,),
-            consumer_dies_at=dies_at,
+            consumer_dies_at=dies_at, build="healed" if self._model.healed else "sick",
         )  # fmt: skip
         try:
             assert await command(rebuild, deployed, self.counting.name, *(["--fresh"] if fresh else [])) == 0

@@ -54,13 +54,14 @@ async def at_live_positions(
     """Fold a shadow, and `act` in a transaction in which it stands exactly where the live projection does.
 
     Then the turns are given back, and the block has the shadow to itself; it is dropped on leaving. With `keep`, what
-    was folded outlives a failure, to be resumed; with `fresh`, what an earlier run left is dropped first.
+    was folded outlives a failure, to be resumed by the same build; with `fresh`, what an earlier run left is dropped
+    first.
     """
     async with await deployment.connect() as conn, _alone(conn, projection.name):
         one = await shadow.beside(conn, projection)
         if fresh:
             await shadow.drop(conn, one)
-        await shadow.create(conn, one)
+        await shadow.create(conn, one, deployment.build)
         try:
             await _fold_and(deployment, conn, one, act)
             yield one

@@ -40,7 +40,8 @@ class NotConfigured(Exception):
 class Deployment:
     """One service as its operators see it. Topics are named without `topic_prefix`.
 
-    `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it.
+    `build` changes with the code that folds: what another build has folded is not resumed. With none given the caller
+    sees to that. `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Deployment:
     processes: tuple[Process, ...] = ()
     topic_prefix: str = ""
     topic_replication: int = 1
+    build: str = ""
     current_kek_id: Callable[[], str | None] = lambda: None
 
     @property

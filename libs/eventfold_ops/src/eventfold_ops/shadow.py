@@ -21,6 +21,7 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 _SHAPE = """SELECT attname, atttypid, attnotnull FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 _EXISTS = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
+_BUILDS = "CREATE TABLE IF NOT EXISTS {} (projection text PRIMARY KEY, build text NOT NULL)"
 _CONSTRAINTS = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'x') ORDER BY contype, conname"""
 _INDEXES = """SELECT pg_get_indexdef(indexrelid) FROM pg_index i
@@ -68,11 +69,13 @@ async def beside(conn: Connection, projection: Projection) -> Shadow:
     return found
 
 
-async def create(conn: Connection, one: Shadow) -> None:
-    """Make what is missing of the shadow; what a killed rebuild left is kept, unless a migration came between."""
+async def create(conn: Connection, one: Shadow, build: str) -> None:
+    """Make what is missing of the shadow; what a killed rebuild left is kept, unless a migration came between or
+    another build has folded it."""
     async with conn.transaction():
         if await _is_outdated(conn, one):
             await _drop_all(conn, one)
+        await _begin_anew_unless(conn, one, build)
         for table in KEPT_BY_PROJECTION:
             await conn.execute(
                 sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
@@ -82,6 +85,18 @@ async def create(conn: Connection, one: Shadow) -> None:
         for table in one.tables:
             if not await _is_there(conn, one.shadow, table):
                 await _copy_shape(conn, one, table)
+
+
+async def _begin_anew_unless(conn: Connection, one: Shadow, build: str) -> None:
+    """Drop the shadow unless this build began it; it is this build's from here on."""
+    builds = one.named(one.shadow, "folded_by")
+    await conn.execute(sql.SQL(_BUILDS).format(builds))
+    began = await conn.execute(
+        sql.SQL("SELECT build FROM {} WHERE projection = %s").format(builds), [one.projection.name]
+    )
+    if await began.fetchone() != (build,):
+        await drop(conn, one)
+        await conn.execute(sql.SQL("INSERT INTO {} VALUES (%s, %s)").format(builds), [one.projection.name, build])
 
 
 async def _is_outdated(conn: Connection, one: Shadow) -> bool:
@@ -128,7 +143,7 @@ async def drop(conn: Connection, one: Shadow) -> None:
     async with conn.transaction():
         for table in one.tables:
             await conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(one.named(one.shadow, table)))
-        for table in KEPT_BY_PROJECTION:
+        for table in (*KEPT_BY_PROJECTION, "folded_by"):
             if await _is_there(conn, one.shadow, table):
                 await _forget(conn, one, one.shadow, table)
 

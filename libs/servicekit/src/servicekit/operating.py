@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+from itertools import takewhile
 from pathlib import Path
 
 from contracts.registry import avro_codec
@@ -27,8 +30,19 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
         publisher=Publisher(definition.source, definition.to_public, avro, settings.topic_prefix),
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
         topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
-        current_kek_id=lambda: kek_id_in(settings.key_dir),
+        current_kek_id=lambda: kek_id_in(settings.key_dir), build=build_of(definition),
     )  # fmt: skip
+
+
+def build_of(definition: ServiceDefinition) -> str:
+    """A digest of the modules of the package that holds `to_public`: it changes with the service's own code."""
+    module = Path(inspect.getfile(definition.to_public))
+    packages = list(takewhile(lambda folder: (folder / "__init__.py").exists(), module.parents))
+    root, files = (packages[-1], packages[-1].rglob("*.py")) if packages else (module.parent, [module])
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(root)} {file.stat().st_size} ".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def kek_id_in(key_dir: Path) -> str | None:
