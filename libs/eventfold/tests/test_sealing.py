@@ -16,7 +16,7 @@ from house import House
 from relaying import eventually
 
 from eventfold.errors import KeyDestroyed, NotFound
-from eventfold.sealing import KEY_BYTES, DataKey, KeyEncryptionKey, Sealed, SubjectKeys
+from eventfold.sealing import KEPT_FOR_S, KEY_BYTES, DataKey, KeyEncryptionKey, Sealed, SubjectKeys
 
 NAME = "Karoline"
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -108,6 +108,40 @@ async def test_a_destruction_counts_only_once_the_caller_commits(house: House, k
     async with await house.connect() as conn, conn.transaction(force_rollback=True):
         await keys.destroy(conn, "ada")
     assert (await found(house, keys, "ada")).open(sealed) == NAME
+
+
+class CountingKey(KeyEncryptionKey):
+    """Counts what it unwraps."""
+
+    unwrapped = 0
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        self.unwrapped += 1
+        return super().unwrap(wrapped)
+
+
+async def test_a_key_asked_for_again_is_unwrapped_once_in_a_while_and_not_at_all_once_destroyed(house: House) -> None:
+    now, kek = [0.0], CountingKey(rsa_key())
+    keys = SubjectKeys(kek, os.urandom, lambda: now[0])
+    sealed = (await ensured(house, keys, "ada")).seal("name", NAME)
+    for now[0], unwrapped in ((0.0, 1), (KEPT_FOR_S - 1, 1), (KEPT_FOR_S, 2), (KEPT_FOR_S + 1, 2)):
+        assert (await found(house, keys, "ada")).open(sealed) == NAME
+        assert kek.unwrapped == unwrapped
+    await destroyed(house, keys, "ada")
+    with pytest.raises(KeyDestroyed):
+        await found(house, keys, "ada")
+
+
+async def test_no_more_unwrapped_keys_are_kept_than_the_bound_says(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventfold.sealing.KEPT_KEYS", 2)
+    kek = CountingKey(rsa_key())
+    keys = SubjectKeys(kek, os.urandom)
+    sealed = {name: (await ensured(house, keys, name)).seal("name", name) for name in ("ada", "grace", "mary")}
+    for name, unwrapped in (("ada", 1), ("grace", 2), ("mary", 3), ("mary", 3), ("ada", 4)):
+        assert (await found(house, keys, name)).open(sealed[name]) == name
+        assert kek.unwrapped == unwrapped
 
 
 def altered(sealed: Sealed) -> Sealed:
