@@ -137,13 +137,13 @@ class AvroCodec:
             kinds = set(frames)
             if len(kinds) * WORTH_IT <= len(values) and kinds <= self._arrays.keys():
                 try:
-                    return self._together(frames, [value[header_bytes:] for value in values])
+                    return self._together(kinds, frames, [value[header_bytes:] for value in values])
                 except Malformed:
                     break
         return [self.decode(value) for value in values]
 
-    def _together(self, frames: Sequence[bytes], datums: Sequence[bytes]) -> list[Any]:
-        if len(set(frames)) == 1:
+    def _together(self, kinds: set[bytes], frames: Sequence[bytes], datums: Sequence[bytes]) -> list[Any]:
+        if len(kinds) == 1:
             return read_many(datums, *self._arrays[frames[0]])
         groups = grouped(frames, datums)
         found = {frame: iter(read_many(group, *self._arrays[frame])) for frame, group in groups.items()}

@@ -1,8 +1,8 @@
 """`rebuild PROJECTION`: fold a projection from zero into a shadow while the live one serves, then swap.
 
 One transaction swaps, in which the shadow stands where the live projection does: the worker goes on from positions that
-are the same as before. A killed rebuild is resumed from the shadow's own positions,
-unless other code is deployed now: rows would be part of one fold and part of another, so it begins anew.
+are the same as before. A killed rebuild is resumed from the shadow's own positions, unless other code is deployed now:
+rows would be part of one fold and part of another, so it begins anew.
 """
 
 from __future__ import annotations

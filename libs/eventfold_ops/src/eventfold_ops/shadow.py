@@ -16,6 +16,8 @@ from eventfold.readmodel import Projection
 from eventfold.store import Connection
 
 KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
+FOLDED_BY = "folded_by"
+"""The shadow's own table: which build began to fold each projection there."""
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 _SHAPE = """SELECT attname, atttypid, attnotnull FROM pg_attribute
@@ -89,7 +91,7 @@ async def create(conn: Connection, one: Shadow, build: str) -> None:
 
 async def _begin_anew_unless(conn: Connection, one: Shadow, build: str) -> None:
     """Drop the shadow unless this build began it; it is this build's from here on."""
-    builds = one.named(one.shadow, "folded_by")
+    builds = one.named(one.shadow, FOLDED_BY)
     await conn.execute(sql.SQL(_BUILDS).format(builds))
     began = await conn.execute(
         sql.SQL("SELECT build FROM {} WHERE projection = %s").format(builds), [one.projection.name]
@@ -143,7 +145,7 @@ async def drop(conn: Connection, one: Shadow) -> None:
     async with conn.transaction():
         for table in one.tables:
             await conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(one.named(one.shadow, table)))
-        for table in (*KEPT_BY_PROJECTION, "folded_by"):
+        for table in (*KEPT_BY_PROJECTION, FOLDED_BY):
             if await _is_there(conn, one.shadow, table):
                 await _forget(conn, one, one.shadow, table)
 
