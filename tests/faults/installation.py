@@ -14,6 +14,9 @@ from typing import Any
 
 import psutil
 import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
 from shelf import COUNTS, TOPIC
 
 from eventfold import schema
@@ -27,6 +30,7 @@ from tests.faults.roles import Settings
 from tests.faults.striking import Strikes
 
 PREFIX, SCHEMA, PARTITIONS = "faults.", "faults", 4
+FOLD_WORKERS = 2
 DRAIN_WAIT_S = 60.0
 CONNECT_TIMEOUT_S = 2
 
@@ -104,6 +108,26 @@ class Installation:
         """The relay that holds the lease."""
         found = self.rows("SELECT holder FROM lease WHERE expires_at >= clock_timestamp()")
         return str(found[0][0]) if found else ""
+
+    def folding(self) -> bool:
+        """Whether the group is at rest with both fold workers in it, and each has partitions."""
+        try:
+            group = asyncio.run(self._group())
+        except KafkaError:
+            return False
+        if group["state"] != "Stable":
+            return False
+        assigned = [ConsumerProtocolMemberAssignment.decode(one["member_assignment"]) for one in group["members"]]
+        return [bool(one.assignment) for one in assigned] == [True] * FOLD_WORKERS
+
+    async def _group(self) -> dict[str, Any]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap)
+        try:
+            await admin.start()
+            (answer,) = await admin.describe_consumer_groups([self.settings.fold_group])
+            return dict(answer.to_object()["groups"][0])
+        finally:
+            await admin.close()
 
     def read_record(self) -> None:
         """Take in what the client has written down since."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,14 @@ STOPPED_RELAY_S, STOPPED_FOLD_S, STOPPED_SERVER_S = 5.0, 14.0, 6.0
 DELAY_S, DELAYED_S = (0.2, 2.0), 2.0
 SWALLOWED_S = (1.0, 4.0)
 MAX_PASS = 20
-ABOUT_S = {"server": 2.5, "relay": 5.0, "fold": 11.0}
+FOLDS = ("fold-1", "fold-2")
+ABOUT_S = {"server": 2.5, "relay": 5.0, "fold": 8.5}
 """Of a trial in which that process is killed. A fold worker's partitions wait for Kafka's session timeout."""
 
 
 @dataclass(slots=True)
 class Done:
-    """What a fault did: to whom, when, whether it can be proven, and what else was measured."""
+    """What a fault did: to whom (names with blanks between), when, whether it can be proven, and what was measured."""
 
     victim: str
     at: float
@@ -42,7 +43,10 @@ Inflict = Callable[[Installation, random.Random], Done]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table: how often, how long about, and within which time work must go on."""
+    """A row of the table: how often, how long about, and within which time work must go on.
+
+    After a kill, everything accepted before it must be visible within that time too.
+    """
 
     name: str
     trials: int
@@ -55,7 +59,7 @@ def _victim(installation: Installation, role: str, rng: random.Random) -> str:
     if role == "relay":
         until(installation.leader, TAKEOVER_WAIT_S)
         return installation.leader() or "relay-1"
-    return rng.choice(["fold-1", "fold-2"]) if role == "fold" else role
+    return rng.choice(FOLDS) if role == "fold" else role
 
 
 def at_point(point: str) -> Inflict:
@@ -82,13 +86,22 @@ def at_point(point: str) -> Inflict:
 
 def kill(role: str) -> Inflict:
     def inflict(installation: Installation, rng: random.Random) -> Done:
-        victim = _victim(installation, role, rng)
-        at = time.time()
-        pid = installation.keeper.signal(victim, signal.SIGKILL)
-        until(lambda: installation.keeper.how_it_ended(pid) is not None, END_WAIT_S)
-        return Done(victim, at, installation.keeper.how_it_ended(pid) == -signal.SIGKILL)
+        return _kill(installation, [_victim(installation, role, rng)])
 
     return inflict
+
+
+def kill_folds(installation: Installation, _rng: random.Random) -> Done:
+    """Nobody is left to take over: what comes back is kept waiting for the dead, as a lone worker is."""
+    return _kill(installation, FOLDS)
+
+
+def _kill(installation: Installation, victims: Sequence[str]) -> Done:
+    keeper, at = installation.keeper, time.time()
+    pids = [keeper.signal(victim, signal.SIGKILL) for victim in victims]
+    until(lambda: None not in map(keeper.how_it_ended, pids), END_WAIT_S)
+    killed = all(keeper.how_it_ended(pid) == -signal.SIGKILL for pid in pids)
+    return Done(" ".join(victims), at, killed)
 
 
 def stop(role: str, stopped_s: float) -> Inflict:
@@ -167,6 +180,7 @@ def _reset(installation: Installation, backing: str) -> bool:
 KINDS = (
     *(Kind(point, 20, ABOUT_S[role], 10.0, at_point(point)) for point, role in POINTS.items()),
     *(Kind(f"kill-{role}", 50, about_s, 10.0, kill(role)) for role, about_s in ABOUT_S.items()),
+    Kind("kill-both-folds", 20, 9.0, 10.0, kill_folds),
     Kind("stop-relay", 20, 6.0, 10.0, stop("relay", STOPPED_RELAY_S)),
     Kind("stop-fold", 20, 15.0, 30.0, stop("fold", STOPPED_FOLD_S)),
     Kind("stop-server", 20, 7.5, 10.0, stop("server", STOPPED_SERVER_S)),

@@ -78,7 +78,7 @@ and a reset ended them) and something was under way. *Lost*: acknowledged and no
 projection. *Doubled*: more than once in store or projection; duplicates on the topic are legal and only counted.
 *Disorder*: shelves whose order differs from the client's. *Recovery*: from the fault to the first command sent after
 it that the projection shows (a stopped server: from its going on). *All visible*: until the projection shows every
-command of the trial, a killed worker's partitions included, which wait for Kafka's session timeout of 10 s.
+command of the trial, a killed worker's partitions included, which wait for Kafka's session timeout of 7 s.
 *3/N*: with no failure in N trials, the failure rate is below it with 95 % confidence.
 
 {table(results)}

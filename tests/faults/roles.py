@@ -48,6 +48,10 @@ class Settings:
     strikes: str
 
     @property
+    def fold_group(self) -> str:
+        return f"{self.prefix}shelf"
+
+    @property
     def publisher(self) -> Publisher:
         return Publisher("/library", to_public, JsonInsteadOfAvro(), self.prefix)
 
@@ -135,7 +139,7 @@ def work(settings: Settings, strikes: Strikes) -> None:
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=settings.prefix
     )
     runner.strikes = strikes
-    run(fold_app(group=f"{settings.prefix}shelf", bootstrap=settings.bootstrap, runner=runner, pool=pool))
+    run(fold_app(group=settings.fold_group, bootstrap=settings.bootstrap, runner=runner, pool=pool))
 
 
 def main() -> None:

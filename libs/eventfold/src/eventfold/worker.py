@@ -49,6 +49,10 @@ LEAVE_WITHIN_S = 15.0
 HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
+SESSION_TIMEOUT_S, HEARTBEAT_EVERY_S = 7.0, 2.0
+"""A killed worker's partitions wait for the first, also for the worker that replaces it, and are read again within
+10 s. Heartbeats have a thread and a loop of their own, so that a long transaction does not count as an end."""
+
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
@@ -122,8 +126,8 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         table_standby_replicas=0,  # there are no tables, and with standbys Faust lets a third worker stand idle
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_BATCHES,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=3.0,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_EVERY_S,
         broker_max_poll_records=FETCH_RECORDS,
         broker_commit_interval=1.0,
         consumer_max_fetch_size=FETCH_BYTES_PER_PARTITION,
