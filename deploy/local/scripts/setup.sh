@@ -33,8 +33,10 @@ install_requirements() {
     echo "setup: third-party packages (hashed)"
     rm -f "$venv"/.stamp-requirements "$venv"/.stamp-projects
     if ! current place "$PWD"; then
-        python=${python:-$(deploy/local/scripts/python.sh)}
-        check_python
+        if [[ -z $python ]]; then
+            python=$(deploy/local/scripts/python.sh)
+            check_python
+        fi
         echo "setup: $(command -v "$python"), $("$python" --version)"
         "$python" -m venv --clear "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt

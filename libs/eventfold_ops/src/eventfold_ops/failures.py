@@ -15,7 +15,7 @@ from eventfold.errors import Poison
 ADVICE: Sequence[tuple[type[Exception], str, str]] = (
     (UnknownFingerprint, "a record is of a newer schema than this build", "then run this with it"),
     (UnknownEventType, "the store holds events of a newer build", "run the build that wrote them"),
-    (Poison, "the fold cannot apply a record", "correct the fold, deploy it, run this again (a rebuild: --fresh)"),
+    (Poison, "the fold cannot apply a record", "correct the fold, deploy it, run this again"),
     (UndefinedTable, "a table is missing", "run the service's `prepare`, or correct the schema in DATABASE_URL"),
     (UndefinedColumn, "a table is not of this build", "run the service's `prepare` of this build, then this again"),
     (IdleInTransactionSessionTimeout, "the worker was kept waiting for too long", "nothing was changed: run it again"),
