@@ -33,7 +33,7 @@ from eventfold.relay import producer
 from eventfold.topics import prepare_topics
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
-from lyceum_local.ports import LOOPBACK
+from lyceum_local.ports import LOOPBACK, free_block
 from lyceum_local.stack import LocalStack
 
 TOPIC, PARTITIONS, CONTENTS = "bare.views", 4, 100
@@ -101,7 +101,8 @@ async def serve(url: str, bootstrap: str, port: str) -> None:
     session = producer(bootstrap, "bare")
     await session.start()
     server = grpc.aio.server()
-    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(Servicer(pool, session), server)
+    servicer = Servicer(pool, session)  # type: ignore[abstract]  # what is not asked for stays unimplemented
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
     server.add_insecure_port(f"{LOOPBACK}:{port}")
     await server.start()
     await server.wait_for_termination()
@@ -127,9 +128,9 @@ async def _apply(conn: Any, avro: AvroCodec, batches: Any) -> None:
 
 
 @contextmanager
-def running_chain(stack: LocalStack, port: int) -> Iterator[tuple[str, Crowd]]:
+def running_chain(stack: LocalStack) -> Iterator[tuple[str, Crowd]]:
     """Both processes on a schema and a topic of their own; where to reach the server, and who asks it for what."""
-    url = running.fresh_schema(stack, TABLES)
+    url, port = running.fresh_schema(stack, TABLES), free_block(1)
     asyncio.run(prepare_topics(stack.kafka_bootstrap, [TOPIC], partitions=PARTITIONS))
     command = [sys.executable, "-m", "bench.bare_chain"]
     arguments = [url, stack.kafka_bootstrap, str(port)]

@@ -88,7 +88,9 @@ Relay: from rows without a sequence to the moved cursor, once it leads, beside a
 encoded records, once connected: record by record with `send`, and in batches that are built as the relay builds them.
 
 Command to visible: an open loop records views and reads the content with the consistency token until the answer is
-fresh; time counts from the moment when the command was due. The generator shares the machine with the stack.
+fresh; time counts from the moment when the command was due. The generator shares the machine with the stack. The bare
+chain answers the same calls with nothing else running: one INSERT, `send` once it is committed, one consumer that
+counts, reads that ask every 5 ms; no members, streams, checks, relay or other services, and a crash loses what is sent.
 """
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from bench import appending, relaying, running, visible
+from bench import appending, bare_chain, relaying, running, visible
 from bench.report import Ratio, Section
 from bench.workload import Load
 from lyceum_local.stack import LocalStack
@@ -113,12 +113,16 @@ def growth(stack: LocalStack, quick: bool) -> Section:
 
 
 def visible_after(stack: LocalStack, quick: bool) -> Section:
-    """Command to visible, at a fixed rate, over gRPC and through the gateway."""
-    stack.up()
+    """Command to visible, at a fixed rate, over gRPC and through the gateway, beside the shortest chain there is."""
     pace = {"per_s": 20.0, "warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
+    rates = (pace.pop("per_s"),) if quick else RATES_PER_S
+    with bare_chain.running_chain(stack) as (target, crowd):
+        over = asyncio.run(visible.over_grpc(target, crowd, per_s=rates[0], **pace))
+    bare = ("bare chain, gRPC", *over.values(), _within(over))
+    stack.up()
     target = stack.environment("identity")["CATALOG_TARGET"]
     rows: list[tuple[Any, ...]] = []
-    for per_s in (pace.pop("per_s"),) if quick else RATES_PER_S:
+    for per_s in rates:
         crowd = visible.gathered(stack.around.public_url)  # anew for each rate, for access tokens last ten minutes
         over = asyncio.run(visible.over_grpc(target, crowd, per_s=per_s, **pace))
         rows.append(("gRPC", *over.values(), _within(over)))
@@ -137,7 +141,7 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
         "generator's share of the machine",
         "in time",
     )
-    return Section("Command to visible", head, rows, ratios)
+    return Section("Command to visible", head, [bare, *rows], ratios)
 
 
 def _within(found: dict[str, float]) -> str:

@@ -38,7 +38,7 @@ DEFINITION = ServiceDefinition(
     to_public=to_public,
     register=register,
     projections=(activity(ZoneSettings().zone), REGISTRY, ORDER_FACTS),
-    linger_s=0.1,
+    linger_s=0.25,
 )
 
 
