@@ -105,18 +105,29 @@ class StreamType(Generic[C, S, E]):
         return f"{self.name}-{stream_id}"
 
 
+NO_STREAM = 0
+"""The version of a stream without events."""
+ANY_VERSION = None
+"""The command is decided upon whatever is there, and again when another writer came first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One command addressed to one stream.
 
     `new` says that the caller has just made up the stream's id: the first attempt then decides from the initial state
     without reading. Should the stream exist after all, the append collides and the next attempt reads it.
+
+    `expected` is the version at which the command is to be decided: `NO_STREAM`, an exact number of events, or
+    `ANY_VERSION`. At another the item is refused with `UnexpectedVersion`, even where there would be nothing to do. Who
+    sends such a command again needs an idempotency key: without one, its own success has moved the version.
     """
 
     stream_type: StreamType[Any, Any, Any]
     stream_id: str
     command: Any
     new: bool = False
+    expected: int | None = ANY_VERSION
 
     @property
     def stream(self) -> str:

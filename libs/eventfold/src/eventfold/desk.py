@@ -9,7 +9,7 @@ from typing import Any
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
-from eventfold.errors import DomainError
+from eventfold.errors import DomainError, UnexpectedVersion
 from eventfold.snapshots import Known
 
 
@@ -47,6 +47,8 @@ class Desk:
         try:
             for ask in item.asks:
                 version, state, recorded_at = tentative.get(ask.stream) or self.states[ask.stream]
+                if ask.expected is not None and ask.expected != version:
+                    raise UnexpectedVersion(ask.stream, ask.expected, version)
                 for event in ask.stream_type.decider.decide(ask.command, state):
                     version, state = version + 1, ask.stream_type.decider.evolve(state, event)
                     events.append(self._record(ask, version, event, item.context or context))

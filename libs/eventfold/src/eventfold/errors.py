@@ -52,6 +52,19 @@ class WrongState(DomainError):
     code = "WRONG_STATE"
 
 
+class UnexpectedVersion(DomainError):
+    """The stream is not at the version that the command was meant for: read it again, and decide whether it is still
+    wanted. `ids` say which stream, the version that was expected and the one that was found."""
+
+    code = "UNEXPECTED_VERSION"
+
+    def __init__(self, stream: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"{stream} is at version {found}, not at {expected}: read it again",
+            stream=stream, expected=str(expected), found=str(found),
+        )  # fmt: skip
+
+
 class Unauthenticated(DomainError):
     """Who calls is not known, or not proven."""
 

@@ -25,7 +25,7 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import due_dates
 from eventfold.arrays import literal
 from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Context, Item, Recorded
+from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
 from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
 from eventfold.hot import HotQueue
@@ -161,7 +161,8 @@ class EventStore:
     ) -> Handled:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
-        Raises the decider's `DomainError`, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
+        Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
+        again, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
         """
         command = _Command([item], context, idempotency, answer, deadline_s, raise_errors=True)
         if hot := _hot(item.asks):
@@ -294,8 +295,8 @@ class EventStore:
 
         Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
         outcome without events. Returns the outcomes and the highest position written. Blocks for one statement.
-        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape or a stream type
-        with due dates.
+        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape, one that expects
+        a version, or a stream type with due dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks)
@@ -303,6 +304,8 @@ class EventStore:
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
             raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
+        if any(ask.expected is not ANY_VERSION for ask in asks.values()):
+            raise TypeError("record_new reads nothing, and cannot tell what version a stream has")
         if any(ask.stream_type.due for ask in asks.values()):
             raise TypeError("record_new sets no due dates")
         values = self._rows(events)

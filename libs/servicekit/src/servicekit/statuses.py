@@ -20,6 +20,7 @@ from eventfold.errors import (
     NotFound,
     NotPermitted,
     Unauthenticated,
+    UnexpectedVersion,
     Unpublishable,
     WrongState,
 )
@@ -34,6 +35,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (NotPermitted, grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED"),
     (WrongState, grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE"),
     (Exhausted, grpc.StatusCode.RESOURCE_EXHAUSTED, "EXHAUSTED"),
+    (UnexpectedVersion, grpc.StatusCode.ABORTED, "UNEXPECTED_VERSION"),
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
     (Unpublishable, grpc.StatusCode.INVALID_ARGUMENT, "TOO_LARGE_OR_UNENCODABLE"),
