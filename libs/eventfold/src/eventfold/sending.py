@@ -6,11 +6,17 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+import eventfold.connections  # noqa: F401 - sets the class of connections
 from eventfold.publish import Record
+
+SEND_WITHIN_S = 40.0
+"""Longer than a producer tries one batch. Where nothing has come by then, its sender has ended, and nothing will."""
 
 TopicPartition = tuple[str, int]
 
@@ -44,10 +50,18 @@ async def _send_run(session: AIOKafkaProducer, place: TopicPartition, run: Seque
     while sent < len(run):
         builder = session.create_batch()
         _fill(builder, itertools.islice(run, sent, None))
-        acknowledged = await (await session.send_batch(builder, topic, partition=partition))
+        acknowledged = await _acknowledged(session, builder, topic, partition)
         sent += builder.record_count()
         next_offset = max(next_offset, acknowledged.offset + builder.record_count())
     return next_offset
+
+
+async def _acknowledged(session: AIOKafkaProducer, builder: BatchBuilder, topic: str, partition: int) -> Any:
+    try:
+        async with asyncio.timeout(SEND_WITHIN_S):
+            return await (await session.send_batch(builder, topic, partition=partition))
+    except TimeoutError as late:
+        raise KafkaTimeoutError(f"{topic}[{partition}]: no answer within {SEND_WITHIN_S:.0f} s") from late
 
 
 def _fill(builder: BatchBuilder, records: Iterable[Record]) -> None:

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
+import eventfold.connections  # noqa: F401 - sets the class of connections
 from eventfold.errors import TopicMisconfigured
 from eventfold.generations import logical, number
 from eventfold.store import Connection

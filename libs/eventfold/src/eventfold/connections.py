@@ -1,0 +1,33 @@
+"""Kafka connections of this process: one that has ended is broken, on whichever event loop.
+
+aiokafka knows that asyncio writes to an ended transport without a word, or raises OSError. uvloop raises RuntimeError:
+whichever of aiokafka's tasks meets that ends for good, and a consumer without the one that keeps its metadata, or its
+place in the group, stands still and says nothing (aio-libs/aiokafka#1038; the faults found it). aiokafka has no setting
+for the class of its connections, so importing this module sets it for every client of the process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka import conn
+
+
+class Connection(conn.AIOKafkaConnection):  # type: ignore[misc]
+    """aiokafka's, which looks before it writes."""
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        """As aiokafka's. Raises `KafkaConnectionError` on an ended transport."""
+        self._close_if_ended()
+        return super().send(request, expect_response)
+
+    def _send_sasl_token(self, payload: bytes, expect_response: bool = True) -> Any:
+        self._close_if_ended()
+        return super()._send_sasl_token(payload, expect_response)
+
+    def _close_if_ended(self) -> None:
+        if self._writer is not None and self._writer.is_closing():
+            self.close(reason=conn.CloseReason.CONNECTION_BROKEN)  # what is sent after this is refused as unconnected
+
+
+conn.AIOKafkaConnection = Connection
