@@ -113,10 +113,10 @@ class BatchConsumer(driver.Consumer):
     def cut_off(self) -> bool:
         """Whether the task that keeps Kafka's metadata, or the place in the group, has ended before the worker: nothing
         will ever be read again. Faust does not look."""
-        client = getattr(self._thread, "_consumer", None)
-        if client is None or client._coordinator is None or self.should_stop:
+        consumer = getattr(self._thread, "_consumer", None)
+        if consumer is None or consumer._coordinator is None or self.should_stop:
             return False
-        return bool(client._client._sync_task.done() or client._coordinator._coordination_task.done())
+        return bool(consumer._client._sync_task.done() or consumer._coordinator._coordination_task.done())
 
     def stop_flow(self) -> None:
         """Partitions change hands: nothing is read until it is known from where."""

@@ -157,13 +157,12 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     async def look() -> None:
         await lag.look(app.consumer)
 
-    app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
-
     async def watch() -> None:
         consumer: Any = app.consumer  # the batch transport's
         if consumer.cut_off():
             _halt("its Kafka client has ended")
 
+    app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
     app.timer(LOOK_EVERY_S)(look)
     app.timer(LOOK_EVERY_S)(watch)
     return app
