@@ -14,13 +14,12 @@ from typing import Any
 
 import psutil
 import psycopg
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 from shelf import COUNTS, TOPIC
 
 from eventfold import schema
-from eventfold.topics import prepare_topics
+from eventfold.topics import administrator, prepare_topics
 from lyceum_local.kafka import Listener
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.settings import Ports, StackSettings
@@ -30,7 +29,7 @@ from tests.faults.roles import Settings
 from tests.faults.striking import Strikes
 
 PREFIX, SCHEMA, PARTITIONS = "faults.", "faults", 4
-FOLD_WORKERS = 2
+RELAYS, FOLDS = ("relay-1", "relay-2"), ("fold-1", "fold-2")
 DRAIN_WAIT_S = 60.0
 CONNECT_TIMEOUT_S = 2
 
@@ -67,7 +66,7 @@ class Installation:
         self._prepare()
         self._start_proxy("postgres", ports.postgres)
         self._start_proxy("kafka", ports.kafka_behind_proxy)
-        for name in ("server", "relay-1", "relay-2", "fold-1", "fold-2"):
+        for name in ("server", *RELAYS, *FOLDS):
             role = name.split("-")[0]
             self.keeper.start(name, "tests.faults.roles", [role, name, json.dumps(asdict(self.settings))])
         self.keeper.start("client", "tests.faults.client", [str(ports.server), str(self._record), str(rate_per_s)])
@@ -118,16 +117,12 @@ class Installation:
         if group["state"] != "Stable":
             return False
         assigned = [ConsumerProtocolMemberAssignment.decode(one["member_assignment"]) for one in group["members"]]
-        return [bool(one.assignment) for one in assigned] == [True] * FOLD_WORKERS
+        return [bool(one.assignment) for one in assigned] == [True] * len(FOLDS)
 
     async def _group(self) -> dict[str, Any]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap)
-        try:
-            await admin.start()
+        async with administrator(self.stack.kafka_bootstrap) as admin:
             (answer,) = await admin.describe_consumer_groups([self.settings.fold_group])
             return dict(answer.to_object()["groups"][0])
-        finally:
-            await admin.close()
 
     def read_record(self) -> None:
         """Take in what the client has written down since."""

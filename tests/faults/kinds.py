@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.installation import Installation
+from tests.faults.installation import FOLDS, RELAYS, Installation
 from tests.faults.keeper import until
 from tests.faults.striking import POINTS
 
@@ -19,7 +19,6 @@ STOPPED_RELAY_S, STOPPED_FOLD_S, STOPPED_SERVER_S = 5.0, 14.0, 6.0
 DELAY_S, DELAYED_S = (0.2, 2.0), 2.0
 SWALLOWED_S = (1.0, 4.0)
 MAX_PASS = 20
-FOLDS = ("fold-1", "fold-2")
 ABOUT_S = {"server": 2.5, "relay": 5.0, "fold": 8.5}
 """Of a trial in which that process is killed. A fold worker's partitions wait for Kafka's session timeout."""
 
@@ -58,7 +57,7 @@ class Kind:
 def _victim(installation: Installation, role: str, rng: random.Random) -> str:
     if role == "relay":
         until(installation.leader, TAKEOVER_WAIT_S)
-        return installation.leader() or "relay-1"
+        return installation.leader() or RELAYS[0]
     return rng.choice(FOLDS) if role == "fold" else role
 
 

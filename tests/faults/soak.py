@@ -19,7 +19,7 @@ from statistics import linear_regression
 from typing import Any
 
 from lyceum_local.memory import BYTES_PER_MIB, pss_of_tree
-from tests.faults.installation import Installation, installed
+from tests.faults.installation import FOLDS, RELAYS, Installation, installed
 
 SAMPLES, DOCUMENT = Path(".cache/faults/soak.jsonl"), Path("docs/soak.md")
 SAMPLE_S, TOP_RATE_S, WARM_UP_S, UNLIMITED_PER_S = 5.0, 60.0, 20.0, 100_000.0
@@ -27,7 +27,7 @@ SHELF_LIFE_S = 1.0
 MAX_SLOPE_MIB_PER_MIN, MAX_GROWTH, MAX_LAG_S = 1.0, 0.10, 2.0
 _COUNTS = """SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM unsequenced),
                     (SELECT coalesce(sum(books), 0)::bigint FROM shelf_count)"""
-WATCHED = ("server", "relay-1", "relay-2", "fold-1", "fold-2")
+WATCHED = ("server", *RELAYS, *FOLDS)
 
 
 def main() -> int:

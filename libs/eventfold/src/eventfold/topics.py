@@ -62,10 +62,10 @@ async def existing_topics(bootstrap: str) -> dict[str, int]:
 
 @contextlib.asynccontextmanager
 async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client, closed on leaving."""
+    """A started admin client, closed on leaving and where it cannot start."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         yield admin
     finally:
         await admin.close()
