@@ -20,6 +20,7 @@ from eventfold.publish import Publisher, Record, partition_of, topic_of
 from eventfold.relay import Relay
 from eventfold.store import Connection
 from eventfold.topics import prepare_topics
+from eventfold.witness import tails_of
 from servicekit import database
 
 PARTITIONS = 4
@@ -60,7 +61,7 @@ async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, pr
     running = Relay(
         name="relay", holder="bench", connect=lambda: database.connect(url),
         producers=lambda: relay.producer(bootstrap, "bench"), publisher=publisher, codec=CODEC,
-        topics=[prefix + topic_of(TYPE)],
+        topics=[prefix + topic_of(TYPE)], tails=tails_of(bootstrap),
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:

@@ -31,6 +31,7 @@ from eventfold.lease import Head, Lease
 from eventfold.publish import Publisher
 from eventfold.relay import Relay
 from eventfold.store import Connection, EventStore, Pool
+from eventfold.witness import tails_of
 from tests.faults.striking import Strikes, StruckConnection
 
 HANDLE_DEADLINE_S = 5.0
@@ -106,6 +107,7 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
     await Relay(
         name="relay", holder=name, connect=connect, producers=lambda: struck_producer(settings, strikes, name),
         publisher=settings.publisher, codec=CODEC, topics=[settings.prefix + TOPIC],
+        tails=tails_of(settings.bootstrap),
     ).run()  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, a
 from eventfold import positions
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison
-from eventfold.fold import FoldRunner, PartitionBatch, Process
+from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.positions import take_turns
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import Process, Projection, PublicRecord
 from eventfold.worker import PASSING
 from eventfold_ops.dlq import discard, redrive
 

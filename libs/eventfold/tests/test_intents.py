@@ -21,7 +21,7 @@ from eventfold import lease as leases
 from eventfold.decider import Ask, Item
 from eventfold.due import Pace
 from eventfold.errors import LeaseLost, NotFound, OutcomeUnknown, WrongState
-from eventfold.fold import FoldRunner, PartitionBatch, Process
+from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.intents import (
     INTENT,
     Answer,
@@ -36,7 +36,7 @@ from eventfold.intents import (
     carrying_out,
     number_of,
 )
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import Process, PublicRecord
 
 NUMBER = number_of("event", "refund")
 REFUND = RecordIntent("bank", {"amount_minor": 900})

@@ -83,21 +83,21 @@ async def test_the_metric_grows_while_nothing_is_applied_and_goes_with_its_parti
 async def test_a_relay_is_as_late_as_the_oldest_event_that_is_not_acknowledged(house: House) -> None:
     async with house.pool.connection() as conn:
         held = await lease.acquire(conn, "relay", "one")
-        assert held and await lag.of_relay_s(conn, held) == 0
+        assert held and await lag.of_relay_s(conn, "relay") == 0
         await house.store.handle_batch([add("one", "a"), add("one", "b")], context())
         await house.rows("UPDATE events SET recorded_at = clock_timestamp() - interval '60 s' RETURNING 1")
-        assert 60 <= await lag.of_relay_s(conn, held) < 120, "not sequenced"
+        assert 60 <= await lag.of_relay_s(conn, "relay") < 120, "not sequenced"
         await house.rows("DELETE FROM unsequenced RETURNING 1")
         await house.rows("INSERT INTO sequence_run SELECT 1, min(position), 2 FROM events RETURNING 1")
-        assert 60 <= await lag.of_relay_s(conn, held) < 120, "sequenced, and not sent"
+        assert 60 <= await lag.of_relay_s(conn, "relay") < 120, "sequenced, and not sent"
         await house.rows("UPDATE events SET recorded_at = clock_timestamp() WHERE version = 2 RETURNING 1")
         await lease.move_cursor(conn, held, 1)
-        assert 0 < await lag.of_relay_s(conn, held) < 60, "the newer one"
+        assert 0 < await lag.of_relay_s(conn, "relay") < 60, "the newer one"
         await lease.move_cursor(conn, held, 2)
-        assert await lag.of_relay_s(conn, held) == 0
+        assert await lag.of_relay_s(conn, "relay") == 0
 
 
-async def test_a_relay_tells_while_it_leads(house: House, kafka_bootstrap: str) -> None:
+async def test_a_relay_tells_also_where_no_term_comes_about(house: House, kafka_bootstrap: str) -> None:
     def told() -> float | None:
         return REGISTRY.get_sample_value("eventfold_relay_lag_seconds", {"relay": "relay"})
 
@@ -108,7 +108,7 @@ async def test_a_relay_tells_while_it_leads(house: House, kafka_bootstrap: str) 
     await house.rows("UPDATE events SET recorded_at = clock_timestamp() - interval '60 s' RETURNING 1")
     async with relaying(house, kafka_bootstrap):  # without its topic nothing is sent
         await eventually(late)
-    assert told() == 0, "who does not lead says nothing"
+    assert (told() or 0) > 50, "it is what is stored that tells, not a term"
     await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=1)
     async with relaying(house, kafka_bootstrap):
         await eventually(lambda: everything_acknowledged(house))

@@ -14,6 +14,7 @@ from stepped_relay import GatedConnection, SteppedRelay
 
 from eventfold import relay
 from eventfold.relay import Relay
+from eventfold.witness import tails_of
 
 STEPS = 100
 WHILE_S, NEVER_S = 0.05, 3600.0
@@ -91,7 +92,7 @@ async def test_a_batch_with_room_for_more_is_followed_when_others_may_have_come(
 async def test_who_waits_for_others_to_come_is_not_woken_by_the_first_of_them(house: House, kafka: Kafka) -> None:
     waiting = Relay(
         name="relay", holder="one", connect=house.connect, producers=lambda: relay.producer("", ""),
-        publisher=house.publisher, codec=CODEC, topics=[],
+        publisher=house.publisher, codec=CODEC, topics=[], tails=tails_of(""),
     )  # fmt: skip
     waiting.wake()
     started = time.monotonic()

@@ -22,8 +22,8 @@ from spanning import CAUSE, cause, exported, linked, told
 
 from eventfold import tracing
 from eventfold.decider import Ask, Item
-from eventfold.fold import FoldRunner, PartitionBatch, Process
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.readmodel import Process, Projection, PublicRecord
 from eventfold.topics import prepare_topics
 
 COUNTING = Projection("counting", (TOPIC,), (COUNTS,), keys, count)

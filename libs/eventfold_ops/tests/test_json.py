@@ -35,6 +35,7 @@ WHILE_A_RELAY_RUNS = {
     "compare": ("counting",),
     "replay": (TOPIC,),
     "switch": (TOPIC,),
+    "recover": ("--restored",),
 }
 AFTERWARDS = {"intents list": (), "intents ask-again": ("one",)}
 """A relay of the example domain would halt at intents, which it does not know."""
@@ -109,6 +110,7 @@ def check(said: dict[str, Any], topic: str) -> None:
     assert said["rebuild"] == {"projection": "counting", "swapped": ["shelf_count"]}
     assert said["replay"] == {"topic": topic, "generation": f"{topic}.g2", "partitions": 2}
     moved = {"handler": COUNTING.name, "reads": f"{topic}.g2", "moved": True}
+    assert said["recover"]["topics"] == {topic: f"{topic}.g3"} and said["recover"]["first_seq"] > 1_000_000
     assert said["switch"] == {"topic": topic, "handlers": [moved]}
     assert [one["equal"] for one in said["compare"]] == [True] and len(said["dlq list"]) == 2
     assert said["intents ask-again"] == {"number": "one", "opened": False}

@@ -15,9 +15,8 @@ from fastavro import parse_schema
 
 from contracts.avro import AvroCodec, frame_of, schema_folder, shipped_schemas
 from eventfold.decider import Context
-from eventfold.fold import Process
 from eventfold.publish import Publisher
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Process, Projection
 from lyceum_generate import lyceum_events
 from lyceum_generate.__main__ import ASYNCAPI, EVENTS
 from lyceum_generate.public import emitted

@@ -2,7 +2,8 @@
 
 A closing record ends its partition: what comes after it there is dropped, for it is on the next generation too. When
 all partitions of the old generation are closed for a handler, it gets its positions on the new one, just after the
-barrier, in the same transaction. So nothing of the new generation is applied before all of the old one.
+barrier, in the same transaction. So nothing of the new generation is applied before all of the old one. Where the old
+one was rewound, what the handler has applied may never have happened: see `eventfold.regaining`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from operator import attrgetter
 
 from eventfold.errors import TopicLost, TopicMisconfigured
 from eventfold.generations import CLOSED_TYPE, Barrier, logical, number
+from eventfold.history import of_seq
 from eventfold.readmodel import ConsumedRecord, PublicRecord
 from eventfold.store import Connection
 
 _CLOSE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic = %s AND partition = %s AND NOT closed"
 _CLOSED = "SELECT count(*) FROM fold_position WHERE projection = %s AND topic = %s AND closed"
-_GO_ON = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
-SELECT %s, %s, n - 1, next_offset, %s, %s, clock_timestamp()
+_GO_ON = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, history, applied_at)
+SELECT %s, %s, n - 1, next_offset, %s, %s, %s, clock_timestamp()
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS o(next_offset, n)
 ON CONFLICT DO NOTHING"""
 _REMEMBER = "INSERT INTO topic_read (topic, partitions) VALUES (%s, %s) ON CONFLICT DO NOTHING"
@@ -50,9 +52,10 @@ def is_closing(record: PublicRecord) -> bool:
 async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     """Mark the partition closed for a handler that has applied everything before `closing`.
 
-    Returns whether all are, so that the handler has positions on the next generation; also when that was so before,
-    for who closed the last one may not have been told that it did. Handlers that fold partitions side by side take
-    turns here: else each would see all but the other's partition closed.
+    Returns whether all are, so that the handler has positions on the next generation or, where this one was rewound,
+    is to get them by `regaining.over`; also when that was so before, for who closed the last one may not have been told
+    that it did. Handlers that fold partitions side by side take turns here: else each would see all but the other's
+    partition closed.
     """
     turn = f"{handler}|closing|{closing.topic}"
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || %s, 0))", [turn])
@@ -61,7 +64,10 @@ async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     row = await (await conn.execute(_CLOSED, [handler, closing.topic])).fetchone()
     if row is None or row[0] < barrier.partitions_before:
         return False
-    await conn.execute(_GO_ON, [handler, barrier.next_topic, barrier.seq, closing.occurred_at, list(barrier.offsets)])
+    if not barrier.rewound:
+        nonce = of_seq(barrier.histories, barrier.seq).nonce if barrier.histories else None
+        place = [handler, barrier.next_topic, barrier.seq, closing.occurred_at, nonce, list(barrier.offsets)]
+        await conn.execute(_GO_ON, place)
     return True
 
 
@@ -69,6 +75,14 @@ async def names(conn: Connection, wanted: Collection[tuple[str, str]], existing:
     """Which generations to read, by the stored positions and the topics that exist; see `chosen`."""
     cursor = await conn.execute("SELECT DISTINCT projection, topic FROM fold_position")
     return chosen(wanted, {(handler, topic) for handler, topic in await cursor.fetchall()}, existing)
+
+
+async def reached(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The newest generation on which each handler has positions, of each of its topics where it has some."""
+    cursor = await conn.execute("SELECT DISTINCT projection, topic FROM fold_position")
+    stored = sorted(await cursor.fetchall(), key=lambda row: number(row[1]))
+    found = {(handler, logical(name)): name for handler, name in stored}
+    return {one: found[one] for one in wanted if one in found}
 
 
 def chosen(
@@ -83,9 +97,18 @@ def chosen(
         reached = [name for one, name in stored if one == handler and logical(name) == topic]
         if reached and (newest := max(reached, key=number)) not in existing:
             raise TopicLost(newest, handler)
-        there = [name for name in existing if logical(name) == topic]
-        found[handler, topic] = max(reached, key=number) if reached else min(there, key=number, default=topic)
+        found[handler, topic] = max(reached, key=number) if reached else first(topic, existing)
     return found
+
+
+def first(topic: str, existing: Collection[str]) -> str:
+    """The oldest generation that exists."""
+    return min((name for name in existing if logical(name) == topic), key=number, default=topic)
+
+
+def newest(topic: str, existing: Collection[str]) -> str:
+    """The newest generation that exists."""
+    return max((name for name in existing if logical(name) == topic), key=number, default=topic)
 
 
 async def remember_partitions(conn: Connection, partitions: Mapping[str, int]) -> None:
@@ -94,14 +117,14 @@ async def remember_partitions(conn: Connection, partitions: Mapping[str, int]) -
 
 
 async def check_partitions(conn: Connection, names: Collection[str], existing: Mapping[str, int]) -> None:
-    """Remember how many partitions each topic has when it is first read; raise `TopicMisconfigured` when that changes.
+    """Remember how many partitions each topic has when it is first read; raise `TopicMisconfigured` when it has fewer.
 
-    Records of a key would be on another partition than before, where positions and `seq` mean nothing for them.
+    More are none that a relay writes: it keeps to those on its record, until a replay has moved the topic.
     """
     await remember_partitions(conn, {name: existing[name] for name in names if name in existing})
     cursor = await conn.execute("SELECT topic, partitions FROM topic_read")
     for name, partitions in await cursor.fetchall():
-        if existing.get(name, partitions) != partitions and name in names:
+        if existing.get(name, partitions) < partitions and name in names:
             raise TopicMisconfigured(
-                name, f"has {existing[name]} partitions, {partitions} when first read; grow topics by a replay only"
+                name, f"has {existing[name]} partitions, {partitions} when first read: make it anew with these"
             )

@@ -18,15 +18,18 @@ _HASHED_NAMESPACE = hashlib.sha1(EVENT_ID_NAMESPACE.bytes, usedforsecurity=False
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-def event_id(stream: str, version: int) -> uuid.UUID:
-    """The id of an event: a function of its place, so that a retried append or a resent record keeps its id."""
-    return uuid.UUID(event_id_text(stream, version))
+def event_id(stream: str, version: int, salt: str = "") -> uuid.UUID:
+    """The id of an event: a function of its place, so that a retried append or a resent record keeps its id.
+
+    After a store was restored another event may come to the same place: `salt` is that of its history.
+    """
+    return uuid.UUID(event_id_text(stream, version, salt))
 
 
-def event_id_text(stream: str, version: int) -> str:
+def event_id_text(stream: str, version: int, salt: str = "") -> str:
     """`event_id` as text: RFC 9562's UUID version 5, without the objects that `uuid.uuid5` makes on the way."""
     hashed = _HASHED_NAMESPACE.copy()
-    hashed.update(f"{stream}/{version}".encode())
+    hashed.update(f"{salt}/{stream}/{version}".encode() if salt else f"{stream}/{version}".encode())
     text = hashed.hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
@@ -191,5 +194,5 @@ class Recorded:
 
     @property
     def id(self) -> uuid.UUID:
-        """Deterministic event id (see `event_id`)."""
+        """Deterministic event id (see `event_id`), of the store's first history."""
         return event_id(self.stream, self.version)

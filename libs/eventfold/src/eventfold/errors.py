@@ -130,6 +130,38 @@ class LeaseLost(EventfoldError):
         self.epoch = epoch
 
 
+class HistoryRewound(EventfoldError):
+    """The topic holds what the store does not: the store was restored to an earlier point, or lost its last events.
+    Nothing is sent until somebody says what is true."""
+
+    def __init__(self, topic: str, partition: int, seq: int, last_seq: int) -> None:
+        super().__init__(
+            f"{topic}[{partition}] holds event {seq}, which is not the store's (it has numbers up to {last_seq}): the "
+            "store was restored to an earlier point; run `recover` as docs/runbooks/rewound-history.md says"
+        )
+        self.topic = topic
+        self.partition = partition
+        self.seq = seq
+        self.last_seq = last_seq
+
+
+class TopicShortened(EventfoldError):
+    """A partition ends before it did: it was emptied, or made anew. What was on it is sent again."""
+
+    def __init__(self, topic: str, partition: int, before: int, now: int) -> None:
+        super().__init__(f"{topic}[{partition}] ends at offset {now}, it should at {before}: it was made anew")
+        self.topic = topic
+        self.partition = partition
+
+
+class NoProgress(EventfoldError):
+    """A leader that has work got nowhere for so long that another should try; its lease is not renewed."""
+
+    def __init__(self, name: str, stuck_s: float) -> None:
+        super().__init__(f"{name} got nothing done for {stuck_s:.0f} s")
+        self.name = name
+
+
 class StalePosition(EventfoldError):
     """A fold's stored position is not the one that its worker believes in: drop the batch and seek again."""
 
@@ -149,6 +181,18 @@ class OffsetGap(EventfoldError):
         self.partition = partition
         self.expected = expected
         self.got = got
+
+
+class RecordsMissing(EventfoldError):
+    """A partition goes on behind records that it does not hold. Never skipped: its relay sends them again."""
+
+    def __init__(self, topic: str, partition: int, applied: int, previous: int, offset: int) -> None:
+        super().__init__(
+            f"{topic}[{partition}] at offset {offset}: what comes after event {previous} follows on event {applied}; "
+            "the relay of its owner sends what is missing again: see that one leads"
+        )
+        self.topic = topic
+        self.partition = partition
 
 
 class Poison(EventfoldError):

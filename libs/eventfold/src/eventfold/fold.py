@@ -8,22 +8,26 @@ position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
 from opentelemetry.trace import SpanKind
 
-from eventfold import crossing, positions, telemetry, tracing
+from eventfold import crossing, positions, regaining, telemetry, tracing
 from eventfold.deadletter import held_keys
 from eventfold.decider import Context, Item
+from eventfold.errors import RecordsMissing
+from eventfold.generations import Barrier
+from eventfold.history import Histories
 from eventfold.positions import Move, Run, take_turns
 from eventfold.projecting import project
 from eventfold.publish import Avro
-from eventfold.readmodel import ConsumedRecord, Projection, PublicRecord
+from eventfold.readmodel import ConsumedRecord, Handler, Process, Projection, PublicRecord, turn
 from eventfold.store import Connection, EventStore, Pool
+from eventfold.witness import Look, opens
 
 Standing = Mapping[tuple[str, positions.Place], positions.Position]
 
@@ -36,17 +40,16 @@ class PartitionBatch(NamedTuple):
     records: Sequence[ConsumedRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process manager: pure `react(event)` names the commands that an event calls for.
+class Misfit(NamedTuple):
+    """A handler whose position does not fit what is on a partition."""
 
-    Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
-    Commands must be answerable by deciders without refusal: a refused one halts the worker.
-    """
+    handler: Handler
+    place: positions.Place
+    position: positions.Position
 
-    name: str
-    topics: tuple[str, ...]
-    react: Callable[[PublicRecord], Sequence[Item]]
+
+Find = Callable[[positions.Place, int, int], Awaitable[int | None]]
+"""Where a partition goes on for whoever has applied it up to a number and an offset; see `witness.continues_at`."""
 
 
 class FoldRunner:
@@ -66,7 +69,7 @@ class FoldRunner:
         self._avro = avro
         self._store = store
         self._clock = clock
-        handlers: list[Projection | Process] = [*projections, *processes]
+        handlers: list[Handler] = [*projections, *processes]
         self._ordered = sorted(handlers, key=lambda handler: handler.name)
         self._prefix = topic_prefix
         self.follow({})
@@ -74,7 +77,7 @@ class FoldRunner:
     def follow(self, names: Mapping[tuple[str, str], str]) -> None:
         """Read from now on the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
         self._names = {(handler, topic): names.get((handler, topic), topic) for handler, topic in self.wanted}
-        self._handlers: dict[str, list[Projection | Process]] = {}
+        self._handlers: dict[str, list[Handler]] = {}
         self._read: dict[str, set[str]] = {}
         self._crossed = False
         for handler in self._ordered:
@@ -108,6 +111,50 @@ class FoldRunner:
         async with self._pool.connection() as conn:
             return await positions.start(conn, wanted)
 
+    async def misfits(self, partitions: Sequence[positions.Place], look: Look) -> list[Misfit]:
+        """The handlers whose positions do not fit what is on the partitions now. `look` reads single records."""
+        async with self._pool.connection() as conn:
+            standing = await positions.stored(conn, sorted(self._read), partitions)
+        at = [
+            (handler, place, position) for place in partitions for handler in self._handlers[place[0]]
+            if not (position := standing.get((handler.name, place), positions.START)).closed
+        ]  # fmt: skip
+        seen = await look(
+            {
+                (place, position.next_offset - n)
+                for _, place, position in at
+                for n in (0, 1)
+                if position.next_offset >= n
+            }
+        )
+        return [
+            Misfit(handler, place, position) for handler, place, position in at
+            if not regaining.fits(position, *(seen.get((place, position.next_offset - n)) for n in (1, 0)))
+        ]  # fmt: skip
+
+    async def find_again(self, misfit: Misfit, partitions: int, histories: Histories, find: Find) -> None:
+        """Have a handler read a partition from where it goes on, or fold anew what never happened. `partitions` and
+        `histories` are the topic's. Raises `RecordsMissing`."""
+        handler, place, position = misfit
+        async with self._pool.connection() as conn, conn.transaction():
+            if not regaining.holds(position, histories):
+                await regaining.over(conn, handler, place[0], place[0], partitions, histories)
+                return
+        offset = await find(place, position.seq, position.next_offset)
+        if offset is None:
+            raise RecordsMissing(*place, position.seq, position.seq + 1, position.next_offset)
+        async with self._pool.connection() as conn, conn.transaction():
+            await take_turns(conn, {turn(handler, *place)})
+            await positions.move_to(conn, handler.name, place, position, offset)
+
+    async def over(
+        self, conn: Connection, handler: str, old: str, new: str, partitions: int, histories: Histories
+    ) -> None:
+        """Have a handler go on at another generation, for the one that it was on is gone."""
+        one = next(one for one in self._ordered if one.name == handler)
+        async with conn.transaction():
+            await regaining.over(conn, one, old, new, partitions, histories)
+
     async def behind(self, ends: Mapping[positions.Place, int]) -> dict[tuple[str, str, int], int]:
         """How many records each handler has yet to apply of each partition, by handler, topic and partition. `ends`
         are the offsets above the last record of each."""
@@ -131,14 +178,14 @@ class FoldRunner:
         return [self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)) for batch in batches]
 
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
-        last = records[-1]
-        closing = crossing.closes(last)
-        plain = records[:-1] if closing else records
-        data = self._avro.decode_all([one.value or b"" for one in plain])
-        run = [PublicRecord(topic, partition, one, datum) for one, datum in zip(plain, data, strict=True)]
-        if closing:
-            run.append(PublicRecord(topic, partition, last, orjson.loads(last.value or b"")))
-        return run
+        """Control records stand at the ends of a run, if it has any: an opening one (or a few, where a fill was begun
+        again) at its beginning, a closing one at its end."""
+        opening = next((n for n, one in enumerate(records) if not opens(one)), len(records))
+        closing = len(records) - int(crossing.closes(records[-1]))
+        plain = records[opening:closing]
+        data = [None] * opening + self._avro.decode_all([one.value or b"" for one in plain])
+        data += [orjson.loads(one.value or b"") for one in records[closing:]]
+        return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
         """Apply runs of several partitions in one transaction.
@@ -164,9 +211,7 @@ class FoldRunner:
             moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])])
         self._crossed = self._crossed or moved_on
 
-    def _holding(
-        self, handlers: Sequence[Projection | Process], places: Sequence[positions.Place], standing: Standing
-    ) -> list[str]:
+    def _holding(self, handlers: Sequence[Handler], places: Sequence[positions.Place], standing: Standing) -> list[str]:
         """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
         return [
             one.name for one in handlers
@@ -180,21 +225,26 @@ class FoldRunner:
         """Close what has come to its end; whether a handler goes on at the next generation."""
         crossed = False
         for run in closing:
+            barrier = Barrier.of(run[-1].data)
             for handler in self._handlers[run[0].topic]:
-                crossed |= await crossing.close(conn, handler.name, run[-1])
+                done = await crossing.close(conn, handler.name, run[-1])
+                if done and barrier.rewound:
+                    new, partitions = barrier.next_topic, len(barrier.offsets)
+                    await regaining.over(conn, handler, run[0].topic, new, partitions, barrier.histories)
+                crossed |= done
         return crossed
 
-    def _reading(self, topics: set[str]) -> list[Projection | Process]:
+    def _reading(self, topics: set[str]) -> list[Handler]:
         """The handlers of these topics, each once, in name order."""
         found = {handler.name: handler for topic in topics for handler in self._handlers[topic]}
         return [found[name] for name in sorted(found)]
 
     async def _advance(
-        self, conn: Connection, handler: Projection | Process, runs: Sequence[Run], standing: Standing, held: set[str]
+        self, conn: Connection, handler: Handler, runs: Sequence[Run], standing: Standing, held: set[str]
     ) -> list[Move]:
         """Apply what the handler has not applied of the runs that it reads; where it then stands."""
         reading = [
-            (position, run) for run in runs if run[0].topic in self._read[handler.name]
+            (position, positions.unbroken(position, run)) for run in runs if run[0].topic in self._read[handler.name]
             if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
         ]  # fmt: skip
         fresh = [event for position, run in reading for event in positions.not_applied(position, run)]
@@ -219,12 +269,6 @@ class FoldRunner:
         for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
-
-
-def turn(handler: Projection | Process, topic: str, partition: int) -> str:
-    """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
-    local = isinstance(handler, Projection) and handler.partition_local
-    return f"{handler.name}|{topic}|{partition}" if local else handler.name
 
 
 def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:

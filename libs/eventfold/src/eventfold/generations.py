@@ -6,6 +6,10 @@ filled from the store while the present one is written. Then the relay's leader,
 it up to the last `seq` (the barrier), makes it current, and writes a closing record on every partition of the old one.
 The new generation is current before the first closing record is written: whoever leads next writes nothing more on a
 partition that may have been closed. See docs/adr/0016.
+
+Where a store was restored to an earlier point, its topics hold events that never happened: they are `rewound`, and a
+new generation stands instead of them. It begins with a record that names the store's histories, by which whoever has
+read the old one finds out what of that still holds.
 """
 
 from __future__ import annotations
@@ -19,23 +23,25 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
 from psycopg.types.json import Jsonb
 
+from eventfold import history
 from eventfold import lease as leases
 from eventfold.codec import EventCodec
+from eventfold.history import Histories
 from eventfold.lease import Lease
-from eventfold.publish import Publisher, Record, partition_of, rfc3339
+from eventfold.publish import Publisher, Record, partition_of, placed, rfc3339
 from eventfold.rows import AFTER, COLUMNS, recorded
 from eventfold.sending import send_runs
 from eventfold.store import Connection
+from eventfold.witness import OPENED_TYPE
 
 CLOSED_TYPE = "lyceum.eventfold.generation.closed.v1"
 ROWS_PER_FILL = 2000
 
 _GENERATION = re.compile(r"\.g([0-9]+)$")
-_FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, barrier"
+_FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, rewound, barrier"
 _AFTER = AFTER.format(f"{COLUMNS}, seq")
 # A filler that was thought dead may wake up late: it must not move the cursor back, nor touch what is current.
 _FILLED = """UPDATE topic_generation SET cursor = %s, heads = %s, next_offsets = %s
@@ -73,7 +79,14 @@ class Generation:
     cursor: int = 0
     heads: tuple[int, ...] = ()
     next_offsets: tuple[int, ...] = ()
+    rewound: bool = False
+    """Whether the generation before it holds what the store does not."""
     barrier: dict[str, Any] | None = None
+
+    @property
+    def instead(self) -> bool:
+        """Whether it stands for one before it to which nothing more is to be sent."""
+        return self.predecessor_lost or self.rewound
 
     @property
     def name(self) -> str:
@@ -83,24 +96,32 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """What a closing record says: after `seq`, the history goes on at `offsets` (by partition) of `next_topic`."""
+    """What a closing record says: after `seq`, the history goes on at `offsets` (by partition) of `next_topic`.
+
+    Where the closed generation was `rewound`, it does so only for those whose position still holds in `histories`."""
 
     next_topic: str
     partitions_before: int
     seq: int
     offsets: tuple[int, ...]
+    rewound: bool = False
+    histories: Histories = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `of` reads."""
         return {
             "next_topic": self.next_topic, "partitions": len(self.offsets), "barrier_seq": self.seq,
-            "partitions_before": self.partitions_before, "offsets": list(self.offsets),
+            "partitions_before": self.partitions_before, "offsets": list(self.offsets), "rewound": self.rewound,
+            "histories": history.as_json(self.histories),
         }  # fmt: skip
 
     @staticmethod
     def of(data: dict[str, Any]) -> Barrier:
         """Inverse of `as_json`."""
-        return Barrier(data["next_topic"], data["partitions_before"], data["barrier_seq"], tuple(data["offsets"]))
+        return Barrier(
+            data["next_topic"], data["partitions_before"], data["barrier_seq"], tuple(data["offsets"]),
+            data.get("rewound", False), history.of_json(data.get("histories", [])),
+        )  # fmt: skip
 
 
 async def load(conn: Connection, topic: str | None = None) -> list[Generation]:
@@ -114,8 +135,9 @@ async def load(conn: Connection, topic: str | None = None) -> list[Generation]:
 
 
 def _generation(*row: Any) -> Generation:
-    *fixed, heads, offsets, barrier = row
-    return replace(Generation(*fixed), heads=tuple(heads), next_offsets=tuple(offsets), barrier=barrier)
+    *fixed, heads, offsets, rewound, barrier = row
+    made = Generation(*fixed)
+    return replace(made, heads=tuple(heads), next_offsets=tuple(offsets), rewound=rewound, barrier=barrier)
 
 
 async def current_names(conn: Connection, topics: Sequence[str]) -> dict[str, str]:
@@ -166,9 +188,9 @@ async def fill_anew(conn: Connection, one: Generation) -> Generation:
 
 async def _insert(conn: Connection, one: Generation) -> None:
     await conn.execute(
-        f"INSERT INTO topic_generation ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",
+        f"INSERT INTO topic_generation ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, NULL)",
         [one.topic, one.generation, one.partitions, one.state, one.predecessor_lost, one.cursor, list(one.heads),
-         list(one.next_offsets)],
+         list(one.next_offsets), one.rewound],
     )  # fmt: skip
 
 
@@ -180,9 +202,27 @@ async def mark_filled(conn: Connection, one: Generation) -> None:
     )
 
 
-async def fill(
-    conn: Connection, session: AIOKafkaProducer, publisher: Publisher, codec: EventCodec, one: Generation
-) -> Generation:
+async def begin_instead(conn: Connection, topic: str, partitions: int, generation: int) -> Generation:
+    """Record that `generation` of `topic` is being filled instead of all before it, which are rewound; what was begun
+    otherwise is given up. In the caller's transaction."""
+    await conn.execute("DELETE FROM topic_generation WHERE topic = %s AND state IN ('filling', 'filled')", [topic])
+    if not await load(conn, topic):
+        await _insert(conn, Generation(topic, 1, partitions, "current"))
+    nothing = (0,) * partitions
+    made = Generation(topic, generation, partitions, heads=nothing, next_offsets=nothing, rewound=True)
+    await _insert(conn, made)
+    return made
+
+
+async def open_with(session: Any, source: str, one: Generation, histories: Histories) -> None:
+    """Write the record that begins each partition of a generation. Repeating it is harmless. Raises `KafkaError`."""
+    value = orjson.dumps({"generation": one.generation, "histories": history.as_json(histories)})
+    for partition in range(one.partitions):
+        headers = _control_headers(one.name, source, OPENED_TYPE, f"opened/{partition}", 0)
+        await session.send_and_wait(one.name, value, partition=partition, headers=headers)
+
+
+async def fill(conn: Connection, session: Any, publisher: Publisher, codec: EventCodec, one: Generation) -> Generation:
     """Send the next `ROWS_PER_FILL` sequenced events to a generation and record it; unchanged when there are none.
 
     Keeps the relay's property: an unbroken run for each partition, from a cursor that never passes what is
@@ -191,12 +231,14 @@ async def fill(
     rows = await (await conn.execute(_AFTER, {"after": one.cursor, "rows": ROWS_PER_FILL})).fetchall()
     if not rows:
         return one
+    histories = await history.load(conn)
     runs: dict[tuple[str, int], list[Record]] = {}
     heads, offsets = list(one.heads), list(one.next_offsets)
     for event in (recorded(codec, row) for row in rows):
-        if publisher.topic(event) == one.topic and (record := publisher.encode(event)):
+        told = history.of_seq(histories, event.seq or 0)
+        if publisher.topic(event) == one.topic and (record := publisher.encode(event, told.salt)):
             partition = partition_of(record.key, one.partitions)
-            runs.setdefault((one.name, partition), []).append(record)
+            runs.setdefault((one.name, partition), []).append(placed(record, told.nonce.encode(), heads[partition]))
             heads[partition] = event.seq or 0
     for (_, partition), offset in (await send_runs(session, runs)).items():
         offsets[partition] = max(offsets[partition], offset)
@@ -211,7 +253,7 @@ async def _filled(conn: Connection, one: Generation) -> Generation:
 
 
 async def switch(
-    conn: Connection, lease: Lease, session: AIOKafkaProducer, publisher: Publisher, codec: EventCodec, one: Generation
+    conn: Connection, lease: Lease, session: Any, publisher: Publisher, codec: EventCodec, one: Generation
 ) -> None:
     """As the relay's leader, with everything sequenced acknowledged: fill the rest and make `one` current.
 
@@ -220,7 +262,8 @@ async def switch(
     while (filled := await fill(conn, session, publisher, codec, one)) != one:
         one = filled
     before = next(old for old in await load(conn, one.topic) if old.state == "current")
-    barrier = Barrier(one.name, before.partitions, one.cursor, one.next_offsets)
+    histories = await history.load(conn)
+    barrier = Barrier(one.name, before.partitions, one.cursor, one.next_offsets, one.rewound, histories)
     async with conn.transaction():
         await leases.hold(conn, lease)
         await conn.execute(
@@ -239,7 +282,7 @@ async def switch(
         )
 
 
-async def close(conn: Connection, session: AIOKafkaProducer, source: str, one: Generation) -> None:
+async def close(conn: Connection, session: Any, source: str, one: Generation) -> None:
     """Write the closing record on every partition of a generation that has a successor. Repeating it is harmless.
 
     One that was deleted meanwhile needs none: nobody can read it, and its readers halt with `TopicLost`.
@@ -255,10 +298,17 @@ async def close(conn: Connection, session: AIOKafkaProducer, source: str, one: G
 
 def _closing_headers(one: Generation, source: str, partition: int) -> list[tuple[str, bytes]]:
     barrier = Barrier.of(one.barrier or {})
+    headers = _control_headers(one.name, source, CLOSED_TYPE, f"{partition}/{barrier.seq}", barrier.seq)
+    more = {"ce_nexttopic": barrier.next_topic, "ce_nextpartitions": str(len(barrier.offsets))}
+    if barrier.rewound:
+        more |= {"ce_rewoundto": str(barrier.histories[-1].kept_seq), "ce_nexthistory": barrier.histories[-1].nonce}
+    return [*headers, *((name, value.encode()) for name, value in more.items())]
+
+
+def _control_headers(topic: str, source: str, kind: str, step: str, seq: int) -> list[tuple[str, bytes]]:
     headers = {
-        "ce_specversion": "1.0", "ce_type": CLOSED_TYPE, "ce_source": source, "content-type": "application/json",
-        "ce_id": str(uuid5(NAMESPACE_URL, f"{one.name}/{partition}/{barrier.seq}")),
-        "ce_time": rfc3339(datetime.now(UTC)), "ce_subject": one.name, "ce_sequence": str(barrier.seq),
-        "ce_nexttopic": barrier.next_topic, "ce_nextpartitions": str(len(barrier.offsets)),
+        "ce_specversion": "1.0", "ce_type": kind, "ce_source": source, "content-type": "application/json",
+        "ce_id": str(uuid5(NAMESPACE_URL, f"{topic}/{step}")), "ce_time": rfc3339(datetime.now(UTC)),
+        "ce_subject": topic, "ce_sequence": str(seq),
     }  # fmt: skip
     return [(name, value.encode()) for name, value in headers.items()]

@@ -7,7 +7,6 @@ from typing import Any
 
 from eventfold import telemetry
 from eventfold.fold import FoldRunner
-from eventfold.lease import Lease
 from eventfold.rows import AFTER
 from eventfold.store import Connection
 
@@ -21,9 +20,9 @@ _WAITING = f"""SELECT extract(epoch FROM clock_timestamp() - least(
   ({AFTER.format("recorded_at")})))::float8"""
 
 
-async def of_relay_s(conn: Connection, lease: Lease) -> float:
+async def of_relay_s(conn: Connection, relay: str) -> float:
     """Seconds since the oldest event was recorded that Kafka has not acknowledged; 0 where there is none."""
-    cursor = await (await conn.execute(_CURSOR, [lease.name])).fetchone()
+    cursor = await (await conn.execute(_CURSOR, [relay])).fetchone()
     row = await (await conn.execute(_WAITING, {"after": cursor[0] if cursor else 0, "rows": 1})).fetchone()
     return float(row[0] or 0.0) if row else 0.0
 

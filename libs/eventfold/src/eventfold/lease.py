@@ -49,6 +49,12 @@ async def acquire(conn: Connection, name: str, holder: str, lease_s: float = LEA
     return None if row is None else Lease(name, row[0], row[1])
 
 
+async def is_free(conn: Connection, name: str) -> bool:
+    """Whether nobody holds the lease now."""
+    held = await conn.execute("SELECT 1 FROM lease WHERE name = %s AND expires_at >= clock_timestamp()", [name])
+    return await held.fetchone() is None
+
+
 async def hold(conn: Connection, lease: Lease, lease_s: float = LEASE_S) -> None:
     """Renew the lease and lock its row until the caller commits, so that what else the transaction writes is written
     as the leader or not at all. Raises `LeaseLost`."""

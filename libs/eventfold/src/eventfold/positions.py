@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +10,11 @@ from typing import Any, NamedTuple
 
 from eventfold import crossing, telemetry
 from eventfold.arrays import literal, literals
-from eventfold.errors import OffsetGap, StalePosition
+from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
 from eventfold.readmodel import PublicRecord
 from eventfold.store import Connection
+
+log = logging.getLogger(__name__)
 
 Place = tuple[str, int]
 """A partition: topic on Kafka and number."""
@@ -28,7 +31,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.
 FROM bound, unnest(%s::text[]) AS t(turn)"""
 
 _STORED = """SELECT projection, topic, partition, next_offset, seq, closed,
-  EXISTS (SELECT 1 FROM dead_letter d WHERE d.projection = p.projection)
+  EXISTS (SELECT 1 FROM dead_letter d WHERE d.projection = p.projection), history
 FROM fold_position p JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition)
 WHERE projection = ANY(%s::text[])"""
 
@@ -37,19 +40,23 @@ FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition
 LEFT JOIN fold_position p USING (projection, topic, partition) GROUP BY w.topic, w.partition"""
 
 _MOVE = """WITH w AS (
-  SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])
-  AS w(projection, topic, partition, next_offset, seq, occurred_at, expected)
+  SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[],
+    %s::bigint[]) AS w(projection, topic, partition, next_offset, seq, occurred_at, history, expected)
 )
-INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
-SELECT projection, topic, partition, next_offset, seq, occurred_at, clock_timestamp() FROM w
+INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, history, applied_at)
+SELECT projection, topic, partition, next_offset, seq, occurred_at, history, clock_timestamp() FROM w
 ON CONFLICT (projection, topic, partition) DO UPDATE
 SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, occurred_at = EXCLUDED.occurred_at,
-    applied_at = EXCLUDED.applied_at
+    history = EXCLUDED.history, applied_at = EXCLUDED.applied_at
 WHERE p.next_offset = (
   SELECT expected FROM w WHERE (w.projection, w.topic, w.partition) = (p.projection, p.topic, p.partition)
 )
 RETURNING projection, topic, partition"""
-_MOVE_KINDS = ("text", "text", "int", "bigint", "bigint", "timestamptz", "bigint")
+_MOVE_KINDS = ("text", "text", "int", "bigint", "bigint", "timestamptz", "text", "bigint")
+
+_MOVE_TO = """INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, applied_at)
+VALUES (%s, %s, %s, %s, 0, clock_timestamp()) ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset WHERE p.next_offset = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Position:
     seq: int
     closed: bool = False
     parked: bool = False
+    history: str | None = None
+    """That of the last record which was applied."""
 
 
 START = Position(0, 0)
@@ -80,6 +89,7 @@ class Move(NamedTuple):
     next_offset: int
     seq: int
     occurred_at: datetime
+    history: str | None
     expected: int
 
 
@@ -111,8 +121,23 @@ async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dic
     return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
 
 
+def unbroken(position: Position, run: Run) -> Run:
+    """The run up to where records are missing in it. Raises `RecordsMissing` where that is at once."""
+    highest = position.seq
+    for n, event in enumerate(run):
+        if event.seq <= highest:
+            continue
+        if event.previous > highest and n == 0:
+            raise RecordsMissing(event.topic, event.partition, highest, event.previous, event.offset)
+        if event.previous > highest:
+            return run[:n]
+        highest = event.seq
+    return run
+
+
 def not_applied(position: Position, events: Run) -> list[PublicRecord]:
-    """The events above the position, stripped of redelivered ones and of a closing record. Raises `OffsetGap`."""
+    """The events above the position, stripped of redelivered ones and of control records. Raises `OffsetGap` where the
+    records are not those that the position was written for."""
     first = events[0]
     if first.offset > position.next_offset:
         raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
@@ -135,7 +160,10 @@ def moved_over(handler: str, position: Position, run: Run) -> Move | None:
     if last.offset < position.next_offset:
         return None
     seq = max(position.seq, max(event.seq for event in run))
-    return Move(handler, last.topic, last.partition, last.offset + 1, seq, last.occurred_at, position.next_offset)
+    return Move(
+        handler, last.topic, last.partition, last.offset + 1, seq, last.occurred_at, last.history or position.history,
+        position.next_offset,
+    )  # fmt: skip
 
 
 async def move(conn: Connection, moves: Sequence[Move]) -> None:
@@ -148,6 +176,13 @@ async def move(conn: Connection, moves: Sequence[Move]) -> None:
         if one[:3] not in done:
             telemetry.FOLD_STALE.labels(one.handler).inc()
             raise StalePosition(one.handler, one.topic, one.partition)
+
+
+async def move_to(conn: Connection, handler: str, at: Place, position: Position, offset: int) -> None:
+    """Have a handler read a partition from `offset` on, unless it has moved meanwhile: what it has applied it drops by
+    `seq`."""
+    log.error("%s reads %s[%d] from offset %d on: the topic is not what it was", handler, *at, offset)
+    await conn.execute(_MOVE_TO, [handler, *at, offset, position.next_offset])
 
 
 def check_within(offsets: Mapping[Place, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:

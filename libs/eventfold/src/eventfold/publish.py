@@ -73,6 +73,8 @@ class Envelope(NamedTuple):
     causation_id: str | None
     traceparent: str | None
     backfill: bool
+    salt: str = ""
+    """Of the history in which the event was numbered (see `eventfold.history`)."""
 
 
 class Record(NamedTuple):
@@ -163,13 +165,13 @@ class Publisher:
         public = self._to_public(recorded)
         return None if public is None else self._prefix + topic_of(public.type)
 
-    def encode(self, recorded: Recorded) -> Record | None:
-        """The record of an event as it would be encoded today; None if it has no public form. Raises
-        `Unpublishable`."""
+    def encode(self, recorded: Recorded, salt: str = "") -> Record | None:
+        """The record of an event as it would be encoded today; None if it has no public form. `salt` is that of its
+        history. Raises `Unpublishable`."""
         value = self.value(recorded)
         if value is None:
             return None
-        return self.record(value, _envelope(recorded))
+        return self.record(value, _envelope(recorded, salt))
 
     def record(self, value: bytes, envelope: Envelope) -> Record:
         """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
@@ -192,21 +194,32 @@ class Publisher:
         return self._by_schema[written_as]
 
 
-def _envelope(recorded: Recorded) -> Envelope:
+def _envelope(recorded: Recorded, salt: str) -> Envelope:
     meta = recorded.meta
     return Envelope(
         recorded.stream, recorded.version, recorded.partition_key, micros(recorded.occurred_at),
         micros(recorded.recorded_at), recorded.seq, meta.get("correlation_id"), meta.get("causation_id"),
-        meta.get("traceparent"), "backfill" in meta,
+        meta.get("traceparent"), "backfill" in meta, salt,
     )  # fmt: skip
 
 
+def placed(record: Record, nonce: bytes, previous_seq: int) -> Record:
+    """The record as it stands on a partition: `ce_history` tells the history that its number belongs to, and
+    `ce_previoussequence` the number of the record before it there, so that whoever reads on sees that none is missing.
+    """
+    record.headers.append(("ce_history", nonce))
+    record.headers.append(("ce_previoussequence", b"%d" % previous_seq))
+    return record
+
+
 def _headers(fixed: Sequence[Header], envelope: Envelope, key: bytes) -> list[Header]:
-    stream, version, _, occurred_us, recorded_us, seq, correlation_id, causation_id, traceparent, backfill = envelope
+    stream, version, _, occurred_us, recorded_us, seq, correlation_id, causation_id, traceparent, backfill, salt = (
+        envelope
+    )
     occurred = _timestamp(occurred_us)
     headers = [
         *fixed,
-        ("ce_id", event_id_text(stream, version).encode()),
+        ("ce_id", event_id_text(stream, version, salt).encode()),
         ("ce_time", occurred),
         ("ce_recordedtime", occurred if recorded_us == occurred_us else _timestamp(recorded_us)),
         ("ce_subject", stream.encode()),

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from eventfold.arrays import literals
+from eventfold.decider import Item
 
 Key = tuple[Any, ...]
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -93,6 +94,17 @@ class PublicRecord:
         if not self._seq:
             self._seq = int(self.headers["ce_sequence"])
         return self._seq
+
+    @property
+    def previous(self) -> int:
+        """The number of the record before it on its partition, as its relay wrote it; 0 where it did not."""
+        return int(self.headers.get("ce_previoussequence", b"0"))
+
+    @property
+    def history(self) -> str | None:
+        """The history of its store in which it was numbered (`eventfold.history`)."""
+        value = self.headers.get("ce_history")
+        return value.decode() if value else None
 
     @property
     def type(self) -> str:
@@ -285,3 +297,26 @@ class Projection:
     fold: Fold
     halts: bool = False
     partition_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process manager: pure `react(event)` names the commands that an event calls for.
+
+    Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
+    Commands must be answerable by deciders without refusal: a refused one halts the worker.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    react: Callable[[PublicRecord], Sequence[Item]]
+
+
+Handler = Projection | Process
+"""What consumes."""
+
+
+def turn(handler: Handler, topic: str, partition: int) -> str:
+    """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
+    local = isinstance(handler, Projection) and handler.partition_local
+    return f"{handler.name}|{topic}|{partition}" if local else handler.name

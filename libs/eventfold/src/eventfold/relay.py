@@ -4,11 +4,15 @@ Insert positions are not commit order, so the leader takes the visible events th
 assigns a dense one in its own transaction. Version n + 1 of a stream is only ever written by someone who saw n, so
 streams stay in order. Then it sends everything after its cursor and moves the cursor once all of it is acknowledged.
 
-What readers rely on: every session of every relay writes, per partition, an unbroken run that starts at a cursor which
-never passes what is acknowledged. So any `seq` on a partition has all its lower ones before it, and a fold that drops
-whatever is not above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after
-any error the producer is dropped and the run starts again at the cursor; no record is ever skipped or resent alone.
-While a batch is sent the next ones are sequenced and made, but none is sent before the one before is acknowledged.
+What readers rely on: every session of every relay writes, per partition, an unbroken run that starts behind what the
+partition holds. So any `seq` on a partition has all its lower ones before it, and a fold that drops whatever is not
+above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after any error the
+producer is dropped and the run starts again; no record is ever skipped or resent alone. While a batch is sent the next
+ones are sequenced and made, but none is sent before the one before is acknowledged.
+
+Each term begins by comparing the topics with the store (`eventfold.witness`): a broker that lost what it acknowledged
+gets it again before anything new, and a store that lost what is on its topics sends nothing (`HistoryRewound`). A
+broker's connection that ends, ends the term.
 
 Which generation of each topic is written is read at the start of each term, and only there is it ever changed.
 """
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import defaultdict
@@ -28,19 +33,22 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from opentelemetry.trace import Span, SpanKind
+from psycopg import Error as PsycopgError
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import generations, lag, telemetry, tracing
+from eventfold import generations, history, lag, telemetry, tracing
 from eventfold import lease as leases
-from eventfold.codec import EventCodec
+from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Target
-from eventfold.errors import LeaseLost, TopicMisconfigured
+from eventfold.errors import HistoryRewound, LeaseLost, NoProgress, TopicMisconfigured, TopicShortened
 from eventfold.lease import Lease
-from eventfold.publish import Publisher, Record, partition_of
+from eventfold.publish import Publisher, Record, placed
 from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, envelope_to_send, recorded_to_send
-from eventfold.sending import TopicPartition, send_runs, started
+from eventfold.sending import Producer, TopicPartition, send_runs, started
+from eventfold.standing import Standing, compare
 from eventfold.store import Connection
+from eventfold.witness import Tails
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +59,18 @@ HEARTBEAT_S = leases.LEASE_S / 3
 ROWS_PER_BATCH = 4000
 ROWS_PER_TURN = 100
 RETRY_S = 0.5
-RESTARTING = (LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured)
+RETRY_MAX_S = 3.0
+"""Between terms that came to nothing: another who can work is to have its turn."""
+PROGRESS_WITHIN_S = 20.0
+"""A leader that has something to do and gets nothing acknowledged for so long loses its lease."""
+CHECK_EVERY_S = 0.5
+LOOK_AT_TOPICS = 20
+"""So many checks from one look at the topics' ends to the next."""
+LEAVE_WITHIN_S = 2.0
+RESTARTING = (
+    LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured, HistoryRewound,
+    NoProgress, TopicShortened,
+)  # fmt: skip
 """What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
 
@@ -80,15 +99,12 @@ Row = tuple[Any, ...]
 POSITION, SEQ, PUBLIC_VALUE = 0, 1, 2
 
 Connect = Callable[[], Awaitable[Connection]]
-Producers = Callable[[], AIOKafkaProducer]
+Producers = Callable[[], Any]
 
 
 def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
-    """An idempotent producer with the relay's settings. Not started."""
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap, client_id=client_id, enable_idempotence=True, acks="all",
-        max_batch_size=1_000_000, max_request_size=1_048_576, request_timeout_ms=15_000,
-    )  # fmt: skip
+    """An idempotent producer for one term. Not started."""
+    return Producer(bootstrap, client_id)
 
 
 class Listener(Protocol):
@@ -106,22 +122,29 @@ class Relay:
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll.
 
     `connect` opens a connection of the relay's own role, in autocommit mode. `topics` are all topics that the service
-    may publish on; while one is missing the relay sends nothing, says so, and looks again.
+    may publish on; while one is missing the relay sends nothing, says so, and looks again. `tails` reads what they
+    hold.
     """
 
     def __init__(
-        self, *, name: str, holder: str, connect: Connect, producers: Producers, publisher: Publisher,
+        self, *, name: str, holder: str, connect: Connect, producers: Producers, tails: Tails, publisher: Publisher,
         codec: EventCodec, topics: Sequence[str],
     ) -> None:  # fmt: skip
         self._name = name
         self._holder = holder
         self._connect = connect
         self._producers = producers
+        self._tails = tails
         self._publisher = publisher
         self._codec = codec
         self._topics = topics
         self._awake = asyncio.Event()
         self._listener: Listener | None = None
+        self._came_to_nothing = False
+        self.suspects: set[TopicPartition] = set()
+        """Partitions that were found to be shorter than they had been."""
+        self.rewound: HistoryRewound | None = None
+        """Why nothing is sent, while that is because the store is behind its topics."""
 
     def wake(self) -> None:
         """Tell the relay that something was committed. Never blocks."""
@@ -133,15 +156,43 @@ class Relay:
 
     async def run(self) -> None:
         """Lead whenever the lease can be had. Lost leases, connections and brokers only cost a new start."""
+        await _together(self._terms(), self._watch())
+
+    async def _terms(self) -> None:
+        pause_s = RETRY_S
         while True:
             try:
                 await self._try_to_lead()
+                pause_s = RETRY_S
             except RESTARTING as failure:
-                telemetry.RELAY_RESTARTS.labels(self._name).inc()
-                log.warning("relay restarts from its cursor", extra={"relay": self._name, "reason": repr(failure)})
-            await asyncio.sleep(RETRY_S)
+                self._tell(failure)
+                pause_s = min(RETRY_MAX_S, pause_s * 2) if self._came_to_nothing else RETRY_S
+            await asyncio.sleep(pause_s)
+
+    def _tell(self, failure: Exception) -> None:
+        telemetry.RELAY_RESTARTS.labels(self._name).inc()
+        extra = {"relay": self._name, "reason": repr(failure)}
+        if isinstance(failure, HistoryRewound):
+            self.rewound = failure
+            telemetry.RELAY_REWOUND.labels(self._name).set(1)
+            log.critical("relay sends nothing: %s", failure, extra=extra)
+        else:
+            log.warning("relay restarts where its topics end", extra=extra)
+
+    async def _watch(self) -> None:
+        """Tell how late the service's events are, whoever leads; over connections of its own, for who watches must not
+        stop what is watched."""
+        while True:
+            try:
+                async with asyncio.timeout(lag.LOOK_EVERY_S), await self._connect() as conn:
+                    late_s = await lag.of_relay_s(conn, self._name)
+                telemetry.RELAY_LAG_SECONDS.labels(self._name).set(late_s)
+            except (PsycopgError, TimeoutError) as failure:
+                log.warning("cannot tell the relay's lag", extra={"relay": self._name, "reason": repr(failure)})
+            await asyncio.sleep(lag.LOOK_EVERY_S)
 
     async def _try_to_lead(self) -> None:
+        self._came_to_nothing = True
         async with contextlib.AsyncExitStack() as stack:
             sequencer, cursor_conn = [await stack.enter_async_context(await self._connect()) for _ in range(2)]
             # The planner, who may have seen the queue empty, would read all of it ever after.
@@ -150,21 +201,34 @@ class Relay:
             await cursor_conn.execute("SET synchronous_commit = off")
             for conn in (sequencer, cursor_conn):
                 await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
-            lease = await leases.acquire(cursor_conn, self._name, self._holder)
-            if lease is None:
+            if not await leases.is_free(cursor_conn, self._name):
                 return
-            telemetry.RELAY_LEADING.labels(self._name).set(lease.epoch)
-            try:
+            # Whoever cannot reach Kafka does not keep the lease from others who can.
+            session = await stack.enter_async_context(started(self._producers()))
+            if lease := await leases.acquire(cursor_conn, self._name, self._holder):
                 heartbeat_conn = await stack.enter_async_context(await self._connect())
-                term = _Term(self, lease, sequencer, cursor_conn)
-                await _together(term.heartbeat(heartbeat_conn), term.lead(), term.watch())
-            finally:
-                telemetry.RELAY_LEADING.labels(self._name).set(0)
-                telemetry.RELAY_LAG_SECONDS.labels(self._name).set(0)
-                if self._listener:
-                    self._listener.forget()
-                with contextlib.suppress(OperationalError):
-                    await leases.release(cursor_conn, lease)
+                await self._lead(_Term(self, lease, session, sequencer, cursor_conn), heartbeat_conn)
+
+    async def _lead(self, term: _Term, heartbeat_conn: Connection) -> None:
+        telemetry.RELAY_LEADING.labels(self._name).set(term.lease.epoch)
+        try:
+            await _together(term.heartbeat(heartbeat_conn), term.lead(), term.check())
+        finally:
+            telemetry.RELAY_LEADING.labels(self._name).set(0)
+            if self._listener:
+                self._listener.forget()
+            with contextlib.suppress(PsycopgError, TimeoutError):
+                async with asyncio.timeout(LEAVE_WITHIN_S):
+                    await leases.release(heartbeat_conn, term.lease)
+
+    def working(self) -> None:
+        """What was left over is sent: this term can do something."""
+        self._came_to_nothing = False
+
+    def agreed(self) -> None:
+        """Topics and store agree."""
+        self.rewound = None
+        telemetry.RELAY_REWOUND.labels(self._name).set(0)
 
     async def wait_for_work(self, idle_s: float, at_least_s: float = 0.0) -> None:
         """Return `at_least_s` from now, or later: when woken or after a further `idle_s`."""
@@ -173,12 +237,19 @@ class Relay:
             await asyncio.wait_for(self._awake.wait(), idle_s)
         self._awake.clear()
 
-    def record(self, row: Row) -> Record | None:
-        """What is sent of a sequenced row; None for a private event."""
+    def record(self, row: Row, salt: str) -> Record | None:
+        """What is sent of a sequenced row; None for a private event.
+
+        An event without a public value is a private one, or an older server's. What a newer build recorded and this one
+        does not know is private: each build knows the types of those before it, and later ones store public values.
+        """
         value = row[PUBLIC_VALUE]
-        if value is None:
-            return self._publisher.encode(recorded_to_send(self._codec, row))
-        return self._publisher.record(value, envelope_to_send(row))
+        if value is not None:
+            return self._publisher.record(value, envelope_to_send(row, salt))
+        try:
+            return self._publisher.encode(recorded_to_send(self._codec, row), salt)
+        except UnknownEventType:
+            return None
 
 
 @dataclass(slots=True)
@@ -193,40 +264,70 @@ class _Batch:
 class _Term:
     """One term of leadership, with a producer of its own."""
 
-    def __init__(self, relay: Relay, lease: Lease, sequencer: Connection, cursor_conn: Connection) -> None:
+    def __init__(
+        self, relay: Relay, lease: Lease, session: Any, sequencer: Connection, cursor_conn: Connection
+    ) -> None:  # fmt: skip
+        self.lease = lease
         self._relay = relay
-        self._lease = lease
+        self._session = session
         self._sequencer = sequencer
         self._cursor_conn = cursor_conn
-        self._written: dict[str, tuple[str, int]] = {}
+        self._standing = Standing()
+        self._sequenced = 0
+        self._busy_since: float | None = None
 
     async def heartbeat(self, conn: Connection) -> None:
+        """Renew the lease for as long as what there is to do gets done. Raises `NoProgress`."""
         while True:
-            await leases.hold(conn, self._lease)
+            stuck_s = 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
+            if stuck_s > PROGRESS_WITHIN_S:
+                raise NoProgress(self.lease.name, stuck_s)
+            await leases.hold(conn, self.lease)
             await asyncio.sleep(HEARTBEAT_S)
 
-    async def watch(self) -> None:
-        """Tell how late the term is; over connections of its own, for who watches must not stop what is watched."""
-        while True:
-            try:
-                async with await self._relay._connect() as conn:
-                    late_s = await lag.of_relay_s(conn, self._lease)
-                telemetry.RELAY_LAG_SECONDS.labels(self._relay._name).set(late_s)
-            except (OperationalError, TimeoutError) as failure:
-                log.warning("cannot tell the relay's lag", extra={"relay": self._relay._name, "reason": repr(failure)})
-            await asyncio.sleep(lag.LOOK_EVERY_S)
+    async def check(self) -> None:
+        """Notice a broker that went away, also while there is nothing to send. Raises `KafkaConnectionError`."""
+        for look in itertools.count():
+            self._session.check()
+            if look % LOOK_AT_TOPICS == LOOK_AT_TOPICS - 1:
+                await self._look_at_topics()
+            await asyncio.sleep(CHECK_EVERY_S)
+
+    async def _look_at_topics(self) -> None:
+        """Notice a topic that was emptied or made anew while there is nothing to send. Raises `TopicShortened`."""
+        known = dict(self._standing.ends)
+        for place, tail in (await self._relay._tails(list(known))).items():
+            if tail.end < known[place]:
+                raise TopicShortened(*place, known[place], tail.end)
+
+    def _progress(self) -> None:
+        self._busy_since = time.monotonic()
 
     async def lead(self) -> None:
-        async with started(self._relay._producers()) as session:
-            await self._switch(session, predecessor_lost=True)
-            await self._learn_partitions(session)
-            await self._resend(session)
-            if await self._switch(session, predecessor_lost=False):
-                await self._learn_partitions(session)
-            await self._close_old(session)
-            await self._carry(session)
+        self._progress()
+        await self._session.settle()
+        await self._switch(instead=True)
+        await self._compare()
+        self._relay.agreed()
+        await self._resend()
+        self._relay.working()
+        if await self._switch(instead=False):
+            await self._compare()
+        await self._close_old()
+        self._busy_since = None
+        await self._carry()
 
-    async def _carry(self, session: AIOKafkaProducer) -> None:
+    async def _compare(self) -> None:
+        """Learn what the topics hold, and hold it against the store. Raises `HistoryRewound` and
+        `TopicMisconfigured`."""
+        names = await generations.current_names(self._sequencer, self._relay._topics)
+        kafka = {name: len(await _partitions_of(self._session, name)) for name in names.values()}
+        self._standing = await compare(
+            self._sequencer, names, kafka, self._relay._tails, self.lease.cursor, self._relay.suspects
+        )
+        await leases.move_cursor(self._cursor_conn, self.lease, 0, self._standing.heads())
+
+    async def _carry(self) -> None:
         """One batch is sequenced while the one before is made into records and the one before that is sent."""
         sequencing, sending, idle_s = asyncio.create_task(self._sequence()), _nothing(), POLL_MIN_S
         try:
@@ -236,7 +337,7 @@ class _Term:
                     sequencing, idle_s = asyncio.create_task(more), POLL_MIN_S
                     batch = await self._made(rows)
                     await sending
-                    sending = asyncio.create_task(self._send(session, batch))
+                    sending = asyncio.create_task(self._send(batch))
                 else:
                     await sending
                     await self._relay.wait_for_work(idle_s)
@@ -248,44 +349,42 @@ class _Term:
         await self._relay.wait_for_work(POLL_MIN_S, at_least_s=PACE_S)
         return await self._sequence()
 
-    async def _switch(self, session: AIOKafkaProducer, *, predecessor_lost: bool) -> bool:
-        """Make current what a replay has filled. Where the old generation is not lost, it must have all by now."""
+    async def _switch(self, *, instead: bool) -> bool:
+        """Make current what a replay has filled. Where it does not stand `instead` of a generation that is lost or
+        rewound, the old one must have all by now."""
         filled = [
-            one for one in await generations.load(self._sequencer)
-            if one.state == "filled" and one.predecessor_lost == predecessor_lost
+            one for one in await generations.load(self._sequencer) if one.state == "filled" and one.instead == instead
         ]  # fmt: skip
         for one in filled:
             await generations.switch(
-                self._sequencer, self._lease, session, self._relay._publisher, self._relay._codec, one
+                self._sequencer, self.lease, self._session, self._relay._publisher, self._relay._codec, one
             )
             log.info("topic switched", extra={"relay": self._relay._name, "topic": one.name})
         return bool(filled)
 
-    async def _close_old(self, session: AIOKafkaProducer) -> None:
+    async def _close_old(self) -> None:
         for one in await generations.load(self._sequencer):
             if one.state == "closing":
-                await generations.close(self._sequencer, session, self._relay._publisher.source, one)
+                await generations.close(self._sequencer, self._session, self._relay._publisher.source, one)
 
-    async def _learn_partitions(self, session: AIOKafkaProducer) -> None:
-        names = await generations.current_names(self._sequencer, self._relay._topics)
-        for topic, name in names.items():
-            partitions = await _partitions_of(session, name)
-            self._written[topic] = (name, len(partitions))
-        heads = [(name, partition, 0) for name, count in self._written.values() for partition in range(count)]
-        await leases.move_cursor(self._cursor_conn, self._lease, 0, heads)
-
-    async def _resend(self, session: AIOKafkaProducer) -> None:
-        """Everything sequenced but not known to be acknowledged, before anything new."""
-        after = self._lease.cursor
+    async def _resend(self) -> None:
+        """What is sequenced and not on its topic, before anything new."""
+        after = self._standing.resend_after
         while rows := await self._rows(_UNSENT, {"after": after, "rows": ROWS_PER_BATCH}):
-            await self._send(session, await self._made(rows))
+            await self._send(await self._made(rows))
             after = rows[-1][SEQ]
+        self._sequenced = await history.last_seq(self._sequencer)
+        self._standing.whole()
+        self._relay.suspects.clear()
 
     async def _sequence(self) -> list[Row]:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
-        arguments = {"name": self._lease.name, "epoch": self._lease.epoch, "lease_s": leases.LEASE_S}
-        rows = await self._rows(SEQUENCE, arguments | {"rows": ROWS_PER_BATCH})
-        return sorted(rows, key=itemgetter(SEQ))
+        arguments = {"name": self.lease.name, "epoch": self.lease.epoch, "lease_s": leases.LEASE_S}
+        rows = sorted(await self._rows(SEQUENCE, arguments | {"rows": ROWS_PER_BATCH}), key=itemgetter(SEQ))
+        if rows and rows[0][SEQ] != self._sequenced + 1:
+            raise LeaseLost(self.lease.name, self.lease.epoch)  # another store has taken this one's place
+        self._sequenced = rows[-1][SEQ] if rows else self._sequenced
+        return rows
 
     async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[Row]:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
@@ -304,32 +403,46 @@ class _Term:
         """Add the records of `rows`; returns where each goes, by insert position, if there is a listener."""
         targets: dict[int, Target | None] = {}
         for row in rows:
-            place, record = None, self._relay.record(row)
+            place, told = None, self._standing.history(row[SEQ])
+            record = self._relay.record(row, told.salt)
             if record is not None:
-                name, partitions = self._written[record.topic]
-                place = (name, partition_of(record.key, partitions))
-                batch.runs[place].append(record)
-                batch.heads[place] = row[SEQ]
+                place = self._standing.place(record)
+                if row[SEQ] > (before := self._standing.highest[place]):
+                    batch.runs[place].append(placed(record, told.nonce.encode(), before))
+                    batch.heads[place] = self._standing.highest[place] = row[SEQ]
             if self._relay._listener:
                 targets[row[POSITION]] = Target(*place, row[SEQ]) if place else None
         return targets
 
-    async def _send(self, session: AIOKafkaProducer, batch: _Batch) -> None:
+    async def _send(self, batch: _Batch) -> None:
         started = time.perf_counter()
+        self._progress()
         with self._span(batch.runs):
             count = sum(map(len, batch.runs.values()))
-            await send_runs(session, batch.runs)
+            ends = await send_runs(self._session, batch.runs, self._progress)
+        self._check_ends(batch, ends)
         telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(batch.heads.items())]
-        await leases.move_cursor(self._cursor_conn, self._lease, batch.to_seq, acknowledged)
+        await leases.move_cursor(self._cursor_conn, self.lease, batch.to_seq, acknowledged)
+        self._busy_since = None
+
+    def _check_ends(self, batch: _Batch, ends: Mapping[TopicPartition, int]) -> None:
+        """Raise `TopicShortened` where what was sent stands lower than where the partition had ended: it was emptied
+        meanwhile, and what was on it is to be sent again."""
+        expected = {place: self._standing.ends[place] + len(batch.runs[place]) for place in ends}
+        self._standing.ends |= ends
+        short = [place for place, end in ends.items() if end < expected[place]]
+        self._relay.suspects.update(short)
+        if short:
+            raise TopicShortened(*short[0], expected[short[0]], ends[short[0]])
 
     def _span(self, runs: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for run in runs.values() for record in run)
         return tracing.batch("send", SpanKind.CLIENT, self._relay._name, runs, headers)
 
 
-async def _partitions_of(session: AIOKafkaProducer, name: str) -> Collection[int]:
+async def _partitions_of(session: Any, name: str) -> Collection[int]:
     missing = TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
     try:
         partitions: Collection[int] = await session.partitions_for(name)

@@ -33,19 +33,30 @@ TO_SEND = """position, seq, public_value, stream, version, partition_key,
 _NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
   FROM sequence_run WHERE first_position <= events.position ORDER BY first_position DESC LIMIT 1) AS run"""
 AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {_NUMBER} ON position < above WHERE position = %s"
-# The numbers are dense, so the bounds are known, and so is the run in which they begin; a limit tells the planner that
-# there are few, however many runs there are.
+# The numbers are dense but for those that a history has left out: where these follow, it is read on behind them. So the
+# bounds are known, and so is the run in which they begin; a limit tells the planner that there are few, however many
+# runs there are.
+_RUN_OF_NEXT = """(SELECT first_seq + length FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1
+    ORDER BY first_seq DESC LIMIT 1) > %(after)s::bigint + 1"""
 AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
-  SELECT first_position + n FROM (
-    SELECT * FROM sequence_run WHERE first_seq <= %(after)s::bigint + %(rows)s AND first_seq >= coalesce(
-      (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1), 1)
+  SELECT first_position + n FROM (SELECT CASE WHEN {_RUN_OF_NEXT} THEN %(after)s::bigint
+    ELSE (SELECT min(first_seq) - 1 FROM sequence_run WHERE first_seq > %(after)s::bigint) END AS after) AS bound,
+  LATERAL (
+    SELECT * FROM sequence_run WHERE first_seq <= bound.after + %(rows)s AND first_seq >= coalesce(
+      (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= bound.after + 1), 1)
     ORDER BY first_seq LIMIT %(rows)s
   ) AS run, generate_series(
-    greatest(0, %(after)s::bigint + 1 - first_seq), least(length, %(after)s::bigint + 1 + %(rows)s - first_seq) - 1
+    greatest(0, bound.after + 1 - first_seq), least(length, bound.after + 1 + %(rows)s - first_seq) - 1
   ) AS n
 )) ORDER BY seq"""
-LAST_SEQ = "coalesce((SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1), 0)"
-"""The highest number given so far."""
+IDS = f"""SELECT seq, stream, version FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
+  SELECT first_position + wanted - first_seq FROM unnest(%s::bigint[]) AS w(wanted), LATERAL (
+    SELECT * FROM sequence_run WHERE first_seq <= wanted ORDER BY first_seq DESC LIMIT 1
+  ) AS run WHERE wanted < first_seq + length))"""
+"""The place of each event that has one of the given numbers."""
+LAST_SEQ = """greatest((SELECT max(first_seq) - 1 FROM history),
+  (SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1))"""
+"""The highest number given so far, or left out by a history that begins above it."""
 
 FIELDS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
 ONE = f"INSERT INTO events ({FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING position"
@@ -81,13 +92,13 @@ def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
     )
 
 
-def envelope_to_send(row: Sequence[Any]) -> Envelope:
-    """What surrounds the public value of a row in the order of `TO_SEND`."""
+def envelope_to_send(row: Sequence[Any], salt: str) -> Envelope:
+    """What surrounds the public value of a row in the order of `TO_SEND`, recorded in a history of this `salt`."""
     _, seq, _, stream, version, key, occurred, recorded_at, correlation_id, causation_id, traceparent, backfill, _ = row
     occurred_us = sent_us(occurred)
     recorded_us = occurred_us if recorded_at == occurred else sent_us(recorded_at)
     context = (correlation_id, causation_id, traceparent, backfill)
-    return made(Envelope, (stream, version, key, occurred_us, recorded_us, seq, *context))
+    return made(Envelope, (stream, version, key, occurred_us, recorded_us, seq, *context, salt))
 
 
 def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:

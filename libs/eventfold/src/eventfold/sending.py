@@ -1,49 +1,121 @@
-"""How records reach a topic: unbroken runs, one batch in flight per partition."""
+"""How records reach a topic: unbroken runs, one batch in flight per partition, over connections that are never renewed.
+
+A broker that lost power may have lost what it acknowledged, and the only sign of it is that a connection ended. So a
+producer here sends nothing over a connection that was opened after it was `settled`, and tries no batch twice: whoever
+uses it compares the topic with the store again, and begins with another.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 import eventfold.connections  # noqa: F401 - sets the class of connections
 from eventfold.publish import Record
 
-SEND_WITHIN_S = 40.0
-"""Longer than a producer tries one batch. Where nothing has come by then, its sender has ended, and nothing will."""
+REQUEST_WITHIN_S = 10.0
+SEND_WITHIN_S = 15.0
+"""Longer than a producer waits for the answer to one batch. Where nothing has come by then, its sender has ended, and
+nothing will."""
+STOP_WITHIN_S = 2.0
+METADATA_EVERY_S = 60.0
+"""Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
 
 TopicPartition = tuple[str, int]
 
 
+class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc]
+    """Lets a batch that failed fail: a second try may come to a broker that has forgotten what was before it."""
+
+    def _can_retry(self, error: object, batch: object) -> bool:
+        return False
+
+
+class _Sender(sender.Sender):  # type: ignore[misc]
+    """aiokafka's, with that handler."""
+
+    async def _send_produce_req(self, node_id: int, batches: Any) -> None:
+        await _Handler(self, batches).do(node_id)
+        self._in_flight.remove(node_id)
+        self._muted_partitions.difference_update(batches)
+
+
+class Producer(AIOKafkaProducer):  # type: ignore[misc]
+    """An idempotent producer that sends over the connections which it has when it is settled, and over no others."""
+
+    def __init__(self, bootstrap: str, client_id: str) -> None:
+        super().__init__(
+            bootstrap_servers=bootstrap, client_id=client_id, enable_idempotence=True, acks="all",
+            max_batch_size=1_000_000, max_request_size=1_048_576, request_timeout_ms=int(REQUEST_WITHIN_S * 1000),
+            metadata_max_age_ms=int(METADATA_EVERY_S * 1000),
+        )  # fmt: skip
+        self._sender.__class__ = _Sender
+
+    async def settle(self) -> None:
+        """Connect to every broker; from here on a connection that ends is not replaced. Raises `KafkaError`."""
+        client = self.client
+        for broker in client.cluster.brokers():
+            if await client._get_conn(broker.nodeId) is None:
+                raise KafkaConnectionError(f"broker {broker.nodeId} cannot be reached")
+        client._get_conn = self._connected
+
+    async def _connected(self, node_id: Any, **named: Any) -> Any:
+        conn = self.client._conns.get((node_id, named.get("group", sender.ConnectionGroup.DEFAULT)))
+        return conn if conn is not None and conn.connected() else None
+
+    def check(self) -> None:
+        """Raise `KafkaConnectionError` once a connection has ended: the broker may not be what it was."""
+        if not all(conn.connected() for conn in self.client._conns.values()):
+            raise KafkaConnectionError("a broker closed its connection: what it holds is compared again")
+
+
 @contextlib.asynccontextmanager
-async def started(session: AIOKafkaProducer) -> AsyncIterator[AIOKafkaProducer]:
-    """The producer, started; stopped on leaving."""
-    await session.start()
+async def started(session: Any) -> AsyncIterator[Any]:
+    """The producer, started; stopped on leaving, and left alone where that takes longer than `STOP_WITHIN_S`."""
     try:
+        await _start(session)
         yield session
     finally:
-        await session.stop()
+        await _stopped(session.stop)
+
+
+async def _start(session: Any) -> None:
+    try:
+        async with asyncio.timeout(REQUEST_WITHIN_S):
+            await session.start()
+    except TimeoutError as late:
+        raise KafkaTimeoutError(f"Kafka gave no answer within {REQUEST_WITHIN_S:.0f} s") from late
+
+
+async def _stopped(stop: Callable[[], Any]) -> None:
+    """Batches that nobody will acknowledge keep a producer from stopping for ever; what is sent of them meanwhile comes
+    twice at most."""
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await stop()
 
 
 async def send_runs(
-    session: AIOKafkaProducer, runs: Mapping[TopicPartition, Sequence[Record]]
+    session: Any, runs: Mapping[TopicPartition, Sequence[Record]], progress: Callable[[], None] = lambda: None
 ) -> dict[TopicPartition, int]:
-    """Send each partition's records in order and wait for all acknowledgements.
+    """Send each partition's records in order and wait for all acknowledgements; `progress` is told of each.
 
     Returns an offset of each partition above everything that it acknowledged before the last batch sent here. Raises
-    `KafkaError`: then the producer must be dropped, and the run starts again at the cursor.
+    `KafkaError`: then the producer must be dropped, and the run starts again where the topic ends.
     """
-    offsets = await asyncio.gather(*(_send_run(session, place, run) for place, run in runs.items()))
+    offsets = await asyncio.gather(*(_send_run(session, place, run, progress) for place, run in runs.items()))
     return dict(zip(runs, offsets, strict=True))
 
 
-async def _send_run(session: AIOKafkaProducer, place: TopicPartition, run: Sequence[Record]) -> int:
+async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], progress: Callable[[], None]) -> int:
     """Send one partition's records in order, the next batch only after the last one is acknowledged."""
     topic, partition = place
     sent = next_offset = 0
@@ -51,12 +123,13 @@ async def _send_run(session: AIOKafkaProducer, place: TopicPartition, run: Seque
         builder = session.create_batch()
         _fill(builder, itertools.islice(run, sent, None))
         acknowledged = await _acknowledged(session, builder, topic, partition)
+        progress()
         sent += builder.record_count()
         next_offset = max(next_offset, acknowledged.offset + builder.record_count())
     return next_offset
 
 
-async def _acknowledged(session: AIOKafkaProducer, builder: BatchBuilder, topic: str, partition: int) -> Any:
+async def _acknowledged(session: Any, builder: BatchBuilder, topic: str, partition: int) -> Any:
     try:
         async with asyncio.timeout(SEND_WITHIN_S):
             return await (await session.send_batch(builder, topic, partition=partition))

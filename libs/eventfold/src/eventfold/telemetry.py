@@ -11,8 +11,23 @@ RELAY_RESTARTS = Counter(
 RELAY_LEADING = Gauge("eventfold_relay_leading_epoch", "Epoch of the lease while leading, else 0.", ["relay"])
 RELAY_LAG_SECONDS = Gauge(
     "eventfold_relay_lag_seconds",
-    "How long ago the oldest event was recorded that Kafka has not acknowledged, while leading, else 0.",
+    "How long ago the oldest event was recorded that Kafka has not acknowledged, leading or not; 0: there is none.",
     ["relay"],
+)
+RELAY_REWOUND = Gauge(
+    "eventfold_relay_rewound",
+    "1 while a topic holds what the store does not, and nothing is sent: run `recover`.",
+    ["relay"],
+)
+RELAY_SENT_AGAIN = Counter(
+    "eventfold_relay_lost_by_topic_total",
+    "Times that a partition no longer held what was acknowledged, and got it again: look at the brokers' disks.",
+    ["topic"],
+)
+TOPIC_SHORT = Gauge(
+    "eventfold_topic_short_partitions",
+    "Partitions whose last record is older than what was acknowledged there; above 0 while it is sent again.",
+    ["topic"],
 )
 RELAY_SEND_SECONDS = Histogram("eventfold_relay_send_seconds", "From first send to last ack of a batch.", ["relay"])
 FOLD_EVENTS = Counter("eventfold_fold_events_total", "Events applied to a projection.", ["projection"])

@@ -18,8 +18,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,14 +32,15 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
-from eventfold import crossing, telemetry
-from eventfold.errors import StalePosition, VersionConflict
+from eventfold import crossing, telemetry, witness
+from eventfold.errors import OffsetGap, RecordsMissing, StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.garbage import collect_less
+from eventfold.generations import number
 from eventfold.lag import LOOK_EVERY_S, FoldLag
-from eventfold.positions import Run, check_within
-from eventfold.store import Pool
+from eventfold.positions import Place, Run, check_within
+from eventfold.store import Connection, Pool
 from eventfold.topics import existing_topics
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 RETRY_FOR_S = 60.0
 RETRY_PAUSE_S = 0.2
 LEAVE_WITHIN_S = 15.0
+LOST_PLACE = (OffsetGap, RecordsMissing)
+"""A topic is not what it was: the place on it is looked for again, from a new start."""
 HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
@@ -79,9 +83,31 @@ async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossi
     """
     existing = await existing_topics(bootstrap)
     async with await psycopg.AsyncConnection.connect(str(pool.conninfo), autocommit=True) as conn:
+        await _leave_lost(conn, bootstrap, runner, existing)
         names = await crossing.names(conn, runner.wanted, existing)
         await crossing.check_partitions(conn, set(names.values()), existing)
     return names
+
+
+async def _leave_lost(conn: Connection, bootstrap: str, runner: FoldRunner, existing: Mapping[str, int]) -> None:
+    """Handlers whose generation is gone go on at the newest, if there is one after it."""
+    for (handler, topic), old in (await crossing.reached(conn, runner.wanted)).items():
+        new = crossing.newest(topic, existing)
+        if old not in existing and number(new) > number(old):
+            histories = await witness.histories_of(bootstrap, new, existing[new])
+            await runner.over(conn, handler, old, new, existing[new], histories)
+
+
+async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[Place]) -> None:
+    """Handlers that lost their places on these partitions find them again."""
+    misfits = await runner.misfits(partitions, witness.looks_at(bootstrap))
+    if not misfits:
+        return
+    counts = await existing_topics(bootstrap)
+    for one in misfits:
+        topic = one.place[0]
+        histories = await witness.histories_of(bootstrap, topic, counts[topic])
+        await runner.find_again(one, counts[topic], histories, partial(witness.continues_at, bootstrap))
 
 
 async def _learned(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
@@ -174,6 +200,7 @@ def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
             await pool.open(wait=True, timeout=RETRY_FOR_S)
             if await _learned(bootstrap, runner, pool) != runner.names:  # another worker of the group has crossed over
                 _start_anew()
+            await _regain(bootstrap, runner, partitions)
             offsets = await runner.start_offsets(partitions)
             places = [TP(*place) for place in partitions]
             check_within(offsets, await consumer.earliest_offsets(*places), await consumer.highwaters(*places))
@@ -197,6 +224,10 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
         runs = await decoded.get()
         try:
             await apply_with_retry(runner, runs)
+        except LOST_PLACE as lost:
+            log.error("the place on a topic is lost: %s", lost)
+            _start_anew()
+            return
         except Exception:  # noqa: BLE001 - every failure halts
             _halt(f"cannot fold {_described(runs)}")
         if runner.crossed:
@@ -220,7 +251,7 @@ _starting_anew: list[bool] = []
 def _start_anew() -> None:
     """Leave the group in order, as on SIGTERM; `run` then replaces the process."""
     if not _starting_anew:
-        log.warning("a handler has crossed over to another topic: the worker starts anew")
+        log.warning("a handler reads on somewhere else: the worker starts anew")
         _starting_anew.append(True)
         os.kill(os.getpid(), signal.SIGTERM)
         late = threading.Timer(LEAVE_WITHIN_S, _replace_process)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.fold import PartitionBatch
+from eventfold.witness import TAIL_RECORDS, Place, Tail, Tails, tail_of
 
 RECORDS_PER_BATCH = 2
 """So few that a run takes several batches, and can end between any two of them."""
@@ -84,6 +85,16 @@ class Kafka:
         """Nothing where the topic is gone: a consumer waits for it to come back."""
         log = self.topics[topic].partitions[partition] if topic in self.topics else []
         return PartitionBatch(topic, partition, log[offset : offset + limit_records])
+
+
+def tails_of(kafka: Kafka) -> Tails:
+    """Reads tails there."""
+
+    async def tails(places: Sequence[Place]) -> Mapping[Place, Tail]:
+        logs = {place: kafka.log(place[0]).partitions[place[1]] for place in places}
+        return {place: tail_of(0, len(log), log[-TAIL_RECORDS:]) for place, log in logs.items()}
+
+    return tails
 
 
 class Killed(Exception):
@@ -208,6 +219,12 @@ class Session:
 
     async def stop(self) -> None:
         self._closed = True
+
+    async def settle(self) -> None:
+        """Nothing to connect to."""
+
+    def check(self) -> None:
+        """Nothing ends by itself."""
 
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(self._kafka.existing().get(topic, 0)))

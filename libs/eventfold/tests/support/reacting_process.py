@@ -17,9 +17,9 @@ from psycopg_pool import AsyncConnectionPool
 from shelf import CODEC, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, to_public
 
 from eventfold.decider import Ask, Item
-from eventfold.fold import FoldRunner, Process
+from eventfold.fold import FoldRunner
 from eventfold.publish import Publisher
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import Process, PublicRecord
 from eventfold.store import EventStore
 from eventfold.worker import fold_app, run
 

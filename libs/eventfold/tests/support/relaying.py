@@ -12,6 +12,7 @@ from shelf import CODEC, TOPIC
 
 from eventfold import relay
 from eventfold.relay import Relay
+from eventfold.witness import tails_of
 
 DEADLINE_S = 20.0
 
@@ -23,6 +24,7 @@ async def relaying(
     running = Relay(
         name="relay", holder=holder, connect=house.connect, publisher=house.publisher, codec=CODEC,
         producers=producers or (lambda: relay.producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
+        tails=tails_of(bootstrap),
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:

@@ -12,6 +12,7 @@ from eventfold import relay
 from eventfold.publish import Publisher
 from eventfold.relay import Relay
 from eventfold.store import Connection
+from eventfold.witness import tails_of
 
 
 async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
@@ -21,6 +22,7 @@ async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
     await Relay(
         name="relay", holder=holder, connect=connect, producers=lambda: relay.producer(bootstrap, holder),
         publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
+        tails=tails_of(bootstrap),
     ).run()  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from deployed import command
 from house import House
 from memory_deployment import in_memory
-from memory_kafka import Gates, Kafka, Session
+from memory_kafka import Gates, Kafka, Session, tails_of
 from shelf import CODEC, TOPIC
 
 from eventfold.errors import LeaseLost, TopicMisconfigured
@@ -181,7 +181,7 @@ class SteppedRelay(Stepped):
         producers: Any = lambda: Session(kafka, self.gates)  # noqa: E731
         self._relay = _Relay(
             name="relay", holder=holder, connect=self._connect, producers=producers, publisher=house.publisher,
-            codec=CODEC, topics=[house.prefix + TOPIC],
+            codec=CODEC, topics=[house.prefix + TOPIC], tails=tails_of(kafka),
         )  # fmt: skip
         self._relay.gates = self.gates
 

@@ -14,9 +14,8 @@ from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Literal
 
 from eventfold.errors import EventfoldError
-from eventfold.fold import turn
 from eventfold.positions import take_turns
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Projection, turn
 from eventfold.store import Connection
 from eventfold_ops import shadow
 from eventfold_ops.deployment import Deployment

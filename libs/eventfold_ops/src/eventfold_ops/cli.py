@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from eventfold.errors import EventfoldError
-from eventfold_ops import compare, dlq_commands, intent_commands, rebuild, replay, switch
+from eventfold_ops import compare, dlq_commands, intent_commands, rebuild, recover, replay, switch
 from eventfold_ops.deployment import Deployment, NoSuchApp, NotConfigured, load
 from eventfold_ops.doctor import command as doctor_command
 from eventfold_ops.failures import ADVISED, sentence
@@ -28,6 +28,7 @@ COMMANDS: Sequence[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]
     rebuild.add_to,
     compare.add_to,
     replay.add_to,
+    recover.add_to,
     switch.add_to,
 )
 """Each adds its parsers, with `run` (see `Run`) among their defaults. A new command is a module and a line here."""

@@ -14,9 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from eventfold import relay, topics
 from eventfold.codec import EventCodec
 from eventfold.errors import NotFound
-from eventfold.fold import Process
 from eventfold.publish import Avro, Publisher
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Process, Projection
 from eventfold.store import Connection
 
 
@@ -56,6 +55,7 @@ class Deployment:
     projections: tuple[Projection, ...] = ()
     processes: tuple[Process, ...] = ()
     topic_prefix: str = ""
+    topic_partitions: int = 4
     topic_replication: int = 1
     build: str = ""
     current_kek_id: Callable[[], str | None] = lambda: None

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from eventfold.errors import NotFound
-from eventfold.fold import turn
 from eventfold.positions import take_turns
 from eventfold.projecting import load_rows, write_changes
 from eventfold.publish import Avro
-from eventfold.readmodel import KeptRecord, Projection, PublicRecord
+from eventfold.readmodel import KeptRecord, Projection, PublicRecord, turn
 from eventfold.store import Connection
 
 MAX_LISTED = 1000

@@ -12,14 +12,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from eventfold import generations, lease, sending
+from eventfold import generations, lease
 from eventfold.errors import EventfoldError
 from eventfold.generations import Generation
-from eventfold.rows import LAST_SEQ
+from eventfold.history import last_seq
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
+from eventfold_ops.filling import filled
 from eventfold_ops.output import say_either
-from eventfold_ops.progress import Progress
 
 SWITCHED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
@@ -119,22 +119,21 @@ async def _partitions_now(deployment: Deployment, conn: Connection, topic: str, 
 
 async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> None:
     """Fill until so little is left that the relay can do the rest in a moment."""
-    progress = Progress(f"filling {one.name}", done=one.cursor)
     least_left, without_gain = await _left(conn, one), 0
-    async with sending.started(deployment.producer("replay")) as session:
-        while (left := await _left(conn, one)) > NEARLY_FILLED_EVENTS:
-            least_left, without_gain = min(left, least_left), without_gain + 1 if left >= least_left else 0
-            if without_gain > FILLS_WITHOUT_GAIN:
-                raise CannotReplay(one.topic, "events are recorded faster than sent; run it again at a quieter time")
-            progress.total = one.cursor + left
-            before = one.cursor
-            one = await generations.fill(conn, session, deployment.publisher, deployment.codec, one)
-            progress.add(one.cursor - before)
+
+    async def enough(now: Generation) -> bool:
+        nonlocal least_left, without_gain
+        left = await _left(conn, now)
+        least_left, without_gain = min(left, least_left), without_gain + 1 if left >= least_left else 0
+        if without_gain > FILLS_WITHOUT_GAIN:
+            raise CannotReplay(one.topic, "events are recorded faster than sent; run it again at a quieter time")
+        return left <= NEARLY_FILLED_EVENTS
+
+    await filled(deployment, conn, one, enough)
 
 
 async def _left(conn: Connection, one: Generation) -> int:
-    row = await (await conn.execute(f"SELECT {LAST_SEQ}")).fetchone()
-    return (row[0] if row else 0) - one.cursor
+    return await last_seq(conn) - one.cursor
 
 
 async def _switched(conn: Connection, one: Generation) -> None:

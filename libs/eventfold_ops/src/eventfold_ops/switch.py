@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 
 from eventfold.crossing import remember_partitions
 from eventfold.errors import EventfoldError
-from eventfold.fold import Process, turn
 from eventfold.generations import logical, number
 from eventfold.positions import take_turns
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Process, Projection, turn
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.output import say_either

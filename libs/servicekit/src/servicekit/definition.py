@@ -14,9 +14,8 @@ import grpc
 from contracts.avro import AvroCodec
 from contracts.registry import avro_codec
 from eventfold.codec import EventCodec
-from eventfold.fold import Process
 from eventfold.publish import Publisher, ToPublic
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Process, Projection
 from eventfold.sealing import KeyEncryptionKey, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
 from servicekit import database, keys

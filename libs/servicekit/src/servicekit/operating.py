@@ -29,7 +29,8 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
         group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
         publisher=Publisher(definition.source, definition.to_public, avro, settings.topic_prefix),
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
-        topic_prefix=settings.topic_prefix, topic_replication=settings.topic_replication,
+        topic_prefix=settings.topic_prefix, topic_partitions=settings.topic_partitions,
+        topic_replication=settings.topic_replication,
         current_kek_id=lambda: kek_id_in(settings.key_dir), build=build_of(definition),
     )  # fmt: skip
 

@@ -14,14 +14,15 @@ from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
 from eventfold import telemetry
-from eventfold.fold import FoldRunner, Process
+from eventfold.fold import FoldRunner
 from eventfold.garbage import collect_less
 from eventfold.idempotency import sweep_idempotency
 from eventfold.publish import Publisher
-from eventfold.readmodel import Projection
+from eventfold.readmodel import Process, Projection
 from eventfold.relay import Relay, producer
 from eventfold.store import Pool
 from eventfold.topics import prepare_topics, topics_with_history
+from eventfold.witness import tails_of
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate
 from servicekit.definition import ServiceDefinition, wire
@@ -85,6 +86,7 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
         name=definition.relay_name, holder=holder(),
         connect=lambda: database.connect(settings.database_url),
         producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
+        tails=tails_of(settings.kafka_bootstrap),
         publisher=Publisher(
             definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
         ),

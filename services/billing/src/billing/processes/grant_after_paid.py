@@ -8,8 +8,7 @@ from billing import topics
 from billing.domain.entitlement import ENTITLEMENT, GrantEntitlement, entitlement_id_of
 from billing.domain.order import IMPORTED
 from eventfold.decider import Ask, Context, Item
-from eventfold.fold import Process
-from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import Process, PublicRecord
 
 NAME = "grant-after-paid"
 

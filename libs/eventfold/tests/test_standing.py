@@ -1,0 +1,194 @@
+"""The relay beside its topics: what they lost is sent again before anything new, and what they hold is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewPartitions
+from house import House, context
+from prometheus_client import REGISTRY
+from reading import assert_unbroken_runs, header, read_all, stored_order
+from relaying import eventually, everything_acknowledged, relaying
+from shelf import TOPIC, add
+from working import folded_as_recorded, worker
+
+from eventfold import relay, witness
+from eventfold.errors import LeaseLost
+from eventfold.topics import administrator, existing_topics, prepare_topics
+
+PARTITIONS = 4
+SHELVES = 12
+
+
+@pytest.fixture
+async def topic(house: House, kafka_bootstrap: str) -> str:
+    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=PARTITIONS)
+    return house.prefix + TOPIC
+
+
+async def written(house: House, name: str, books: int = 5) -> None:
+    items = [add(f"{shelf}", f"{name}.{n}") for n in range(books) for shelf in range(SHELVES)]
+    await house.store.handle_batch(items, context())
+
+
+async def sent(house: House, bootstrap: str) -> None:
+    async with relaying(house, bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+
+
+async def loses_its_end(bootstrap: str, topic: str, kept: float) -> list[Any]:
+    """The topic made anew with the first part of each partition, as a broker's disk may have it after power was lost.
+    Returns what it had."""
+    had = await read_all(bootstrap, topic)
+    await remade(bootstrap, topic)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    for partition in range(PARTITIONS):
+        records = [one for one in had if one.partition == partition]
+        for one in records[: int(len(records) * kept)]:
+            await producer.send_and_wait(topic, one.value, key=one.key, partition=partition, headers=list(one.headers))
+    await producer.stop()
+    return had
+
+
+async def remade(bootstrap: str, topic: str) -> None:
+    async with administrator(bootstrap) as admin:
+        await admin.delete_topics([topic])
+
+        async def gone() -> bool:
+            return topic not in await existing_topics(bootstrap)
+
+        await eventually(gone)
+    await prepare_topics(bootstrap, [topic], partitions=PARTITIONS)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4, 0.9])
+async def test_what_a_broker_lost_is_sent_again_before_anything_new(
+    house: House, kafka_bootstrap: str, topic: str, kept: float
+) -> None:
+    await written(house, "first")
+    with worker(house, kafka_bootstrap):  # it has applied what is lost
+        await sent(house, kafka_bootstrap)
+        await folded_as_recorded(house)
+    had = await loses_its_end(kafka_bootstrap, topic, kept)
+    await written(house, "second")
+    await sent(house, kafka_bootstrap)
+    records = await read_all(kafka_bootstrap, topic)
+    assert len(records) == len(had) * 2, "everything once"
+    assert_unbroken_runs(records, await stored_order(house))
+    assert REGISTRY.get_sample_value("eventfold_relay_lost_by_topic_total", {"topic": topic}), "somebody may look"
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
+
+
+async def test_a_worker_that_was_behind_what_is_lost_applies_it_once_in_order(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    await written(house, "first")
+    with worker(house, kafka_bootstrap):
+        await sent(house, kafka_bootstrap)
+        await folded_as_recorded(house)
+    await written(house, "second")
+    await sent(house, kafka_bootstrap)
+    await loses_its_end(kafka_bootstrap, topic, 0.7)
+    await written(house, "third")
+    with worker(house, kafka_bootstrap):
+        await sent(house, kafka_bootstrap)
+        await folded_as_recorded(house)
+
+
+async def test_a_topic_that_is_emptied_under_an_idle_relay_is_filled_again(
+    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LOOK_AT_TOPICS", 2)
+    await written(house, "first")
+    async with relaying(house, kafka_bootstrap):
+        await eventually(lambda: everything_acknowledged(house))
+        await remade(kafka_bootstrap, topic)
+
+        async def whole() -> bool:
+            return len(await read_all(kafka_bootstrap, topic)) >= SHELVES * 5
+
+        await eventually(whole)
+        await written(house, "second")
+        await eventually(lambda: everything_acknowledged(house))
+    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+
+
+async def test_what_was_sent_to_an_emptied_topic_too_early_is_read_after_what_was_before_it(
+    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LOOK_AT_TOPICS", 10_000)  # it notices by the offsets that it is answered
+    await written(house, "first")
+    async with relaying(house, kafka_bootstrap) as running:
+        await eventually(lambda: everything_acknowledged(house))
+        await remade(kafka_bootstrap, topic)
+        await written(house, "second")
+        running.wake()
+
+        async def whole() -> bool:
+            return len(await read_all(kafka_bootstrap, topic)) >= SHELVES * 10
+
+        await eventually(whole)
+        with worker(house, kafka_bootstrap):
+            await folded_as_recorded(house)
+
+
+async def test_each_record_tells_what_was_before_it_on_its_partition(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    for name in ("first", "second"):
+        await written(house, name)
+        await sent(house, kafka_bootstrap)
+    before = dict.fromkeys(range(PARTITIONS), 0)
+    for one in await read_all(kafka_bootstrap, topic):
+        assert int(header(one, "ce_previoussequence")) == before[one.partition]
+        before[one.partition] = int(header(one, "ce_sequence"))
+
+
+async def test_partitions_that_other_tools_added_are_not_written(
+    house: House, kafka_bootstrap: str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await written(house, "first")
+    await sent(house, kafka_bootstrap)
+    async with administrator(kafka_bootstrap) as admin:
+        await admin.create_partitions({topic: NewPartitions(8)})
+
+    async def grown() -> bool:
+        return (await existing_topics(kafka_bootstrap)).get(topic) == 8
+
+    await eventually(grown)
+    await written(house, "second")
+    await sent(house, kafka_bootstrap)
+    assert {one.partition for one in await read_all(kafka_bootstrap, topic)} <= set(range(PARTITIONS))
+    assert f"run `replay {topic} --partitions 8`" in caplog.text
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
+
+
+async def test_a_leader_whose_store_was_replaced_numbers_nothing_more(
+    house: House, kafka_bootstrap: str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await written(house, "first")
+    async with relaying(house, kafka_bootstrap) as running:
+        await eventually(lambda: everything_acknowledged(house))
+        await house.rows("INSERT INTO sequence_run SELECT 61, 1000, 5 RETURNING 1")  # as if numbers had been given
+        await written(house, "second")
+        running.wake()
+        await eventually(lambda: _restarted(caplog))
+
+
+async def _restarted(caplog: pytest.LogCaptureFixture) -> bool:
+    return LeaseLost.__name__ in str([record.__dict__.get("reason") for record in caplog.records])
+
+
+async def test_single_records_are_read_where_they_lie(house: House, kafka_bootstrap: str, topic: str) -> None:
+    await written(house, "first")
+    await sent(house, kafka_bootstrap)
+    look, at = witness.looks_at(kafka_bootstrap), {((topic, 0), 0), ((topic, 1), 2), ((topic, 1), 10_000)}
+    found = await look(at)
+    first = found[(topic, 0), 0]
+    assert first and first.previous == 0 and first.seq > 0 and found[(topic, 1), 10_000] is None
+    assert await witness.continues_at(kafka_bootstrap, (topic, 0), first.seq, 1) == 1
