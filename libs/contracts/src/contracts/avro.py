@@ -21,6 +21,7 @@ from typing import Any
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from contracts.fitting import fitting
 from contracts.many import WORTH_IT, Malformed, array_of, grouped, read_many
 
 MARKER = b"\xc3\x01"
@@ -101,6 +102,7 @@ class AvroCodec:
         registered = {one.dataschema: registered_frame(ids[one.dataschema]) for one in shipped} if ids else {}
         self._newest: dict[str, Shipped] = {one.type: one for one in shipped}
         self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
+        self._fits = {one.type: fitting(one.schema) for one in self._newest.values()}
         by_frame = {one.frame: one for one in shipped}
         by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
         self._schemas = {frame: (len(frame), one.schema, self._reader(one)) for frame, one in by_frame.items()}
@@ -113,10 +115,12 @@ class AvroCodec:
         return sorted(self._newest)
 
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
-        """Framed bytes of `datum`. Raises KeyError for an unknown type and ValueError or TypeError for a bad datum,
-        unknown fields included."""
+        """Framed bytes of `datum`. Raises KeyError for an unknown type, `DoesNotFit` for a datum that would be read as
+        another, and ValueError or TypeError for one with fields too many or too few."""
+        frame = self._frames[type_name]
+        self._fits[type_name](datum)
         buffer = io.BytesIO()
-        buffer.write(self._frames[type_name])
+        buffer.write(frame)
         schemaless_writer(buffer, self._newest[type_name].schema, datum, strict=True)
         return buffer.getvalue()
 

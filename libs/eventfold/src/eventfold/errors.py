@@ -102,13 +102,25 @@ class IdempotencyMismatch(EventfoldError):
         self.scope = scope
 
 
-class Unpublishable(EventfoldError):
-    """An event cannot be encoded for its topic; the command fails, nothing is stored."""
+class Unrecordable(InvalidInput):
+    """An event would not be read as it was decided; its command fails, nothing of it is stored. `field` leads to what
+    is to blame, empty where that is the whole event; `reason` holds no value."""
+
+    code = "UNRECORDABLE"
+
+    def __init__(self, event_type: str, field: str, reason: str) -> None:
+        place = f"{field} of {event_type}" if field else event_type
+        super().__init__(f"{place} cannot be recorded: {reason}", field=field or None, event_type=event_type)
+
+
+class Unpublishable(InvalidInput):
+    """An event cannot be encoded for its topic; its command fails, nothing of it is stored. `reason` holds no value."""
+
+    code = "TOO_LARGE_OR_UNENCODABLE"
 
     def __init__(self, stream: str, event_type: str, reason: str) -> None:
-        super().__init__(f"{event_type} of {stream} cannot be published: {reason}")
+        super().__init__(f"{event_type} cannot be published: {reason}", event_type=event_type)
         self.stream = stream
-        self.event_type = event_type
 
 
 class OutcomeUnknown(EventfoldError):

@@ -164,7 +164,7 @@ class Publisher:
         try:
             value = self._avro.encode(public.type, public.data)
         except Exception as failure:
-            raise Unpublishable(recorded.stream, public.type, type(failure).__name__) from failure
+            raise Unpublishable(recorded.stream, public.type, _named(failure)) from failure
         if len(value) > MAX_VALUE_BYTES:
             raise Unpublishable(recorded.stream, public.type, f"{len(value)} bytes exceed {MAX_VALUE_BYTES}")
         if (around := _around_bytes(recorded)) > MAX_AROUND_BYTES:
@@ -205,6 +205,12 @@ class Publisher:
             ]
             self._by_schema[written_as] = (self._prefix + topic_of(public_type), fixed)
         return self._by_schema[written_as]
+
+
+def _named(failure: Exception) -> str:
+    """What an encoder refused, without the value: the kind, and where a codec says it, the field."""
+    path = getattr(failure, "path", "")
+    return f"{type(failure).__name__} at {path}" if path else type(failure).__name__
 
 
 _MEANT_FOR_HEADERS = ("correlation_id", "causation_id", "traceparent")

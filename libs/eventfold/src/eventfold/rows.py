@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from eventfold.arrays import literals
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 from eventfold.publish import Envelope, at_us, made
+from eventfold.recordable import check_envelope, check_size
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
 LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
@@ -100,16 +101,14 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return literals(_KINDS, rows)
 
 
-def rows_of(
-    codec: EventCodec, events: Sequence[Recorded], public_values: Sequence[bytes | None]
-) -> list[tuple[Any, ...]]:
-    """The values of `FIELDS` for each event."""
-    rows: list[tuple[Any, ...]] = []
-    for event, public_value in zip(events, public_values, strict=True):
-        name, schema_version, data = codec.encode(event.event)
-        meta = orjson.dumps(event.meta).decode()
-        rows.append((
-            event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
-            event.occurred_at, event.recorded_at, meta, public_value,
-        ))  # fmt: skip
-    return rows
+def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> Row:
+    """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
+    they are, and what `value_of` raises."""
+    check_envelope(event)
+    name, schema_version, data = codec.encode(event.event)
+    written = orjson.dumps(data)
+    check_size(event, written)
+    return (
+        event.stream, event.version, name, schema_version, written.decode(), event.partition_key,
+        event.occurred_at, event.recorded_at, orjson.dumps(event.meta).decode(), value_of(event),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ there.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +20,10 @@ import orjson
 from eventfold.arrays import literals
 from eventfold.codec import json_converter
 from eventfold.decider import Ask, SnapshotPolicy
+from eventfold.exact import Checks, Inexact
 from eventfold.rows import RECORDED_AT, VERSION, Row
+
+log = logging.getLogger(__name__)
 
 MAX_STREAMS_IN_MEMORY = 2000
 
@@ -72,6 +76,7 @@ class StateCache:
 
 
 _CONVERTER = json_converter()
+_CHECKS = Checks(_CONVERTER)
 
 
 def restored(rows: Sequence[tuple[str, int, int, Any]], asks: Mapping[str, Ask]) -> dict[str, Known]:
@@ -85,14 +90,27 @@ def restored(rows: Sequence[tuple[str, int, int, Any]], asks: Mapping[str, Ask])
 
 
 def due(before: Mapping[str, Known], after: Mapping[str, Known], asks: Mapping[str, Ask]) -> list[str]:
-    """Columns for `SAVE`: streams that have passed a multiple of their policy's `every_events`. Empty if none has."""
+    """Columns for `SAVE`: streams that have passed a multiple of their policy's `every_events`. Empty if none has.
+
+    A state that would be read as another is not kept, and that is logged: its stream is read from further back.
+    """
     rows = [
         (stream, policy.schema_version, known.version, _dumped(known.state, policy))
         for stream, known in sorted(after.items())
         if (policy := asks[stream].stream_type.snapshots)
         and before[stream].version // policy.every_events < known.version // policy.every_events
+        and _survives(stream, known.state, policy)
     ]
     return literals(("text", "int", "int", "text"), rows) if rows else []
+
+
+def _survives(stream: str, state: Any, policy: SnapshotPolicy) -> bool:
+    try:
+        _CHECKS.of(policy.state_type)(state)
+    except Inexact as inexact:
+        log.warning("no snapshot is kept", extra={"stream": stream, "reason": str(inexact)})
+        return False
+    return True
 
 
 def _dumped(state: Any, policy: SnapshotPolicy) -> str:
