@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from google.protobuf.message import Message
+
 from eventfold.desk import Outcome
 from eventfold.errors import DomainError
 from lyceum.common.v1.common_pb2 import ItemResult
@@ -49,6 +51,8 @@ def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row
 
 def _parsed(item: Item, parse: Callable[[Item], Row]) -> Row | DomainError:
     try:
+        if isinstance(item, Message):
+            validate.texts(item, within_items=True)
         return parse(item)
     except DomainError as refusal:
         return refusal
