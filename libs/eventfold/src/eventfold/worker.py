@@ -31,7 +31,7 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
-from eventfold import crossing, telemetry
+from eventfold import crossing, halting, telemetry
 from eventfold.errors import StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -210,6 +210,7 @@ def _described(runs: Sequence[Run]) -> str:
 def _halt(reason: str) -> NoReturn:
     """Leave at once: Faust would acknowledge the batch and go on."""
     log.critical("worker halts: %s", reason, exc_info=True)
+    halting.keep_page()
     logging.shutdown()
     os._exit(HALTED)
 
