@@ -35,7 +35,8 @@ class EventCodec:
     """Maps frozen dataclasses to `(type, version, JSON-able dict)` and back.
 
     `types` gives each class its stored name and current version. `upcasters[(name, n)]` turns a version n dict into
-    version n + 1; each is a small pure step and never edited once shipped.
+    version n + 1; each is a small pure step and never edited once shipped. Raises ValueError for a name that two
+    classes share: one would be read as the other.
     """
 
     def __init__(
@@ -44,6 +45,9 @@ class EventCodec:
         upcasters: Mapping[tuple[str, int], Upcaster] | None = None,
     ) -> None:
         self._names = dict(types)
+        for stored in (names := [name for name, _ in types.values()]):
+            if names.count(stored) > 1:
+                raise ValueError(f"two event classes are stored under the name {stored}")
         self._classes = {name: (cls, version) for cls, (name, version) in types.items()}
         self._upcasters = dict(upcasters or {})
         self._converter = json_converter()
