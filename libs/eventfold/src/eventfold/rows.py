@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from eventfold import locks
 from eventfold.arrays import literals
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
@@ -15,7 +16,10 @@ from eventfold.publish import Envelope, at_us, made
 from eventfold.recordable import check_envelope, check_size
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
-LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
+# The function locks what it is given, in that order, whatever schema asks: so the names say which.
+LOAD_IN_TURN = f"""SELECT {COLUMNS} FROM events_in_turn(
+  ARRAY(SELECT {locks.qualified("stream", "one")} FROM unnest(%s::text[]) WITH ORDINALITY AS t(one, n) ORDER BY n),
+  %s, %s)"""
 # Of what is known already only the fact is read, to see that it is still there.
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
