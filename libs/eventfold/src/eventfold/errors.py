@@ -65,6 +65,15 @@ class UnexpectedVersion(DomainError):
         )  # fmt: skip
 
 
+class AnswerTooLarge(WrongState):
+    """What was asked for is larger than an answer can be: a page must be smaller, a thing be made so."""
+
+    code = "ANSWER_TOO_LARGE"
+
+    def __init__(self, found_bytes: int, max_bytes: int) -> None:
+        super().__init__(f"the answer has {found_bytes} bytes as JSON, {max_bytes} are the limit: ask for fewer rows")
+
+
 class Unauthenticated(DomainError):
     """Who calls is not known, or not proven."""
 

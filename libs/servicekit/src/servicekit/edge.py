@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
-from servicekit import validate
+from servicekit import answers, validate
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.statuses import status_of
@@ -97,7 +97,9 @@ class Edge(grpc.aio.ServerInterceptor):
             caller = await self._caller(metadata.get("authorization"))
             enter_call(Call(method, metadata, caller, self._clock(), self._service, self._secret, context))
             validate.texts(request)
-            return _Outcome(grpc.StatusCode.OK, answer=await behave(request, context))
+            answer = await behave(request, context)
+            answers.check(answer)
+            return _Outcome(grpc.StatusCode.OK, answer=answer)
         except grpc.aio.AbortError as aborted:
             return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
