@@ -9,9 +9,10 @@ import grpc
 import pytest
 from edging import serving
 from google.rpc.status_pb2 import Status
+from psycopg import DataError, OperationalError
 
 from eventfold.desk import Outcome
-from eventfold.errors import InvalidInput
+from eventfold.errors import InvalidInput, KeyDestroyed
 from lyceum.billing.v1 import billing_pb2
 from lyceum.catalog.v1 import catalog_pb2
 from lyceum.consistency.v1 import consistency_pb2
@@ -82,3 +83,29 @@ async def test_the_edge_refuses_it_and_asks_nobody(raw: bytes, field: str) -> No
         status = await refusal(channel.unary_unary(METHOD), raw)
     assert status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert field in str(status.details)
+
+
+@pytest.mark.parametrize("failure", [KeyDestroyed("m3"), DataError("a value that nobody thought of")], ids=str)
+@pytest.mark.parametrize("bad", [{3}, {0, 4}, set(range(5))], ids=str)
+async def test_a_row_that_spoils_what_is_done_for_all_is_rejected_alone(failure: Exception, bad: set[int]) -> None:
+    recorded: list[int] = []
+
+    async def record(rows: list[int]) -> tuple[list[Outcome], int | None]:
+        if bad & set(rows):
+            raise failure
+        recorded.extend(rows)
+        return [Outcome() for _ in rows], max(rows, default=None)
+
+    keys = [str(n) for n in range(5)]
+    found, position = await imports.run(keys, range(5), lambda item: item, record, str)
+    good = [n for n in range(5) if n not in bad]
+    assert recorded == good and position == max(good, default=None)
+    assert [one.status for one in found] == ["rejected" if n in bad else "duplicate" for n in range(5)]
+
+
+async def test_what_is_no_rows_fault_fails_the_whole() -> None:
+    async def record(_: list[int]) -> tuple[list[Outcome], int | None]:
+        raise OperationalError("the database is away")
+
+    with pytest.raises(OperationalError):
+        await imports.run(["0", "1"], range(2), lambda item: item, record, str)

@@ -181,11 +181,13 @@ class Poison(EventfoldError):
         self.reason = reason
 
 
-class KeyDestroyed(EventfoldError):
+class KeyDestroyed(NotFound):
     """The subject's key has been destroyed: what was sealed under it can never be read again."""
 
+    code = "ERASED"
+
     def __init__(self, subject_id: str) -> None:
-        super().__init__(f"the key of subject {subject_id} has been destroyed")
+        super().__init__(f"the key of subject {subject_id} has been destroyed", subject_id=subject_id)
         self.subject_id = subject_id
 
 
