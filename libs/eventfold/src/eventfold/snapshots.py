@@ -26,6 +26,8 @@ from eventfold.rows import RECORDED_AT, VERSION, Row
 log = logging.getLogger(__name__)
 
 MAX_STREAMS_IN_MEMORY = 2000
+MAX_BYTES_IN_MEMORY = 64 * 1024 * 1024
+"""Of remembered states, as they would be spelt out: about what they take."""
 
 LOAD = """SELECT s.stream, s.schema_version, s.version, s.state FROM snapshot s WHERE s.stream = ANY(%s)"""
 SAVE = """INSERT INTO snapshot AS s (stream, schema_version, version, state)
@@ -49,11 +51,18 @@ class Known(NamedTuple):
 
 
 class StateCache:
-    """Committed states of at most `limit` streams, the least recently used of which goes first. Not thread-safe."""
+    """Committed states of at most `limit` streams and `limit_bytes`, the least recently used of which goes first; one
+    that alone has more than a quarter of that is not kept. Not thread-safe.
 
-    def __init__(self, limit: int = MAX_STREAMS_IN_MEMORY) -> None:
+    A state is weighed when it is new and when its stream has doubled since, so that it costs little for each event.
+    """
+
+    def __init__(self, limit: int = MAX_STREAMS_IN_MEMORY, limit_bytes: int = MAX_BYTES_IN_MEMORY) -> None:
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._weighed: dict[str, tuple[int, int]] = {}
+        self._bytes = 0
 
     def get(self, stream: str) -> Known | None:
         """What is remembered of the stream."""
@@ -67,12 +76,25 @@ class StateCache:
         if present is None or present.version < known.version:
             self._known[stream] = known
             self._known.move_to_end(stream)
-        while len(self._known) > self._limit:
-            self._known.popitem(last=False)
+            self._weigh(stream, known)
+        while len(self._known) > self._limit or self._bytes > self._limit_bytes:
+            self.forget(next(iter(self._known)))
+
+    def _weigh(self, stream: str, known: Known) -> None:
+        at_version, before = self._weighed.get(stream, (0, 0))
+        if known.version < 2 * at_version:
+            return
+        weight = len(repr(known.state))
+        self._weighed[stream] = (known.version, weight)
+        self._bytes += weight - before
+        if weight > self._limit_bytes // 4:
+            self.forget(stream)
 
     def forget(self, stream: str) -> None:
-        """What was known of the stream is not so."""
+        """What was known of the stream is not so, or not kept."""
         self._known.pop(stream, None)
+        _, weight = self._weighed.pop(stream, (0, 0))
+        self._bytes -= weight
 
 
 _CONVERTER = json_converter()
