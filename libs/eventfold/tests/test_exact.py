@@ -152,6 +152,23 @@ def test_what_is_within_is_named_by_its_path() -> None:
         CODEC.encode(replace(GOOD, several=(Inner("m", NOW), Inner("\x00", NOW))))
 
 
+class Odd(Enum):
+    """cattrs would read the first as the second."""
+
+    NOT_A_NUMBER = float("nan")
+    NOTHING = None
+
+
+@dataclass(frozen=True)
+class Oddly:
+    odd: Odd
+
+
+def test_an_enum_whose_values_json_confuses_is_refused() -> None:
+    with pytest.raises(Unrecordable):
+        EventCodec({Oddly: ("oddly", 1)}).encode(Oddly(Odd.NOT_A_NUMBER))
+
+
 @pytest.mark.parametrize("title", ["a\x00b", "\ud800", "字" * 6_000_000], ids=["NUL", "surrogate", "too large"])
 async def test_one_item_that_cannot_be_kept_is_refused_alone(house: House, title: str) -> None:
     items = [add("one", "a"), add("one", title), add("two", title), add("one", "b")]

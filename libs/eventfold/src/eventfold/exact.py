@@ -7,7 +7,7 @@ kind that is not known here is written, read again and compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -113,9 +113,9 @@ class Checks:
         if is_dataclass(hint) and isinstance(hint, type):
             return lambda value: self.of_class(hint)(value)  # a class may hold itself
         origin, arguments = get_origin(hint), get_args(hint)
-        if origin is Literal:
+        if origin is Literal and _are_words(arguments):
             return _one_of(arguments)
-        if isinstance(hint, type) and issubclass(hint, Enum):
+        if isinstance(hint, type) and issubclass(hint, Enum) and _are_words([one.value for one in hint]):
             return _member(hint)
         if origin in (Union, UnionType) and len(arguments) == 2 and NoneType in arguments:
             return _optional(self.of(next(part for part in arguments if part is not NoneType)))
@@ -176,6 +176,11 @@ def _optional(inner: Check) -> Check:
             inner(value)
 
     return check
+
+
+def _are_words(values: Sequence[Any]) -> bool:
+    """What JSON keeps apart and as it is."""
+    return all(type(value) in (str, int) for value in values)
 
 
 def _any_of(parts: list[Check]) -> Check:

@@ -189,7 +189,9 @@ class Publisher:
         """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
         topic, fixed = self._shared(self._avro.written_as(value))
         key = envelope.partition_key.encode()
-        timestamp_ms = max(0, min(envelope.occurred_us // 1000, int(self._clock_s() * 1000)))
+        timestamp_ms = envelope.occurred_us // 1000
+        if timestamp_ms < 0 or timestamp_ms > self._clock_s() * 1000:
+            timestamp_ms = 0 if timestamp_ms < 0 else int(self._clock_s() * 1000)
         return made(Record, (topic, key, value, _headers(fixed, envelope, key), timestamp_ms))
 
     def _shared(self, written_as: tuple[str, str]) -> tuple[str, list[Header]]:

@@ -17,7 +17,7 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 import orjson
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, DataError
 from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
@@ -200,7 +200,7 @@ class EventStore:
     async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
         """Several commands in one transaction; where one of them spoils it, each alone."""
         if len(commands) > 1:
-            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unrecordable):
+            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
                 return await self._attempt(commands, trust_new=False)
         return [await self._alone(command) for command in commands]
 
