@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from types import NoneType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -17,11 +19,12 @@ import pytest
 from house import House, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelf import AddBook, BookAdded, add
+from shelf import HOT_SHELF, AddBook, BookAdded, add
 
+from eventfold import desk
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Decider, Item, SnapshotPolicy, StreamType
-from eventfold.errors import InvalidInput, Unrecordable
+from eventfold.errors import InvalidInput, TooMuchAtOnce, Unrecordable
 from eventfold.idempotency import Idempotency
 from eventfold.recordable import MAX_NAME_BYTES
 from eventfold.sessions import connect
@@ -263,3 +266,23 @@ async def test_a_session_is_the_same_whatever_its_role_says(house: House) -> Non
     # Then it is as with any other
     assert (event.event, event.occurred_at.isoformat()) == (BookAdded("书 \\ é"), NOW.isoformat())
     assert row is not None and row[0] == "0.1" and row[1].endswith("+00") and row[2:] == (b"\x00\xff", "\\")
+
+
+async def test_what_is_too_much_for_one_transaction_is_told_so_or_recorded_in_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given room for two of these books in a transaction
+    monkeypatch.setattr(desk, "MAX_AT_ONCE_BYTES", 6000)
+    titles = [str(n) * 1000 for n in range(5)]
+    # When a batch has five, the rest is told to come again
+    handled = await house.store.handle_batch([add("one", title) for title in titles], context())
+    assert [type(outcome.error) for outcome in handled.outcomes] == [NoneType, NoneType, *[TooMuchAtOnce] * 3]
+    bulk, _ = await house.store.record_new([add(title[:9], title) for title in titles], context())
+    assert [type(outcome.error) for outcome in bulk] == [NoneType, NoneType, *[TooMuchAtOnce] * 3]
+    # When five callers wait for one hot stream, all are recorded
+    await asyncio.gather(*(house.store.handle(add("one", title, HOT_SHELF), context()) for title in titles))
+    rows = await house.rows("SELECT data->>'title' FROM events WHERE stream = 'hotshelf-one' ORDER BY version")
+    assert sorted(str(title) for (title,) in rows) == titles
+    # When one alone is more than that, it is refused
+    with pytest.raises(TooMuchAtOnce):
+        await house.store.handle(add("one", "x" * 6000), context())

@@ -9,9 +9,12 @@ from typing import Any
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
-from eventfold.errors import DomainError, UnexpectedVersion
-from eventfold.rows import Row
+from eventfold.errors import DomainError, TooMuchAtOnce, UnexpectedVersion
+from eventfold.rows import Row, size_bytes
 from eventfold.snapshots import Known
+
+MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
+"""Of the events of one transaction: as JSON, and as they are published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,13 @@ class Desk:
         self._codec = codec
         self._row_of = row_of
         self.rows: list[Row] = []
+        self._bytes = 0
         self.asks = asks
         self.states: dict[str, Known] = dict(known)
 
     def decide(self, item: Item, context: Context) -> Outcome:
-        """What becomes of the item; refused, by its decider or because an event of it cannot be kept, it changes no
-        state. The rows of its events are added to `rows`."""
+        """What becomes of the item; refused, by its decider or because an event of it cannot be kept or is too
+        much beside the others, it changes no state. The rows of its events are added to `rows`."""
         tentative: dict[str, Known] = {}
         events: list[Recorded] = []
         try:
@@ -61,10 +65,13 @@ class Desk:
                     recorded_at = events[-1].recorded_at
                 tentative[ask.stream] = Known(version, state, recorded_at)
             rows = [self._row_of(event) for event in events]
+            if (bytes_now := self._bytes + sum(map(size_bytes, rows))) > MAX_AT_ONCE_BYTES:
+                raise TooMuchAtOnce(MAX_AT_ONCE_BYTES)
         except DomainError as error:
             return Outcome(error=error)
         self.states.update(tentative)
         self.rows += rows
+        self._bytes = bytes_now
         return Outcome(tuple(events))
 
     def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:

@@ -86,6 +86,15 @@ class Exhausted(DomainError):
     code = "EXHAUSTED"
 
 
+class TooMuchAtOnce(Exhausted):
+    """What is decided in one transaction would have more than `max_bytes`: send it in smaller batches."""
+
+    code = "TOO_MUCH_AT_ONCE"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"what is recorded at once would exceed {max_bytes} bytes; send it in smaller batches")
+
+
 class VersionConflict(EventfoldError):
     """Another writer appended to one of these streams since it was read. Retrying after a reload is safe."""
 

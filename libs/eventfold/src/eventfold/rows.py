@@ -105,6 +105,14 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return literals(_KINDS, rows)
 
 
+def size_bytes(row: Row) -> int:
+    """About what a row of `FIELDS` takes: its data as JSON, and its public value."""
+    return len(row[_DATA]) + len(row[_PUBLIC_VALUE] or b"")
+
+
+_DATA, _PUBLIC_VALUE = map(FIELDS.split(", ").index, ("data", "public_value"))
+
+
 def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> Row:
     """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
     they are, and what `value_of` raises."""

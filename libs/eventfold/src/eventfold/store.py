@@ -27,7 +27,7 @@ from eventfold.arrays import literal
 from eventfold.codec import EventCodec
 from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
-from eventfold.errors import Contention, IdempotencyMismatch, Unrecordable, VersionConflict
+from eventfold.errors import Contention, IdempotencyMismatch, TooMuchAtOnce, Unrecordable, VersionConflict
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, row_of
@@ -198,10 +198,14 @@ class EventStore:
             await asyncio.sleep(retry_pause_s(attempt, self._rng))
 
     async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
-        """Several commands in one transaction; where one of them spoils it, each alone."""
+        """Several commands in one transaction; where one spoils it each alone, and each that is too much."""
         if len(commands) > 1:
             with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
-                return await self._attempt(commands, trust_new=False)
+                made = await self._attempt(commands, trust_new=False)
+                return [
+                    await self._alone(command) if isinstance(answer, TooMuchAtOnce) else answer
+                    for command, answer in zip(commands, made, strict=True)
+                ]
         return [await self._alone(command) for command in commands]
 
     async def _alone(self, command: _Command) -> Handled | Exception:
