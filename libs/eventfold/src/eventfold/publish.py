@@ -215,19 +215,20 @@ def _named(failure: Exception) -> str:
     return f"{type(failure).__name__} at {path}" if path else type(failure).__name__
 
 
-_MEANT_FOR_HEADERS = ("correlation_id", "causation_id", "traceparent")
 _UTF8_BYTES = 4
 """The most that a character takes."""
 
 
 def _around_bytes(recorded: Recorded) -> int:
     """The bytes of an event's key and headers that commands have a say in; where few characters make them, a number
-    that is not below."""
-    meta = recorded.meta
-    texts = [recorded.stream, recorded.partition_key, *(meta[name] for name in _MEANT_FOR_HEADERS if name in meta)]
-    texts.append(recorded.partition_key)  # the key is a header too
-    at_most = _UTF8_BYTES * sum(map(len, texts))
-    return at_most if at_most <= MAX_AROUND_BYTES else sum(len(text.encode("utf-8", "replace")) for text in texts)
+    that is not below. The key is a header too."""
+    own = recorded.meta.get
+    caused = own("correlation_id") or "", own("causation_id") or "", own("traceparent") or ""
+    stream, key = recorded.stream, recorded.partition_key
+    at_most = _UTF8_BYTES * (len(stream) + 2 * len(key) + len(caused[0]) + len(caused[1]) + len(caused[2]))
+    if at_most <= MAX_AROUND_BYTES:
+        return at_most
+    return sum(len(text.encode("utf-8", "replace")) for text in (stream, key, key, *caused))
 
 
 def _envelope(recorded: Recorded) -> Envelope:

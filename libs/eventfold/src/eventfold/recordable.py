@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+
+import orjson
 
 from eventfold import exact
 from eventfold.decider import Recorded
@@ -13,24 +17,41 @@ MAX_NAME_BYTES = 1000
 """Of a stream or partition key; an index of PostgreSQL takes 2,704 for all its columns."""
 MAX_DATA_BYTES = 16 * 1024 * 1024
 """Of an event as JSON."""
+_NUL = b"\\u0000"
 MAX_VERSION = 2**31 - 1
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 """Between these a time can be written in any zone."""
 
 
-def check_envelope(recorded: Recorded) -> None:
-    """Raise `Unrecordable` where the name, the times or the surroundings of an event would not be read as they are."""
+def check_envelope(recorded: Recorded) -> bytes:
+    """The surroundings of an event as JSON. Raises `Unrecordable` where they, its name or its times would not be read
+    as they are."""
     try:
-        _name(recorded.stream, "stream")
-        _name(recorded.partition_key, "partition_key")
+        names = recorded.stream + recorded.partition_key
+        if len(names) > MAX_NAME_BYTES or not names.isascii() or "\x00" in names:  # else both are fine
+            _name(recorded.stream, "stream")
+            _name(recorded.partition_key, "partition_key")
         _time(recorded.occurred_at, "occurred_at")
         if recorded.recorded_at is not recorded.occurred_at:
             _time(recorded.recorded_at, "recorded_at")
-        exact.json(recorded.meta)
+        written = _surroundings(recorded.meta)
     except Inexact as inexact:
         raise Unrecordable(recorded.type, inexact.path, inexact.reason) from inexact
     if recorded.version > MAX_VERSION:
         raise Unrecordable(recorded.type, "version", f"its stream has {MAX_VERSION} events")
+    return written
+
+
+def _surroundings(meta: Mapping[str, Any]) -> bytes:
+    """Looks closer only where a look at the whole says so: it is text for every event."""
+    try:
+        written = orjson.dumps(meta)
+    except TypeError as failure:
+        exact.json(meta)
+        raise Inexact("cannot be written as JSON", "meta") from failure
+    if _NUL in written:
+        exact.json(meta)
+    return written
 
 
 def check_size(recorded: Recorded, data: bytes) -> None:
@@ -49,5 +70,5 @@ def _name(value: str, field: str) -> None:
 
 
 def _time(value: datetime, field: str) -> None:
-    if value.tzinfo is None or not EARLIEST <= value <= LATEST:
+    if value.tzinfo is None or value.utcoffset() is None or not EARLIEST <= value <= LATEST:
         raise Inexact("has no zone, or lies outside the years 1 to 9999", field)

@@ -116,11 +116,11 @@ _DATA, _PUBLIC_VALUE = map(FIELDS.split(", ").index, ("data", "public_value"))
 def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> Row:
     """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
     they are, and what `value_of` raises."""
-    check_envelope(event)
+    meta = check_envelope(event)
     name, schema_version, data = codec.encode(event.event)
     written = orjson.dumps(data)
     check_size(event, written)
     return (
         event.stream, event.version, name, schema_version, written.decode(), event.partition_key,
-        event.occurred_at, event.recorded_at, orjson.dumps(event.meta).decode(), value_of(event),
+        event.occurred_at, event.recorded_at, meta.decode(), value_of(event),
     )  # fmt: skip
