@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 
 from eventfold import telemetry
@@ -19,14 +20,16 @@ def keep_page_for(seconds: float) -> None:
 def keep_page() -> None:
     """Say on the process's page that it has halted, and is not ready, and on what; then block.
 
-    Call it on the main thread, in the handler of what the worker halts on. Everything of the process but threads stands
-    still. SIGTERM and SIGINT end the process at once.
+    Call it in the handler of what the worker halts on. Everything of the process but threads stands still; on another
+    than the main thread it would go on, so there this returns at once. SIGTERM and SIGINT end the process meanwhile.
     """
     failure = sys.exc_info()[0]
     telemetry.FOLD_HALTED.labels(failure.__name__ if failure else "ClientEnded").set(1)
     for metric in telemetry.FOLD_READY.collect():
         for sample in metric.samples:
             telemetry.FOLD_READY.labels(*sample.labels.values()).set(0)
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     time.sleep(_kept_for_s[0])
