@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventfold.arrays import literal
+from eventfold.exact import Inexact
 
 TEXTS = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=8) | st.sampled_from(
     ['"', "\\", "NULL", "null", "{}", ",", " ", "", '\\"', "{a,b}", "知识"]
@@ -53,3 +54,9 @@ def test_what_goes_in_comes_back(conn: psycopg.Connection[Any], kind: str, data:
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_no_values_are_an_empty_array(conn: psycopg.Connection[Any], kind: str) -> None:
     assert read_back(conn, kind, ()) == []
+
+
+@pytest.mark.parametrize("value", [[float("nan")], {"a": float("inf")}, {"a": (1, 2)}, {1: "a"}], ids=str)
+def test_a_row_whose_json_would_be_read_as_another_is_refused(value: object) -> None:
+    with pytest.raises(Inexact):
+        literal("jsonb", [value])

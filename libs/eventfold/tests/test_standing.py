@@ -100,9 +100,8 @@ async def test_a_worker_that_was_behind_what_is_lost_applies_it_once_in_order(
 
 
 async def test_a_topic_that_is_emptied_under_an_idle_relay_is_filled_again(
-    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    house: House, kafka_bootstrap: str, topic: str
 ) -> None:
-    monkeypatch.setattr(relay, "LOOK_AT_TOPICS", 2)
     await written(house, "first")
     async with relaying(house, kafka_bootstrap):
         await eventually(lambda: everything_acknowledged(house))
@@ -120,7 +119,8 @@ async def test_a_topic_that_is_emptied_under_an_idle_relay_is_filled_again(
 async def test_what_was_sent_to_an_emptied_topic_too_early_is_read_after_what_was_before_it(
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "LOOK_AT_TOPICS", 10_000)  # it notices by the offsets that it is answered
+    monkeypatch.setattr(relay, "LOOK_AFTER_S", 1000.0)
+    monkeypatch.setattr(relay, "CHECK_EVERY_S", 1000.0)  # it notices by the offsets that it is answered
     await written(house, "first")
     async with relaying(house, kafka_bootstrap) as running:
         await eventually(lambda: everything_acknowledged(house))

@@ -7,6 +7,8 @@ import contextlib
 import functools
 import signal
 from collections.abc import AsyncIterator
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from aiokafka import TopicPartition
@@ -19,6 +21,7 @@ from working import BOOKS, SHELVES, applied, folded_as_recorded, loading, publis
 
 from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold.worker import HALTED
+from lyceum_local.ports import free_block
 
 
 @pytest.fixture
@@ -93,6 +96,29 @@ async def test_a_worker_halts_with_a_status_when_it_must_not_go_on(
     with worker(house, kafka_bootstrap, "halt") as process:
         assert await asyncio.to_thread(process.wait, 60) == HALTED
     assert await applied(house) == 0
+
+
+async def test_a_halted_workers_page_says_so_until_it_leaves(house: House, kafka_bootstrap: str, topic: str) -> None:
+    await house.store.handle(add("one", "poison"), context())
+    await eventually(lambda: everything_acknowledged(house))
+    port = free_block(1)
+    with worker(house, kafka_bootstrap, "halt", str(port)) as process:
+
+        async def halted() -> bool:
+            return 'eventfold_fold_halted{reason="Poison"} 1.0' in await asyncio.to_thread(page, port)
+
+        await eventually(halted, 60)
+        assert f'eventfold_fold_ready{{group="{house.prefix}shelf"}} 0.0' in page(port) and process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 10) == -signal.SIGTERM, "a supervisor need not wait"
+
+
+def page(port: int) -> str:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except URLError:
+        return ""
 
 
 async def remade(house: House, bootstrap: str, topic: str, extra_rounds: int) -> None:

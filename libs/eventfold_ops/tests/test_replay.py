@@ -16,12 +16,20 @@ from processes import running
 from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
-from working import as_recorded, folded_as_recorded, folded_by_a_worker_that_left, loading, publish, worker
+from working import (
+    BOOKS,
+    SHELVES,
+    as_recorded,
+    folded_as_recorded,
+    folded_by_a_worker_that_left,
+    loading,
+    publish,
+    worker,
+)
 
 from eventfold import generations, sending
-from eventfold.errors import TopicMisconfigured
 from eventfold.generations import CLOSED_TYPE, physical
-from eventfold.topics import administrator, existing_topics, prepare_topics, topics_with_history
+from eventfold.topics import OnRecord, administrator, existing_topics, on_record, prepare_topics
 from eventfold.worker import HALTED
 from eventfold_ops import replay, switch
 from eventfold_ops.dlq import redrive
@@ -173,37 +181,44 @@ async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where
     assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
 
 
-async def known_topics(house: House) -> set[str]:
+async def known_topics(house: House) -> OnRecord:
     async with house.pool.connection() as conn:
-        return await topics_with_history(conn)
+        return await on_record(conn)
 
 
-@pytest.mark.parametrize("forgotten", ["fold_position", "relay_head"])
-async def test_a_lost_topic_is_not_made_anew_empty(
-    house: House, kafka_bootstrap: str, relayed: str, forgotten: str
+async def test_a_lost_topic_is_left_to_its_owner_and_filled_again_from_the_store(
+    house: House, kafka_bootstrap: str, relayed: str
 ) -> None:
-    assert await known_topics(house) == set(), "what was never written may be made"
     with worker(house, kafka_bootstrap):
         await publish(house, 0)
         await folded_as_recorded(house)
-    await house.rows(f"DELETE FROM {forgotten} RETURNING topic")  # as in a service that only emits, or only reads
     await delete(kafka_bootstrap, relayed)
-    others = f"{house.prefix}other"
-    with pytest.raises(TopicMisconfigured, match="replay --lost"):
-        await prepare_topics(kafka_bootstrap, [others, relayed], partitions=4, with_history=await known_topics(house))
-    assert not {others, relayed} & set(await existing_topics(kafka_bootstrap)), "nothing half-done"
+    known, others = await known_topics(house), f"{house.prefix}other"
+    await prepare_topics(kafka_bootstrap, [others, relayed], partitions=6, on_record=OnRecord({}, known.read))
+    assert {others, relayed} & set(await existing_topics(kafka_bootstrap)) == {others}, "who only reads it waits"
+    await prepare_topics(kafka_bootstrap, [relayed], partitions=6, on_record=OnRecord(known.written, {}))
+    await publish(house, 1)
+    await eventually(lambda: everything_acknowledged(house))
+    await whole_history_is_on(house, kafka_bootstrap, relayed)
+    assert (await existing_topics(kafka_bootstrap))[relayed] == 4, "as many as on record"
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
 
 
-async def test_a_lost_generation_does_not_bring_back_the_first(
-    house: House, kafka_bootstrap: str, relayed: str
-) -> None:
+async def test_a_lost_generation_comes_back_and_not_the_first(house: House, kafka_bootstrap: str, relayed: str) -> None:
     await publish(house, 0)
     assert await command(replay, deployment(house, kafka_bootstrap), TOPIC) == 0
-    assert await known_topics(house) == {f"{relayed}.g2"}
+    assert (await known_topics(house)).written == {f"{relayed}.g2": 4}
     for topic in (relayed, f"{relayed}.g2"):
         await delete(kafka_bootstrap, topic)
-    with pytest.raises(TopicMisconfigured, match=f"{relayed}: has a history"):
-        await prepare_topics(kafka_bootstrap, [relayed], partitions=4, with_history=await known_topics(house))
+    await prepare_topics(kafka_bootstrap, [relayed], partitions=4, on_record=await known_topics(house))
+    assert relayed not in await existing_topics(kafka_bootstrap)
+
+    async def whole() -> bool:
+        return len(await read_all(kafka_bootstrap, f"{relayed}.g2")) >= SHELVES * BOOKS
+
+    await eventually(whole)
+    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
 
 
 async def test_a_topic_that_is_lost_while_it_grows_is_made_anew_with_the_partitions_that_were_begun(

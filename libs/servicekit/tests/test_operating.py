@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fake_registry import running
@@ -15,7 +17,7 @@ from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import NotConfigured, load
 from servicekit import keys
 from servicekit.definition import ServiceDefinition
-from servicekit.operating import deployment_of
+from servicekit.operating import deployment_of, group_of
 from servicekit.settings import ServiceSettings
 
 CLAIMED = "lyceum.identity.member.claimed.v1"
@@ -98,3 +100,15 @@ def test_what_is_missing_or_wrong_in_the_environment_is_named_without_secrets(
 
 def test_a_deployment_does_not_show_its_password() -> None:
     assert "secret" not in repr(deployment_of(DEFINITION))
+
+
+@pytest.mark.parametrize(
+    ("topic_prefix", "group_prefix", "group"),
+    [("", "", "lyceum.test"), ("t1.", "", "t1.lyceum.test"), ("t1.", "g1.", "g1.lyceum.test")],
+)
+def test_installations_with_topics_of_their_own_have_groups_of_their_own(
+    topic_prefix: str, group_prefix: str, group: str
+) -> None:
+    settings: Any = SimpleNamespace(topic_prefix=topic_prefix, group_prefix=group_prefix)
+    definition: Any = SimpleNamespace(name="test")
+    assert group_of(definition, settings) == group

@@ -39,6 +39,16 @@ def test_media_kinds_need_their_media(kind: str) -> None:
     assert refused.value.field == "media"
 
 
+def test_a_course_that_could_not_be_answered_whole_is_refused() -> None:
+    """3.8 MB of angle brackets come back as 22.8 MB of JSON."""
+    lessons = [pb.Lesson(title="L", body="<" * 190_000) for _ in range(20)]
+    with pytest.raises(InvalidInput, match="as JSON") as refused:
+        parsing.manuscript(request(kind="course", body="", lessons=lessons), "c1", "m1")
+    assert refused.value.field == "lessons"
+    plain = [pb.Lesson(title="L", body="x" * 190_000) for _ in range(20)]
+    assert parsing.manuscript(request(kind="course", body="", lessons=plain), "c1", "m1").work.lessons
+
+
 def test_a_course_has_lessons() -> None:
     made = parsing.manuscript(
         request(kind="course", body="", lessons=[pb.Lesson(title="L", body="x"), pb.Lesson(title="M", media=MEDIA)]),

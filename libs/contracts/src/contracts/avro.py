@@ -21,13 +21,15 @@ from typing import Any
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from contracts.collisions import check_frames, check_schemas, unique_keys
+from contracts.fitting import fitting
 from contracts.many import WORTH_IT, Malformed, array_of, grouped, read_many
 
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
 REGISTERED = b"\x00"
 REGISTERED_BYTES = 5
-_FILE = re.compile(r"(?P<subject>[a-z]+)_(?P<action>[a-z_]+)\.v(?P<major>\d+)\.(?P<minor>\d+)\.avsc")
+_FILE = re.compile(r"(?P<subject>[a-z]+)_(?P<action>[a-z_]+)\.v(?P<major>0|[1-9]\d*)\.(?P<minor>0|[1-9]\d*)\.avsc")
 
 
 class UnknownFingerprint(Exception):
@@ -68,17 +70,26 @@ def frame_of(schema: Any) -> bytes:
 
 
 def shipped_schemas(folder: Path) -> list[Shipped]:
-    """Every schema below `folder`, in the order of type and minor. Raises ValueError for a misnamed file."""
+    """Every schema below `folder`, in the order of type and minor. Raises ValueError for a misnamed file, or one that
+    is no schema, and `SchemasCollide` where two could be taken for each other."""
     found = []
     for path in sorted(folder.glob("*/*.avsc")):
         match = _FILE.fullmatch(path.name)
         if match is None:
             raise ValueError(f"{path.name}: name it <subject>_<action>.v<major>.<minor>.avsc")
         text = path.read_text(encoding="utf-8")
-        raw = json.loads(text)
+        raw = _parsed(path.name, text)
         name = f"lyceum.{path.parent.name}.{match['subject']}.{match['action']}.v{match['major']}"
         found.append(Shipped(name, int(match["minor"]), parse_schema(raw), frame_of(raw), text))
+    check_schemas(found)
     return sorted(found, key=lambda one: (one.type, one.minor))
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=unique_keys)
+    except ValueError as failure:
+        raise ValueError(f"{name}: {failure}") from failure
 
 
 def registered_frame(schema_id: int) -> bytes:
@@ -99,8 +110,10 @@ class AvroCodec:
         """`folder` overrides where the schema files are looked for."""
         shipped = shipped_schemas(folder or schema_folder())
         registered = {one.dataschema: registered_frame(ids[one.dataschema]) for one in shipped} if ids else {}
+        check_frames(registered)
         self._newest: dict[str, Shipped] = {one.type: one for one in shipped}
         self._frames = {one.type: registered.get(one.dataschema, one.frame) for one in self._newest.values()}
+        self._fits = {one.type: fitting(one.schema) for one in self._newest.values()}
         by_frame = {one.frame: one for one in shipped}
         by_frame |= {registered[one.dataschema]: one for one in shipped if registered}
         self._schemas = {frame: (len(frame), one.schema, self._reader(one)) for frame, one in by_frame.items()}
@@ -113,10 +126,12 @@ class AvroCodec:
         return sorted(self._newest)
 
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
-        """Framed bytes of `datum`. Raises KeyError for an unknown type and ValueError or TypeError for a bad datum,
-        unknown fields included."""
+        """Framed bytes of `datum`. Raises KeyError for an unknown type, `DoesNotFit` for a datum that would be read as
+        another, and ValueError or TypeError for one with fields too many or too few."""
+        frame = self._frames[type_name]
+        self._fits[type_name](datum)
         buffer = io.BytesIO()
-        buffer.write(self._frames[type_name])
+        buffer.write(frame)
         schemaless_writer(buffer, self._newest[type_name].schema, datum, strict=True)
         return buffer.getvalue()
 

@@ -12,9 +12,12 @@ from typing import Any
 
 import orjson
 
+from eventfold.exact import Inexact
+
 
 def literal(kind: str, values: Sequence[Any]) -> str:
-    """The array literal of `values`, each None or of the Python type that belongs to the SQL type `kind`."""
+    """The array literal of `values`, each None or of the Python type that belongs to the SQL type `kind`. Raises
+    `Inexact` for a `jsonb` that would be read as another value."""
     if kind == "text" and None not in values:
         return _plain_texts(values)
     element = _ELEMENTS.get(kind, str)
@@ -39,6 +42,14 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
+def _json(value: Any) -> str:
+    """Raises `Inexact` for what JSON would change: NaN, a tuple, a key that is no text."""
+    written = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    if orjson.loads(written) != value:
+        raise Inexact("would be read from its row as another value")
+    return _quoted(written.decode())
+
+
 def _quoted(value: str) -> str:
     return f'"{_escaped(value)}"'
 
@@ -46,7 +57,7 @@ def _quoted(value: str) -> str:
 _ELEMENTS: Mapping[str, Callable[[Any], str]] = {
     "text": _quoted,
     "bytea": lambda value: f'"\\\\x{value.hex()}"',
-    "jsonb": lambda value: _quoted(orjson.dumps(value).decode()),
+    "jsonb": _json,
     "timestamptz": lambda value: f'"{value.isoformat()}"',
 }
 """What needs more than `str`: numbers, booleans and dates read back as Python spells them."""

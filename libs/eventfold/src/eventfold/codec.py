@@ -8,6 +8,9 @@ from typing import Any
 
 from cattrs.preconf.orjson import make_converter
 
+from eventfold.errors import Unrecordable
+from eventfold.exact import Checks, Inexact
+
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -32,7 +35,8 @@ class EventCodec:
     """Maps frozen dataclasses to `(type, version, JSON-able dict)` and back.
 
     `types` gives each class its stored name and current version. `upcasters[(name, n)]` turns a version n dict into
-    version n + 1; each is a small pure step and never edited once shipped.
+    version n + 1; each is a small pure step and never edited once shipped. Raises ValueError for a name that two
+    classes share: one would be read as the other.
     """
 
     def __init__(
@@ -41,9 +45,13 @@ class EventCodec:
         upcasters: Mapping[tuple[str, int], Upcaster] | None = None,
     ) -> None:
         self._names = dict(types)
+        for stored in (names := [name for name, _ in types.values()]):
+            if names.count(stored) > 1:
+                raise ValueError(f"two event classes are stored under the name {stored}")
         self._classes = {name: (cls, version) for cls, (name, version) in types.items()}
         self._upcasters = dict(upcasters or {})
         self._converter = json_converter()
+        self._checks = Checks(self._converter)
 
     @property
     def types(self) -> Mapping[type[Any], tuple[str, int]]:
@@ -51,8 +59,13 @@ class EventCodec:
         return self._names
 
     def encode(self, event: Any) -> tuple[str, int, dict[str, Any]]:
-        """Stored name, version and data of `event`. Raises KeyError for a class that was never declared."""
+        """Stored name, version and data of `event`. Raises `Unrecordable` where a part of it would be read as another
+        value, or not at all, and KeyError for a class that was never declared."""
         name, version = self._names[type(event)]
+        try:
+            self._checks.of_class(type(event))(event)
+        except Inexact as inexact:
+            raise Unrecordable(name, inexact.path, inexact.reason) from inexact
         return name, version, self._converter.unstructure(event)
 
     def decode(self, name: str, version: int, data: dict[str, Any]) -> Any:

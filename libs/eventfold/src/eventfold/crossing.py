@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 
+from eventfold import locks
 from eventfold.errors import TopicLost, TopicMisconfigured
 from eventfold.generations import CLOSED_TYPE, Barrier, logical, number
 from eventfold.history import of_seq
@@ -58,7 +59,7 @@ async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     partition closed.
     """
     turn = f"{handler}|closing|{closing.topic}"
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || %s, 0))", [turn])
+    await conn.execute(f"SELECT pg_advisory_xact_lock({locks.key('fold', '%s')})", [turn])
     await conn.execute(_CLOSE, [handler, closing.topic, closing.partition])
     barrier = Barrier.of(closing.data)
     row = await (await conn.execute(_CLOSED, [handler, closing.topic])).fetchone()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Item, Recorded
-from eventfold.errors import DomainError, UnexpectedVersion
+from eventfold.errors import DomainError, TooMuchAtOnce, UnexpectedVersion
+from eventfold.rows import Row, size_bytes
 from eventfold.snapshots import Known
+
+MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
+"""Of the events of one transaction: as JSON, and as they are published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,19 @@ def grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
 class Desk:
     """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
 
-    def __init__(self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask]) -> None:
+    def __init__(
+        self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask], row_of: Callable[[Recorded], Row]
+    ) -> None:
         self._codec = codec
+        self._row_of = row_of
+        self.rows: list[Row] = []
+        self._bytes = 0
         self.asks = asks
         self.states: dict[str, Known] = dict(known)
 
     def decide(self, item: Item, context: Context) -> Outcome:
-        """What becomes of the item; refused, it changes no state."""
+        """What becomes of the item; refused, by its decider or because an event of it cannot be kept or is too
+        much beside the others, it changes no state. The rows of its events are added to `rows`."""
         tentative: dict[str, Known] = {}
         events: list[Recorded] = []
         try:
@@ -54,9 +64,14 @@ class Desk:
                     events.append(self._record(ask, version, event, item.context or context))
                     recorded_at = events[-1].recorded_at
                 tentative[ask.stream] = Known(version, state, recorded_at)
+            rows = [self._row_of(event) for event in events]
+            if (bytes_now := self._bytes + sum(map(size_bytes, rows))) > MAX_AT_ONCE_BYTES:
+                raise TooMuchAtOnce(MAX_AT_ONCE_BYTES)
         except DomainError as error:
             return Outcome(error=error)
         self.states.update(tentative)
+        self.rows += rows
+        self._bytes = bytes_now
         return Outcome(tuple(events))
 
     def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:

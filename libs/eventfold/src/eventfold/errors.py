@@ -65,6 +65,15 @@ class UnexpectedVersion(DomainError):
         )  # fmt: skip
 
 
+class AnswerTooLarge(WrongState):
+    """What was asked for is larger than an answer can be: a page must be smaller, a thing be made so."""
+
+    code = "ANSWER_TOO_LARGE"
+
+    def __init__(self, found_bytes: int, max_bytes: int) -> None:
+        super().__init__(f"the answer has {found_bytes} bytes as JSON, {max_bytes} are the limit: ask for fewer rows")
+
+
 class Unauthenticated(DomainError):
     """Who calls is not known, or not proven."""
 
@@ -75,6 +84,15 @@ class Exhausted(DomainError):
     """The caller asks for more than its share: try again later."""
 
     code = "EXHAUSTED"
+
+
+class TooMuchAtOnce(Exhausted):
+    """What is decided in one transaction would have more than `max_bytes`: send it in smaller batches."""
+
+    code = "TOO_MUCH_AT_ONCE"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"what is recorded at once would exceed {max_bytes} bytes; send it in smaller batches")
 
 
 class VersionConflict(EventfoldError):
@@ -102,13 +120,25 @@ class IdempotencyMismatch(EventfoldError):
         self.scope = scope
 
 
-class Unpublishable(EventfoldError):
-    """An event cannot be encoded for its topic; the command fails, nothing is stored."""
+class Unrecordable(InvalidInput):
+    """An event would not be read as it was decided; its command fails, nothing of it is stored. `field` leads to what
+    is to blame, empty where that is the whole event; `reason` holds no value."""
+
+    code = "UNRECORDABLE"
+
+    def __init__(self, event_type: str, field: str, reason: str) -> None:
+        place = f"{field} of {event_type}" if field else event_type
+        super().__init__(f"{place} cannot be recorded: {reason}", field=field or None, event_type=event_type)
+
+
+class Unpublishable(InvalidInput):
+    """An event cannot be encoded for its topic; its command fails, nothing of it is stored. `reason` holds no value."""
+
+    code = "TOO_LARGE_OR_UNENCODABLE"
 
     def __init__(self, stream: str, event_type: str, reason: str) -> None:
-        super().__init__(f"{event_type} of {stream} cannot be published: {reason}")
+        super().__init__(f"{event_type} cannot be published: {reason}", event_type=event_type)
         self.stream = stream
-        self.event_type = event_type
 
 
 class OutcomeUnknown(EventfoldError):
@@ -204,11 +234,13 @@ class Poison(EventfoldError):
         self.reason = reason
 
 
-class KeyDestroyed(EventfoldError):
+class KeyDestroyed(NotFound):
     """The subject's key has been destroyed: what was sealed under it can never be read again."""
 
+    code = "ERASED"
+
     def __init__(self, subject_id: str) -> None:
-        super().__init__(f"the key of subject {subject_id} has been destroyed")
+        super().__init__(f"the key of subject {subject_id} has been destroyed", subject_id=subject_id)
         self.subject_id = subject_id
 
 
@@ -225,7 +257,7 @@ class TopicLost(EventfoldError):
 
     def __init__(self, topic: str, handler: str) -> None:
         super().__init__(
-            f"topic {topic}, read by {handler}, is not on Kafka; have its owner run `replay --lost`, then run `switch`"
+            f"topic {topic}, read by {handler}, is not on Kafka; have its owner run `prepare`: its relay fills it again"
         )
         self.topic = topic
         self.handler = handler

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from psycopg.errors import UniqueViolation
 
+from eventfold import exact
 from eventfold.arrays import literals
-from eventfold.errors import IdempotencyMismatch, VersionConflict
+from eventfold.errors import IdempotencyMismatch, Unrecordable, VersionConflict
+from eventfold.exact import Inexact
 
 if TYPE_CHECKING:
     from eventfold.store import Connection
@@ -58,9 +60,11 @@ async def keep_answers(
     conn: Connection, answers: Sequence[tuple[Idempotency, Mapping[str, Any], int | None, datetime]]
 ) -> None:
     """Keep answers (key, ids, position, time), in the events' transaction. Raises `VersionConflict` where a key was
-    used meanwhile, or stands here twice."""
+    used meanwhile, or stands here twice, and `Unrecordable` for ids that would be answered otherwise when repeated."""
     if not answers:
         return
+    for one, ids, *_ in answers:
+        _check(one, ids)
     rows = [
         (one.scope, one.key, one.fingerprint, orjson.dumps({"ids": ids, "position": position}).decode(), now)
         for one, ids, position, now in answers
@@ -70,6 +74,13 @@ async def keep_answers(
     except UniqueViolation as violation:
         scopes = sorted({one.scope for one, *_ in answers})
         raise VersionConflict(tuple(f"idempotency {scope}" for scope in scopes)) from violation
+
+
+def _check(key: Idempotency, ids: Mapping[str, Any]) -> None:
+    try:
+        exact.json(ids)
+    except Inexact as inexact:
+        raise Unrecordable(f"answer of {key.scope.rpartition('|')[2]}", inexact.path, inexact.reason) from inexact
 
 
 async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:

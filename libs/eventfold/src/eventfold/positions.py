@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from eventfold import crossing, telemetry
+from eventfold import crossing, locks, telemetry
 from eventfold.arrays import literal, literals
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
 from eventfold.readmodel import PublicRecord
@@ -26,8 +26,8 @@ IDLE_IN_TRANSACTION_MS = 5000
 """How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
 
 # Named with the schema, for a shadow of the same projection has turns of its own.
-_TURNS = """WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
-SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '|fold|' || t.turn, 0))
+_TURNS = f"""WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
+SELECT pg_advisory_xact_lock({locks.key("fold", "t.turn")})
 FROM bound, unnest(%s::text[]) AS t(turn)"""
 
 _STORED = """SELECT projection, topic, partition, next_offset, seq, closed,

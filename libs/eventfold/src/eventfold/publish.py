@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,12 @@ from aiokafka.partitioner import murmur2
 from eventfold.decider import Recorded, event_id_text
 from eventfold.errors import Unpublishable
 
+MAX_BATCH_BYTES = 1_000_000
+"""What topics must take at once (`topic_settings`): no record is larger, with all that is around its value."""
 MAX_VALUE_BYTES = 900_000
-"""Largest value that a command may cause; Kafka's default limit is 1,048,576 bytes for the whole batch."""
+"""Largest value that a command may cause."""
+MAX_AROUND_BYTES = 64 * 1024
+"""Largest key and headers that a command may cause; the rest of a batch is for the names of headers and its frame."""
 
 
 class Avro(Protocol):
@@ -78,7 +83,8 @@ class Envelope(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One Kafka record, ready to send. `timestamp_ms` is the business time."""
+    """One Kafka record, ready to send. `timestamp_ms` is the business time, or the nearest that a broker takes from
+    whoever sends it now: not before 1970, and not in the future."""
 
     topic: str
     key: bytes
@@ -129,12 +135,17 @@ def _second(since_1970_s: int) -> bytes:
 
 
 class Publisher:
-    """Encodes the public events of one service. Pure but for caches; safe to share.
+    """Encodes the public events of one service. Pure but for caches and a clock; safe to share.
 
     `source` is CloudEvents' source of everything that the service publishes: a URI reference, e.g. `/lyceum/catalog`.
+    `clock_s` gives seconds since 1970; no record is sent with a later time.
     """
 
-    def __init__(self, source: str, to_public: ToPublic, avro: Avro, topic_prefix: str = "") -> None:
+    def __init__(
+        self, source: str, to_public: ToPublic, avro: Avro, topic_prefix: str = "",
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._clock_s = clock_s
         self._source = source.encode()
         self._to_public = to_public
         self._avro = avro
@@ -148,16 +159,19 @@ class Publisher:
 
     def value(self, recorded: Recorded) -> bytes | None:
         """The event's public form, encoded; None if it has none. Raises `Unpublishable` where it cannot be encoded
-        within `MAX_VALUE_BYTES`."""
+        within `MAX_VALUE_BYTES`, or its key and headers within `MAX_AROUND_BYTES`."""
         public = self._to_public(recorded)
         if public is None:
             return None
         try:
             value = self._avro.encode(public.type, public.data)
         except Exception as failure:
-            raise Unpublishable(recorded.stream, public.type, type(failure).__name__) from failure
+            raise Unpublishable(recorded.stream, public.type, _named(failure)) from failure
         if len(value) > MAX_VALUE_BYTES:
             raise Unpublishable(recorded.stream, public.type, f"{len(value)} bytes exceed {MAX_VALUE_BYTES}")
+        if (around := _around_bytes(recorded)) > MAX_AROUND_BYTES:
+            reason = f"key and headers of {around} bytes exceed {MAX_AROUND_BYTES}"
+            raise Unpublishable(recorded.stream, public.type, reason)
         return value
 
     def topic(self, recorded: Recorded) -> str | None:
@@ -177,7 +191,10 @@ class Publisher:
         """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
         topic, fixed = self._shared(self._avro.written_as(value))
         key = envelope.partition_key.encode()
-        return made(Record, (topic, key, value, _headers(fixed, envelope, key), envelope.occurred_us // 1000))
+        timestamp_ms = envelope.occurred_us // 1000
+        if timestamp_ms < 0 or timestamp_ms > self._clock_s() * 1000:
+            timestamp_ms = 0 if timestamp_ms < 0 else int(self._clock_s() * 1000)
+        return made(Record, (topic, key, value, _headers(fixed, envelope, key), timestamp_ms))
 
     def _shared(self, written_as: tuple[str, str]) -> tuple[str, list[Header]]:
         """Topic and headers that all values of a schema share."""
@@ -192,6 +209,28 @@ class Publisher:
             ]
             self._by_schema[written_as] = (self._prefix + topic_of(public_type), fixed)
         return self._by_schema[written_as]
+
+
+def _named(failure: Exception) -> str:
+    """What an encoder refused, without the value: the kind, and where a codec says it, the field."""
+    path = getattr(failure, "path", "")
+    return f"{type(failure).__name__} at {path}" if path else type(failure).__name__
+
+
+_UTF8_BYTES = 4
+"""The most that a character takes."""
+
+
+def _around_bytes(recorded: Recorded) -> int:
+    """The bytes of an event's key and headers that commands have a say in; where few characters make them, a number
+    that is not below. The key is a header too."""
+    own = recorded.meta.get
+    caused = own("correlation_id") or "", own("causation_id") or "", own("traceparent") or ""
+    stream, key = recorded.stream, recorded.partition_key
+    at_most = _UTF8_BYTES * (len(stream) + 2 * len(key) + len(caused[0]) + len(caused[1]) + len(caused[2]))
+    if at_most <= MAX_AROUND_BYTES:
+        return at_most
+    return sum(len(text.encode("utf-8", "replace")) for text in (stream, key, key, *caused))
 
 
 def _envelope(recorded: Recorded, salt: str) -> Envelope:

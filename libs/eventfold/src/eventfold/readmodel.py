@@ -73,8 +73,9 @@ class PublicRecord:
 
     @property
     def key(self) -> str:
-        """The partition key; empty where the record has none."""
-        return (self._record.key or b"").decode()
+        """The partition key; empty where the record has none. Bytes that are no text which PostgreSQL takes, from
+        elsewhere than a relay, are spelt out."""
+        return (self._record.key or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
     @property
     def value(self) -> bytes:

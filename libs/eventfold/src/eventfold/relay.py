@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections import defaultdict
@@ -64,8 +63,8 @@ RETRY_MAX_S = 3.0
 PROGRESS_WITHIN_S = 20.0
 """A leader that has something to do and gets nothing acknowledged for so long loses its lease."""
 CHECK_EVERY_S = 0.5
-LOOK_AT_TOPICS = 20
-"""So many checks from one look at the topics' ends to the next."""
+LOOK_AFTER_S = 0.2
+"""So long after the last acknowledgement a topic is looked at before it is sent to: it may have been made anew."""
 LEAVE_WITHIN_S = 2.0
 RESTARTING = (
     LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured, HistoryRewound,
@@ -275,6 +274,7 @@ class _Term:
         self._standing = Standing()
         self._sequenced = 0
         self._busy_since: float | None = None
+        self._looked_at = time.monotonic()
 
     async def heartbeat(self, conn: Connection) -> None:
         """Renew the lease for as long as what there is to do gets done. Raises `NoProgress`."""
@@ -286,19 +286,19 @@ class _Term:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def check(self) -> None:
-        """Notice a broker that went away, also while there is nothing to send. Raises `KafkaConnectionError`."""
-        for look in itertools.count():
+        """Notice a broker that went away and a topic that was emptied, also while there is nothing to send. Raises
+        `KafkaError` and `TopicShortened`."""
+        while True:
             self._session.check()
-            if look % LOOK_AT_TOPICS == LOOK_AT_TOPICS - 1:
-                await self._look_at_topics()
+            await self._look_at_topics()
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _look_at_topics(self) -> None:
-        """Notice a topic that was emptied or made anew while there is nothing to send. Raises `TopicShortened`."""
         known = dict(self._standing.ends)
-        for place, tail in (await self._relay._tails(list(known))).items():
-            if tail.end < known[place]:
-                raise TopicShortened(*place, known[place], tail.end)
+        for (topic, partition), end in (await self._session.ends(known)).items():
+            if end < known[topic, partition]:
+                raise TopicShortened(topic, partition, known[topic, partition], end)
+        self._looked_at = time.monotonic()
 
     def _progress(self) -> None:
         self._busy_since = time.monotonic()
@@ -419,23 +419,24 @@ class _Term:
         self._progress()
         with self._span(batch.runs):
             count = sum(map(len, batch.runs.values()))
-            ends = await send_runs(self._session, batch.runs, self._progress)
-        self._check_ends(batch, ends)
+            if time.monotonic() - self._looked_at > LOOK_AFTER_S:
+                await self._look_at_topics()
+            await send_runs(self._session, batch.runs, self._acknowledged)
+        self._looked_at = time.monotonic()
         telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(batch.heads.items())]
         await leases.move_cursor(self._cursor_conn, self.lease, batch.to_seq, acknowledged)
         self._busy_since = None
 
-    def _check_ends(self, batch: _Batch, ends: Mapping[TopicPartition, int]) -> None:
+    def _acknowledged(self, place: TopicPartition, first: int, count: int) -> None:
         """Raise `TopicShortened` where what was sent stands lower than where the partition had ended: it was emptied
         meanwhile, and what was on it is to be sent again."""
-        expected = {place: self._standing.ends[place] + len(batch.runs[place]) for place in ends}
-        self._standing.ends |= ends
-        short = [place for place, end in ends.items() if end < expected[place]]
-        self._relay.suspects.update(short)
-        if short:
-            raise TopicShortened(*short[0], expected[short[0]], ends[short[0]])
+        self._progress()
+        before, self._standing.ends[place] = self._standing.ends[place], first + count
+        if first < before:
+            self._relay.suspects.add(place)
+            raise TopicShortened(*place, before, first)
 
     def _span(self, runs: Mapping[TopicPartition, Collection[Record]]) -> contextlib.AbstractContextManager[Span]:
         headers = (dict(record.headers) for run in runs.values() for record in run)
@@ -443,7 +444,7 @@ class _Term:
 
 
 async def _partitions_of(session: Any, name: str) -> Collection[int]:
-    missing = TopicMisconfigured(name, "does not exist; run `prepare`, or `replay --lost` if it did exist")
+    missing = TopicMisconfigured(name, "does not exist; run `prepare`")
     try:
         partitions: Collection[int] = await session.partitions_for(name)
     except UnknownTopicOrPartitionError as unknown:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
+from eventfold import locks
 from eventfold.arrays import literals
 from eventfold.codec import EventCodec
 from eventfold.decider import Recorded
 from eventfold.publish import Envelope, at_us, made
+from eventfold.recordable import check_envelope, check_size
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
-LOAD_IN_TURN = f"SELECT {COLUMNS} FROM events_in_turn(%s, %s, %s)"
+# The function locks what it is given, in that order, whatever schema asks: so the names say which.
+LOAD_IN_TURN = f"""SELECT {COLUMNS} FROM events_in_turn(
+  ARRAY(SELECT {locks.qualified("stream", "one")} FROM unnest(%s::text[]) WITH ORDINALITY AS t(one, n) ORDER BY n),
+  %s, %s)"""
 # Of what is known already only the fact is read, to see that it is still there.
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
@@ -111,16 +116,22 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return literals(_KINDS, rows)
 
 
-def rows_of(
-    codec: EventCodec, events: Sequence[Recorded], public_values: Sequence[bytes | None]
-) -> list[tuple[Any, ...]]:
-    """The values of `FIELDS` for each event."""
-    rows: list[tuple[Any, ...]] = []
-    for event, public_value in zip(events, public_values, strict=True):
-        name, schema_version, data = codec.encode(event.event)
-        meta = orjson.dumps(event.meta).decode()
-        rows.append((
-            event.stream, event.version, name, schema_version, orjson.dumps(data).decode(), event.partition_key,
-            event.occurred_at, event.recorded_at, meta, public_value,
-        ))  # fmt: skip
-    return rows
+def size_bytes(row: Row) -> int:
+    """About what a row of `FIELDS` takes: its data as JSON, and its public value."""
+    return len(row[_DATA]) + len(row[_PUBLIC_VALUE] or b"")
+
+
+_DATA, _PUBLIC_VALUE = map(FIELDS.split(", ").index, ("data", "public_value"))
+
+
+def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> Row:
+    """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
+    they are, and what `value_of` raises."""
+    meta = check_envelope(event)
+    name, schema_version, data = codec.encode(event.event)
+    written = orjson.dumps(data)
+    check_size(event, written)
+    return (
+        event.stream, event.version, name, schema_version, written.decode(), event.partition_key,
+        event.occurred_at, event.recorded_at, meta.decode(), value_of(event),
+    )  # fmt: skip

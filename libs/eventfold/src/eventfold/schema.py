@@ -184,8 +184,7 @@ FROM sequence_run, generate_series(0, length - 1) AS n;
 """
 
 # A store that was restored to an earlier point begins another history: see `eventfold.history`. Numbers and positions
-# of before are kept up to `kept_seq` and `kept_position`. Hot streams take their turns by schema: a database may have
-# several installations.
+# of before are kept up to `kept_seq` and `kept_position`.
 _V7 = """
 CREATE TABLE history (
     number integer PRIMARY KEY CHECK (number > 0),
@@ -198,13 +197,6 @@ CREATE TABLE history (
 INSERT INTO history VALUES (1, replace(gen_random_uuid()::text, '-', ''), 1, 0, 0, clock_timestamp());
 ALTER TABLE fold_position ADD COLUMN history text;
 ALTER TABLE topic_generation ADD COLUMN rewound boolean NOT NULL DEFAULT false;
-
-CREATE OR REPLACE FUNCTION events_in_turn(locked text[], streams text[], known integer[]) RETURNS SETOF events
-LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
-  FOREACH one IN ARRAY locked LOOP PERFORM
-    pg_advisory_xact_lock(hashtextextended(current_schema() || '|hot|' || one, 0)); END LOOP; RETURN QUERY
-  SELECT e.* FROM events e JOIN unnest(streams, known) AS w(stream, known) USING (stream)
-  WHERE version > w.known ORDER BY e.stream, version; END $$;
 """
 
 _STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7}

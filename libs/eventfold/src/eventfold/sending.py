@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka import TopicPartition as Place
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, for_code
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.offset import OffsetRequest
 
 import eventfold.connections  # noqa: F401 - sets the class of connections
 from eventfold.publish import Record
@@ -30,6 +33,7 @@ METADATA_EVERY_S = 60.0
 """Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
 
 TopicPartition = tuple[str, int]
+READ_UNCOMMITTED, LATEST = 0, -1
 
 
 class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc]
@@ -71,10 +75,29 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         conn = self.client._conns.get((node_id, named.get("group", sender.ConnectionGroup.DEFAULT)))
         return conn if conn is not None and conn.connected() else None
 
+    async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions end now, by their leaders, over the connections that records go by. Raises `KafkaError`."""
+        by_leader: dict[Any, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        for topic, partition in places:
+            leader = self.client.cluster.leader_for_partition(Place(topic, partition))
+            by_leader[leader][topic].append((partition, LATEST))
+        found: dict[TopicPartition, int] = {}
+        for leader, topics in by_leader.items():
+            answer = await self.client.send(leader, OffsetRequest(-1, READ_UNCOMMITTED, list(topics.items())))
+            found |= {(topic, one[0]): _end(one) for topic, partitions in answer.topics for one in partitions}
+        return found
+
     def check(self) -> None:
         """Raise `KafkaConnectionError` once a connection has ended: the broker may not be what it was."""
         if not all(conn.connected() for conn in self.client._conns.values()):
             raise KafkaConnectionError("a broker closed its connection: what it holds is compared again")
+
+
+def _end(answered: tuple[int, int, int, int]) -> int:
+    _, code, _, end = answered
+    if code:
+        raise for_code(code)()
+    return end
 
 
 @contextlib.asynccontextmanager
@@ -103,29 +126,41 @@ async def _stopped(stop: Callable[[], Any]) -> None:
             await stop()
 
 
+Acknowledged = Callable[[TopicPartition, int, int], None]
+"""Told of each batch that is acknowledged: its partition, the offset of its first record, and how many it has."""
+
+
+def _unheard(_: TopicPartition, __: int, ___: int) -> None:
+    """Nobody listens."""
+
+
 async def send_runs(
-    session: Any, runs: Mapping[TopicPartition, Sequence[Record]], progress: Callable[[], None] = lambda: None
+    session: Any, runs: Mapping[TopicPartition, Sequence[Record]], acknowledged: Acknowledged = _unheard
 ) -> dict[TopicPartition, int]:
-    """Send each partition's records in order and wait for all acknowledgements; `progress` is told of each.
+    """Send each partition's records in order and wait for all acknowledgements.
 
     Returns an offset of each partition above everything that it acknowledged before the last batch sent here. Raises
-    `KafkaError`: then the producer must be dropped, and the run starts again where the topic ends.
+    `KafkaError`, and what `acknowledged` raises, once nothing is under way any more: then the producer must be dropped,
+    and the run starts again where the topic ends.
     """
-    offsets = await asyncio.gather(*(_send_run(session, place, run, progress) for place, run in runs.items()))
-    return dict(zip(runs, offsets, strict=True))
+    sending = [_send_run(session, place, run, acknowledged) for place, run in runs.items()]
+    ends = await asyncio.gather(*sending, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return dict(zip(runs, ends, strict=True))  # type: ignore[arg-type] # what is raised is none of them
 
 
-async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], progress: Callable[[], None]) -> int:
+async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], acknowledged: Acknowledged) -> int:
     """Send one partition's records in order, the next batch only after the last one is acknowledged."""
-    topic, partition = place
     sent = next_offset = 0
     while sent < len(run):
         builder = session.create_batch()
         _fill(builder, itertools.islice(run, sent, None))
-        acknowledged = await _acknowledged(session, builder, topic, partition)
-        progress()
+        first = (await _acknowledged(session, builder, *place)).offset
+        acknowledged(place, first, builder.record_count())
         sent += builder.record_count()
-        next_offset = max(next_offset, acknowledged.offset + builder.record_count())
+        next_offset = max(next_offset, first + builder.record_count())
     return next_offset
 
 

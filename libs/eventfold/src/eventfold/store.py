@@ -17,7 +17,7 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 import orjson
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, DataError
 from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
@@ -27,10 +27,10 @@ from eventfold.arrays import literal
 from eventfold.codec import EventCodec
 from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
-from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
+from eventfold.errors import Contention, IdempotencyMismatch, TooMuchAtOnce, Unrecordable, VersionConflict
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
-from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, rows_of
+from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, row_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
@@ -162,7 +162,7 @@ class EventStore:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
         Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
-        again, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
+        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`, or `Contention` after `deadline_s`.
         """
         command = _Command([item], context, idempotency, answer, deadline_s, raise_errors=True)
         if hot := _hot(item.asks):
@@ -198,10 +198,14 @@ class EventStore:
             await asyncio.sleep(retry_pause_s(attempt, self._rng))
 
     async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
-        """Several commands in one transaction; where one of them spoils it, each alone."""
+        """Several commands in one transaction; where one spoils it each alone, and each that is too much."""
         if len(commands) > 1:
-            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unpublishable):
-                return await self._attempt(commands, trust_new=False)
+            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
+                made = await self._attempt(commands, trust_new=False)
+                return [
+                    await self._alone(command) if isinstance(answer, TooMuchAtOnce) else answer
+                    for command, answer in zip(commands, made, strict=True)
+                ]
         return [await self._alone(command) for command in commands]
 
     async def _alone(self, command: _Command) -> Handled | Exception:
@@ -242,8 +246,8 @@ class EventStore:
 
         All events go in by one statement, so in autocommit mode they are committed together when this returns. Hot
         streams need a transaction: their locks last until its end. With `trust_new`, streams said to be new are not
-        read. Returns the outcomes and the highest position written. Raises `VersionConflict` (a transaction is then
-        aborted: roll back and retry) or `Unpublishable`.
+        read. Returns the outcomes, `Unpublishable` and `Unrecordable` among their errors, and the highest position
+        written. Raises `VersionConflict` (a transaction is then aborted: roll back and retry).
         """
         _, outcomes, positions = await self._decide(conn, items, context, trust_new)
         return outcomes, max(positions, default=None)
@@ -257,9 +261,10 @@ class EventStore:
         }
         unread = {stream: ask for stream, ask in asks.items() if stream not in known}
         known |= await self._known(conn, unread, in_turn=True)
-        desk = Desk(self._codec, known, asks)
+        desk = Desk(self._codec, known, asks, self._row)
         outcomes = [desk.decide(item, context) for item in items]
-        positions = await self._append(conn, [event for outcome in outcomes for event in outcome.events], asks)
+        events = [event for outcome in outcomes for event in outcome.events]
+        positions = await self._append(conn, events, desk.rows, asks)
         if snapshots := due(known, desk.states, asks):
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, positions
@@ -294,12 +299,12 @@ class EventStore:
         """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
 
         Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
-        outcome without events. Returns the outcomes and the highest position written. Blocks for one statement.
-        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape, one that expects
-        a version, or a stream type with due dates.
+        outcome without events, what cannot be kept one with its error. Returns the outcomes and the highest position
+        written. Blocks for one statement. Raises TypeError (nothing is then recorded) for an item of another shape, one
+        that expects a version, or a stream type with due dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
-        desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks)
+        desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks, self._row)
         outcomes = [desk.decide(item, context) for item in items]
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
@@ -308,9 +313,8 @@ class EventStore:
             raise TypeError("record_new reads nothing, and cannot tell what version a stream has")
         if any(ask.stream_type.due for ask in asks.values()):
             raise TypeError("record_new sets no due dates")
-        values = self._rows(events)
         async with self._pool.connection() as conn:
-            rows = await self._insert_new(conn, values)
+            rows = await self._insert_new(conn, desk.rows)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
         return kept, max((position for position, _ in rows), default=None)
@@ -326,29 +330,31 @@ class EventStore:
         if hot := _hot(asks):
             await self._rows_after(conn, {}, {}, hot)
 
-    async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> list[int]:
-        """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that
-        order too."""
+    async def _append(
+        self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row], asks: Mapping[str, Ask]
+    ) -> list[int]:
+        """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
+        locks in that order too."""
         changes = due_dates.changes(events, asks)
         if not changes:
-            return await self._insert(conn, events)
+            return await self._insert(conn, events, rows)
         async with conn.transaction():
             await due_dates.write(conn, changes)
-            return await self._insert(conn, events)
+            return await self._insert(conn, events, rows)
 
-    async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> list[int]:
+    async def _insert(self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row]) -> list[int]:
         """The position of each event, in order."""
         if not events:
             return []
-        statement, values = insertion(self._rows(events))
+        statement, values = insertion(rows)
         try:
             cursor = await conn.execute(statement, values)
         except (UniqueViolation, DeadlockDetected) as conflict:
             raise VersionConflict(tuple(sorted({event.stream for event in events}))) from conflict
         return [row[0] for row in await cursor.fetchall()]
 
-    def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
-        return rows_of(self._codec, events, [self._publication.value(event) for event in events])
+    def _row(self, event: Recorded) -> Row:
+        return row_of(self._codec, event, self._publication.value)
 
 
 def retry_pause_s(attempt: int, rng: random.Random) -> float:

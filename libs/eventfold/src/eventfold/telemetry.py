@@ -49,8 +49,26 @@ FOLD_READY = Gauge(
 FOLD_STALE = Counter(
     "eventfold_fold_stale_total", "Batches dropped because another worker had moved the position.", ["projection"]
 )
+FOLD_HALTED = Gauge(
+    "eventfold_fold_halted",
+    "1 on the page that a halted worker keeps up before it leaves with status 70, by the class of what it halted on; "
+    "above 0: somebody must look, a restart alone does not heal most of them.",
+    ["reason"],
+)
+PARKED_RECORDS = Gauge(
+    "eventfold_parked_records",
+    "Records that a projection has parked now, as its store says; at 1,000 its worker halts. On the server's page, so "
+    "that it is there when the worker is not; redriving and discarding lower it.",
+    ["projection"],
+)
+PARKED_BYTES = Gauge(
+    "eventfold_parked_bytes", "Bytes of what a projection has parked now; at 67,108,864 its worker halts.",
+    ["projection"],
+)  # fmt: skip
 DEAD_LETTERS = Counter(
-    "eventfold_dead_letters_total", "Records parked because a fold cannot apply them.", ["projection"]
+    "eventfold_dead_letters_total",
+    "Records parked since the worker started, redriven ones too; what is parked now says `eventfold_parked_records`.",
+    ["projection"],
 )
 DUE_LAG_SECONDS = Gauge(
     "eventfold_due_lag_seconds", "How late the oldest due date of the last look was, while leading; growing: too slow.",

@@ -32,7 +32,7 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
-from eventfold import crossing, telemetry, witness
+from eventfold import crossing, halting, telemetry, witness
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -204,8 +204,7 @@ def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
             offsets = await runner.start_offsets(partitions)
             places = [TP(*place) for place in partitions]
             check_within(offsets, await consumer.earliest_offsets(*places), await consumer.highwaters(*places))
-            # From the last record that was applied, not the one after: on a topic that was made anew it is another.
-            return {place: max(0, offset - 1) for place, offset in offsets.items()}
+            return offsets
         except Exception:  # noqa: BLE001 - every failure halts
             _halt("the stored positions cannot be read")
 
@@ -241,6 +240,7 @@ def _described(runs: Sequence[Run]) -> str:
 def _halt(reason: str) -> NoReturn:
     """Leave at once: Faust would acknowledge the batch and go on."""
     log.critical("worker halts: %s", reason, exc_info=True)
+    halting.keep_page()
     logging.shutdown()
     os._exit(HALTED)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,6 +222,9 @@ class Session:
 
     async def settle(self) -> None:
         """Nothing to connect to."""
+
+    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        return {place: len(self._kafka.log(place[0]).partitions[place[1]]) for place in places}
 
     def check(self) -> None:
         """Nothing ends by itself."""

@@ -1,7 +1,8 @@
-"""A fold worker of the example domain as a process: `python shelf_worker.py URL BOOTSTRAP PREFIX [slow|crash]`.
+"""A fold worker of the example domain as a process: `python shelf_worker.py URL BOOTSTRAP PREFIX MODE [PORT]`.
 
-`slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it. Its
-connections bear the process's id, so that `working.tell_who_applies` can tell workers apart.
+`slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it. With a
+port it serves its metrics there, and once halted for `SHOWN_S` more. Its connections bear the process's id, so that
+`working.tell_who_applies` can tell workers apart.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prometheus_client import start_http_server
 from psycopg_pool import AsyncConnectionPool
 from shelf import COUNTING, JsonInsteadOfAvro, fold
 
+from eventfold import halting
 from eventfold.fold import FoldRunner
 from eventfold.readmodel import Changes, PublicRecord, Rows
 from eventfold.worker import fold_app, run
 
 PAUSE_S = 0.05
+SHOWN_S = 120.0
 
 
 def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
@@ -29,7 +33,10 @@ def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
     return changes
 
 
-def main(url: str, bootstrap: str, prefix: str, mode: str) -> None:
+def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "") -> None:
+    if port:
+        start_http_server(int(port))
+        halting.keep_page_for(SHOWN_S)
     projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold, halts=mode == "halt")
     named = {"autocommit": True, "application_name": str(os.getpid())}
     pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs=named)

@@ -17,10 +17,10 @@ LOAD_PAUSE_S = 0.02
 
 
 def worker(
-    house: House, bootstrap: str, mode: str = "plain"
+    house: House, bootstrap: str, mode: str = "plain", *port: str
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     """A fold worker, killed when the block ends."""
-    return running(SUPPORT / "shelf_worker.py", house, bootstrap, mode)
+    return running(SUPPORT / "shelf_worker.py", house, bootstrap, mode, *port)
 
 
 _TELLING = """ALTER TABLE fold_position ADD COLUMN applied_by text;

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Literal
 
+from eventfold import locks
 from eventfold.errors import EventfoldError
 from eventfold.positions import take_turns
 from eventfold.readmodel import Projection, turn
@@ -74,9 +75,7 @@ async def at_live_positions(
 @contextlib.asynccontextmanager
 async def _alone(conn: Connection, name: str) -> AsyncIterator[None]:
     """One rebuild of a projection at a time; the lock goes with the connection."""
-    cursor = await conn.execute(
-        "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '|rebuild|' || %s, 0))", [name]
-    )
+    cursor = await conn.execute(f"SELECT pg_try_advisory_lock({locks.key('rebuild', '%s')})", [name])
     if await cursor.fetchone() != (True,):
         raise RebuildRunning(name)
     yield

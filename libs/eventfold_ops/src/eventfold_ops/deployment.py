@@ -8,10 +8,9 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from eventfold import relay, topics
+from eventfold import relay, sessions, topics
 from eventfold.codec import EventCodec
 from eventfold.errors import NotFound
 from eventfold.publish import Avro, Publisher
@@ -80,7 +79,7 @@ class Deployment:
 
     async def connect(self) -> Connection:
         """A connection in autocommit mode."""
-        return await psycopg.AsyncConnection.connect(self.database_url, autocommit=True)
+        return await sessions.connect(self.database_url)
 
     async def existing_topics(self) -> dict[str, int]:
         """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""

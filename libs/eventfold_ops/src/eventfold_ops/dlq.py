@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from eventfold.deadletter import headers_of
 from eventfold.errors import NotFound
 from eventfold.positions import take_turns
 from eventfold.projecting import load_rows, write_changes
@@ -33,10 +34,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a parked record holds, as it came, and how many records wait behind it."""
+    """What a parked record holds, as it came, and how many records wait behind it. A header that is no text stands as
+    `{"base64": …}`."""
 
     letter: DeadLetter
-    headers: dict[str, str]
+    headers: dict[str, Any]
     value: bytes
     waiting: int
 
@@ -117,6 +119,5 @@ async def discard(conn: Connection, projection: str, event_id: str) -> int:
 
 def _event(row: Sequence[Any], avro: Avro) -> PublicRecord:
     topic, partition, offset, key, headers, value, _ = row
-    encoded = [(name, text.encode()) for name, text in headers.items()]
-    record = KeptRecord(offset, key.encode(), bytes(value), encoded)
+    record = KeptRecord(offset, key.encode(), bytes(value), headers_of(headers))
     return PublicRecord(topic, partition, record, avro.decode(bytes(value)))

@@ -16,6 +16,7 @@ from eventfold.readmodel import Projection
 from eventfold.store import Connection
 
 KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
+MAX_IDENTIFIER_BYTES = 63
 FOLDED_BY = "folded_by"
 """The shadow's own table: which build began to fold each projection there."""
 
@@ -40,6 +41,14 @@ class NoShadowSchema(EventfoldError):
         self.shadow = shadow
 
 
+class NotAShadow(EventfoldError):
+    """What would be the shadow's schema cannot be, or is somebody's: a rebuild drops tables there."""
+
+    def __init__(self, shadow: str, reason: str) -> None:
+        super().__init__(f"schema {shadow} {reason}")
+        self.shadow = shadow
+
+
 @dataclass(frozen=True, slots=True)
 class Shadow:
     """Where a projection lives, and where its shadow does."""
@@ -59,10 +68,15 @@ class Shadow:
 
 
 async def beside(conn: Connection, projection: Projection) -> Shadow:
-    """The shadow of a projection in the connection's schema. Raises `NoShadowSchema`."""
+    """The shadow of a projection in the connection's schema. Raises `NoShadowSchema`, and `NotAShadow` for one that is
+    an installation of its own, or whose name PostgreSQL would cut."""
     row = await (await conn.execute("SELECT current_schema(), current_user")).fetchone()
     live, role = row or ("public", "")
     found = Shadow(projection, live, f"{live}_shadow")
+    if len(found.shadow.encode()) > MAX_IDENTIFIER_BYTES:
+        raise NotAShadow(found.shadow, f"would have a name of more than {MAX_IDENTIFIER_BYTES} bytes; rename {live}")
+    if await _is_there(conn, found.shadow, "events"):
+        raise NotAShadow(found.shadow, "has an event store of its own: it is another installation; rename one of them")
     if await (await conn.execute(_EXISTS, [found.shadow])).fetchone() is None:
         try:
             await conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(found.shadow)))

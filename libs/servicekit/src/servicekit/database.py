@@ -7,6 +7,7 @@ import select
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from eventfold import sessions
 from eventfold.store import Connection, Pool
 
 WAIT_FOR_CONNECTION_S = 5.0
@@ -53,4 +54,5 @@ async def connect(url: str) -> Connection:
 
 
 async def _set_up(conn: Connection) -> None:
+    await sessions.fix(conn)
     await conn.execute(_PLANNING)

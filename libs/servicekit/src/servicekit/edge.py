@@ -17,6 +17,7 @@ from prometheus_client import Histogram
 
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
+from servicekit import answers, validate
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.statuses import status_of
@@ -68,8 +69,9 @@ class Edge(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None or method.startswith(UNGUARDED):
             return handler
         return grpc.unary_unary_rpc_method_handler(
-            self._served(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
+            self._served(method, handler.unary_unary), validate.reading(handler.request_deserializer),
+            handler.response_serializer,
+        )  # fmt: skip
 
     def _served(self, method: str, behave: Any) -> Any:
         async def served(request: Any, context: Any) -> Any:
@@ -94,7 +96,10 @@ class Edge(grpc.aio.ServerInterceptor):
         try:
             caller = await self._caller(metadata.get("authorization"))
             enter_call(Call(method, metadata, caller, self._clock(), self._service, self._secret, context))
-            return _Outcome(grpc.StatusCode.OK, answer=await behave(request, context))
+            validate.texts(request)
+            answer = await behave(request, context)
+            answers.check(answer)
+            return _Outcome(grpc.StatusCode.OK, answer=answer)
         except grpc.aio.AbortError as aborted:
             return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses

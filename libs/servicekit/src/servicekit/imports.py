@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from google.protobuf.message import Message
+from psycopg import DataError
+
 from eventfold.desk import Outcome
-from eventfold.errors import DomainError
+from eventfold.errors import DomainError, InvalidInput
 from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate
 from servicekit.call import Call
@@ -17,6 +20,10 @@ MAX_EXTERNAL_ID_CHARS = 200
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+Record = Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]]
+
+SPOILING = (DomainError, DataError)
+"""What one row may do to a statement or a lookup for many: a key that is destroyed, a value that PostgreSQL refuses."""
 
 
 def check_batch(call: Call, dataset: str, count: int) -> None:
@@ -30,16 +37,37 @@ async def run(
     external_ids: Sequence[str],
     items: Iterable[Item],
     parse: Callable[[Item], Row],
-    record: Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]],
+    record: Record[Row],
     id_of: Callable[[Row], str],
 ) -> tuple[list[ItemResult], int | None]:
     """Record the items that can be parsed; one result per item in order, and a position that covers them all.
 
-    `record` answers with one outcome per row, in order.
+    `record` answers with one outcome per row, in order. A row that it fails on is rejected by itself.
     """
     rows = parse_items(items, parse)
-    outcomes, position = await record([row for row in rows if not isinstance(row, DomainError)])
+    outcomes, position = await _recorded([row for row in rows if not isinstance(row, DomainError)], record)
     return results(external_ids, rows, outcomes, id_of), position
+
+
+async def _recorded(rows: list[Row], record: Record[Row]) -> tuple[Sequence[Outcome], int | None]:
+    """All at once; where one of them spoils that, in halves, so that it is refused by itself.
+
+    Halves are recorded before the others are tried: should another failure end the call then, the caller who repeats it
+    finds duplicates.
+    """
+    try:
+        return await record(rows)
+    except SPOILING as failure:
+        if len(rows) <= 1:
+            return [Outcome(error=_refusal(failure)) for _ in rows], None
+    half = len(rows) // 2
+    first, at_first = await _recorded(rows[:half], record)
+    second, at_second = await _recorded(rows[half:], record)
+    return [*first, *second], max((at for at in (at_first, at_second) if at is not None), default=None)
+
+
+def _refusal(failure: Exception) -> DomainError:
+    return failure if isinstance(failure, DomainError) else InvalidInput("holds what the database does not take")
 
 
 def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row | DomainError]:
@@ -49,6 +77,8 @@ def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row
 
 def _parsed(item: Item, parse: Callable[[Item], Row]) -> Row | DomainError:
     try:
+        if isinstance(item, Message):
+            validate.texts(item, within_items=True)
         return parse(item)
     except DomainError as refusal:
         return refusal

@@ -17,7 +17,7 @@ from servicekit.settings import ServiceSettings
 
 def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
     """The consumer group of the service's workers."""
-    return f"{settings.group_prefix}lyceum.{definition.name}"
+    return f"{settings.group_prefix or settings.topic_prefix}lyceum.{definition.name}"
 
 
 def deployment_of(definition: ServiceDefinition) -> Deployment:

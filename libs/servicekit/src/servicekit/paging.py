@@ -9,10 +9,13 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import orjson
+from google.protobuf.message import Message
 
 from eventfold.errors import InvalidInput
+from servicekit import answers
 
 Row = TypeVar("Row")
+Answered = TypeVar("Answered", bound=Message)
 
 
 class Place(NamedTuple):
@@ -41,8 +44,14 @@ def parse_page_token(token: str) -> Place | None:
         raise InvalidInput("is not a page token of this list", field="page_token") from failure
 
 
-def page(rows: Sequence[Row], limit: int, place_of: Callable[[Row], Place]) -> tuple[Sequence[Row], str]:
-    """The page of at most `limit` rows and the token of the next, empty for the last: ask for `limit + 1` rows."""
-    if len(rows) <= limit:
-        return rows, ""
-    return rows[:limit], page_token(place_of(rows[limit - 1]))
+def page(
+    rows: Sequence[Row], limit: int, place_of: Callable[[Row], Place], message_of: Callable[[Row], Answered]
+) -> tuple[list[Answered], str]:
+    """The messages of a page and the token of the next, empty for the last: ask for `limit + 1` rows.
+
+    A page has at most `limit` rows, and at most `answers.MAX_PAGE_BYTES` as JSON unless its first row alone has more.
+    """
+    messages = [message_of(row) for row in rows[:limit]]
+    count = answers.fitting(messages)
+    following = page_token(place_of(rows[count - 1])) if len(rows) > count else ""
+    return messages[:count], following

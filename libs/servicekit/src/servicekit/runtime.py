@@ -13,7 +13,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
-from eventfold import telemetry
+from eventfold import halting, telemetry
 from eventfold.fold import FoldRunner
 from eventfold.garbage import collect_less
 from eventfold.idempotency import sweep_idempotency
@@ -21,10 +21,10 @@ from eventfold.publish import Publisher
 from eventfold.readmodel import Process, Projection
 from eventfold.relay import Relay, producer
 from eventfold.store import Pool
-from eventfold.topics import prepare_topics, topics_with_history
+from eventfold.topics import on_record, prepare_topics
 from eventfold.witness import tails_of
 from eventfold.worker import fold_app, run
-from servicekit import database, migrate
+from servicekit import database, migrate, parked
 from servicekit.definition import ServiceDefinition, wire
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
@@ -35,6 +35,8 @@ from servicekit.traces import start_tracing
 
 log = logging.getLogger(__name__)
 
+HALT_SHOWN_S = 20.0
+"""How long a halted worker's page stays: longer than between two looks of who collects metrics (15 s)."""
 SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 
 
@@ -73,10 +75,10 @@ def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 async def _prepare_topics(settings: ServiceSettings, topics: Sequence[str]) -> None:
     async with await database.connect(settings.database_url) as conn:
-        with_history = await topics_with_history(conn)
+        known = await on_record(conn)
     await prepare_topics(
         settings.kafka_bootstrap, topics, partitions=settings.topic_partitions,
-        replication=settings.topic_replication, with_history=with_history,
+        replication=settings.topic_replication, on_record=known,
     )  # fmt: skip
 
 
@@ -116,7 +118,12 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
             inline.listen(wiring.sequenced)
         async with serving(wiring):
             await _until_signalled(
-                [*([inline.run()] if inline else []), _sweeping(pool), *definition.background(wiring)]
+                [
+                    *([inline.run()] if inline else []),
+                    _sweeping(pool),
+                    parked.watching(pool, definition),
+                    *definition.background(wiring),
+                ]
             )
 
 
@@ -133,6 +140,8 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     group = group_of(definition, settings)
     telemetry.FOLD_READY.labels(group).set(0)  # before the page can be asked
     _start(definition, settings, "work")
+    if settings.metrics_port:
+        halting.keep_page_for(HALT_SHOWN_S)
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
     wiring = wire(definition, settings, pool, lambda: None)
     runner = FoldRunner(

@@ -16,12 +16,10 @@ from eventfold.errors import (
     Exhausted,
     IdempotencyMismatch,
     InvalidInput,
-    KeyDestroyed,
     NotFound,
     NotPermitted,
     Unauthenticated,
     UnexpectedVersion,
-    Unpublishable,
     WrongState,
 )
 
@@ -38,8 +36,6 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (UnexpectedVersion, grpc.StatusCode.ABORTED, "UNEXPECTED_VERSION"),
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
-    (Unpublishable, grpc.StatusCode.INVALID_ARGUMENT, "TOO_LARGE_OR_UNENCODABLE"),
-    (KeyDestroyed, grpc.StatusCode.NOT_FOUND, "ERASED"),
     (Contention, grpc.StatusCode.ABORTED, "CONTENTION"),
     (grpc.aio.AioRpcError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
     (PoolTimeout, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),

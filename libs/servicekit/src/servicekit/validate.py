@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from eventfold.errors import InvalidInput
@@ -12,6 +15,55 @@ from eventfold.errors import InvalidInput
 MAX_BATCH_ITEMS = 500
 MAX_PAGE_ITEMS = 200
 DEFAULT_PAGE_ITEMS = 50
+ITEMS = "items"
+"""The field under which batch requests carry what is refused item by item (see `servicekit.imports`)."""
+
+
+def texts(message: Any, *, within_items: bool = False) -> None:
+    """Raise `InvalidInput` for the first text, however deep, that holds NUL, which PostgreSQL cannot keep; `items` are
+    left to whoever refuses them one by one. Costs little where no byte is 0. `message` is what `reading` gave."""
+    if isinstance(message, Unreadable):
+        raise InvalidInput("is not a message of this method, or not in UTF-8", field="request")
+    if b"\x00" in message.SerializeToString():
+        for path in _with_nul(message, within_items=within_items):
+            raise InvalidInput("must not contain NUL", field=path)
+
+
+class Unreadable:
+    """Stands for a request that could not be decoded."""
+
+
+def reading(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | Unreadable]:
+    """`deserialize`, with `Unreadable` for bytes that it does not take: gRPC would answer INTERNAL."""
+
+    def read(raw: bytes) -> Message | Unreadable:
+        try:
+            return deserialize(raw)
+        except DecodeError:
+            return Unreadable()
+
+    return read
+
+
+def _with_nul(message: Message, *, within_items: bool) -> Iterator[str]:
+    """The paths of the texts that hold NUL, keys of maps too."""
+    for field, value in message.ListFields():
+        if field.name != ITEMS or within_items:
+            for place, one in _each(field, value):
+                if isinstance(one, Message):
+                    yield from (f"{place}.{inner}" for inner in _with_nul(one, within_items=within_items))
+                elif isinstance(one, str) and "\x00" in one:
+                    yield place
+
+
+def _each(field: FieldDescriptor, value: Any) -> Iterator[tuple[str, Any]]:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        yield from ((f"{field.name}.keys", key) for key in value)
+        yield from ((field.name, value[key]) for key in value)
+    elif field.is_repeated:
+        yield from ((f"{field.name}[{index}]", one) for index, one in enumerate(value))
+    else:
+        yield field.name, value
 
 
 def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from contracts.golden import add_missing
 from lyceum_generate import lyceum_events
+from lyceum_generate.collisions import NamesCollide, complaints
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored
@@ -29,7 +30,10 @@ CACHE = Path(".cache/generate")
 
 
 def generate() -> None:
-    """Everything that is generated and committed, and a golden for every new public or stored version."""
+    """Everything that is generated and committed, and a golden for every new public or stored version. Raises
+    `NamesCollide` first."""
+    if found := complaints():
+        raise NamesCollide(found)
     generate_stubs(PROTOS, STUBS)
     generate_descriptors(PROTOS, DESCRIPTORS)
     add_missing(GOLDEN)
@@ -72,6 +76,9 @@ def main() -> int:
         commands[parser.parse_args().command]()
     except subprocess.CalledProcessError as failed:
         return failed.returncode
+    except NamesCollide as collision:
+        print(f"generate: {collision}", file=sys.stderr)
+        return 1
     return 0
 
 

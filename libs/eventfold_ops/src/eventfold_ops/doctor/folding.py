@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from eventfold.crossing import chosen
-from eventfold.deadletter import MAX_PARKED_RECORDS
+from eventfold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS
 from eventfold.errors import TopicLost
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
@@ -27,7 +27,7 @@ QUIET_S = 10.0
 _POSITIONS = """SELECT projection, topic, partition, next_offset,
        extract(epoch FROM clock_timestamp() - applied_at)::float8 FROM fold_position"""
 _PARKED = """SELECT projection, count(*), count(DISTINCT record_key),
-       extract(epoch FROM clock_timestamp() - min(parked_at))::float8
+       extract(epoch FROM clock_timestamp() - min(parked_at))::float8, sum(octet_length(value))::bigint
 FROM dead_letter GROUP BY projection ORDER BY projection"""
 
 
@@ -144,7 +144,9 @@ async def dead_letters(conn: Connection, _: Deployment) -> list[Finding]:
     return [_parked(*row) for row in rows] or [ok("dead letters", "none parked")]
 
 
-def _parked(name: str, count: int, keys: int, oldest_s: float) -> Finding:
+def _parked(name: str, count: int, keys: int, oldest_s: float, size_bytes: int) -> Finding:
     says = f"{count} records of {keys} keys parked, the oldest for {age(oldest_s)}"
-    full = count >= MAX_PARKED_RECORDS
+    full = count >= MAX_PARKED_RECORDS or size_bytes >= MAX_PARKED_BYTES
+    if full:
+        says += f"; {size_bytes:,} bytes: with one more the worker halts"
     return (broken if full else warning)(f"dead letters of {name}", says, f"correct the fold, then: dlq list {name}")

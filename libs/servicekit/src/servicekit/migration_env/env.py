@@ -1,15 +1,15 @@
-"""Alembic's environment, shared by all services: one transaction, one migrator at a time."""
+"""Alembic's environment, shared by all services: one transaction, one migrator of a schema at a time."""
 
 from alembic import context
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-MIGRATION_LOCK = 7_204_611
+from eventfold import locks
 
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
 with engine.connect() as connection:
     context.configure(connection=connection)
     with context.begin_transaction():
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({locks.key('migration')})"))
         context.run_migrations()
     connection.commit()

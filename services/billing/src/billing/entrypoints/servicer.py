@@ -124,15 +124,16 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         call = await self._entered()
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._parts.queries.orders(call.actor, after, limit + 1)
-        rows, following = page(found, limit, lambda row: Place(row.placed_at, row.order_id))
-        return pb.ListOrdersResponse(orders=[shaping.order(row) for row in rows], next_page_token=following)
+        orders, following = page(found, limit, lambda row: Place(row.placed_at, row.order_id), shaping.order)
+        return pb.ListOrdersResponse(orders=orders, next_page_token=following)
 
     async def ListEntitlements(self, request: pb.ListEntitlementsRequest, context: Any) -> pb.ListEntitlementsResponse:
         call = await self._entered()
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._parts.queries.entitlements(call.actor, after, limit + 1)
-        rows, following = page(found, limit, lambda row: Place(row.granted_at, row.entitlement_id))
-        entitlements = [shaping.entitlement(row) for row in rows]
+        entitlements, following = page(
+            found, limit, lambda row: Place(row.granted_at, row.entitlement_id), shaping.entitlement
+        )
         return pb.ListEntitlementsResponse(entitlements=entitlements, next_page_token=following)
 
     async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
@@ -146,8 +147,8 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         account = parsing.optional_identifier(request.account, "account") or ""
         order_id = parsing.optional_identifier(request.order_id, "order_id") or ""
         found = await self._parts.queries.postings(account, order_id, after, limit + 1)
-        rows, following = page(found, limit, lambda row: Place(row.occurred_at, row.posting_id))
-        return pb.ListPostingsResponse(postings=[shaping.posting(row) for row in rows], next_page_token=following)
+        postings, following = page(found, limit, lambda row: Place(row.occurred_at, row.posting_id), shaping.posting)
+        return pb.ListPostingsResponse(postings=postings, next_page_token=following)
 
     async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:
         call = current_call()

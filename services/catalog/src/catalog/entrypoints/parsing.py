@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from catalog.application.interacting import Act
 from catalog.application.publishing import Manuscript
@@ -11,7 +12,7 @@ from catalog.domain.interaction import IMPORTED
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
-from servicekit import validate
+from servicekit import answers, validate
 from servicekit.call import Call
 from servicekit.imports import MAX_EXTERNAL_ID_CHARS
 
@@ -79,12 +80,20 @@ def _work(
     for tag in tags:
         validate.text(tag, "tags", max_chars=MAX_TAG_CHARS)
     validate.between(len(lessons), "lessons", 0, MAX_LESSONS)
+    _fits_an_answer([body, *(lesson.body for lesson in lessons)], "lessons" if lessons else "body")
     return Work(
         kind=kind, title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS), byline=None, body=body, media=media,
         lessons=lessons, tags=tuple(dict.fromkeys(tags)), access=access,
         category=validate.text(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
         excerpt=validate.text(excerpt or excerpt_of(body, access), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
     )  # fmt: skip
+
+
+def _fits_an_answer(texts: Sequence[str], field: str) -> None:
+    """What is published must come back whole: some characters take six times as much in an answer as in a request."""
+    if (found := answers.text_bytes(texts)) > answers.MAX_WORK_BYTES:
+        reason = f"all texts have up to {found} bytes as JSON, {answers.MAX_WORK_BYTES} are the limit"
+        raise InvalidInput(reason, field=field)
 
 
 def _byline(byline: str, field: str) -> str:

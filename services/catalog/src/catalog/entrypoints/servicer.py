@@ -94,8 +94,9 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         after = parse_page_token(request.page_token)
         creator_id, tag = parsing.asked_id(request.creator_id, "creator_id"), parsing.asked_id(request.tag, "tag")
         found = await self._parts.queries.contents(creator_id or None, tag or None, after, limit + 1)
-        rows, following = page(found, limit, lambda row: Place(row[0].published_at, row[0].content_id))
-        contents = [_summary(row, counters) for row, counters in rows]
+        contents, following = page(
+            found, limit, lambda row: Place(row[0].published_at, row[0].content_id), lambda row: _summary(*row)
+        )
         return pb.ListContentsResponse(contents=contents, next_page_token=following)
 
     async def RecordInteraction(
@@ -127,17 +128,16 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         after = parse_page_token(request.page_token)
         content_id = parsing.asked_id(request.content_id, "content_id")
         found = await self._parts.queries.comments(content_id, after, limit + 1)
-        rows, following = page(found, limit, lambda row: Place(row.commented_at, row.comment_id))
         texts = await self._parts.interacting.comment_texts(
-            [(row.content_id, row.member_id, row.comment_id) for row in rows]
+            [(row.content_id, row.member_id, row.comment_id) for row in found[:limit]]
         )
-        comments = [
-            pb.Comment(
+        comments, following = page(
+            found, limit, lambda row: Place(row.commented_at, row.comment_id),
+            lambda row: pb.Comment(
                 comment_id=row.comment_id, member_id=row.member_id, text=texts.get(row.comment_id, ""),
                 commented_at=timestamp(row.commented_at),
-            )
-            for row in rows
-        ]  # fmt: skip
+            ),
+        )  # fmt: skip
         return pb.ListCommentsResponse(comments=comments, next_page_token=following)
 
     async def ImportContents(self, request: pb.ImportContentsRequest, context: Any) -> pb.ImportContentsResponse:

@@ -1,0 +1,28 @@
+"""What is parked, on the server's page of metrics: it is there when the worker that parked has halted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import psycopg
+
+from eventfold.deadletter import parked_now, show_parked
+from eventfold.store import Pool
+from servicekit.definition import ServiceDefinition
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 10.0
+
+
+async def watching(pool: Pool, definition: ServiceDefinition) -> None:
+    """Set the gauges again and again, until cancelled. A look that fails is logged; the next may tell more."""
+    names = [projection.name for projection in definition.projections]
+    while True:
+        try:
+            async with pool.connection() as conn:
+                show_parked(names, await parked_now(conn))
+        except psycopg.Error as failure:
+            log.warning("cannot tell what is parked", extra={"reason": repr(failure)})
+        await asyncio.sleep(LOOK_EVERY_S)

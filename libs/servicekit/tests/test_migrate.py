@@ -1,0 +1,50 @@
+"""Migrations: one at a time in a schema, and at once in two."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+from servicing import migrated
+
+from eventfold.codec import EventCodec
+from eventfold.locks import key
+from servicekit.definition import ServiceDefinition
+from servicekit.migrate import migrate
+from servicekit.settings import ServiceSettings
+
+WITHIN_S = 10.0
+REVISION = """revision, down_revision = "1", None
+def upgrade():
+    from alembic import op
+    op.execute("CREATE TABLE made ()")
+"""
+
+
+async def nothing(*_: object) -> list[str]:
+    return []
+
+
+@pytest.fixture
+def definition(tmp_path: Path) -> ServiceDefinition:
+    (tmp_path / "0001_made.py").write_text(REVISION)
+    return ServiceDefinition(
+        name="sample", settings=ServiceSettings, migrations=tmp_path, codec=EventCodec({}), to_public=lambda _: None,
+        register=nothing,
+    )  # fmt: skip
+
+
+async def test_a_migration_waits_for_one_of_its_schema_and_for_no_other(
+    postgres_url: str, definition: ServiceDefinition
+) -> None:
+    lock = f"SELECT pg_advisory_xact_lock({key('migration')})"
+    async with migrated(postgres_url, definition) as url, migrated(postgres_url, definition) as next_door:
+        async with await psycopg.AsyncConnection.connect(next_door) as other:
+            await other.execute(lock.encode())
+            await asyncio.wait_for(asyncio.to_thread(migrate, url, definition.migrations), WITHIN_S)
+            waiting = asyncio.create_task(asyncio.to_thread(migrate, next_door, definition.migrations))
+            await asyncio.wait({waiting}, timeout=0.3)
+            assert not waiting.done()
+        await asyncio.wait_for(waiting, WITHIN_S)
