@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 from house import House, context
+from losing import remade, rewritten
 from prometheus_client import REGISTRY
 from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
@@ -39,29 +39,8 @@ async def sent(house: House, bootstrap: str) -> None:
 
 
 async def loses_its_end(bootstrap: str, topic: str, kept: float) -> list[Any]:
-    """The topic made anew with the first part of each partition, as a broker's disk may have it after power was lost.
-    Returns what it had."""
-    had = await read_all(bootstrap, topic)
-    await remade(bootstrap, topic)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    for partition in range(PARTITIONS):
-        records = [one for one in had if one.partition == partition]
-        for one in records[: int(len(records) * kept)]:
-            await producer.send_and_wait(topic, one.value, key=one.key, partition=partition, headers=list(one.headers))
-    await producer.stop()
-    return had
-
-
-async def remade(bootstrap: str, topic: str) -> None:
-    async with administrator(bootstrap) as admin:
-        await admin.delete_topics([topic])
-
-        async def gone() -> bool:
-            return topic not in await existing_topics(bootstrap)
-
-        await eventually(gone)
-    await prepare_topics(bootstrap, [topic], partitions=PARTITIONS)
+    """Each partition keeps its first part, as a broker's disk may have it after power was lost."""
+    return await rewritten(bootstrap, topic, lambda records: records[: int(len(records) * kept)])
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.4, 0.9])

@@ -19,6 +19,7 @@ from eventfold import history
 from eventfold.generations import CLOSED_TYPE
 from eventfold.topics import administrator, existing_topics, prepare_topics
 from eventfold_ops import recover
+from eventfold_ops.doctor.examining import examine
 from eventfold_ops.recover import NothingToRecover
 
 PARTITIONS = 4
@@ -42,6 +43,11 @@ async def sent(house: House, bootstrap: str) -> None:
 
 def rewound() -> float | None:
     return REGISTRY.get_sample_value("eventfold_relay_rewound", {"relay": "relay"})
+
+
+async def broken(house: House, bootstrap: str) -> list[str]:
+    found = await examine(deployment(house, bootstrap))
+    return [one.check for one in found if one.state == "broken"]
 
 
 async def ids_on(bootstrap: str, topic: str) -> dict[str, tuple[str, bytes]]:
@@ -89,6 +95,9 @@ async def test_after_a_restore_nothing_is_sent_until_it_is_recovered_and_then_ev
     closing = [one for one in await read_all(kafka_bootstrap, topic) if one.key is None]
     assert {header(one, "ce_type") for one in closing} == {CLOSED_TYPE} and len(closing) == PARTITIONS
     assert {header(one, "ce_rewoundto") for one in closing} == {"24"}, "whoever reads it can tell"
+    assert await broken(house, kafka_bootstrap) == []
+    await house.rows("DELETE FROM sequence_run WHERE first_seq > 1000000 RETURNING 1")
+    assert "sequence" in await broken(house, kafka_bootstrap), "what histories leave out hides no loss"
 
 
 async def test_numbers_and_ids_of_the_lost_history_are_never_given_again(
@@ -125,6 +134,8 @@ async def test_a_store_that_is_one_event_behind_is_noticed(house: House, kafka_b
 
         await eventually(refused)
         assert refusing.rewound and refusing.rewound.seq == 25 and refusing.rewound.last_seq == 24
+        said = {one.check: one.next_step for one in await examine(deployment(house, kafka_bootstrap), quick=True)}
+        assert "run `recover`" in said[f"end of {topic}"]
 
 
 async def test_a_store_that_was_begun_anew_beside_old_topics_is_noticed(

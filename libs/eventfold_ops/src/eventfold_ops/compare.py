@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import orjson
 
+from eventfold.readmodel import Projection
 from eventfold.store import Connection
 from eventfold_ops import comparing
 from eventfold_ops.at_live import AtTheEnd, at_live_positions
 from eventfold_ops.deployment import Deployment
+from eventfold_ops.doctor import witnessing
+from eventfold_ops.doctor.cluster import look
+from eventfold_ops.doctor.finding import Finding
 from eventfold_ops.output import say
 from eventfold_ops.shadow import Shadow
 
@@ -23,11 +27,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Say what differs, table by table: 0 when nothing does, else 1. Nothing is changed. Raises `EventfoldError`.
+    """Say what differs, table by table: 0 when nothing does, else 1; also where a topic of this service's own, of which
+    both were folded, is not whole. Nothing is changed. Raises `EventfoldError`.
 
     Both are read as they were at one moment, so that the live worker, which is made to wait for that moment, goes on.
     """
     projection = deployment.projection(arguments.projection)
+    short = await _short(deployment, projection)
     async with (
         await deployment.connect() as then,
         at_live_positions(deployment, projection, _frozen(then), keep=False, fresh=True) as one,
@@ -36,9 +42,22 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             found = [await comparing.compare(then, table, one.live, one.shadow) for table in projection.tables]
         finally:
             await then.close()  # else the shadow that it has read could not be dropped
+    if short and not arguments.json:
+        say("\n".join(finding.line for finding in short))
     lines = [orjson.dumps([{**asdict(one), "equal": one.equal} for one in found], default=str).decode()]
     say("\n".join(lines if arguments.json else map(describe, found)))
-    return int(not all(compared.equal for compared in found))
+    return int(bool(short) or not all(compared.equal for compared in found))
+
+
+async def _short(deployment: Deployment, projection: Projection) -> list[Finding]:
+    """Of the topics that the projection reads and this service emits, those that do not hold what the store does: both
+    copies may be equal and wrong."""
+    own = replace(deployment, topics=tuple(topic for topic in deployment.topics if topic in projection.topics))
+    if not own.topics:
+        return []
+    async with await deployment.connect() as conn:
+        found = await witnessing.whole(conn, own, await look(own))
+    return [finding for finding in found if finding.state != "ok"]
 
 
 def _frozen(then: Connection) -> AtTheEnd:

@@ -11,7 +11,7 @@ from psycopg import OperationalError
 
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
-from eventfold_ops.doctor import folding, numbering, reading, relaying, storing, topics, waiting
+from eventfold_ops.doctor import folding, numbering, reading, relaying, storing, topics, waiting, witnessing
 from eventfold_ops.doctor.cluster import Cluster, look
 from eventfold_ops.doctor.finding import Finding, broken, ok
 
@@ -24,7 +24,8 @@ STORE_CHECKS: Sequence[Check] = (storing.read_tables, storing.subject_keys, rela
 
 
 async def examine(deployment: Deployment, *, quick: bool = False) -> list[Finding]:
-    """What every check found; `quick` leaves out `WHOLE_STORE_CHECKS`. Changes nothing, and never raises for an absent
+    """What every check found; `quick` leaves out what reads the store or a topic
+    from end to end. Changes nothing, and never raises for an absent
     part. Reads the events table twice, and before Kafka is asked, for what Kafka says is soon out of date."""
     async with AsyncExitStack() as stack:
         conn, findings = await _store(deployment, stack)
@@ -36,6 +37,8 @@ async def examine(deployment: Deployment, *, quick: bool = False) -> list[Findin
             findings += topics.shapes(deployment, cluster) + await reading.findings(deployment, cluster)
         if conn is not None and cluster is not None:
             findings += await topics.heads(conn, deployment, cluster)
+            findings += await witnessing.ends(conn, deployment, cluster)
+            findings += [] if quick else await witnessing.whole(conn, deployment, cluster)
             findings += await folding.findings(conn, deployment, cluster, before)
     return findings
 

@@ -71,7 +71,7 @@ def _read(
         try:
             pairs.append((wanted[0], chosen([wanted], reached, cluster.topics)[wanted]))
         except TopicLost as failure:
-            advice = "`replay --lost` by the service that emits it, then `switch` here"
+            advice = "run `prepare` of the service that emits it: its relay fills it again"
             lost.append(broken(f"{wanted[0]} on {wanted[1]}", str(failure), advice))
     return pairs, lost
 
@@ -125,7 +125,7 @@ def _ago(quiet_s: Sequence[float]) -> str:
 
 def _gaps(stored: Positions, cluster: Cluster, name: str, topic: str) -> list[Finding]:
     found = [_gap(stored.get((name, place), Stored()).next_offset, cluster, place) for place in cluster.places(topic)]
-    advice = "`replay --lost` by the emitting service, then `switch` here; the worker halts there, skipping nothing"
+    advice = "its relay sends again what it lacks, and the worker finds its place by itself: see that both run"
     return [broken(f"offsets of {name} on {topic}", says, advice) for says in found if says]
 
 

@@ -14,13 +14,18 @@ _FIRES = ("O", "A")
 
 _TRIGGER = f"SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = '{TRIGGER}'"
 
-# Numbers alone would pass for right where as many events are lost as lie in nobody's queue; sums of positions tell.
+# Between two histories numbers are left out on purpose (`eventfold.history`). Numbers alone would pass for right where
+# as many events are lost as lie in nobody's queue; sums of positions tell.
 _SEQUENCE = f"""WITH recorded AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM events),
 waiting AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM unsequenced),
 numbered AS (SELECT coalesce(sum(length), 0)::bigint AS n,
-  coalesce(sum(length * (2 * first_position::numeric + length - 1) / 2), 0) AS positions FROM sequence_run)
-SELECT recorded.n - waiting.n, numbered.n, {LAST_SEQ}, recorded.positions - waiting.positions = numbered.positions
-FROM recorded, waiting, numbered"""
+  coalesce(sum(length * (2 * first_position::numeric + length - 1) / 2), 0) AS positions FROM sequence_run),
+left_out AS (SELECT coalesce(sum(first_seq - 1 - greatest(kept_seq, before - 1)), 0)::bigint AS n FROM (
+  SELECT number, first_seq, kept_seq, lag(first_seq) OVER (ORDER BY number) AS before FROM history
+) AS h WHERE number > 1)
+SELECT recorded.n - waiting.n, numbered.n, {LAST_SEQ} - left_out.n,
+  recorded.positions - waiting.positions = numbered.positions
+FROM recorded, waiting, numbered, left_out"""
 
 # Runs do not overlap, so the one below an event's position says whether it has a number. The relay takes an event out
 # of `unsequenced` and numbers it in one transaction: each snapshot sees it on one side, so the insertion repeats none.
@@ -48,7 +53,8 @@ def _made_again() -> str:
 
 
 async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
-    """The sequence is dense from 1, each number has its event, and each event its number or a place in the queue.
+    """The sequence is dense from 1 but for what histories leave out, each number has its event, and each event its
+    number or a place in the queue.
 
     Counts the whole store, and where that does not come out reads its positions once more.
     """

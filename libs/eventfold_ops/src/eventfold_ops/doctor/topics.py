@@ -52,5 +52,5 @@ def _head(check: str, known: int, existing: int) -> Finding:
         return ok(check, f"the relay knows all {existing}")
     if known == 0:
         return warning(check, "no relay has led since the topic is declared", "start the service's relay")
-    says = f"the relay knows {known}, Kafka has {existing}: keys have changed their partition"
-    return broken(check, says, "stop the relay; `replay` the topic with the partitions that are wanted")
+    says = f"{known} are on record and written, Kafka has {existing}: other tools have added some"
+    return broken(check, says, f"run `replay` for the topic with --partitions {existing}: its readers cross over")
