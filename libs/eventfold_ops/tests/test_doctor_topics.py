@@ -54,7 +54,7 @@ async def test_an_end_that_is_missing_is_found_without_reading_everything(
 
 
 async def test_a_record_that_is_missing_in_the_middle_is_found(house: House, kafka_bootstrap: str, topic: str) -> None:
-    await rewritten(kafka_bootstrap, topic, lambda records: records[:2] + records[3:])
+    await rewritten(kafka_bootstrap, topic, lambda records: [*records[:2], *records[3:]])
     assert f"events on {topic}" in await said(house, kafka_bootstrap)
     assert await said(house, kafka_bootstrap, quick=True) == {}
 
