@@ -184,6 +184,17 @@ class TopicShortened(EventfoldError):
         self.partition = partition
 
 
+class RefusedForGood(EventfoldError):
+    """The broker will never take this record as it is."""
+
+    def __init__(self, topic: str, partition: int, seq: int, reason: str) -> None:
+        super().__init__(f"{topic}[{partition}] refuses event {seq}: {reason}")
+        self.topic = topic
+        self.partition = partition
+        self.seq = seq
+        self.reason = reason
+
+
 class NoProgress(EventfoldError):
     """A leader that has work got nowhere for so long that another should try; its lease is not renewed."""
 

@@ -32,13 +32,13 @@ from eventfold.codec import EventCodec
 from eventfold.history import Histories
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, partition_of, placed, rfc3339
-from eventfold.rows import AFTER, COLUMNS, recorded
+from eventfold.rows import AFTER, COLUMNS, bounded, recorded
 from eventfold.sending import send_runs
 from eventfold.store import Connection
 from eventfold.witness import OPENED_TYPE
 
 CLOSED_TYPE = "lyceum.eventfold.generation.closed.v1"
-ROWS_PER_FILL = 2000
+ROWS_PER_FILL, BYTES_PER_FILL = 2000, 8 * 1024 * 1024
 
 _GENERATION = re.compile(r"\.g([0-9]+)$")
 _FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, rewound, barrier"
@@ -228,9 +228,10 @@ async def fill(conn: Connection, session: Any, publisher: Publisher, codec: Even
     Keeps the relay's property: an unbroken run for each partition, from a cursor that never passes what is
     acknowledged. So a fill that was killed, or runs twice, leaves duplicates at most. Raises `KafkaError`.
     """
-    rows = await (await conn.execute(_AFTER, {"after": one.cursor, "rows": ROWS_PER_FILL})).fetchall()
-    if not rows:
+    count = await bounded(conn, one.cursor, ROWS_PER_FILL, BYTES_PER_FILL)
+    if not count:
         return one
+    rows = await (await conn.execute(_AFTER, {"after": one.cursor, "rows": count})).fetchall()
     histories = await history.load(conn)
     runs: dict[tuple[str, int], list[Record]] = {}
     heads, offsets = list(one.heads), list(one.next_offsets)

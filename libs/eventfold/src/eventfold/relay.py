@@ -36,14 +36,14 @@ from psycopg import Error as PsycopgError
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import generations, history, lag, telemetry, tracing
+from eventfold import generations, history, lag, refusing, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Target
-from eventfold.errors import HistoryRewound, LeaseLost, NoProgress, TopicMisconfigured, TopicShortened
+from eventfold.errors import HistoryRewound, LeaseLost, NoProgress, RefusedForGood, TopicMisconfigured, TopicShortened
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, placed
-from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, envelope_to_send, recorded_to_send
+from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, bounded, envelope_to_send, recorded_to_send
 from eventfold.sending import Producer, TopicPartition, send_runs, started
 from eventfold.standing import Standing, compare
 from eventfold.store import Connection
@@ -55,7 +55,8 @@ POLL_MIN_S, POLL_MAX_S = 0.005, 0.050
 PACE_S = 0.010
 """So long a batch with room for more is ahead of the next: broker and folds pay for each batch, not for each event."""
 HEARTBEAT_S = leases.LEASE_S / 3
-ROWS_PER_BATCH = 4000
+ROWS_PER_BATCH, BYTES_PER_BATCH = 4000, 8 * 1024 * 1024
+"""Whichever is reached first; up to three batches are under way."""
 ROWS_PER_TURN = 100
 RETRY_S = 0.5
 RETRY_MAX_S = 3.0
@@ -68,7 +69,7 @@ LOOK_AFTER_S = 0.2
 LEAVE_WITHIN_S = 2.0
 RESTARTING = (
     LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured, HistoryRewound,
-    NoProgress, TopicShortened,
+    NoProgress, TopicShortened, RefusedForGood,
 )  # fmt: skip
 """What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
@@ -78,7 +79,12 @@ IDLE_IN_TRANSACTION_MS = 2000
 SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequenced) IS NOT NULL RETURNING 1
 ), taken AS (
   DELETE FROM unsequenced WHERE position = ANY (ARRAY(
-    SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) ORDER BY position LIMIT %(rows)s
+    SELECT position FROM (
+      SELECT position, sum(octet_length(public_value)) OVER (ORDER BY position) AS bytes,
+        row_number() OVER (ORDER BY position) AS n
+      FROM (SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) {{}} ORDER BY position LIMIT %(rows)s
+      ) AS waiting JOIN events USING (position)
+    ) AS sized WHERE n = 1 OR coalesce(bytes, 0) <= %(bytes)s
   )) RETURNING position
 ), last AS (SELECT {LAST_SEQ} AS seq
 ), noted AS (
@@ -90,6 +96,13 @@ SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequ
   SELECT events.*, last.seq + row_number() OVER (ORDER BY position) AS seq
   FROM last, events WHERE position = ANY (ARRAY(SELECT position FROM taken))
 ) AS sequenced"""
+
+_ALL, _AROUND = (
+    SEQUENCE.format(""),
+    SEQUENCE.format("""AND NOT EXISTS (
+        SELECT 1 FROM events AS e WHERE e.position = unsequenced.position AND e.partition_key = ANY(%(around)s))"""),
+)
+"""All that waits, and all but what must stand behind refused events."""
 
 _UNSENT = AFTER.format(TO_SEND)
 
@@ -165,6 +178,8 @@ class Relay:
                 pause_s = RETRY_S
             except RESTARTING as failure:
                 self._tell(failure)
+                if isinstance(failure, RefusedForGood):
+                    continue  # what need not wait goes on at once
                 pause_s = min(RETRY_MAX_S, pause_s * 2) if self._came_to_nothing else RETRY_S
             await asyncio.sleep(pause_s)
 
@@ -258,6 +273,7 @@ class _Batch:
     to_seq: int
     runs: dict[TopicPartition, list[Record]] = field(default_factory=lambda: defaultdict(list))
     heads: dict[TopicPartition, int] = field(default_factory=dict)
+    positions: list[int] = field(default_factory=list)
 
 
 class _Term:
@@ -273,6 +289,8 @@ class _Term:
         self._cursor_conn = cursor_conn
         self._standing = Standing()
         self._sequenced = 0
+        self._held: list[str] = []
+        self._refused = False
         self._busy_since: float | None = None
         self._looked_at = time.monotonic()
 
@@ -291,7 +309,14 @@ class _Term:
         while True:
             self._session.check()
             await self._look_at_topics()
+            if self._held:
+                await self._try_refused_again()
             await asyncio.sleep(CHECK_EVERY_S)
+
+    async def _try_refused_again(self) -> None:
+        """What was refused a while ago is numbered and sent once more, with what waits behind it."""
+        async with await self._relay._connect() as conn:
+            self._held = await refusing.held_keys(conn)
 
     async def _look_at_topics(self) -> None:
         known = dict(self._standing.ends)
@@ -306,6 +331,8 @@ class _Term:
     async def lead(self) -> None:
         self._progress()
         await self._session.settle()
+        self._held = await refusing.held_keys(self._sequencer)
+        self._refused = bool(self._held) or await refusing.any_there(self._sequencer)
         await self._switch(instead=True)
         await self._compare()
         self._relay.agreed()
@@ -370,7 +397,8 @@ class _Term:
     async def _resend(self) -> None:
         """What is sequenced and not on its topic, before anything new."""
         after = self._standing.resend_after
-        while rows := await self._rows(_UNSENT, {"after": after, "rows": ROWS_PER_BATCH}):
+        while count := await bounded(self._sequencer, after, ROWS_PER_BATCH, BYTES_PER_BATCH):
+            rows = await self._rows(_UNSENT, {"after": after, "rows": count})
             await self._send(await self._made(rows))
             after = rows[-1][SEQ]
         self._sequenced = await history.last_seq(self._sequencer)
@@ -379,8 +407,11 @@ class _Term:
 
     async def _sequence(self) -> list[Row]:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
-        arguments = {"name": self.lease.name, "epoch": self.lease.epoch, "lease_s": leases.LEASE_S}
-        rows = sorted(await self._rows(SEQUENCE, arguments | {"rows": ROWS_PER_BATCH}), key=itemgetter(SEQ))
+        arguments = {
+            "name": self.lease.name, "epoch": self.lease.epoch, "lease_s": leases.LEASE_S, "rows": ROWS_PER_BATCH,
+            "bytes": BYTES_PER_BATCH, "around": self._held,
+        }  # fmt: skip
+        rows = sorted(await self._rows(_AROUND if self._held else _ALL, arguments), key=itemgetter(SEQ))
         if rows and rows[0][SEQ] != self._sequenced + 1:
             raise LeaseLost(self.lease.name, self.lease.epoch)  # another store has taken this one's place
         self._sequenced = rows[-1][SEQ] if rows else self._sequenced
@@ -391,7 +422,7 @@ class _Term:
 
     async def _made(self, rows: Sequence[Row]) -> _Batch:
         """The records of sequenced rows; the listener is told."""
-        batch = _Batch(rows[-1][SEQ])
+        batch = _Batch(rows[-1][SEQ], positions=[row[POSITION] for row in rows] if self._refused else [])
         for first in range(0, len(rows), ROWS_PER_TURN):
             targets = self._add(batch, rows[first : first + ROWS_PER_TURN])
             if self._relay._listener:
@@ -421,13 +452,25 @@ class _Term:
             count = sum(map(len, batch.runs.values()))
             if time.monotonic() - self._looked_at > LOOK_AFTER_S:
                 await self._look_at_topics()
-            await send_runs(self._session, batch.runs, self._acknowledged)
+            try:
+                await send_runs(self._session, batch.runs, self._acknowledged)
+            except RefusedForGood as refusal:
+                await self._set_aside(refusal)
+                raise
         self._looked_at = time.monotonic()
+        if self._refused:
+            await refusing.taken(self._sequencer, batch.positions)
         telemetry.RELAY_SENT.labels(self._relay._name).inc(count)
         telemetry.RELAY_SEND_SECONDS.labels(self._relay._name).observe(time.perf_counter() - started)
         acknowledged = [(topic, partition, seq) for (topic, partition), seq in sorted(batch.heads.items())]
         await leases.move_cursor(self._cursor_conn, self.lease, batch.to_seq, acknowledged)
         self._busy_since = None
+
+    async def _set_aside(self, refusal: RefusedForGood) -> None:
+        """The term ends, and the next sends what need not wait. Its own connection: the sequencer may be at work."""
+        async with await self._relay._connect() as conn, conn.transaction():
+            await leases.hold(conn, self.lease)
+            await refusing.set_aside(conn, self._standing.histories, refusal.seq, refusal.reason)
 
     def _acknowledged(self, place: TopicPartition, first: int, count: int) -> None:
         """Raise `TopicShortened` where what was sent stands lower than where the partition had ended: it was emptied

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,12 +55,13 @@ AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE pos
     greatest(0, bound.after + 1 - first_seq), least(length, bound.after + 1 + %(rows)s - first_seq) - 1
   ) AS n
 )) ORDER BY seq"""
+SIZES = AFTER.format("coalesce(octet_length(public_value), 0) + pg_column_size(data)")
 IDS = f"""SELECT seq, stream, version FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
   SELECT first_position + wanted - first_seq FROM unnest(%s::bigint[]) AS w(wanted), LATERAL (
     SELECT * FROM sequence_run WHERE first_seq <= wanted ORDER BY first_seq DESC LIMIT 1
   ) AS run WHERE wanted < first_seq + length))"""
 """The place of each event that has one of the given numbers."""
-LAST_SEQ = """greatest((SELECT max(first_seq) - 1 FROM history),
+LAST_SEQ = """greatest((SELECT max(first_seq) - 1 FROM history), (SELECT max(seq) FROM void_seq),
   (SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1))"""
 """The highest number given so far, or left out by a history that begins above it."""
 
@@ -135,3 +137,10 @@ def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], by
         event.stream, event.version, name, schema_version, written.decode(), event.partition_key,
         event.occurred_at, event.recorded_at, meta.decode(), value_of(event),
     )  # fmt: skip
+
+
+async def bounded(conn: Any, after: int, rows: int, size_bytes: int) -> int:
+    """How many events after a number come to at most `rows` and `size_bytes` together, the first whatever it takes."""
+    sizes = await (await conn.execute(SIZES, {"after": after, "rows": rows})).fetchall()
+    totals = itertools.accumulate(int(size) for (size,) in sizes)
+    return max(min(1, len(sizes)), sum(total <= size_bytes for total in totals), 0)

@@ -184,7 +184,8 @@ FROM sequence_run, generate_series(0, length - 1) AS n;
 """
 
 # A store that was restored to an earlier point begins another history: see `eventfold.history`. Numbers and positions
-# of before are kept up to `kept_seq` and `kept_position`.
+# of before are kept up to `kept_seq` and `kept_position`. What the broker will not take is `refused`: it loses its
+# number, which is then void, and waits in the queue with all that comes after it under its key.
 _V7 = """
 CREATE TABLE history (
     number integer PRIMARY KEY CHECK (number > 0),
@@ -197,6 +198,17 @@ CREATE TABLE history (
 INSERT INTO history VALUES (1, replace(gen_random_uuid()::text, '-', ''), 1, 0, 0, clock_timestamp());
 ALTER TABLE fold_position ADD COLUMN history text;
 ALTER TABLE topic_generation ADD COLUMN rewound boolean NOT NULL DEFAULT false;
+
+CREATE TABLE refused (
+    position bigint PRIMARY KEY,
+    partition_key text NOT NULL,
+    event_id text NOT NULL,
+    reason text NOT NULL,
+    refused_at timestamptz NOT NULL,
+    attempts integer NOT NULL,
+    next_try_at timestamptz NOT NULL
+);
+CREATE TABLE void_seq (seq bigint PRIMARY KEY);
 """
 
 _STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7}

@@ -16,12 +16,24 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as Place
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, for_code
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    for_code,
+    kafka_errors,
+)
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.offset import OffsetRequest
 
 import eventfold.connections  # noqa: F401 - sets the class of connections
+from eventfold.errors import RefusedForGood
 from eventfold.publish import Record
 
 REQUEST_WITHIN_S = 10.0
@@ -31,6 +43,23 @@ nothing will."""
 STOP_WITHIN_S = 2.0
 METADATA_EVERY_S = 60.0
 """Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
+    """Kafka's code 87, which the client does not know."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker failed to validate the record."
+
+
+kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+
+FOR_GOOD = (
+    MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, PolicyViolationError, InvalidRecordError,
+)  # fmt: skip
+"""What a broker answers where a record is to blame, not the moment."""
+
 
 TopicPartition = tuple[str, int]
 READ_UNCOMMITTED, LATEST = 0, -1
@@ -53,11 +82,14 @@ class _Sender(sender.Sender):  # type: ignore[misc]
 
 
 class Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """An idempotent producer that sends over the connections which it has when it is settled, and over no others."""
+    """A producer that sends over the connections which it has when it is settled, and over no others.
+
+    It is not an idempotent one: it sends nothing twice, and one that was refused a batch could send no other.
+    """
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
         super().__init__(
-            bootstrap_servers=bootstrap, client_id=client_id, enable_idempotence=True, acks="all",
+            bootstrap_servers=bootstrap, client_id=client_id, acks="all",
             max_batch_size=1_000_000, max_request_size=1_048_576, request_timeout_ms=int(REQUEST_WITHIN_S * 1000),
             metadata_max_age_ms=int(METADATA_EVERY_S * 1000),
         )  # fmt: skip
@@ -154,14 +186,27 @@ async def send_runs(
 async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], acknowledged: Acknowledged) -> int:
     """Send one partition's records in order, the next batch only after the last one is acknowledged."""
     sent = next_offset = 0
+    at_most = len(run)
     while sent < len(run):
         builder = session.create_batch()
-        _fill(builder, itertools.islice(run, sent, None))
-        first = (await _acknowledged(session, builder, *place)).offset
-        acknowledged(place, first, builder.record_count())
-        sent += builder.record_count()
-        next_offset = max(next_offset, first + builder.record_count())
+        _fill(builder, itertools.islice(run, sent, sent + at_most))
+        count = builder.record_count()
+        try:
+            first = (await _acknowledged(session, builder, *place)).offset
+        except FOR_GOOD as refusal:
+            if count == 1:
+                raise RefusedForGood(*place, seq_of(run[sent]), repr(refusal)) from refusal
+            at_most = count // 2  # nothing of the batch was taken: its parts tell which record is to blame
+            continue
+        acknowledged(place, first, count)
+        sent, at_most = sent + count, max(at_most, len(run) if count < at_most else at_most)
+        next_offset = max(next_offset, first + count)
     return next_offset
+
+
+def seq_of(record: Record) -> int:
+    """Its number, as its headers say."""
+    return int(dict(record.headers)["ce_sequence"])
 
 
 async def _acknowledged(session: Any, builder: BatchBuilder, topic: str, partition: int) -> Any:

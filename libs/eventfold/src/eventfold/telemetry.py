@@ -19,6 +19,10 @@ RELAY_REWOUND = Gauge(
     "1 while a topic holds what the store does not, and nothing is sent: run `recover`.",
     ["relay"],
 )
+RELAY_REFUSED = Gauge(
+    "eventfold_relay_refused_events",
+    "Events that the broker refuses for good; they and what comes after them under their keys wait. Above 0: look.",
+)
 RELAY_SENT_AGAIN = Counter(
     "eventfold_relay_lost_by_topic_total",
     "Times that a partition no longer held what was acknowledged, and got it again: look at the brokers' disks.",

@@ -23,7 +23,7 @@ numbered AS (SELECT coalesce(sum(length), 0)::bigint AS n,
 left_out AS (SELECT coalesce(sum(first_seq - 1 - greatest(kept_seq, before - 1)), 0)::bigint AS n FROM (
   SELECT number, first_seq, kept_seq, lag(first_seq) OVER (ORDER BY number) AS before FROM history
 ) AS h WHERE number > 1)
-SELECT recorded.n - waiting.n, numbered.n, {LAST_SEQ} - left_out.n,
+SELECT recorded.n - waiting.n, numbered.n, {LAST_SEQ} - left_out.n - (SELECT count(*) FROM void_seq),
   recorded.positions - waiting.positions = numbered.positions
 FROM recorded, waiting, numbered, left_out"""
 

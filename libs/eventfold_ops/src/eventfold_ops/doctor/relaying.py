@@ -32,8 +32,19 @@ async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
     return [
         _lease(deployment.relay_name, lease),
         _backlog("sequencing", unsequenced, "unsequenced", "see who leads, and what holds its locks"),
+        await _refused(conn),
         _backlog("outbox", unsent, "sequenced and not acknowledged", "see the relay's log and Kafka"),
     ]
+
+
+async def _refused(conn: Connection) -> Finding:
+    rows = await (await conn.execute("SELECT event_id, reason FROM refused ORDER BY position LIMIT 3")).fetchall()
+    if not rows:
+        return ok("refused events", "none")
+    says = "; ".join(f"{event_id}: {reason}" for event_id, reason in rows)
+    return broken(
+        "refused events", says, "what comes after them under their keys waits: docs/runbooks/refused-events.md"
+    )
 
 
 def _lease(name: str, row: tuple[str, int, float, int] | None) -> Finding:
