@@ -12,7 +12,7 @@ from servicing import migrated
 from eventfold.codec import EventCodec
 from eventfold.locks import key
 from servicekit.definition import ServiceDefinition
-from servicekit.migrate import migrate
+from servicekit.migrate import SchemaBehind, check_version, migrate
 from servicekit.settings import ServiceSettings
 
 WITHIN_S = 10.0
@@ -48,3 +48,23 @@ async def test_a_migration_waits_for_one_of_its_schema_and_for_no_other(
             await asyncio.wait({waiting}, timeout=0.3)
             assert not waiting.done()
         await asyncio.wait_for(waiting, WITHIN_S)
+
+
+async def test_an_older_build_works_with_what_a_newer_one_has_migrated(
+    postgres_url: str, definition: ServiceDefinition, tmp_path: Path
+) -> None:
+    async with migrated(postgres_url, definition) as url:
+        (tmp_path / "0002_more.py").write_text('revision, down_revision = "2", "1"\ndef upgrade():\n    pass\n')
+        migrate(url, tmp_path)
+        (tmp_path / "0002_more.py").unlink()
+        check_version(url, tmp_path)
+        migrate(url, tmp_path)
+
+
+async def test_a_newer_build_refuses_what_is_not_migrated_yet(
+    postgres_url: str, definition: ServiceDefinition, tmp_path: Path
+) -> None:
+    async with migrated(postgres_url, definition) as url:
+        (tmp_path / "0002_more.py").write_text('revision, down_revision = "2", "1"\ndef upgrade():\n    pass\n')
+        with pytest.raises(SchemaBehind, match="at migration 1, this build needs 2"):
+            check_version(url, tmp_path)

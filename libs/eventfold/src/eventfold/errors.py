@@ -195,6 +195,15 @@ class RefusedForGood(EventfoldError):
         self.reason = reason
 
 
+class OfNewerBuild(EventfoldError):
+    """The store holds what a newer build has written, and this one cannot send: it waits for one that can."""
+
+    def __init__(self, stream: str, version: int, reason: str) -> None:
+        super().__init__(f"{stream} version {version} is of a newer build ({reason}): its relay has to send it")
+        self.stream = stream
+        self.version = version
+
+
 class NoProgress(EventfoldError):
     """A leader that has work got nowhere for so long that another should try; its lease is not renewed."""
 

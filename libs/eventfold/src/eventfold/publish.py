@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from aiokafka.partitioner import murmur2
 
 from eventfold.decider import Recorded, event_id_text
-from eventfold.errors import Unpublishable
+from eventfold.errors import OfNewerBuild, Unpublishable
 
 MAX_BATCH_BYTES = 1_000_000
 """What topics must take at once (`topic_settings`): no record is larger, with all that is around its value."""
@@ -188,8 +188,12 @@ class Publisher:
         return self.record(value, _envelope(recorded, salt))
 
     def record(self, value: bytes, envelope: Envelope) -> Record:
-        """The record that carries a value which `value` returned once. Raises on an unknown fingerprint."""
-        topic, fixed = self._shared(self._avro.written_as(value))
+        """The record that carries a value which `value` returned once. Raises `OfNewerBuild` for one whose schema this
+        build does not have."""
+        try:
+            topic, fixed = self._shared(self._avro.written_as(value))
+        except Exception as failure:
+            raise OfNewerBuild(envelope.stream, envelope.version, type(failure).__name__) from failure
         key = envelope.partition_key.encode()
         timestamp_ms = envelope.occurred_us // 1000
         if timestamp_ms < 0 or timestamp_ms > self._clock_s() * 1000:

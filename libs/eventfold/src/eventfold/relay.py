@@ -40,7 +40,15 @@ from eventfold import generations, history, lag, refusing, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Target
-from eventfold.errors import HistoryRewound, LeaseLost, NoProgress, RefusedForGood, TopicMisconfigured, TopicShortened
+from eventfold.errors import (
+    HistoryRewound,
+    LeaseLost,
+    NoProgress,
+    OfNewerBuild,
+    RefusedForGood,
+    TopicMisconfigured,
+    TopicShortened,
+)
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, placed
 from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, bounded, envelope_to_send, recorded_to_send
@@ -69,7 +77,7 @@ LOOK_AFTER_S = 0.2
 LEAVE_WITHIN_S = 2.0
 RESTARTING = (
     LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured, HistoryRewound,
-    NoProgress, TopicShortened, RefusedForGood,
+    NoProgress, TopicShortened, RefusedForGood, OfNewerBuild,
 )  # fmt: skip
 """What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from eventfold import schema
+
+log = logging.getLogger(__name__)
 
 ENVIRONMENT = Path(__file__).parent / "migration_env"
 
@@ -67,15 +70,25 @@ def _sqlalchemy_url(url: str) -> str:
 
 
 def migrate(url: str, migrations: Path) -> None:
-    """Bring the database to the newest migration. Blocking; safe to run twice and at once (it takes a lock)."""
+    """Bring the database to the newest migration. Blocking; safe to run twice and at once (it takes a lock). A database
+    that a newer build has migrated is left as it is: migrations only go forward, and an older build works with it."""
+    found, wanted = _versions(url, migrations)
+    if found is not None and wanted is not None and found > wanted:
+        log.warning("the database is at migration %s of a newer build; this one has %s", found, wanted)
+        return
     command.upgrade(_config(url, migrations), "head")
 
 
 def check_version(url: str, migrations: Path) -> None:
-    """Raise `SchemaBehind` unless the database is at the newest migration of this build. Blocking."""
+    """Raise `SchemaBehind` unless the database is at the newest migration of this build, or beyond. Blocking."""
+    found, wanted = _versions(url, migrations)
+    if found is None or wanted is None or found < wanted:
+        raise SchemaBehind(found, wanted)
+
+
+def _versions(url: str, migrations: Path) -> tuple[str | None, str | None]:
+    """The migration that the database is at, and the newest of this build; later ones have higher names."""
     wanted = ScriptDirectory.from_config(_config(url, migrations)).get_current_head()
     engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != wanted:
-        raise SchemaBehind(found, wanted)
+        return MigrationContext.configure(connection).get_current_revision(), wanted
