@@ -12,6 +12,7 @@ from psycopg.errors import UniqueViolation
 
 from eventfold.arrays import literals
 from eventfold.errors import IdempotencyMismatch, VersionConflict
+from eventfold.standstill import waiting_for
 
 if TYPE_CHECKING:
     from eventfold.store import Connection
@@ -37,6 +38,11 @@ class Idempotency:
     def place(self) -> Place:
         """What a stored answer is found by."""
         return self.scope, self.key
+
+    @property
+    def line(self) -> str:
+        """Under which its callers stand in line, like writers of a stream."""
+        return f"idempotency {self.scope} {self.key}"
 
 
 Answers = dict[Place, tuple[dict[str, Any], int | None]]
@@ -66,7 +72,8 @@ async def keep_answers(
         for one, ids, position, now in answers
     ]
     try:
-        await conn.execute(_KEEP, literals(("text", "text", "bytea", "text", "timestamptz"), rows))
+        with waiting_for(one.line for one, *_ in answers):
+            await conn.execute(_KEEP, literals(("text", "text", "bytea", "text", "timestamptz"), rows))
     except UniqueViolation as violation:
         scopes = sorted({one.scope for one, *_ in answers})
         raise VersionConflict(tuple(f"idempotency {scope}" for scope in scopes)) from violation

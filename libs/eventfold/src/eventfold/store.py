@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, takewhile
@@ -27,13 +27,14 @@ from eventfold.arrays import literal
 from eventfold.codec import EventCodec
 from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
-from eventfold.errors import Contention, IdempotencyMismatch, Unpublishable, VersionConflict
+from eventfold.errors import Blocked, Contention, DeadlineExceeded, IdempotencyMismatch, Unpublishable, VersionConflict
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
+from eventfold.standstill import Standstill, waiting_for
 
 set_json_loads(orjson.loads)
 
@@ -75,8 +76,20 @@ class _Command:
     context: Context
     idempotency: Idempotency | None
     answer: Answer
-    deadline_s: float
+    give_up_at: float
     raise_errors: bool
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until its deadline."""
+        return max(0.0, self.give_up_at - time.monotonic())
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """What it may have to wait for: its streams, and its idempotency key."""
+        yield from (ask.stream for item in self.items for ask in item.asks)
+        if self.idempotency:
+            yield self.idempotency.line
 
 
 def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
@@ -84,18 +97,28 @@ def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
 
 
 class EventStore:
-    """Decides and appends over a pool of connections in autocommit mode.
+    """Decides and appends over a pool of connections in autocommit mode; its statements wait for no lock longer than
+    `standstill.LOCK_WAIT_MS`.
 
-    One instance per service process; safe for concurrent use.
+    One instance per service process; safe for concurrent use. What only reads goes over `queries`, if there is such a
+    pool, so that no command can take its connections.
     """
 
-    def __init__(self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random) -> None:
+    def __init__(
+        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None
+    ) -> None:
         self._pool = pool
+        self._queries = queries or pool
         self._codec = codec
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
         self._hot: HotQueue[_Command, Handled] = HotQueue(self._together)
+        self._standstill = Standstill()
+
+    def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """A connection for what only reads. Raises PoolTimeout."""
+        return self._queries.connection()
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list."""
@@ -111,7 +134,8 @@ class EventStore:
         found: dict[str, list[Row]] = {stream: [] for stream in after}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))
         if locked:
-            cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
+            with waiting_for(locked):
+                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
         else:
             bounds = literal("int", [seen[stream] for stream in after])
             cursor = await conn.execute(LOAD, [streams, known, bounds])
@@ -127,7 +151,7 @@ class EventStore:
 
     async def last_position(self) -> int | None:
         """The highest insert position so far; None in an empty store."""
-        async with self._pool.connection() as conn:
+        async with self.reading() as conn:
             row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
             return int(row[0]) if row and row[0] is not None else None
 
@@ -147,7 +171,7 @@ class EventStore:
 
     async def current(self, ask: Ask) -> Any:
         """`state` over a connection of the store's own."""
-        async with self._pool.connection() as conn:
+        async with self.reading() as conn:
             return await self.state(conn, ask)
 
     async def handle(
@@ -162,11 +186,12 @@ class EventStore:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
         Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
-        again, `IdempotencyMismatch`, `Unpublishable`, or `Contention` after `deadline_s`.
+        again, `IdempotencyMismatch`, `Unpublishable`. After `deadline_s` raises `Contention` where nothing was written,
+        `DeadlineExceeded` where that is not known, PoolTimeout where no connection was to be had.
         """
-        command = _Command([item], context, idempotency, answer, deadline_s, raise_errors=True)
+        command = _Command([item], context, idempotency, answer, time.monotonic() + deadline_s, raise_errors=True)
         if hot := _hot(item.asks):
-            return await self._hot.ask(hot[0], command)
+            return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
 
     async def handle_batch(
@@ -182,26 +207,46 @@ class EventStore:
 
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
-        return await self._handle(_Command(items, context, idempotency, answer, deadline_s, raise_errors=False))
+        give_up_at = time.monotonic() + deadline_s
+        return await self._handle(_Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
 
     async def _handle(self, command: _Command) -> Handled:
-        give_up_at = time.monotonic() + command.deadline_s
         attempt = 0
         while True:
             attempt += 1
             try:
-                [made] = await self._attempt([command], trust_new=attempt == 1)
+                [made] = await self._try([command], trust_new=attempt == 1)
                 return _handled(made)
             except VersionConflict as conflict:
-                if time.monotonic() >= give_up_at:
+                await asyncio.sleep(min(retry_pause_s(attempt, self._rng), command.left_s))
+                if command.left_s == 0:
                     raise Contention(conflict.streams, attempt) from conflict
-            await asyncio.sleep(retry_pause_s(attempt, self._rng))
+
+    async def _try(self, commands: Sequence[_Command], *, trust_new: bool) -> list[Handled | Exception]:
+        """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
+        begun, left_s = False, max(command.left_s for command in commands)
+        try:
+            async with asyncio.timeout(left_s) as limit, self._standstill.turn(_lines(commands)) as in_turn:
+                begun = True
+                with waiting_for(_lines(commands)):
+                    return await self._attempt(commands, trust_new, left_s, () if in_turn else _lines(commands))
+        except Blocked as blocked:
+            self._standstill.note(blocked)
+            raise
+        except TimeoutError as timeout:
+            if not limit.expired():
+                raise
+            raise DeadlineExceeded("a command") if begun else Contention(tuple(_lines(commands)), 0) from timeout
 
     async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
-        """Several commands in one transaction; where one of them spoils it, each alone."""
+        """Several commands in one transaction; where one of them spoils it, each alone. Raises `Blocked`."""
         if len(commands) > 1:
-            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unpublishable):
-                return await self._attempt(commands, trust_new=False)
+            try:
+                return await self._try(commands, trust_new=False)
+            except Blocked:
+                raise
+            except (VersionConflict, IdempotencyMismatch, Unpublishable):
+                pass  # which of them it was shows when each is tried alone
         return [await self._alone(command) for command in commands]
 
     async def _alone(self, command: _Command) -> Handled | Exception:
@@ -210,10 +255,13 @@ class EventStore:
         except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
             return failure
 
-    async def _attempt(self, commands: Sequence[_Command], *, trust_new: bool) -> list[Handled | Exception]:
-        """What becomes of each command, all in one transaction; a command that was answered before decides nothing."""
+    async def _attempt(
+        self, commands: Sequence[_Command], trust_new: bool, left_s: float, lines: Iterable[str]
+    ) -> list[Handled | Exception]:
+        """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
+        None of `lines` may have come to stand still while a connection was waited for."""
         keys = [command.idempotency for command in commands if command.idempotency]
-        async with self._pool.connection() as conn, _transaction(conn, commands):
+        async with self._connection(left_s, lines) as conn, _transaction(conn, commands):
             known = await answered(conn, keys) if keys else {}
             answers = [_replayed(command, known) for command in commands]
             asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
@@ -227,6 +275,15 @@ class EventStore:
         self._remember(desk)
         fresh = iter(made)
         return [answer or next(fresh) for answer in answers]
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, left_s: float, lines: Iterable[str]) -> AsyncIterator[Connection]:
+        """A connection on which no statement waits long for a lock. Raises PoolTimeout, and `Blocked` where one of
+        `lines` stands still by now."""
+        async with self._pool.connection(timeout=min(left_s, self._pool.timeout)) as conn:
+            self._standstill.refuse(lines)
+            await self._standstill.limit(conn)
+            yield conn
 
     def _remember(self, desk: Desk) -> None:
         """Keep the states of streams that are looked at again and again, now that they are committed."""
@@ -295,8 +352,9 @@ class EventStore:
 
         Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
         outcome without events. Returns the outcomes and the highest position written. Blocks for one statement.
-        Raises `Unpublishable` (nothing is then recorded), and TypeError for an item of another shape, one that expects
-        a version, or a stream type with due dates.
+        Raises `Unpublishable`, and `Blocked` where an open transaction holds one of the streams (nothing is then
+        recorded), and TypeError for an item of another shape, one that expects a version, or a stream type with due
+        dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks)
@@ -309,8 +367,9 @@ class EventStore:
         if any(ask.stream_type.due for ask in asks.values()):
             raise TypeError("record_new sets no due dates")
         values = self._rows(events)
-        async with self._pool.connection() as conn:
-            rows = await self._insert_new(conn, values)
+        with waiting_for(asks):
+            async with self._connection(self._pool.timeout, asks) as conn:
+                rows = await self._insert_new(conn, values)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
         return kept, max((position for position, _ in rows), default=None)
@@ -330,11 +389,12 @@ class EventStore:
         """Events, and the due dates that they set, move or cancel. Dates first: who looks at them locks in that
         order too."""
         changes = due_dates.changes(events, asks)
-        if not changes:
-            return await self._insert(conn, events)
-        async with conn.transaction():
-            await due_dates.write(conn, changes)
-            return await self._insert(conn, events)
+        with waiting_for(event.stream for event in events):
+            if not changes:
+                return await self._insert(conn, events)
+            async with conn.transaction():
+                await due_dates.write(conn, changes)
+                return await self._insert(conn, events)
 
     async def _insert(self, conn: Connection, events: Sequence[Recorded]) -> list[int]:
         """The position of each event, in order."""
@@ -377,6 +437,11 @@ def _handled(made: Handled | Exception) -> Handled:
     if isinstance(made, Exception):
         raise made
     return made
+
+
+def _lines(commands: Sequence[_Command]) -> Iterator[str]:
+    """What the commands may have to wait for."""
+    return (line for command in commands for line in command.lines)
 
 
 def _hot(asks: Iterable[Ask]) -> list[str]:
