@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -53,8 +54,7 @@ class Call:
     @property
     def deadline_s(self) -> float:
         """Seconds that remain to answer, at most `MAX_DEADLINE_S`."""
-        remaining: float | None = self.servicer_context.time_remaining()
-        return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
+        return deadline_s(self.servicer_context)
 
     def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
         """What is recorded beside the events of this call. Only importers may set `occurred_at`."""
@@ -92,12 +92,23 @@ class Call:
         return token
 
 
+def deadline_s(servicer_context: Any) -> float:
+    """Seconds that remain to answer a call, at most `MAX_DEADLINE_S`; without a caller's own, `DEFAULT_DEADLINE_S`."""
+    remaining: float | None = servicer_context.time_remaining()
+    return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
+
+
 _current: ContextVar[Call] = ContextVar("call")
 
 
 def current_call() -> Call:
     """The call being served in this task. Raises LookupError outside of one."""
     return _current.get()
+
+
+def present_call() -> Call | None:
+    """The call being served in this task; None outside of one."""
+    return _current.get(None)
 
 
 def enter_call(call: Call) -> None:

@@ -20,13 +20,18 @@ from eventfold.readmodel import Projection
 from eventfold.sealing import KeyEncryptionKey, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
 from servicekit import database, keys
+from servicekit.background import Work
+from servicekit.closing import Closing
 from servicekit.reading import Sequenced
 from servicekit.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """Everything that a service's adapters are made of, wired once per process."""
+    """Everything that a service's adapters are made of, wired once per process.
+
+    Commands go over `pool`, what only reads over `queries`. What is opened for the process is given to `closing`.
+    """
 
     definition: ServiceDefinition
     settings: Any
@@ -38,7 +43,9 @@ class Wiring:
     rng: random.Random
     wake_relay: Callable[[], None]
     idempotency_secret: bytes
+    queries: Pool
     sequenced: Sequenced = field(default_factory=Sequenced)
+    closing: Closing = field(default_factory=Closing)
 
     async def connect(self) -> Connection:
         """A connection of one's own, in autocommit mode."""
@@ -55,9 +62,9 @@ class ServiceDefinition:
     """What makes a service: the runtime does the rest.
 
     `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
-    `background` names coroutines that run beside the server until it stops; `commands` are further roles for operators,
-    which get the rest of the command line. Folds that need not be up to date at once wait for `linger_s` (see
-    `eventfold.worker.fold_app`).
+    `background` names what runs beside the server until it has drained (see `servicekit.background`); `commands` are
+    further roles for operators, which get the rest of the command line. Folds that need not be up to date at once wait
+    for `linger_s` (see `eventfold.worker.fold_app`).
     """
 
     name: str
@@ -70,7 +77,7 @@ class ServiceDefinition:
     projections: tuple[Projection, ...] = ()
     processes: tuple[Process, ...] = ()
     linger_s: float = 0.0
-    background: Callable[[Wiring], Sequence[Awaitable[None]]] = field(default=lambda _: ())
+    background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
 
     @property
@@ -84,14 +91,20 @@ class ServiceDefinition:
         return f"relay.{self.name}"
 
 
-def wire(definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None]) -> Wiring:
-    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing."""
+def wire(
+    definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None],
+    queries: Pool | None = None,
+) -> Wiring:  # fmt: skip
+    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing.
+
+    Without `queries` what reads goes over `pool` too.
+    """
     avro = avro_codec(settings.schema_registry_url)
     publisher = Publisher(definition.source, definition.to_public, avro, settings.topic_prefix)
     rng = random.Random()  # noqa: S311 - jitter only
     return Wiring(
         definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
-        store=EventStore(pool, definition.codec, publisher, rng),
+        store=EventStore(pool, definition.codec, publisher, rng, queries), queries=queries or pool,
         subject_keys=SubjectKeys(
             KeyEncryptionKey.from_pem(keys.key_file(settings.key_dir, "kek.pem", keys.rsa_pem)), os.urandom
         ),

@@ -54,7 +54,7 @@ def parts(wiring: Wiring) -> Parts:
         accounts=accounts,
         password_hashes=PasswordHashes(wiring.pool, wiring.subject_keys),
         sessions=Sessions(wiring.store, timedelta(days=settings.session_days)),
-        directory=Directory(wiring.pool),
+        directory=Directory(wiring.queries),
         passwords=Passwords(),
         limiter=AttemptLimiter(),
         hashes=hashes,
