@@ -18,6 +18,7 @@ from psycopg_pool import PoolTimeout
 
 from eventfold.consistency import Token
 from eventfold.errors import Blocked, DeadlineExceeded
+from eventfold.store import Pool
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit import database
 from servicekit.call import Call, enter_call
@@ -35,7 +36,7 @@ def enter(member_id: str) -> None:
     enter_call(Call("rpc", {}, Caller(member_id, "learner", "s"), datetime.now(UTC), "service", b"k", context))
 
 
-async def take(pool: database.Pool, member_id: str, until: asyncio.Event) -> None:
+async def take(pool: Pool, member_id: str, until: asyncio.Event) -> None:
     enter(member_id)
     async with pool.connection(timeout=0.3):
         await until.wait()

@@ -208,7 +208,7 @@ async def test_what_a_peer_refuses_in_the_callers_input_keeps_its_code_and_detai
     assert refusal.code().name == code
     details = dict(refusal.trailing_metadata() or ())["grpc-status-details-bin"]
     info = ErrorInfo()
-    assert Status.FromString(bytes(details)).details[0].Unpack(info) and info.reason == reason  # type: ignore[arg-type]
+    assert Status.FromString(bytes(details)).details[0].Unpack(info) and info.reason == reason
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("secret"), Unauthenticated("who are you")], ids=["fails", "shut out"])
