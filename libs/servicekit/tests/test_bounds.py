@@ -24,6 +24,7 @@ from servicekit import database
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import VANISHED_S
+from servicekit.draining import InFlight, Stopping
 from servicekit.statuses import status_of
 
 SIZE, SHARE = 4, 2
@@ -121,3 +122,25 @@ async def test_a_query_that_waits_for_a_lock_ends_with_its_caller_and_its_connec
 )
 def test_no_wait_ends_as_an_internal_error(failure: Exception, code: grpc.StatusCode) -> None:
     assert status_of(failure)[0] is code
+
+
+async def test_who_drains_waits_for_what_is_in_flight_ends_the_rest_and_refuses_what_comes() -> None:
+    in_flight, go_on = InFlight(), asyncio.Event()
+
+    async def call(waits_for: asyncio.Event) -> None:
+        async with in_flight.call(60):
+            await waits_for.wait()
+
+    quick, endless = asyncio.create_task(call(go_on)), asyncio.create_task(call(asyncio.Event()))
+    await asyncio.sleep(0)
+    draining = asyncio.create_task(in_flight.drain(0.3))
+    await asyncio.sleep(0)
+    with pytest.raises(Stopping) as late:
+        await call(go_on)
+    assert not late.value.taken
+    go_on.set()
+    await asyncio.wait_for(draining, 5)
+    await quick
+    with pytest.raises(Stopping) as ended:
+        await endless
+    assert ended.value.taken and status_of(ended.value)[0] is grpc.StatusCode.UNAVAILABLE
