@@ -15,6 +15,7 @@ from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import NotConfigured, load
 from servicekit import keys
 from servicekit.definition import ServiceDefinition
+from servicekit.key_commands import UNFINISHED, idempotency_ring, key_commands
 from servicekit.operating import deployment_of
 from servicekit.settings import ServiceSettings
 
@@ -98,3 +99,19 @@ def test_what_is_missing_or_wrong_in_the_environment_is_named_without_secrets(
 
 def test_a_deployment_does_not_show_its_password() -> None:
     assert "secret" not in repr(deployment_of(DEFINITION))
+
+
+def test_keys_are_listed_and_replaced_by_a_command_of_every_service(
+    key_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = DEFINITION.settings()
+    ring = idempotency_ring(key_dir)
+    [first] = ring.keys()
+    with pytest.raises(SystemExit) as unfinished:
+        key_commands(DEFINITION, settings, ["rotate-idempotency", "--wait-s", "0"])
+    assert unfinished.value.code == UNFINISHED and "s until all readers know" in capsys.readouterr().out
+    key_commands(DEFINITION, settings, ["list"])
+    listed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(name, state) for name, _, state, *_ in listed] == [("idempotency", "current"), ("idempotency", "next")]
+    ring.reload()
+    assert ring.keys()[0] == first and len(ring.keys()) == 2

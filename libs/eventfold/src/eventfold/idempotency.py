@@ -28,11 +28,15 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input."""
+    """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input.
+
+    `accepted` are the same input's fingerprints under keys that were current before, or are next.
+    """
 
     scope: str
     key: str
     fingerprint: bytes
+    accepted: tuple[bytes, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -55,7 +59,7 @@ async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
     cursor = await conn.execute(_ANSWERED, literals(("text", "text"), [one.place for one in asked]))
     kept = {(scope, key): (bytes(fingerprint), answer) for scope, key, fingerprint, answer in await cursor.fetchall()}
     for one in asked:
-        if one.place in kept and kept[one.place][0] != one.fingerprint:
+        if one.place in kept and kept[one.place][0] not in (one.fingerprint, *one.accepted):
             raise IdempotencyMismatch(one.scope)
     return {place: (answer["ids"], answer["position"]) for place, (_, answer) in kept.items()}
 

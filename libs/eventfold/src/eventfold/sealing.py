@@ -9,10 +9,11 @@ itself must expire).
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -67,6 +68,59 @@ class KeyEncryptionKey:
     def unwrap(self, wrapped: bytes) -> bytes:
         """Decrypt a wrapped data key. Raises ValueError when it was wrapped by another key."""
         return self._private.decrypt(wrapped, _OAEP)
+
+
+class KeyEncryptionKeys(KeyEncryptionKey):
+    """Several key-encryption keys, of which the first wraps and all unwrap: one is replaced while data is under it.
+
+    `load` gives their PEMs, the current one first, and may give others at each call; `reload` makes it look anew.
+    """
+
+    def __init__(self, load: Callable[[], Sequence[bytes]], reload: Callable[[], None]) -> None:
+        self._load = load
+        self._reload = reload
+        self._parsed: dict[bytes, KeyEncryptionKey] = {}
+        self._keys()
+
+    @property
+    def id(self) -> str:  # type: ignore[override]
+        """The id of the key that wraps now."""
+        return self._keys()[0].id
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all that unwrap."""
+        return frozenset(key.id for key in self._keys())
+
+    def wrap(self, key: bytes) -> bytes:
+        """Encrypt a data key under the current public key."""
+        return self._keys()[0].wrap(key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Decrypt a wrapped data key. Raises ValueError when none of the keys wrapped it."""
+        found = self._unwrapped(wrapped)
+        if found is None:
+            self._reload()  # another process may wrap under a key that came a moment ago
+            found = self._unwrapped(wrapped)
+        if found is None:
+            raise ValueError("no key-encryption key that is here opens this")
+        return found
+
+    def rewrapped(self, wrapped: bytes) -> bytes | None:
+        """The same data key under the current key; None where none of the keys opens it."""
+        found = self._unwrapped(wrapped)
+        return None if found is None else self.wrap(found)
+
+    def _unwrapped(self, wrapped: bytes) -> bytes | None:
+        for key in self._keys():
+            with contextlib.suppress(ValueError):
+                return key.unwrap(wrapped)
+        return None
+
+    def _keys(self) -> list[KeyEncryptionKey]:
+        pems = self._load()
+        self._parsed = {pem: self._parsed.get(pem) or KeyEncryptionKey.from_pem(pem) for pem in pems}
+        return list(self._parsed.values())
 
 
 class DataKey:

@@ -39,6 +39,8 @@ class Call:
     service: str
     idempotency_secret: bytes
     servicer_context: grpc.aio.ServicerContext[Message, Message]
+    other_secrets: tuple[bytes, ...] = ()
+    """Keys of fingerprints that were current before, or are next: what they stand for is the same input."""
 
     def require_caller(self) -> Caller:
         """The caller. Raises `Unauthenticated` when the call carries no token."""
@@ -80,7 +82,10 @@ class Call:
         for name in secret_fields:
             plain.ClearField(name)
         text = plain.SerializeToString(deterministic=True)
-        return Idempotency(f"{self.actor}|{self.rpc}", key, hmac.digest(self.idempotency_secret, text, hashlib.sha256))
+        own, *others = (
+            hmac.digest(secret, text, hashlib.sha256) for secret in (self.idempotency_secret, *self.other_secrets)
+        )
+        return Idempotency(f"{self.actor}|{self.rpc}", key, own, tuple(others))
 
     async def answer_token(self, position: int | None, *, covers_all: bool = False) -> str:
         """The consistency token of what was recorded, also sent as initial metadata `x-lyceum-token`; empty if

@@ -17,12 +17,14 @@ from eventfold.codec import EventCodec
 from eventfold.fold import Process
 from eventfold.publish import Publisher, ToPublic
 from eventfold.readmodel import Projection
-from eventfold.sealing import KeyEncryptionKey, SubjectKeys
+from eventfold.sealing import KeyEncryptionKeys, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
-from servicekit import database, keys
+from servicekit import database
 from servicekit.background import Work
 from servicekit.closing import Closing
+from servicekit.key_commands import idempotency_ring, kek_ring
 from servicekit.reading import Sequenced
+from servicekit.rotation import KeyKind
 from servicekit.settings import ServiceSettings
 
 
@@ -42,7 +44,7 @@ class Wiring:
     subject_keys: SubjectKeys
     rng: random.Random
     wake_relay: Callable[[], None]
-    idempotency_secret: bytes
+    idempotency_secrets: Callable[[], Sequence[bytes]]
     queries: Pool
     sequenced: Sequenced = field(default_factory=Sequenced)
     closing: Closing = field(default_factory=Closing)
@@ -64,7 +66,8 @@ class ServiceDefinition:
     `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
     `background` names what runs beside the server until it has drained (see `servicekit.background`); `commands` are
     further roles for operators, which get the rest of the command line. Folds that need not be up to date at once wait
-    for `linger_s` (see `eventfold.worker.fold_app`).
+    for `linger_s` (see `eventfold.worker.fold_app`). `key_kinds` names the keys of its own that can be
+    replaced, for its settings.
     """
 
     name: str
@@ -79,6 +82,7 @@ class ServiceDefinition:
     linger_s: float = 0.0
     background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
+    key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
 
     @property
     def source(self) -> str:
@@ -102,12 +106,12 @@ def wire(
     avro = avro_codec(settings.schema_registry_url)
     publisher = Publisher(definition.source, definition.to_public, avro, settings.topic_prefix)
     rng = random.Random()  # noqa: S311 - jitter only
+    keks, fingerprints = kek_ring(settings.key_dir), idempotency_ring(settings.key_dir)
+    fingerprints.reload()
     return Wiring(
         definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
         store=EventStore(pool, definition.codec, publisher, rng, queries), queries=queries or pool,
-        subject_keys=SubjectKeys(
-            KeyEncryptionKey.from_pem(keys.key_file(settings.key_dir, "kek.pem", keys.rsa_pem)), os.urandom
-        ),
+        subject_keys=SubjectKeys(KeyEncryptionKeys(keks.keys, keks.reload), os.urandom),
         wake_relay=wake_relay,
-        idempotency_secret=keys.key_file(settings.key_dir, "idempotency.key", keys.hmac_key),
+        idempotency_secrets=fingerprints.keys,
     )  # fmt: skip

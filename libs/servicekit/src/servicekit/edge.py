@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,17 +50,20 @@ class _Outcome:
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Wraps every unary method of the services; each ends at its caller's deadline. `clock` gives the time of each
-    call, `in_flight` knows those that are being served."""
+    """Wraps every unary method of the services; each ends at its caller's deadline.
+
+    `idempotency_secrets` gives the current key of fingerprints and then others that count, `clock` the time of each
+    call; `in_flight` knows those that are being served.
+    """
 
     def __init__(
-        self, service: str, verifier: TokenVerifier, idempotency_secret: bytes,
+        self, service: str, verifier: TokenVerifier, idempotency_secrets: Callable[[], Sequence[bytes]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:  # fmt: skip
         self.in_flight = InFlight()
         self._service = service
         self._verifier = verifier
-        self._secret = idempotency_secret
+        self._secrets = idempotency_secrets
         self._clock = clock
 
     async def intercept_service(
@@ -100,7 +103,9 @@ class Edge(grpc.aio.ServerInterceptor):
         try:
             async with self.in_flight.call(deadline_s(context)):
                 caller = await self._caller(metadata.get("authorization"))
-                enter_call(Call(method, metadata, caller, self._clock(), self._service, self._secret, context))
+                secret, *others = self._secrets()
+                now = self._clock()
+                enter_call(Call(method, metadata, caller, now, self._service, secret, context, tuple(others)))
                 return _Outcome(grpc.StatusCode.OK, answer=await behave(request, context))
         except grpc.aio.AbortError as aborted:
             return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)

@@ -28,6 +28,7 @@ from eventfold.worker import fold_app, run
 from servicekit import database, migrate
 from servicekit.background import Work, beside
 from servicekit.definition import ServiceDefinition, wire
+from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
 from servicekit.operating import group_of
@@ -51,14 +52,15 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
         "prepare": prepare, "serve": serve, "work": work, "relay": relay,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
-    meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka"
-    parser.add_argument("role", choices=sorted({*roles, *definition.commands}), help=meaning)
+    meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka; keys: replace keys"
+    commands = {"keys": key_commands, **definition.commands}
+    parser.add_argument("role", choices=sorted({*roles, *commands}), help=meaning)
     parsed, rest = parser.parse_known_args(arguments)
     settings = definition.settings()
     configure_logs(definition.name, parsed.role)
     uvloop.install()  # a server needs a tenth less of a core for the same calls, a fold worker a sixteenth
-    if parsed.role in definition.commands:
-        definition.commands[parsed.role](definition, settings, rest)
+    if parsed.role in commands:
+        commands[parsed.role](definition, settings, rest)
     elif rest:
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
     else:

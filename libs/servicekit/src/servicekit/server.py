@@ -120,7 +120,7 @@ def _edge(wiring: Wiring) -> Edge:
     settings = wiring.settings
     identity = settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"
     verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
-    return Edge(wiring.definition.name, verifier, wiring.idempotency_secret)
+    return Edge(wiring.definition.name, verifier, wiring.idempotency_secrets)
 
 
 @contextlib.asynccontextmanager

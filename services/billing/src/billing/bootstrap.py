@@ -20,6 +20,7 @@ from billing.application.publication import to_public
 from billing.application.reconciling import Reconciler
 from billing.application.selling import Selling
 from billing.domain.codec import CODEC
+from billing.domain.quote import VALID_FOR
 from billing.entrypoints.servicer import BillingServicer, Parts
 from billing.processes.grant_after_paid import GRANT_AFTER_PAID
 from billing.projections.entitlements import ENTITLEMENTS
@@ -33,8 +34,10 @@ from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from servicekit import keys
 from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.keyring import KeyRing
 from servicekit.leading import due_worker
 from servicekit.operating import deployment_of
+from servicekit.rotation import KeyKind
 from servicekit.server import read_gate
 
 
@@ -46,6 +49,9 @@ def providers_of(settings: BillingSettings, http: aiohttp.ClientSession) -> Mapp
     simulator_keys = SimulatorKeys(from_folder(folder) if folder else from_url(http, url))
     callback_url = f"{settings.public_url.rstrip('/')}/v1/callbacks/{Simulator.name}"
     return {Simulator.name: Simulator(http, url, callback_url, simulator_keys)}
+
+
+QUOTE = "quote.key"
 
 
 class Server:
@@ -67,10 +73,11 @@ class Server:
 
     def _parts(self, wiring: Wiring) -> Parts:
         settings: BillingSettings = wiring.settings
-        quote_key = keys.key_file(settings.key_dir, "quote.key", keys.hmac_key)
+        quote_keys = KeyRing(settings.key_dir, QUOTE, keys.hmac_key)
+        quote_keys.reload()
         queries = Queries(wiring.queries)
         return Parts(
-            selling=Selling(wiring.store, wiring.pool, queries, quote_key, settings.platform_fee_bps),
+            selling=Selling(wiring.store, wiring.pool, queries, quote_keys.keys, settings.platform_fee_bps),
             paying=self._shared_paying(wiring),
             importing=Importing(wiring.store, wiring.pool, queries, settings.platform_fee_bps),
             queries=queries,
@@ -106,6 +113,7 @@ DEFINITION = ServiceDefinition(
     ),
     processes=(GRANT_AFTER_PAID,),
     background=SERVER.background,
+    key_kinds=lambda _: [KeyKind("quote", QUOTE, keys.hmac_key, needed_s=VALID_FOR.total_seconds())],
 )
 
 
