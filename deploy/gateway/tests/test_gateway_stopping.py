@@ -118,6 +118,18 @@ async def test_requests_in_flight_at_its_end_are_answered(gateway: Running) -> N
         assert await asyncio.to_thread(gateway.process.wait, DEADLINE_S) == 0
 
 
+async def test_a_gateway_that_is_killed_leaves_nothing_behind(gateway: Running) -> None:
+    gateway.process.kill()
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                await gateway.client.get("/ready")
+            except httpx.ConnectError:
+                return
+            except httpx.TransportError:
+                continue  # an answer that was cut
+
+
 async def test_it_ends_as_its_envoy_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lyceum_gateway.running", "--admin", "127.0.0.1:1", "--", str(ENVOY), "--no-such"]
     process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)

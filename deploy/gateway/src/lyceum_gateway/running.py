@@ -9,6 +9,7 @@ Envoy ends by itself, so does this, with its status.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import http.client
 import os
 import re
@@ -25,6 +26,7 @@ LOOK_EVERY_S = 0.05
 QUIET_LOOKS = 4
 """How many looks in a row must find no request: the next of a connection just answered may be on its way."""
 END_S = 5.0
+_PR_SET_PDEATHSIG = 1
 _ACTIVE = re.compile(r"^http\.gateway\.downstream_rq_active: (\d+)$", re.MULTILINE)
 
 
@@ -72,13 +74,18 @@ def run(command: Sequence[str], drain: Drain) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    envoy = subprocess.Popen(command, start_new_session=True)  # Ctrl-C is for this process alone
+    # Ctrl-C is for this process alone; a kill -9 of it must not leave an Envoy behind that holds the port.
+    envoy = subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent)
     threading.Thread(target=_tell_its_end, args=(envoy, stopped), daemon=True).start()
     stopped.wait()
     if envoy.poll() is not None:
         return envoy.returncode
     drain.run()
     return _end(envoy)
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _tell_its_end(envoy: subprocess.Popen[bytes], stopped: threading.Event) -> None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 from eventfold.errors import DeadlineExceeded, EventfoldError
 
+END_S = 1.0
+
 
 class Stopping(EventfoldError):
     """This server is being stopped. `taken` says whether it had begun with the call: if not, asking again is safe."""
@@ -50,8 +52,8 @@ class InFlight:
             self._none.set()
 
     async def drain(self, within_s: float) -> None:
-        """Refuse calls from here on and wait for those in flight; what is not done `within_s` is ended. Returns when
-        each has its answer."""
+        """Refuse calls from here on and wait for those in flight; what is not done `within_s` is ended, within
+        `END_S`. Returns when each has its answer."""
         self._refusing = True
         if not self._limits:
             return
@@ -60,5 +62,5 @@ class InFlight:
         self._ended = True
         for limit in list(self._limits):
             limit.reschedule(asyncio.get_running_loop().time())
-        if self._limits:
-            await self._none.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._none.wait(), END_S)
