@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from psycopg.errors import LockNotAvailable
@@ -41,16 +41,14 @@ class Standstill:
         self._probes = asyncio.Semaphore(PROBES)
         self._limited: weakref.WeakSet[Connection] = weakref.WeakSet()
 
-    async def limit(self, conn: Connection) -> None:
-        """Bound how long statements of this connection wait for locks; one round trip, the first time it is seen."""
+    async def ready(self, conn: Connection, streams: Iterable[str]) -> None:
+        """Bound how long statements of this connection wait for locks: one round trip, the first time it is seen.
+        Raises `Blocked` where one of `streams` came to stand still while the connection was waited for."""
+        if self._until and (held := [stream for stream in streams if stream in self._until]):
+            raise Blocked(tuple(sorted(held)))
         if conn not in self._limited:
             await conn.execute(_LIMIT)
             self._limited.add(conn)
-
-    def refuse(self, streams: Iterable[str]) -> None:
-        """Raise `Blocked` where one of `streams` came to stand still since it was asked for a turn."""
-        if self._until and (held := [stream for stream in streams if stream in self._until]):
-            raise Blocked(tuple(sorted(held)))
 
     def turn(self, streams: Iterable[str]) -> contextlib.AbstractAsyncContextManager[bool]:
         """One command at a time of each of `streams` that stands still, `PROBES` of all. A try that ends other than
@@ -91,10 +89,17 @@ class Standstill:
             self._turns.pop(stream, None)
 
 
-@contextlib.contextmanager
-def waiting_for(streams: Iterable[str]) -> Iterator[None]:
-    """Turn a lock that was waited for in vain into `Blocked`; `streams` are looked at only then."""
-    try:
-        yield
-    except LockNotAvailable as held:
-        raise Blocked(tuple(sorted(set(streams)))) from held
+class waiting_for:  # noqa: N801 - used as a statement, and on every append: a generator costs three times as much
+    """Turns a lock that was waited for in vain into `Blocked`; `streams` are looked at only then."""
+
+    __slots__ = ("_streams",)
+
+    def __init__(self, streams: Iterable[str]) -> None:
+        self._streams = streams
+
+    def __enter__(self) -> None:
+        """Nothing to be done."""
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if isinstance(failure, LockNotAvailable):
+            raise Blocked(tuple(sorted(set(self._streams)))) from failure

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any, Protocol
 
 import orjson
@@ -25,11 +25,24 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import due_dates
 from eventfold.arrays import literal
 from eventfold.codec import EventCodec
+from eventfold.commands import (
+    Answer,
+    Command,
+    each_answer,
+    hot_streams,
+    lines_of,
+    no_answer,
+    replayed_answer,
+    transaction,
+    unless_failed,
+)
+from eventfold.commands import Handled as Handled
+from eventfold.commands import retry_pause_s as retry_pause_s
 from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
 from eventfold.errors import Blocked, Contention, DeadlineExceeded, IdempotencyMismatch, Unpublishable, VersionConflict
 from eventfold.hot import HotQueue
-from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
+from eventfold.idempotency import Idempotency, answered, keep_answers
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, rows_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
@@ -41,59 +54,12 @@ set_json_loads(orjson.loads)
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
-RETRY_FIRST_S = 0.002
-RETRY_MAX_S = 0.050
-
 
 class Publication(Protocol):
     """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
 
     def value(self, recorded: Recorded) -> bytes | None:
         """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """The result of a command: ids for its answer and the position that its consistency token points to.
-
-    `position` is None when nothing was recorded. When `replayed`, a stored answer came back and `outcomes` is empty.
-    """
-
-    answer: Mapping[str, Any]
-    position: int | None
-    outcomes: tuple[Outcome, ...] = ()
-    replayed: bool = False
-
-
-Answer = Callable[[Sequence[Outcome]], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """The arguments of `EventStore.handle_batch`."""
-
-    items: Sequence[Item]
-    context: Context
-    idempotency: Idempotency | None
-    answer: Answer
-    give_up_at: float
-    raise_errors: bool
-
-    @property
-    def left_s(self) -> float:
-        """Seconds until its deadline."""
-        return max(0.0, self.give_up_at - time.monotonic())
-
-    @property
-    def lines(self) -> Iterator[str]:
-        """What it may have to wait for: its streams, and its idempotency key."""
-        yield from (ask.stream for item in self.items for ask in item.asks)
-        if self.idempotency:
-            yield self.idempotency.line
-
-
-def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
-    return {}
 
 
 class EventStore:
@@ -113,7 +79,7 @@ class EventStore:
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
-        self._hot: HotQueue[_Command, Handled] = HotQueue(self._together)
+        self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
         self._standstill = Standstill()
 
     def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
@@ -180,7 +146,7 @@ class EventStore:
         context: Context,
         *,
         idempotency: Idempotency | None = None,
-        answer: Answer = _no_answer,
+        answer: Answer = no_answer,
         deadline_s: float = 5.0,
     ) -> Handled:
         """Take one decision and record it, together with others that wait for the same hot stream.
@@ -189,8 +155,8 @@ class EventStore:
         again, `IdempotencyMismatch`, `Unpublishable`. After `deadline_s` raises `Contention` where nothing was written,
         `DeadlineExceeded` where that is not known, PoolTimeout where no connection was to be had.
         """
-        command = _Command([item], context, idempotency, answer, time.monotonic() + deadline_s, raise_errors=True)
-        if hot := _hot(item.asks):
+        command = Command([item], context, idempotency, answer, time.monotonic() + deadline_s, raise_errors=True)
+        if hot := hot_streams(item.asks):
             return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
 
@@ -200,7 +166,7 @@ class EventStore:
         context: Context,
         *,
         idempotency: Idempotency | None = None,
-        answer: Answer = _no_answer,
+        answer: Answer = no_answer,
         deadline_s: float = 30.0,
     ) -> Handled:
         """Decide `items` in order within one transaction; refused items record nothing, the others stand.
@@ -208,37 +174,37 @@ class EventStore:
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
         give_up_at = time.monotonic() + deadline_s
-        return await self._handle(_Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
+        return await self._handle(Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
 
-    async def _handle(self, command: _Command) -> Handled:
+    async def _handle(self, command: Command) -> Handled:
         attempt = 0
         while True:
             attempt += 1
             try:
                 [made] = await self._try([command], trust_new=attempt == 1)
-                return _handled(made)
+                return unless_failed(made)
             except VersionConflict as conflict:
                 await asyncio.sleep(min(retry_pause_s(attempt, self._rng), command.left_s))
                 if command.left_s == 0:
                     raise Contention(conflict.streams, attempt) from conflict
 
-    async def _try(self, commands: Sequence[_Command], *, trust_new: bool) -> list[Handled | Exception]:
+    async def _try(self, commands: Sequence[Command], *, trust_new: bool) -> list[Handled | Exception]:
         """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
         begun, left_s = False, max(command.left_s for command in commands)
         try:
-            async with asyncio.timeout(left_s) as limit, self._standstill.turn(_lines(commands)) as in_turn:
+            async with asyncio.timeout(left_s) as limit, self._standstill.turn(lines_of(commands)) as in_turn:
                 begun = True
-                with waiting_for(_lines(commands)):
-                    return await self._attempt(commands, trust_new, left_s, () if in_turn else _lines(commands))
+                with waiting_for(lines_of(commands)):
+                    return await self._attempt(commands, trust_new, left_s, () if in_turn else lines_of(commands))
         except Blocked as blocked:
             self._standstill.note(blocked)
             raise
         except TimeoutError as timeout:
             if not limit.expired():
                 raise
-            raise DeadlineExceeded("a command") if begun else Contention(tuple(_lines(commands)), 0) from timeout
+            raise DeadlineExceeded("a command") if begun else Contention(tuple(lines_of(commands)), 0) from timeout
 
-    async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
+    async def _together(self, commands: Sequence[Command]) -> Sequence[Handled | Exception]:
         """Several commands in one transaction; where one of them spoils it, each alone. Raises `Blocked`."""
         if len(commands) > 1:
             try:
@@ -249,41 +215,41 @@ class EventStore:
                 pass  # which of them it was shows when each is tried alone
         return [await self._alone(command) for command in commands]
 
-    async def _alone(self, command: _Command) -> Handled | Exception:
+    async def _alone(self, command: Command) -> Handled | Exception:
         try:
             return await self._handle(command)
         except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
             return failure
 
     async def _attempt(
-        self, commands: Sequence[_Command], trust_new: bool, left_s: float, lines: Iterable[str]
+        self, commands: Sequence[Command], trust_new: bool, left_s: float, lines: Iterable[str]
     ) -> list[Handled | Exception]:
         """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
         None of `lines` may have come to stand still while a connection was waited for."""
-        keys = [command.idempotency for command in commands if command.idempotency]
-        async with self._connection(left_s, lines) as conn, _transaction(conn, commands):
-            known = await answered(conn, keys) if keys else {}
-            answers = [_replayed(command, known) for command in commands]
-            asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
-            items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
-            desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
-            made = list(_each(asking, outcomes, positions))
-            await keep_answers(conn, [
-                (one.idempotency, handled.answer, handled.position, one.context.now)
-                for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
-            ])  # fmt: skip
+        async with self._pool.connection(min(left_s, self._pool.timeout)) as conn:
+            await self._standstill.ready(conn, lines)
+            async with transaction(conn, commands):
+                desk, made, answers = await self._answers(conn, commands, trust_new)
         self._remember(desk)
         fresh = iter(made)
         return [answer or next(fresh) for answer in answers]
 
-    @contextlib.asynccontextmanager
-    async def _connection(self, left_s: float, lines: Iterable[str]) -> AsyncIterator[Connection]:
-        """A connection on which no statement waits long for a lock. Raises PoolTimeout, and `Blocked` where one of
-        `lines` stands still by now."""
-        async with self._pool.connection(timeout=min(left_s, self._pool.timeout)) as conn:
-            self._standstill.refuse(lines)
-            await self._standstill.limit(conn)
-            yield conn
+    async def _answers(
+        self, conn: Connection, commands: Sequence[Command], trust_new: bool
+    ) -> tuple[Desk, list[Handled | Exception], list[Handled | None]]:
+        """The desk, what became of each command that had to be decided, and for each command its stored answer."""
+        keys = [command.idempotency for command in commands if command.idempotency]
+        known = await answered(conn, keys) if keys else {}
+        answers = [replayed_answer(command, known) for command in commands]
+        asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
+        items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
+        desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
+        made = list(each_answer(asking, outcomes, positions))
+        await keep_answers(conn, [
+            (one.idempotency, handled.answer, handled.position, one.context.now)
+            for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
+        ])  # fmt: skip
+        return desk, made, answers
 
     def _remember(self, desk: Desk) -> None:
         """Keep the states of streams that are looked at again and again, now that they are committed."""
@@ -334,7 +300,7 @@ class EventStore:
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
         seen = {stream: one.version for stream, one in known.items()}
         after = {stream: version - (stream in remembered) for stream, version in seen.items()}
-        rows = await self._rows_after(conn, after, seen, _hot(asks.values()) if in_turn else ())
+        rows = await self._rows_after(conn, after, seen, hot_streams(asks.values()) if in_turn else ())
         gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
         for stream in gone:
             self._states.forget(stream)
@@ -368,7 +334,8 @@ class EventStore:
             raise TypeError("record_new sets no due dates")
         values = self._rows(events)
         with waiting_for(asks):
-            async with self._connection(self._pool.timeout, asks) as conn:
+            async with self._pool.connection() as conn:
+                await self._standstill.ready(conn, asks)
                 rows = await self._insert_new(conn, values)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
@@ -382,7 +349,7 @@ class EventStore:
     async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
-        if hot := _hot(asks):
+        if hot := hot_streams(asks):
             await self._rows_after(conn, {}, {}, hot)
 
     async def _append(self, conn: Connection, events: Sequence[Recorded], asks: Mapping[str, Ask]) -> list[int]:
@@ -409,50 +376,3 @@ class EventStore:
 
     def _rows(self, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
         return rows_of(self._codec, events, [self._publication.value(event) for event in events])
-
-
-def retry_pause_s(attempt: int, rng: random.Random) -> float:
-    """How long writers that collided wait after their `attempt`-th try, from 1: at random, so that they come apart."""
-    return min(RETRY_MAX_S, RETRY_FIRST_S * 2.0**attempt) * rng.random()
-
-
-def _replayed(command: _Command, known: Answers) -> Handled | None:
-    found = known.get(command.idempotency.place) if command.idempotency else None
-    return Handled(*found, replayed=True) if found else None
-
-
-def _each(
-    commands: Sequence[_Command], outcomes: Sequence[Outcome], positions: Sequence[int]
-) -> Iterator[Handled | Exception]:
-    """What each command is answered; outcomes, and the positions of all their events, are in the commands' order."""
-    left, positions_left = iter(outcomes), iter(positions)
-    for command in commands:
-        own = tuple(islice(left, len(command.items)))
-        places = list(islice(positions_left, sum(len(outcome.events) for outcome in own)))
-        error = own[0].error if command.raise_errors else None
-        yield error or Handled(command.answer(own), max(places, default=None), own)
-
-
-def _handled(made: Handled | Exception) -> Handled:
-    if isinstance(made, Exception):
-        raise made
-    return made
-
-
-def _lines(commands: Sequence[_Command]) -> Iterator[str]:
-    """What the commands may have to wait for."""
-    return (line for command in commands for line in command.lines)
-
-
-def _hot(asks: Iterable[Ask]) -> list[str]:
-    """The streams whose writers queue, in one order for all."""
-    return sorted({ask.stream for ask in asks if ask.stream_type.hot})
-
-
-def _transaction(conn: Connection, commands: Sequence[_Command]) -> contextlib.AbstractAsyncContextManager[object]:
-    """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
-    the one INSERT is the transaction, which saves two round trips."""
-    asks = [ask for one in commands for item in one.items for ask in item.asks]
-    if _hot(asks) or any(one.idempotency for one in commands):
-        return conn.transaction()
-    return contextlib.nullcontext()

@@ -49,12 +49,15 @@ class ServicePool(AsyncConnectionPool[Connection]):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._shares: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
-        self._lent: dict[Connection, asyncio.Semaphore] = {}
+        self._lent: dict[Connection, asyncio.Semaphore] = {}  # those on a caller's account
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's signature
         """An open connection. Raises PoolTimeout."""
         give_up_at = time.monotonic() + (self.timeout if timeout is None else timeout)
-        share = await self._share(give_up_at)
+        call = present_call()
+        if call is None or call.caller is None:
+            return await self._living(give_up_at)
+        share = await self._share(call.actor, give_up_at)
         try:
             conn = await self._living(give_up_at)
         except BaseException:
@@ -68,16 +71,14 @@ class ServicePool(AsyncConnectionPool[Connection]):
         try:
             await super().putconn(conn)
         finally:
-            self._lent.pop(conn).release()
+            if share := self._lent.pop(conn, None):
+                share.release()
 
-    async def _share(self, give_up_at: float) -> asyncio.Semaphore:
+    async def _share(self, actor: str, give_up_at: float) -> asyncio.Semaphore:
         """The caller's share, one taken of it."""
-        call = present_call()
-        if call is None or call.caller is None:
-            return asyncio.Semaphore(0)  # nobody's: released without having been taken
-        share = self._shares.get(call.actor)
+        share = self._shares.get(actor)
         if share is None:
-            self._shares[call.actor] = share = asyncio.Semaphore(max(1, self.max_size // 2))
+            self._shares[actor] = share = asyncio.Semaphore(max(1, self.max_size // 2))
         try:
             async with asyncio.timeout(give_up_at - time.monotonic()):
                 await share.acquire()
