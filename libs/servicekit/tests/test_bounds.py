@@ -17,7 +17,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled, ReadOnlySqlTransacti
 from psycopg_pool import PoolTimeout
 
 from eventfold.consistency import Token
-from eventfold.errors import Blocked, DeadlineExceeded
+from eventfold.errors import Blocked, DeadlineExceeded, OutcomeUnknown
 from eventfold.store import Pool
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit import database
@@ -115,6 +115,7 @@ async def test_a_query_that_waits_for_a_lock_ends_with_its_caller_and_its_connec
         (LockNotAvailable(), grpc.StatusCode.ABORTED),
         (Blocked(("s",)), grpc.StatusCode.ABORTED),
         (PoolTimeout(), grpc.StatusCode.UNAVAILABLE),
+        (OutcomeUnknown("notifier", "away"), grpc.StatusCode.UNAVAILABLE),
         (TimeoutError(), grpc.StatusCode.UNAVAILABLE),
         (ConnectionResetError(), grpc.StatusCode.UNAVAILABLE),
     ],

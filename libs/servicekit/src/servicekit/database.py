@@ -31,6 +31,7 @@ _VANISHING = {
 _SERVING = {
     "idle_in_transaction_session_timeout": f"{VANISHED_S}s", "statement_timeout": f"{MAX_DEADLINE_S:.0f}s",
 }  # fmt: skip
+_FOLDING = {"idle_in_transaction_session_timeout": "30s"}  # a fold computes within its transaction
 _READING = {"default_transaction_read_only": "on"}
 # And the same of a database that vanished, as the client's end of the connection asks for it.
 _LINK: dict[str, Any] = {
@@ -103,7 +104,7 @@ def _is_open(conn: Connection) -> bool:
 def make_pool(url: str, size: int) -> Pool:
     """A pool of `size` connections in autocommit mode, not yet open; waiting for one ends after
     `WAIT_FOR_CONNECTION_S`. Its statements may take as long as they need: for folds and operators."""
-    return _pool(url, size, {})
+    return _pool(url, size, _FOLDING)
 
 
 def command_pool(url: str, size: int) -> Pool:
