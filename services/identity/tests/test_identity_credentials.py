@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from eventfold.errors import InvalidInput, Unauthenticated
+from eventfold.errors import InvalidInput, PeerUnavailable, Unauthenticated
 from identity.adapters.notifier import FileNotifier
 from identity.adapters.passwords import (
     ATTEMPTS_PER_S,
@@ -280,6 +280,20 @@ async def test_a_token_that_was_valid_is_refused_when_its_key_is_withdrawn(
     monkeypatch.setattr(caller, "KEYS_FRESH_S", -1.0)
     with pytest.raises(Unauthenticated):
         await checking.verify(token)
+
+
+async def test_while_identity_is_away_those_who_wait_are_told_by_one_question(signing: ECKey) -> None:
+    asked = 0
+
+    async def away() -> dict[str, object]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise PeerUnavailable("identity", "UNAVAILABLE")
+
+    checking = TokenVerifier(away, ISSUER, AUDIENCE)
+    found = await asyncio.gather(*(checking.verify(issued(signing)) for _ in range(50)), return_exceptions=True)
+    assert asked == 1 and {type(failure) for failure in found} == {PeerUnavailable}
 
 
 def test_the_published_key_holds_nothing_private(signing: ECKey) -> None:
