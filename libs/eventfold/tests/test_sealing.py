@@ -187,6 +187,17 @@ async def test_a_key_that_another_process_is_making_is_waited_for_and_shared(hou
     assert [row[:2] for row in await kept(house)] == [("ada", False)]
 
 
+async def test_a_connection_that_waits_for_no_lock_long_still_waits_for_a_key(house: House, keys: SubjectKeys) -> None:
+    async with await house.connect() as maker, await house.connect() as impatient:
+        await impatient.execute("SET lock_timeout = 20")
+        async with maker.transaction():
+            await keys.ensure(maker, ["ada"])
+            asking = asyncio.create_task(keys.ensure(impatient, ["ada"]))
+            done, _ = await asyncio.wait([asking], timeout=0.2)
+            assert not done
+        assert list(await asking) == ["ada"]
+
+
 async def test_a_key_whose_maker_rolled_back_is_made_by_the_one_who_waited(house: House, keys: SubjectKeys) -> None:
     async with await house.connect() as conn:
         async with conn.transaction(force_rollback=True):

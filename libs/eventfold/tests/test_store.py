@@ -181,3 +181,13 @@ async def test_a_stream_said_to_be_new_is_read_when_it_is_not(house: House) -> N
     handled = await house.store.handle(item, context())
     assert [recorded.event.title for recorded in handled.outcomes[0].events] == ["b"]
     assert await titles(house, "shelf-one") == ["a", "b"]
+
+
+async def test_an_answer_under_a_key_that_was_replaced_is_still_the_answer(house: House) -> None:
+    first = Idempotency("s", "k", b"under the old key")
+    given = await house.store.handle(add("one", "a"), context(), idempotency=first, answer=lambda _: {"id": "1"})
+    again = Idempotency("s", "k", b"under the new key", accepted=(b"under the old key",))
+    repeated = await house.store.handle(add("one", "a"), context(), idempotency=again)
+    assert repeated.replayed and (repeated.answer, repeated.position) == (given.answer, given.position)
+    with pytest.raises(IdempotencyMismatch):
+        await house.store.handle(add("one", "b"), context(), idempotency=Idempotency("s", "k", b"b", (b"c",)))

@@ -134,6 +134,13 @@ async def test_subject_keys_under_another_key_are_found_and_destroyed_ones_are_n
     assert found.state == "broken" and "1 wrapped by older-key instead of current-key" in found.says
 
 
+async def test_while_the_key_is_being_replaced_the_rest_is_a_warning(house: House, healthy: Deployment) -> None:
+    await change(house, "INSERT INTO subject_key VALUES ('n', 'wrapped', 'older-key', clock_timestamp(), NULL)")
+    both = frozenset({"current-key", "older-key"})
+    found = await only_complaint(replace(healthy, known_kek_ids=lambda: both))
+    assert found.state == "warning" and "rotate-kek" in found.next_step
+
+
 async def test_where_the_key_is_not_known_keys_are_only_counted(healthy: Deployment) -> None:
     found = await only_complaint(replace(healthy, current_kek_id=lambda: None))
     assert found.check == "subject keys" and found.state == "warning"

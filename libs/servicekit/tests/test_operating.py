@@ -17,6 +17,7 @@ from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import NotConfigured, load
 from servicekit import keys
 from servicekit.definition import ServiceDefinition
+from servicekit.key_commands import UNFINISHED, idempotency_ring, key_commands
 from servicekit.operating import deployment_of, group_of
 from servicekit.settings import ServiceSettings
 
@@ -112,3 +113,19 @@ def test_installations_with_topics_of_their_own_have_groups_of_their_own(
     settings: Any = SimpleNamespace(topic_prefix=topic_prefix, group_prefix=group_prefix)
     definition: Any = SimpleNamespace(name="test")
     assert group_of(definition, settings) == group
+
+
+def test_keys_are_listed_and_replaced_by_a_command_of_every_service(
+    key_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = DEFINITION.settings()
+    ring = idempotency_ring(key_dir)
+    [first] = ring.keys()
+    with pytest.raises(SystemExit) as unfinished:
+        key_commands(DEFINITION, settings, ["rotate-idempotency", "--wait-s", "0"])
+    assert unfinished.value.code == UNFINISHED and "s until all readers know" in capsys.readouterr().out
+    key_commands(DEFINITION, settings, ["list"])
+    listed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(name, state) for name, _, state, *_ in listed] == [("idempotency", "current"), ("idempotency", "next")]
+    ring.reload()
+    assert ring.keys()[0] == first and len(ring.keys()) == 2

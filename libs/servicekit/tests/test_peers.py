@@ -11,6 +11,8 @@ from typing import Any
 import grpc
 import pytest
 from edging import serving
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -20,9 +22,10 @@ from spanning import CAUSE, cause, exported, told, written
 
 from eventfold import tracing
 from eventfold.consistency import Target, Token
-from eventfold.errors import InvalidInput
+from eventfold.errors import Contention, InvalidInput, NotFound, Unauthenticated
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
+from servicekit.closing import Closing
 from servicekit.peers import TracedCalls, peer_channel
 from servicekit.server import remote_resolver
 
@@ -83,7 +86,7 @@ async def test_a_call_that_makes_another_and_what_the_other_does_are_one_trace(
     peer: Peer, spans: InMemorySpanExporter
 ) -> None:
     """Given a call being served, when it asks another service, then serving, asking and answering are one line."""
-    resolve = remote_resolver(peer.target)
+    resolve = remote_resolver(peer.target, Closing())
     with tracing.span("read", SpanKind.INTERNAL, {}, parent=CAUSE) as serving:
         assert await resolve(TOKEN) == FOUND
     asking, answering = of(spans, SpanKind.CLIENT), of(spans, SpanKind.SERVER)
@@ -97,7 +100,7 @@ async def test_a_call_that_makes_another_and_what_the_other_does_are_one_trace(
 
 
 async def test_a_call_outside_of_any_span_begins_a_trace(peer: Peer, spans: InMemorySpanExporter) -> None:
-    assert await remote_resolver(peer.target)(TOKEN) == FOUND
+    assert await remote_resolver(peer.target, Closing())(TOKEN) == FOUND
     asking = of(spans, SpanKind.CLIENT)
     assert asking.parent is None and peer.metadata["traceparent"] == written(asking)
 
@@ -122,7 +125,7 @@ async def test_what_the_other_refuses_is_raised_and_told_by_its_status_alone(
 ) -> None:
     peer.failure = failure
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await remote_resolver(peer.target)(TOKEN)
+        await remote_resolver(peer.target, Closing())(TOKEN)
     assert refusal.value.code().name == status
     asking = of(spans, SpanKind.CLIENT)
     assert asking.status.status_code is StatusCode.ERROR and not asking.status.description
@@ -132,7 +135,7 @@ async def test_what_the_other_refuses_is_raised_and_told_by_its_status_alone(
 
 async def test_a_peer_that_is_away_is_an_error_too(unused_tcp_port: int, spans: InMemorySpanExporter) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
-        await remote_resolver(f"127.0.0.1:{unused_tcp_port}")(TOKEN)
+        await remote_resolver(f"127.0.0.1:{unused_tcp_port}", Closing())(TOKEN)
     assert told(of(spans, SpanKind.CLIENT))["error.type"] == "UNAVAILABLE"
 
 
@@ -151,7 +154,7 @@ async def test_who_is_cancelled_while_asking_leaves_the_other_and_ends_the_span(
 
 
 async def test_concurrent_calls_keep_to_the_spans_of_their_tasks(peer: Peer, spans: InMemorySpanExporter) -> None:
-    resolve = remote_resolver(peer.target)
+    resolve = remote_resolver(peer.target, Closing())
 
     async def serve(number: int) -> None:
         with tracing.span("read", SpanKind.INTERNAL, {}, parent=cause(number)):
@@ -164,7 +167,7 @@ async def test_concurrent_calls_keep_to_the_spans_of_their_tasks(peer: Peer, spa
 
 
 async def test_where_no_spans_are_recorded_nothing_is_added(peer: Peer) -> None:
-    assert await remote_resolver(peer.target)(TOKEN) == FOUND
+    assert await remote_resolver(peer.target, Closing())(TOKEN) == FOUND
     assert "traceparent" not in peer.metadata
 
 
@@ -179,3 +182,36 @@ async def test_where_no_spans_are_recorded_a_call_passes_untouched() -> None:
 async def _ask(channel: grpc.aio.Channel, metadata: grpc.aio.Metadata | None = None) -> None:
     stub: Any = consistency_pb2_grpc.ConsistencyServiceStub(channel)
     await stub.Resolve(REQUEST, metadata=metadata, timeout=30)
+
+
+async def refused_through(peer: Peer, failure: Exception) -> grpc.aio.AioRpcError:
+    """What a client of another service sees, which asks `peer` on its way."""
+    peer.failure = failure
+    async with serving(remote_resolver(peer.target, Closing())) as between, peer_channel(between) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await _ask(channel)
+    return refusal.value
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "reason"),
+    [
+        (InvalidInput("not a token", field="x-lyceum-after"), "INVALID_ARGUMENT", "INVALID_INPUT"),
+        (NotFound("nothing there"), "NOT_FOUND", "NOT_FOUND"),
+        (Contention(("s",), 1), "ABORTED", "CONTENTION"),
+    ],
+)
+async def test_what_a_peer_refuses_in_the_callers_input_keeps_its_code_and_details(
+    peer: Peer, failure: Exception, code: str, reason: str
+) -> None:
+    refusal = await refused_through(peer, failure)
+    assert refusal.code().name == code
+    details = dict(refusal.trailing_metadata() or ())["grpc-status-details-bin"]
+    info = ErrorInfo()
+    assert Status.FromString(bytes(details)).details[0].Unpack(info) and info.reason == reason
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("secret"), Unauthenticated("who are you")], ids=["fails", "shut out"])
+async def test_what_is_between_two_services_is_not_the_callers_fault(peer: Peer, failure: Exception) -> None:
+    refusal = await refused_through(peer, failure)
+    assert refusal.code() is grpc.StatusCode.UNAVAILABLE and "secret" not in str(refusal.details())

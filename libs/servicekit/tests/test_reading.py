@@ -149,5 +149,5 @@ async def test_an_own_token_is_resolved_from_memory_and_one_that_covers_all_is_n
     resolve = local_resolver(wiring)
     assert await resolve(Token("library", 1)) == (Target("t", 0, 1),)
     for token in (Token("library", 2), Token("library", 1, covers_all=True)):
-        with pytest.raises(AttributeError, match="pool"):
+        with pytest.raises(AttributeError, match="queries"):
             await resolve(token)

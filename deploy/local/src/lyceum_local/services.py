@@ -10,6 +10,8 @@ from lyceum_local.program import Program
 from lyceum_local.settings import SERVICES, Ports
 
 AUDIENCE = "lyceum"
+DRAIN_NOTICE_S = "0.5"
+"""Only the one gateway of this machine has to notice, and it tries again by itself."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "GRPC_HOST": LOOPBACK,
         "GRPC_PORT": str(around.ports.of(service)),
         "RELAY_INLINE": "true",
+        "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
         "KEY_DIR": str(around.key_dir(service)),
         "JWT_ISSUER": around.public_url,
         "JWT_AUDIENCE": AUDIENCE,

@@ -103,6 +103,24 @@ class VersionConflict(EventfoldError):
         self.streams = streams
 
 
+class Blocked(VersionConflict):
+    """Somebody's open transaction holds what the writers of these streams need. Nothing was written; retrying is safe,
+    and helps once that transaction has ended."""
+
+    def __init__(self, streams: tuple[str, ...]) -> None:
+        super().__init__(streams)
+        self.args = (f"an open transaction holds {', '.join(streams[:3])}",)
+
+
+class DeadlineExceeded(EventfoldError):
+    """The time that the caller gave is over. Whether its command was recorded is not known: under an idempotency key it
+    may be asked again. `waited_for` says for what, in a few words."""
+
+    def __init__(self, waited_for: str) -> None:
+        super().__init__(f"out of time: {waited_for}")
+        self.waited_for = waited_for
+
+
 class Contention(EventfoldError):
     """Conflicts did not cease before the deadline; nothing was written."""
 
@@ -148,6 +166,15 @@ class OutcomeUnknown(EventfoldError):
     def __init__(self, provider: str, reason: str) -> None:
         super().__init__(f"provider {provider}: {reason}")
         self.provider = provider
+        self.reason = reason
+
+
+class PeerUnavailable(EventfoldError):
+    """Another service gave no answer to a question of ours that no caller's input is part of."""
+
+    def __init__(self, peer: str, reason: str) -> None:
+        super().__init__(f"{peer}: {reason}")
+        self.peer = peer
         self.reason = reason
 
 

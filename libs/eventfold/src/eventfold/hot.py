@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from eventfold.errors import Contention
+from eventfold.errors import Blocked, Contention, DeadlineExceeded
 
 TOGETHER = 100
 """Commands that are decided in one transaction."""
 MAX_WAITING = 5000
 """Commands that wait for one stream; more are refused."""
+BLOCKED_PAUSE_S = 0.05
+"""Between two tries where somebody's open transaction holds the stream."""
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -20,48 +26,89 @@ Decide = Callable[[Sequence[Command]], Awaitable[Sequence[Result | Exception]]]
 """The result of each command, in order, or what its caller shall see raised."""
 
 
+@dataclass(eq=False, slots=True)
+class _Waiting(Generic[Command, Result]):
+    """A command in a queue; `taken` while it is being decided."""
+
+    command: Command
+    done: asyncio.Future[Result]
+    taken: bool = False
+
+
 class HotQueue(Generic[Command, Result]):
-    """Gives `decide` what has come in for a stream while the commands before were decided, in order of arrival."""
+    """Gives `decide` what has come in for a stream while the commands before were decided, in order of arrival.
+
+    Where `decide` raises `Blocked` all of them wait on, in their order, until it succeeds or their callers have gone.
+    """
 
     def __init__(self, decide: Decide[Command, Result]) -> None:
         self._decide = decide
-        self._queues: dict[str, deque[tuple[Command, asyncio.Future[Result]]]] = {}
+        self._queues: dict[str, deque[_Waiting[Command, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, stream: str, command: Command) -> Result:
+    async def ask(self, stream: str, command: Command, give_up_at: float = math.inf) -> Result:
         """The command's own result. A caller that is cancelled while it waits has asked nothing; once its command is
-        being decided it takes effect. Raises what `decide` says, and `Contention` at `MAX_WAITING`."""
+        being decided it takes effect. Raises what `decide` says, and `Contention` at `MAX_WAITING` or where it was not
+        taken by `give_up_at` (of the monotonic clock, in seconds), else `DeadlineExceeded` at that time."""
         if stream not in self._queues:
             self._queues[stream] = deque()
-            task = asyncio.create_task(self._drain(stream))
+            # Whoever is first must not lend its context to all that follow.
+            task = asyncio.create_task(self._drain(stream), context=contextvars.Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if len(self._queues[stream]) >= MAX_WAITING:
             raise Contention((stream,), 0)
-        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._queues[stream].append((command, done))
-        return await done
+        waiting = _Waiting[Command, Result](command, asyncio.get_running_loop().create_future())
+        self._queues[stream].append(waiting)
+        return await _in_time(stream, waiting, give_up_at)
 
     async def _drain(self, stream: str) -> None:
         queue = self._queues[stream]
         try:
             while queue:
                 taken = [queue.popleft() for _ in range(min(TOGETHER, len(queue)))]
-                if waiting := [one for one in taken if not one[1].done()]:
-                    await self._answer(waiting)
+                if waiting := [one for one in taken if not one.done.done()]:
+                    await self._answer_or_wait(queue, waiting)
         finally:
             del self._queues[stream]
 
-    async def _answer(self, waiting: Sequence[tuple[Command, asyncio.Future[Result]]]) -> None:
-        results: Sequence[Result | Exception]
+    async def _answer_or_wait(
+        self, queue: deque[_Waiting[Command, Result]], waiting: Sequence[_Waiting[Command, Result]]
+    ) -> None:
         try:
-            results = await self._decide([command for command, _ in waiting])
+            await self._answer(waiting)
+        except Blocked:
+            for one in waiting:
+                one.taken = False
+            queue.extendleft(reversed(waiting))
+            await asyncio.sleep(BLOCKED_PAUSE_S)
+
+    async def _answer(self, waiting: Sequence[_Waiting[Command, Result]]) -> None:
+        results: Sequence[Result | Exception]
+        for one in waiting:
+            one.taken = True
+        try:
+            results = await self._decide([one.command for one in waiting])
+        except Blocked:
+            raise
         except Exception as failure:  # noqa: BLE001 - it is raised where the commands came from
             results = [failure] * len(waiting)
-        for (_, done), result in zip(waiting, results, strict=True):
-            if done.done():
+        for one, result in zip(waiting, results, strict=True):
+            if one.done.done():
                 continue
             if isinstance(result, Exception):
-                done.set_exception(result)
+                one.done.set_exception(result)
             else:
-                done.set_result(result)
+                one.done.set_result(result)
+
+
+async def _in_time(stream: str, waiting: _Waiting[Command, Result], give_up_at: float) -> Result:
+    if give_up_at == math.inf:
+        return await waiting.done
+    try:
+        async with asyncio.timeout(give_up_at - time.monotonic()) as limit:
+            return await waiting.done
+    except TimeoutError as timeout:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded(stream) if waiting.taken else Contention((stream,), 0) from timeout

@@ -14,6 +14,7 @@ from eventfold import exact
 from eventfold.arrays import literals
 from eventfold.errors import IdempotencyMismatch, Unrecordable, VersionConflict
 from eventfold.exact import Inexact
+from eventfold.standstill import waiting_for
 
 if TYPE_CHECKING:
     from eventfold.store import Connection
@@ -29,16 +30,25 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input."""
+    """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input.
+
+    `accepted` are the same input's fingerprints under keys that were current before, or are next.
+    """
 
     scope: str
     key: str
     fingerprint: bytes
+    accepted: tuple[bytes, ...] = ()
 
     @property
     def place(self) -> Place:
         """What a stored answer is found by."""
         return self.scope, self.key
+
+    @property
+    def line(self) -> str:
+        """Under which its callers stand in line, like writers of a stream."""
+        return f"idempotency {self.scope} {self.key}"
 
 
 Answers = dict[Place, tuple[dict[str, Any], int | None]]
@@ -51,7 +61,7 @@ async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
     cursor = await conn.execute(_ANSWERED, literals(("text", "text"), [one.place for one in asked]))
     kept = {(scope, key): (bytes(fingerprint), answer) for scope, key, fingerprint, answer in await cursor.fetchall()}
     for one in asked:
-        if one.place in kept and kept[one.place][0] != one.fingerprint:
+        if one.place in kept and kept[one.place][0] not in (one.fingerprint, *one.accepted):
             raise IdempotencyMismatch(one.scope)
     return {place: (answer["ids"], answer["position"]) for place, (_, answer) in kept.items()}
 
@@ -70,7 +80,8 @@ async def keep_answers(
         for one, ids, position, now in answers
     ]
     try:
-        await conn.execute(_KEEP, literals(("text", "text", "bytea", "text", "timestamptz"), rows))
+        with waiting_for(one.line for one, *_ in answers):
+            await conn.execute(_KEEP, literals(("text", "text", "bytea", "text", "timestamptz"), rows))
     except UniqueViolation as violation:
         scopes = sorted({one.scope for one, *_ in answers})
         raise VersionConflict(tuple(f"idempotency {scope}" for scope in scopes)) from violation

@@ -9,15 +9,19 @@ itself must expire).
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from psycopg.errors import LockNotAvailable
+from psycopg.pq import TransactionStatus
 
 from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.store import Connection
@@ -26,8 +30,13 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 KEPT_KEYS, KEPT_FOR_S = 1000, 300.0
 """How many unwrapped keys a process keeps, and for how long: under 3072 bits unwrapping one takes a millisecond."""
+MAKE_TRIES = 50
+"""Tries to make a key that somebody else is making, of a connection that does not wait long for locks."""
 RandomBytes = Callable[[int], bytes]
 
+_INSERT_NEW = """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
+SELECT subject_id, wrapped, %s, clock_timestamp() FROM unnest(%s::text[], %s::bytea[])
+AS t(subject_id, wrapped) ON CONFLICT DO NOTHING RETURNING subject_id"""
 _OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
 
@@ -67,6 +76,59 @@ class KeyEncryptionKey:
     def unwrap(self, wrapped: bytes) -> bytes:
         """Decrypt a wrapped data key. Raises ValueError when it was wrapped by another key."""
         return self._private.decrypt(wrapped, _OAEP)
+
+
+class KeyEncryptionKeys(KeyEncryptionKey):
+    """Several key-encryption keys, of which the first wraps and all unwrap: one is replaced while data is under it.
+
+    `load` gives their PEMs, the current one first, and may give others at each call; `reload` makes it look anew.
+    """
+
+    def __init__(self, load: Callable[[], Sequence[bytes]], reload: Callable[[], None]) -> None:
+        self._load = load
+        self._reload = reload
+        self._parsed: dict[bytes, KeyEncryptionKey] = {}
+        self._keys()
+
+    @property
+    def id(self) -> str:  # type: ignore[override]
+        """The id of the key that wraps now."""
+        return self._keys()[0].id
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all that unwrap."""
+        return frozenset(key.id for key in self._keys())
+
+    def wrap(self, key: bytes) -> bytes:
+        """Encrypt a data key under the current public key."""
+        return self._keys()[0].wrap(key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Decrypt a wrapped data key. Raises ValueError when none of the keys wrapped it."""
+        found = self._unwrapped(wrapped)
+        if found is None:
+            self._reload()  # another process may wrap under a key that came a moment ago
+            found = self._unwrapped(wrapped)
+        if found is None:
+            raise ValueError("no key-encryption key that is here opens this")
+        return found
+
+    def rewrapped(self, wrapped: bytes) -> bytes | None:
+        """The same data key under the current key; None where none of the keys opens it."""
+        found = self._unwrapped(wrapped)
+        return None if found is None else self.wrap(found)
+
+    def _unwrapped(self, wrapped: bytes) -> bytes | None:
+        for key in self._keys():
+            with contextlib.suppress(ValueError):
+                return key.unwrap(wrapped)
+        return None
+
+    def _keys(self) -> list[KeyEncryptionKey]:
+        pems = self._load()
+        self._parsed = {pem: self._parsed.get(pem) or KeyEncryptionKey.from_pem(pem) for pem in pems}
+        return list(self._parsed.values())
 
 
 class DataKey:
@@ -144,13 +206,8 @@ class SubjectKeys:
         if not subject_ids:
             return {}
         fresh = {subject_id: self._random_bytes(KEY_BYTES) for subject_id in subject_ids}
-        cursor = await conn.execute(
-            """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
-               SELECT subject_id, wrapped, %s, clock_timestamp() FROM unnest(%s::text[], %s::bytea[])
-               AS t(subject_id, wrapped) ON CONFLICT DO NOTHING RETURNING subject_id""",
-            [self._kek.id, subject_ids, [self._kek.wrap(key) for key in fresh.values()]],
-        )
-        made = [row[0] for row in await cursor.fetchall()]
+        wrapped = [self._kek.wrap(key) for key in fresh.values()]
+        made = await _insert_new(conn, [self._kek.id, subject_ids, wrapped])
         return {subject_id: DataKey(subject_id, fresh[subject_id], self._random_bytes) for subject_id in made}
 
     async def get(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
@@ -182,3 +239,16 @@ class SubjectKeys:
         if wrapped is None:
             raise KeyDestroyed(subject_id)
         return DataKey(subject_id, self._unwrapped_before.of(wrapped), self._random_bytes)
+
+
+async def _insert_new(conn: Connection, values: list[Any]) -> list[str]:
+    """The subjects that had no key before. Another process that makes the same is waited for, at most `MAKE_TRIES`
+    times as long as a statement of this connection waits for a lock: then raises LockNotAvailable."""
+    tries = MAKE_TRIES if conn.info.transaction_status is TransactionStatus.IDLE else 1
+    while True:
+        tries -= 1
+        try:
+            return [row[0] for row in await (await conn.execute(_INSERT_NEW, values)).fetchall()]
+        except LockNotAvailable:
+            if not tries:
+                raise

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import psycopg
+from psycopg.sql import SQL
 
 from eventfold.store import Connection
 
@@ -22,7 +25,7 @@ FIXED: Final = (
 )
 """What decides how values are read and written, and whether a writer that waited sees what it waited for."""
 
-_FIX: Final = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in FIXED)
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 async def connect(url: str) -> Connection:
@@ -32,6 +35,9 @@ async def connect(url: str) -> Connection:
     return conn
 
 
-async def fix(conn: Connection) -> None:
-    """Set `FIXED` for as long as the session lasts. One round trip; the connection must not be in a transaction."""
-    await conn.execute(_FIX)
+async def fix(conn: Connection, options: Mapping[str, str] = _NONE) -> None:
+    """Set `FIXED`, and `options` beside it, for as long as the session lasts. One round trip; the connection must not
+    be in a transaction."""
+    settings = {**options, **dict(FIXED)}
+    each = SQL(", ").join(SQL("set_config({}, {}, false)").format(name, value) for name, value in settings.items())
+    await conn.execute(SQL("SELECT {}").format(each))

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any, Protocol
 
 import orjson
@@ -25,23 +25,42 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import due_dates
 from eventfold.arrays import literal
 from eventfold.codec import EventCodec
+from eventfold.commands import (
+    Answer,
+    Command,
+    each_answer,
+    hot_streams,
+    lines_of,
+    no_answer,
+    replayed_answer,
+    transaction,
+    unless_failed,
+)
+from eventfold.commands import Handled as Handled
+from eventfold.commands import retry_pause_s as retry_pause_s
 from eventfold.decider import ANY_VERSION, Ask, Context, Item, Recorded
 from eventfold.desk import Desk, Outcome, grown, unwritten
-from eventfold.errors import Contention, IdempotencyMismatch, TooMuchAtOnce, Unrecordable, VersionConflict
+from eventfold.errors import (
+    Blocked,
+    Contention,
+    DeadlineExceeded,
+    IdempotencyMismatch,
+    TooMuchAtOnce,
+    Unrecordable,
+    VersionConflict,
+)
 from eventfold.hot import HotQueue
-from eventfold.idempotency import Answers, Idempotency, answered, keep_answers
+from eventfold.idempotency import Idempotency, answered, keep_answers
 from eventfold.rows import AT, LOAD, LOAD_IN_TURN, MANY_NEW, STREAM, VERSION, Row, columns, insertion, recorded, row_of
 from eventfold.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.snapshots import SAVE as SAVE_SNAPSHOTS
 from eventfold.snapshots import Known, StateCache, due, restored
+from eventfold.standstill import Standstill, waiting_for
 
 set_json_loads(orjson.loads)
 
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
-
-RETRY_FIRST_S = 0.002
-RETRY_MAX_S = 0.050
 
 
 class Publication(Protocol):
@@ -51,51 +70,29 @@ class Publication(Protocol):
         """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """The result of a command: ids for its answer and the position that its consistency token points to.
-
-    `position` is None when nothing was recorded. When `replayed`, a stored answer came back and `outcomes` is empty.
-    """
-
-    answer: Mapping[str, Any]
-    position: int | None
-    outcomes: tuple[Outcome, ...] = ()
-    replayed: bool = False
-
-
-Answer = Callable[[Sequence[Outcome]], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """The arguments of `EventStore.handle_batch`."""
-
-    items: Sequence[Item]
-    context: Context
-    idempotency: Idempotency | None
-    answer: Answer
-    deadline_s: float
-    raise_errors: bool
-
-
-def _no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
-    return {}
-
-
 class EventStore:
-    """Decides and appends over a pool of connections in autocommit mode.
+    """Decides and appends over a pool of connections in autocommit mode; its statements wait for no lock longer than
+    `standstill.LOCK_WAIT_MS`.
 
-    One instance per service process; safe for concurrent use.
+    One instance per service process; safe for concurrent use. What only reads goes over `queries`, if there is such a
+    pool, so that no command can take its connections.
     """
 
-    def __init__(self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random) -> None:
+    def __init__(
+        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None
+    ) -> None:
         self._pool = pool
+        self._queries = queries or pool
         self._codec = codec
         self._publication = publication
         self._rng = rng
         self._states = StateCache()
-        self._hot: HotQueue[_Command, Handled] = HotQueue(self._together)
+        self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
+        self._standstill = Standstill()
+
+    def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """A connection for what only reads. Raises PoolTimeout."""
+        return self._queries.connection()
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list."""
@@ -111,7 +108,8 @@ class EventStore:
         found: dict[str, list[Row]] = {stream: [] for stream in after}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))
         if locked:
-            cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
+            with waiting_for(locked):
+                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
         else:
             bounds = literal("int", [seen[stream] for stream in after])
             cursor = await conn.execute(LOAD, [streams, known, bounds])
@@ -127,7 +125,7 @@ class EventStore:
 
     async def last_position(self) -> int | None:
         """The highest insert position so far; None in an empty store."""
-        async with self._pool.connection() as conn:
+        async with self.reading() as conn:
             row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
             return int(row[0]) if row and row[0] is not None else None
 
@@ -147,7 +145,7 @@ class EventStore:
 
     async def current(self, ask: Ask) -> Any:
         """`state` over a connection of the store's own."""
-        async with self._pool.connection() as conn:
+        async with self.reading() as conn:
             return await self.state(conn, ask)
 
     async def handle(
@@ -156,17 +154,18 @@ class EventStore:
         context: Context,
         *,
         idempotency: Idempotency | None = None,
-        answer: Answer = _no_answer,
+        answer: Answer = no_answer,
         deadline_s: float = 5.0,
     ) -> Handled:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
         Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
-        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`, or `Contention` after `deadline_s`.
+        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`. After `deadline_s` raises `Contention` where
+        nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no connection was to be had.
         """
-        command = _Command([item], context, idempotency, answer, deadline_s, raise_errors=True)
-        if hot := _hot(item.asks):
-            return await self._hot.ask(hot[0], command)
+        command = Command([item], context, idempotency, answer, time.monotonic() + deadline_s, raise_errors=True)
+        if hot := hot_streams(item.asks):
+            return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
 
     async def handle_batch(
@@ -175,62 +174,95 @@ class EventStore:
         context: Context,
         *,
         idempotency: Idempotency | None = None,
-        answer: Answer = _no_answer,
+        answer: Answer = no_answer,
         deadline_s: float = 30.0,
     ) -> Handled:
         """Decide `items` in order within one transaction; refused items record nothing, the others stand.
 
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
-        return await self._handle(_Command(items, context, idempotency, answer, deadline_s, raise_errors=False))
+        give_up_at = time.monotonic() + deadline_s
+        return await self._handle(Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
 
-    async def _handle(self, command: _Command) -> Handled:
-        give_up_at = time.monotonic() + command.deadline_s
+    async def _handle(self, command: Command) -> Handled:
         attempt = 0
         while True:
             attempt += 1
             try:
-                [made] = await self._attempt([command], trust_new=attempt == 1)
-                return _handled(made)
+                [made] = await self._try([command], trust_new=attempt == 1)
+                return unless_failed(made)
             except VersionConflict as conflict:
-                if time.monotonic() >= give_up_at:
+                await asyncio.sleep(min(retry_pause_s(attempt, self._rng), command.left_s))
+                if command.left_s == 0:
                     raise Contention(conflict.streams, attempt) from conflict
-            await asyncio.sleep(retry_pause_s(attempt, self._rng))
 
-    async def _together(self, commands: Sequence[_Command]) -> Sequence[Handled | Exception]:
-        """Several commands in one transaction; where one spoils it each alone, and each that is too much."""
+    async def _try(self, commands: Sequence[Command], *, trust_new: bool) -> list[Handled | Exception]:
+        """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
+        begun, left_s = False, max(command.left_s for command in commands)
+        try:
+            async with asyncio.timeout(left_s) as limit, self._standstill.turn(lines_of(commands)) as in_turn:
+                begun = True
+                with waiting_for(lines_of(commands)):
+                    return await self._attempt(commands, trust_new, left_s, () if in_turn else lines_of(commands))
+        except Blocked as blocked:
+            self._standstill.note(blocked)
+            raise
+        except TimeoutError as timeout:
+            if not limit.expired():
+                raise
+            raise DeadlineExceeded("a command") if begun else Contention(tuple(lines_of(commands)), 0) from timeout
+
+    async def _together(self, commands: Sequence[Command]) -> Sequence[Handled | Exception]:
+        """Several commands in one transaction; where one spoils it each alone, and each that is too much. Raises
+        `Blocked`."""
         if len(commands) > 1:
-            with contextlib.suppress(VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
-                made = await self._attempt(commands, trust_new=False)
+            try:
+                made = await self._try(commands, trust_new=False)
                 return [
                     await self._alone(command) if isinstance(answer, TooMuchAtOnce) else answer
                     for command, answer in zip(commands, made, strict=True)
                 ]
+            except Blocked:
+                raise
+            except (VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
+                pass  # which of them it was shows when each is tried alone
         return [await self._alone(command) for command in commands]
 
-    async def _alone(self, command: _Command) -> Handled | Exception:
+    async def _alone(self, command: Command) -> Handled | Exception:
         try:
             return await self._handle(command)
         except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
             return failure
 
-    async def _attempt(self, commands: Sequence[_Command], *, trust_new: bool) -> list[Handled | Exception]:
-        """What becomes of each command, all in one transaction; a command that was answered before decides nothing."""
-        keys = [command.idempotency for command in commands if command.idempotency]
-        async with self._pool.connection() as conn, _transaction(conn, commands):
-            known = await answered(conn, keys) if keys else {}
-            answers = [_replayed(command, known) for command in commands]
-            asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
-            items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
-            desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
-            made = list(_each(asking, outcomes, positions))
-            await keep_answers(conn, [
-                (one.idempotency, handled.answer, handled.position, one.context.now)
-                for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
-            ])  # fmt: skip
+    async def _attempt(
+        self, commands: Sequence[Command], trust_new: bool, left_s: float, lines: Iterable[str]
+    ) -> list[Handled | Exception]:
+        """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
+        None of `lines` may have come to stand still while a connection was waited for."""
+        async with self._pool.connection(min(left_s, self._pool.timeout)) as conn:
+            await self._standstill.ready(conn, lines)
+            async with transaction(conn, commands):
+                desk, made, answers = await self._answers(conn, commands, trust_new)
         self._remember(desk)
         fresh = iter(made)
         return [answer or next(fresh) for answer in answers]
+
+    async def _answers(
+        self, conn: Connection, commands: Sequence[Command], trust_new: bool
+    ) -> tuple[Desk, list[Handled | Exception], list[Handled | None]]:
+        """The desk, what became of each command that had to be decided, and for each command its stored answer."""
+        keys = [command.idempotency for command in commands if command.idempotency]
+        known = await answered(conn, keys) if keys else {}
+        answers = [replayed_answer(command, known) for command in commands]
+        asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
+        items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
+        desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
+        made = list(each_answer(asking, outcomes, positions))
+        await keep_answers(conn, [
+            (one.idempotency, handled.answer, handled.position, one.context.now)
+            for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
+        ])  # fmt: skip
+        return desk, made, answers
 
     def _remember(self, desk: Desk) -> None:
         """Keep the states of streams that are looked at again and again, now that they are committed."""
@@ -282,7 +314,7 @@ class EventStore:
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
         seen = {stream: one.version for stream, one in known.items()}
         after = {stream: version - (stream in remembered) for stream, version in seen.items()}
-        rows = await self._rows_after(conn, after, seen, _hot(asks.values()) if in_turn else ())
+        rows = await self._rows_after(conn, after, seen, hot_streams(asks.values()) if in_turn else ())
         gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
         for stream in gone:
             self._states.forget(stream)
@@ -300,8 +332,9 @@ class EventStore:
 
         Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
         outcome without events, what cannot be kept one with its error. Returns the outcomes and the highest position
-        written. Blocks for one statement. Raises TypeError (nothing is then recorded) for an item of another shape, one
-        that expects a version, or a stream type with due dates.
+        written. Blocks for one statement. Raises `Blocked` where an open transaction holds one of the streams (nothing
+        is then recorded), and TypeError for an item of another shape, one that expects a version, or a stream type with
+        due dates.
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks, self._row)
@@ -313,8 +346,10 @@ class EventStore:
             raise TypeError("record_new reads nothing, and cannot tell what version a stream has")
         if any(ask.stream_type.due for ask in asks.values()):
             raise TypeError("record_new sets no due dates")
-        async with self._pool.connection() as conn:
-            rows = await self._insert_new(conn, desk.rows)
+        with waiting_for(asks):
+            async with self._pool.connection() as conn:
+                await self._standstill.ready(conn, asks)
+                rows = await self._insert_new(conn, desk.rows)
         made = {stream for _, stream in rows}
         kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
         return kept, max((position for position, _ in rows), default=None)
@@ -327,7 +362,7 @@ class EventStore:
     async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
-        if hot := _hot(asks):
+        if hot := hot_streams(asks):
             await self._rows_after(conn, {}, {}, hot)
 
     async def _append(
@@ -336,11 +371,12 @@ class EventStore:
         """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
         locks in that order too."""
         changes = due_dates.changes(events, asks)
-        if not changes:
-            return await self._insert(conn, events, rows)
-        async with conn.transaction():
-            await due_dates.write(conn, changes)
-            return await self._insert(conn, events, rows)
+        with waiting_for(event.stream for event in events):
+            if not changes:
+                return await self._insert(conn, events, rows)
+            async with conn.transaction():
+                await due_dates.write(conn, changes)
+                return await self._insert(conn, events, rows)
 
     async def _insert(self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row]) -> list[int]:
         """The position of each event, in order."""
@@ -355,45 +391,3 @@ class EventStore:
 
     def _row(self, event: Recorded) -> Row:
         return row_of(self._codec, event, self._publication.value)
-
-
-def retry_pause_s(attempt: int, rng: random.Random) -> float:
-    """How long writers that collided wait after their `attempt`-th try, from 1: at random, so that they come apart."""
-    return min(RETRY_MAX_S, RETRY_FIRST_S * 2.0**attempt) * rng.random()
-
-
-def _replayed(command: _Command, known: Answers) -> Handled | None:
-    found = known.get(command.idempotency.place) if command.idempotency else None
-    return Handled(*found, replayed=True) if found else None
-
-
-def _each(
-    commands: Sequence[_Command], outcomes: Sequence[Outcome], positions: Sequence[int]
-) -> Iterator[Handled | Exception]:
-    """What each command is answered; outcomes, and the positions of all their events, are in the commands' order."""
-    left, positions_left = iter(outcomes), iter(positions)
-    for command in commands:
-        own = tuple(islice(left, len(command.items)))
-        places = list(islice(positions_left, sum(len(outcome.events) for outcome in own)))
-        error = own[0].error if command.raise_errors else None
-        yield error or Handled(command.answer(own), max(places, default=None), own)
-
-
-def _handled(made: Handled | Exception) -> Handled:
-    if isinstance(made, Exception):
-        raise made
-    return made
-
-
-def _hot(asks: Iterable[Ask]) -> list[str]:
-    """The streams whose writers queue, in one order for all."""
-    return sorted({ask.stream for ask in asks if ask.stream_type.hot})
-
-
-def _transaction(conn: Connection, commands: Sequence[_Command]) -> contextlib.AbstractAsyncContextManager[object]:
-    """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
-    the one INSERT is the transaction, which saves two round trips."""
-    asks = [ask for one in commands for item in one.items for ask in item.asks]
-    if _hot(asks) or any(one.idempotency for one in commands):
-        return conn.transaction()
-    return contextlib.nullcontext()

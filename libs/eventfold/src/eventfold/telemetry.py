@@ -84,3 +84,8 @@ DUE_LOOKS = Counter(
     "look), moved (the date had changed meanwhile).",
     ["worker", "stream_type", "result"],
 )
+BACKGROUND_RESTARTS = Counter(
+    "lyceum_background_restarts_total",
+    "Times that something beside a server started again after a passing failure; growing: it cannot work.",
+    ["task"],
+)

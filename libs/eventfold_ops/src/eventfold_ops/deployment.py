@@ -39,7 +39,8 @@ class Deployment:
     """One service as its operators see it. Topics are named without `topic_prefix`.
 
     `build` changes with the code that folds: what another build has folded is not resumed. With none given the caller
-    sees to that. `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it.
+    sees to that. `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it;
+    `known_kek_ids` those of all that are here, old ones among them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Deployment:
     topic_replication: int = 1
     build: str = ""
     current_kek_id: Callable[[], str | None] = lambda: None
+    known_kek_ids: Callable[[], frozenset[str]] = frozenset
 
     @property
     def handlers(self) -> Sequence[Projection | Process]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -38,6 +39,8 @@ class Call:
     service: str
     idempotency_secret: bytes
     servicer_context: grpc.aio.ServicerContext[Message, Message]
+    other_secrets: tuple[bytes, ...] = ()
+    """Keys of fingerprints that were current before, or are next: what they stand for is the same input."""
 
     def require_caller(self) -> Caller:
         """The caller. Raises `Unauthenticated` when the call carries no token."""
@@ -53,8 +56,7 @@ class Call:
     @property
     def deadline_s(self) -> float:
         """Seconds that remain to answer, at most `MAX_DEADLINE_S`."""
-        remaining: float | None = self.servicer_context.time_remaining()
-        return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
+        return deadline_s(self.servicer_context)
 
     def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
         """What is recorded beside the events of this call. Only importers may set `occurred_at`."""
@@ -80,7 +82,10 @@ class Call:
         for name in secret_fields:
             plain.ClearField(name)
         text = plain.SerializeToString(deterministic=True)
-        return Idempotency(f"{self.actor}|{self.rpc}", key, hmac.digest(self.idempotency_secret, text, hashlib.sha256))
+        own, *others = (
+            hmac.digest(secret, text, hashlib.sha256) for secret in (self.idempotency_secret, *self.other_secrets)
+        )
+        return Idempotency(f"{self.actor}|{self.rpc}", key, own, tuple(others))
 
     async def answer_token(self, position: int | None, *, covers_all: bool = False) -> str:
         """The consistency token of what was recorded, also sent as initial metadata `x-lyceum-token`; empty if
@@ -92,12 +97,23 @@ class Call:
         return token
 
 
+def deadline_s(servicer_context: Any) -> float:
+    """Seconds that remain to answer a call, at most `MAX_DEADLINE_S`; without a caller's own, `DEFAULT_DEADLINE_S`."""
+    remaining: float | None = servicer_context.time_remaining()
+    return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
+
+
 _current: ContextVar[Call] = ContextVar("call")
 
 
 def current_call() -> Call:
     """The call being served in this task. Raises LookupError outside of one."""
     return _current.get()
+
+
+def present_call() -> Call | None:
+    """The call being served in this task; None outside of one."""
+    return _current.get(None)
 
 
 def enter_call(call: Call) -> None:

@@ -13,12 +13,14 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from eventfold.errors import NotPermitted, Unauthenticated
+from eventfold.errors import NotPermitted, PeerUnavailable, Unauthenticated
 
 ALGORITHMS = ["ES256"]
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 KEYS_FRESH_S = 300.0
 KEYS_RETRY_S = 5.0
+FAILED_S = 1.0
+"""For how long a fetch that failed stands for all who ask."""
 CLOCK_LEEWAY_S = 5
 VERIFIED_TOKENS = 10_000
 """How many verified tokens are remembered at most."""
@@ -66,10 +68,12 @@ class TokenVerifier:
         self._keys: KeySet | None = None
         self._verified: dict[bytes, _Verified] = {}
         self._fetched_at = float("-inf")
+        self._failed_at = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
-        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now.
+        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, `PeerUnavailable` where
+        identity's keys cannot be had.
 
         A token that was found valid is believed until it ends, for as long as the published keys are not fetched anew:
         checking a signature costs more than the rest of a call's edge.
@@ -104,7 +108,18 @@ class TokenVerifier:
     async def _current_keys(self, fresh_s: float) -> KeySet:
         async with self._fetching:
             if self._keys is None or not self._fresh(fresh_s):
-                self._verified.clear()
-                self._keys = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
-                self._fetched_at = time.monotonic()
+                self._keys = await self._fetched()
             return self._keys
+
+    async def _fetched(self) -> KeySet:
+        """The published keys. Who waited while a fetch failed is told so, and does not wait for another in turn."""
+        if time.monotonic() - self._failed_at < FAILED_S:
+            raise PeerUnavailable("identity", "its keys could not be fetched a moment ago")
+        self._verified.clear()
+        try:
+            keys = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
+        except Exception:
+            self._failed_at = time.monotonic()
+            raise
+        self._fetched_at = time.monotonic()
+        return keys

@@ -1,32 +1,96 @@
-"""Connections of a service to its own database."""
+"""Connections of a service to its own database: bounded in number, in time, and in what one caller may take."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import select
+import time
+import weakref
+from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eventfold import sessions
 from eventfold.store import Connection, Pool
+from servicekit.call import MAX_DEADLINE_S, present_call
 
 WAIT_FOR_CONNECTION_S = 5.0
+MAX_WAITING = 5000
+"""Callers that wait for a connection of one pool; more are refused."""
 # What solid disks cost. With PostgreSQL's default, which is for turning ones, a statement that is prepared while its
 # table is small reads the whole table each time, until the next ANALYZE finds that it has grown.
-_PLANNING = "SET random_page_cost = 1.1"
+_PLANNING = {"random_page_cost": "1.1"}
+# A client that vanished: PostgreSQL looks for it even while a statement runs, and ends what it left open in seconds.
+VANISHED_S = 10
+_VANISHING = {
+    "client_connection_check_interval": "1s", "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3", "tcp_user_timeout": f"{VANISHED_S}s",
+}  # fmt: skip
+_SERVING = {
+    "idle_in_transaction_session_timeout": f"{VANISHED_S}s", "statement_timeout": f"{MAX_DEADLINE_S:.0f}s",
+}  # fmt: skip
+_FOLDING = {"idle_in_transaction_session_timeout": "30s"}  # a fold computes within its transaction
+_READING = {"default_transaction_read_only": "on"}
+# And the same of a database that vanished, as the client's end of the connection asks for it.
+_LINK: dict[str, Any] = {
+    "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "tcp_user_timeout": VANISHED_S * 1000,
+}  # fmt: skip
 
 
 class ServicePool(AsyncConnectionPool[Connection]):
     """A pool that gives no connection which the server has closed (it restarted, say): it opens others instead.
 
     psycopg's own `check` would pause for longer and longer between dead connections, of which there may be many.
+    No caller who is known by name takes more than half of it: the rest of its calls wait for one of its own.
     """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._shares: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
+        self._lent: dict[Connection, asyncio.Semaphore] = {}  # those on a caller's account
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's signature
         """An open connection. Raises PoolTimeout."""
-        while not _is_open(conn := await super().getconn(timeout)):
+        give_up_at = time.monotonic() + (self.timeout if timeout is None else timeout)
+        call = present_call()
+        if call is None or call.caller is None:
+            return await self._living(give_up_at)
+        share = await self._share(call.actor, give_up_at)
+        try:
+            conn = await self._living(give_up_at)
+        except BaseException:
+            share.release()
+            raise
+        self._lent[conn] = share
+        return conn
+
+    async def putconn(self, conn: Connection) -> None:
+        """Take a connection back."""
+        try:
+            await super().putconn(conn)
+        finally:
+            if share := self._lent.pop(conn, None):
+                share.release()
+
+    async def _share(self, actor: str, give_up_at: float) -> asyncio.Semaphore:
+        """The caller's share, one taken of it."""
+        share = self._shares.get(actor)
+        if share is None:
+            self._shares[actor] = share = asyncio.Semaphore(max(1, self.max_size // 2))
+        try:
+            async with asyncio.timeout(give_up_at - time.monotonic()):
+                await share.acquire()
+        except TimeoutError:
+            raise PoolTimeout("this caller has all the connections that one caller gets") from None
+        return share
+
+    async def _living(self, give_up_at: float) -> Connection:
+        while not _is_open(conn := await super().getconn(max(0.0, give_up_at - time.monotonic()))):
             await conn.close()
-            await self.putconn(conn)
+            await super().putconn(conn)
         return conn
 
 
@@ -39,20 +103,38 @@ def _is_open(conn: Connection) -> bool:
 
 def make_pool(url: str, size: int) -> Pool:
     """A pool of `size` connections in autocommit mode, not yet open; waiting for one ends after
-    `WAIT_FOR_CONNECTION_S`."""
+    `WAIT_FOR_CONNECTION_S`. Its statements may take as long as they need: for folds and operators."""
+    return _pool(url, size, _FOLDING)
+
+
+def command_pool(url: str, size: int) -> Pool:
+    """As `make_pool`, for calls: no statement lasts longer than any call may, no transaction stands idle for longer
+    than `VANISHED_S`."""
+    return _pool(url, size, _SERVING)
+
+
+def query_pool(url: str, size: int) -> Pool:
+    """As `command_pool`, for what only reads: PostgreSQL refuses it anything else."""
+    return _pool(url, size, _SERVING | _READING)
+
+
+def _pool(url: str, size: int, options: dict[str, str]) -> Pool:
+    async def configure(conn: Connection) -> None:
+        await sessions.fix(conn, _PLANNING | _VANISHING | options)
+
     return ServicePool(
-        url, min_size=min(2, size), max_size=size, open=False, timeout=WAIT_FOR_CONNECTION_S,
-        kwargs={"autocommit": True}, configure=_set_up,
+        url, min_size=min(2, size), max_size=size, open=False, timeout=WAIT_FOR_CONNECTION_S, max_waiting=MAX_WAITING,
+        kwargs={"autocommit": True, **_LINK}, configure=configure,
     )  # fmt: skip
 
 
 async def connect(url: str) -> Connection:
     """A connection of one's own, in autocommit mode."""
-    conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
-    await _set_up(conn)
+    conn = await psycopg.AsyncConnection.connect(url, autocommit=True, **_LINK)
+    try:
+        await sessions.fix(conn, _PLANNING | _VANISHING)
+    except BaseException:
+        with contextlib.suppress(psycopg.Error):
+            await conn.close()
+        raise
     return conn
-
-
-async def _set_up(conn: Connection) -> None:
-    await sessions.fix(conn)
-    await conn.execute(_PLANNING)

@@ -16,16 +16,23 @@ from contracts.registry import avro_codec
 from eventfold.codec import EventCodec
 from eventfold.publish import Publisher, ToPublic
 from eventfold.readmodel import Process, Projection
-from eventfold.sealing import KeyEncryptionKey, SubjectKeys
+from eventfold.sealing import KeyEncryptionKeys, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
-from servicekit import database, keys
+from servicekit import database
+from servicekit.background import Work
+from servicekit.closing import Closing
+from servicekit.key_commands import idempotency_ring, kek_ring
 from servicekit.reading import Sequenced
+from servicekit.rotation import KeyKind
 from servicekit.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """Everything that a service's adapters are made of, wired once per process."""
+    """Everything that a service's adapters are made of, wired once per process.
+
+    Commands go over `pool`, what only reads over `queries`. What is opened for the process is given to `closing`.
+    """
 
     definition: ServiceDefinition
     settings: Any
@@ -36,8 +43,10 @@ class Wiring:
     subject_keys: SubjectKeys
     rng: random.Random
     wake_relay: Callable[[], None]
-    idempotency_secret: bytes
+    idempotency_secrets: Callable[[], Sequence[bytes]]
+    queries: Pool
     sequenced: Sequenced = field(default_factory=Sequenced)
+    closing: Closing = field(default_factory=Closing)
 
     async def connect(self) -> Connection:
         """A connection of one's own, in autocommit mode."""
@@ -54,9 +63,10 @@ class ServiceDefinition:
     """What makes a service: the runtime does the rest.
 
     `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
-    `background` names coroutines that run beside the server until it stops; `commands` are further roles for operators,
-    which get the rest of the command line. Folds that need not be up to date at once wait for `linger_s` (see
-    `eventfold.worker.fold_app`).
+    `background` names what runs beside the server until it has drained (see `servicekit.background`); `commands` are
+    further roles for operators, which get the rest of the command line. Folds that need not be up to date at once wait
+    for `linger_s` (see `eventfold.worker.fold_app`). `key_kinds` names the keys of its own that can be
+    replaced, for its settings.
     """
 
     name: str
@@ -69,8 +79,9 @@ class ServiceDefinition:
     projections: tuple[Projection, ...] = ()
     processes: tuple[Process, ...] = ()
     linger_s: float = 0.0
-    background: Callable[[Wiring], Sequence[Awaitable[None]]] = field(default=lambda _: ())
+    background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
+    key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
 
     @property
     def source(self) -> str:
@@ -83,17 +94,23 @@ class ServiceDefinition:
         return f"relay.{self.name}"
 
 
-def wire(definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None]) -> Wiring:
-    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing."""
+def wire(
+    definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None],
+    queries: Pool | None = None,
+) -> Wiring:  # fmt: skip
+    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing.
+
+    Without `queries` what reads goes over `pool` too.
+    """
     avro = avro_codec(settings.schema_registry_url)
     publisher = Publisher(definition.source, definition.to_public, avro, settings.topic_prefix)
     rng = random.Random()  # noqa: S311 - jitter only
+    keks, fingerprints = kek_ring(settings.key_dir), idempotency_ring(settings.key_dir)
+    fingerprints.reload()
     return Wiring(
         definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
-        store=EventStore(pool, definition.codec, publisher, rng),
-        subject_keys=SubjectKeys(
-            KeyEncryptionKey.from_pem(keys.key_file(settings.key_dir, "kek.pem", keys.rsa_pem)), os.urandom
-        ),
+        store=EventStore(pool, definition.codec, publisher, rng, queries), queries=queries or pool,
+        subject_keys=SubjectKeys(KeyEncryptionKeys(keks.keys, keks.reload), os.urandom),
         wake_relay=wake_relay,
-        idempotency_secret=keys.key_file(settings.key_dir, "idempotency.key", keys.hmac_key),
+        idempotency_secrets=fingerprints.keys,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +18,9 @@ from prometheus_client import Histogram
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
 from servicekit import answers, validate
-from servicekit.call import Call, enter_call
+from servicekit.call import Call, deadline_s, enter_call
 from servicekit.caller import Caller, TokenVerifier
+from servicekit.draining import InFlight, Stopping
 from servicekit.statuses import status_of
 from servicekit.traces import of_call, tell
 
@@ -33,29 +34,37 @@ FAULTS = frozenset(
         grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS,
     }
 )  # fmt: skip
+NOT_TAKEN = "x-lyceum-not-taken"
+"""Set on the refusal of a server that is being stopped: another replica may be asked, whatever the call does."""
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a call: an answer, a status, or the servicer's own abort."""
+    """What became of a call: an answer, a status, or the servicer's own abort; `taken` unless it was not begun with."""
 
     code: grpc.StatusCode
     answer: Any = None
     status: Status | None = None
     aborted: grpc.aio.AbortError | None = None
+    taken: bool = True
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Wraps every unary method of the services. `clock` gives the time of each call."""
+    """Wraps every unary method of the services; each ends at its caller's deadline.
+
+    `idempotency_secrets` gives the current key of fingerprints and then others that count, `clock` the time of each
+    call; `in_flight` knows those that are being served.
+    """
 
     def __init__(
-        self, service: str, verifier: TokenVerifier, idempotency_secret: bytes,
+        self, service: str, verifier: TokenVerifier, idempotency_secrets: Callable[[], Sequence[bytes]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:  # fmt: skip
+        self.in_flight = InFlight()
         self._service = service
         self._verifier = verifier
-        self._secret = idempotency_secret
+        self._secrets = idempotency_secrets
         self._clock = clock
 
     async def intercept_service(
@@ -94,18 +103,23 @@ class Edge(grpc.aio.ServerInterceptor):
         self, method: str, metadata: Mapping[str, str], behave: Any, request: Any, context: Any
     ) -> _Outcome:
         try:
-            caller = await self._caller(metadata.get("authorization"))
-            enter_call(Call(method, metadata, caller, self._clock(), self._service, self._secret, context))
-            validate.texts(request)
-            answer = await behave(request, context)
-            answers.check(answer)
-            return _Outcome(grpc.StatusCode.OK, answer=answer)
+            async with self.in_flight.call(deadline_s(context)):
+                await self._enter(method, metadata, context)
+                validate.texts(request)
+                answer = await behave(request, context)
+                answers.check(answer)
+                return _Outcome(grpc.StatusCode.OK, answer=answer)
         except grpc.aio.AbortError as aborted:
             return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
             code, status = status_of(failure)
             _log_unexpected(method, code, failure)
-            return _Outcome(code, status=status)
+            return _Outcome(code, status=status, taken=not isinstance(failure, Stopping) or failure.taken)
+
+    async def _enter(self, method: str, metadata: Mapping[str, str], context: Any) -> None:
+        caller = await self._caller(metadata.get("authorization"))
+        secret, *others = self._secrets()
+        enter_call(Call(method, metadata, caller, self._clock(), self._service, secret, context, tuple(others)))
 
     async def _caller(self, authorization: str | None) -> Caller | None:
         if authorization is None:
@@ -119,7 +133,8 @@ async def _answer(outcome: _Outcome, context: Any) -> Any:
     if outcome.aborted:
         raise outcome.aborted
     if outcome.status is not None:
-        context.set_trailing_metadata((("grpc-status-details-bin", outcome.status.SerializeToString()),))
+        details = ("grpc-status-details-bin", outcome.status.SerializeToString())
+        context.set_trailing_metadata((details,) if outcome.taken else (details, (NOT_TAKEN, "true")))
         await context.abort(outcome.code, outcome.status.message)
     return outcome.answer
 

@@ -6,9 +6,12 @@ import os
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from eventfold.due import DueHandler
 from eventfold.due_worker import DueWorker
+from eventfold.standstill import LOCK_WAIT_MS
+from eventfold.store import Connection
 from servicekit.definition import Wiring
 
 
@@ -17,9 +20,17 @@ def holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+async def _connect(wiring: Wiring) -> Connection:
+    """A connection for a worker under a lease: a stream that somebody's open transaction holds must not keep it from
+    all others until the lease is over."""
+    conn = await wiring.connect()
+    await conn.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
+    return conn
+
+
 def due_worker(wiring: Wiring, handlers: Sequence[DueHandler]) -> DueWorker:
     """The service's due-date worker, not yet running: for `ServiceDefinition.background`."""
     return DueWorker(
-        name=f"due.{wiring.definition.name}", holder=holder(), connect=wiring.connect, store=wiring.store,
+        name=f"due.{wiring.definition.name}", holder=holder(), connect=partial(_connect, wiring), store=wiring.store,
         handlers=handlers, clock=lambda: datetime.now(UTC), rng=wiring.rng,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from eventfold.publish import Publisher
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from servicekit.definition import ServiceDefinition
+from servicekit.key_commands import kek_ring
 from servicekit.settings import ServiceSettings
 
 
@@ -31,7 +32,8 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
         topics=definition.topics, projections=definition.projections, processes=definition.processes,
         topic_prefix=settings.topic_prefix, topic_partitions=settings.topic_partitions,
         topic_replication=settings.topic_replication,
-        current_kek_id=lambda: kek_id_in(settings.key_dir), build=build_of(definition),
+        current_kek_id=lambda: kek_id_in(settings.key_dir), known_kek_ids=lambda: kek_ids_in(settings.key_dir),
+        build=build_of(definition),
     )  # fmt: skip
 
 
@@ -50,3 +52,8 @@ def kek_id_in(key_dir: Path) -> str | None:
     """The id of the key-encryption key in `key_dir`; None where there is none, and none is made."""
     file = key_dir / "kek.pem"
     return KeyEncryptionKey.from_pem(file.read_bytes()).id if file.is_file() else None
+
+
+def kek_ids_in(key_dir: Path) -> frozenset[str]:
+    """The ids of all key-encryption keys in `key_dir`: the current, the next and old ones. None is made."""
+    return frozenset(KeyEncryptionKey.from_pem(key.content).id for key in kek_ring(key_dir).stored())

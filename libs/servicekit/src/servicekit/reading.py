@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -147,7 +148,8 @@ class Watch:
     async def next(self) -> Applied:
         """What has been applied by some moment after the call; comes at most once in `LOOK_EVERY_S`."""
         if self._coming is None:
-            self._coming = asyncio.create_task(self._look())
+            # It looks for all, not on the account of whoever came first.
+            self._coming = asyncio.create_task(self._look(), context=contextvars.Context())
         return await asyncio.shield(self._coming)
 
     async def _look(self) -> Applied:

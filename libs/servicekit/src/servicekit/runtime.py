@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -25,12 +27,19 @@ from eventfold.topics import on_record, prepare_topics
 from eventfold.witness import tails_of
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate, parked
+from servicekit.background import Work, beside
 from servicekit.definition import ServiceDefinition, wire
+from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
 from servicekit.operating import group_of
 from servicekit.server import serving
-from servicekit.settings import POOL_CONNECTIONS_SERVER, POOL_CONNECTIONS_WORKER, ServiceSettings
+from servicekit.settings import (
+    POOL_CONNECTIONS_COMMANDS,
+    POOL_CONNECTIONS_QUERIES,
+    POOL_CONNECTIONS_WORKER,
+    ServiceSettings,
+)
 from servicekit.traces import start_tracing
 
 log = logging.getLogger(__name__)
@@ -46,14 +55,15 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
         "prepare": prepare, "serve": serve, "work": work, "relay": relay,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
-    meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka"
-    parser.add_argument("role", choices=sorted({*roles, *definition.commands}), help=meaning)
+    meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka; keys: replace keys"
+    commands = {"keys": key_commands, **definition.commands}
+    parser.add_argument("role", choices=sorted({*roles, *commands}), help=meaning)
     parsed, rest = parser.parse_known_args(arguments)
     settings = definition.settings()
     configure_logs(definition.name, parsed.role)
     uvloop.install()  # a server needs a tenth less of a core for the same calls, a fold worker a sixteenth
-    if parsed.role in definition.commands:
-        definition.commands[parsed.role](definition, settings, rest)
+    if parsed.role in commands:
+        commands[parsed.role](definition, settings, rest)
     elif rest:
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
     else:
@@ -100,7 +110,7 @@ def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the relay alone."""
     _start(definition, settings, "relay")
     collect_less()
-    asyncio.run(_until_signalled([make_relay(definition, settings).run()]))
+    asyncio.run(_beside({"relay": make_relay(definition, settings).run}))
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
@@ -111,20 +121,24 @@ def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 
 async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Serve until signalled. What the calls in flight need outlives them: what runs beside, channels, and the pools."""
+    stopped = _signalled()
     inline = make_relay(definition, settings) if settings.relay_inline and definition.topics else None
-    async with database.make_pool(settings.database_url, POOL_CONNECTIONS_SERVER) as pool:
-        wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None)
+    async with (
+        database.command_pool(settings.database_url, POOL_CONNECTIONS_COMMANDS) as pool,
+        database.query_pool(settings.database_url, POOL_CONNECTIONS_QUERIES) as queries,
+    ):
+        wiring = wire(definition, settings, pool, inline.wake if inline else lambda: None, queries)
         if inline:
             inline.listen(wiring.sequenced)
-        async with serving(wiring):
-            await _until_signalled(
-                [
-                    *([inline.run()] if inline else []),
-                    _sweeping(pool),
-                    parked.watching(pool, definition),
-                    *definition.background(wiring),
-                ]
-            )
+        works: dict[str, Work] = {
+            "idempotency": partial(_sweeping, pool), "parked": partial(parked.watching, queries, definition),
+            **definition.background(wiring),
+        }  # fmt: skip
+        if inline:
+            works["relay"] = inline.run
+        async with contextlib.aclosing(wiring.closing), beside(works) as ended, serving(wiring):
+            await _either(stopped, ended)
 
 
 async def _sweeping(pool: Pool) -> None:
@@ -160,15 +174,28 @@ def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) 
     start_tracing(definition.name, role, settings.otel_exporter_otlp_endpoint)
 
 
-async def _until_signalled(coroutines: Sequence[Awaitable[None]]) -> None:
-    """Run all until SIGTERM or SIGINT; a coroutine that ends before that takes the process down with its error."""
+async def _beside(works: Mapping[str, Work]) -> None:
+    """Run `works` alone until signalled."""
+    stopped = _signalled()
+    async with beside(works) as ended:
+        await _either(stopped, ended)
+
+
+def _signalled() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT, from here on."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in (*coroutines, stopped.wait())]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for task in done:
-        task.result()
+    return stopped
+
+
+async def _either(stopped: asyncio.Event, ended: asyncio.Future[None]) -> None:
+    """Wait until the process is to stop, or something beside it ended: raises its failure."""
+    waiting = asyncio.ensure_future(stopped.wait())
+    either: list[asyncio.Future[Any]] = [waiting, ended]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if ended.done():
+        ended.result()

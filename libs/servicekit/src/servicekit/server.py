@@ -15,9 +15,12 @@ from grpc_reflection.v1alpha import reflection
 
 from eventfold import consistency
 from eventfold.consistency import Target, Token
+from eventfold.errors import PeerUnavailable
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
+from servicekit.call import present_call
 from servicekit.caller import FetchKeys, TokenVerifier
+from servicekit.closing import Closing
 from servicekit.definition import Wiring
 from servicekit.edge import Edge
 from servicekit.peers import peer_channel
@@ -27,7 +30,9 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 PEER_TIMEOUT_S = 2.0
-DRAIN_S = 5.0
+DRAIN_S = 6.0
+REFUSE_S = 0.5
+"""How long the server goes on refusing calls once it has drained, while its connections are told to end."""
 OPEN_POOL_S = 30.0
 EMITTERS = ("identity", "catalog", "billing")
 
@@ -56,18 +61,20 @@ def local_resolver(wiring: Wiring) -> Resolve:
         found = None if token.covers_all else await wiring.sequenced.soon(token.position)
         if found is not None:
             return found
-        async with wiring.pool.connection() as conn:
+        async with wiring.queries.connection() as conn:
             return await consistency.resolve(conn, wiring.store, wiring.publisher, wiring.definition.relay_name, token)
 
     return resolve
 
 
-def remote_resolver(target: str) -> Resolve:
-    """Resolves another service's tokens by asking it."""
-    stub = consistency_pb2_grpc.ConsistencyServiceStub(peer_channel(target))
+def remote_resolver(target: str, closing: Closing) -> Resolve:
+    """Resolves another service's tokens by asking it, for as long as the caller waits."""
+    stub = consistency_pb2_grpc.ConsistencyServiceStub(_channel(target, closing))
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
-        answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=PEER_TIMEOUT_S)
+        call = present_call()
+        timeout_s = min(PEER_TIMEOUT_S, call.deadline_s) if call else PEER_TIMEOUT_S
+        answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=timeout_s)
         if answer.pending:
             return None
         return tuple(Target(one.topic, one.partition, one.sequence) for one in answer.targets)
@@ -75,11 +82,17 @@ def remote_resolver(target: str) -> Resolve:
     return resolve
 
 
+def _channel(target: str, closing: Closing) -> grpc.aio.Channel:
+    channel = peer_channel(target)
+    closing.add(target, channel.close)
+    return channel
+
+
 def read_gate(wiring: Wiring) -> ReadGate:
     """The gate before this service's queries, for tokens of every service whose address it knows."""
     own = wiring.definition.name
     resolvers: dict[str, Resolve] = {
-        service: remote_resolver(wiring.settings.target(service))
+        service: remote_resolver(wiring.settings.target(service), wiring.closing)
         for service in EMITTERS if service != own and getattr(wiring.settings, f"{service}_target")
     }  # fmt: skip
     resolvers[own] = local_resolver(wiring)
@@ -87,32 +100,38 @@ def read_gate(wiring: Wiring) -> ReadGate:
     async def pause(token: Token, pause_s: float) -> None:
         await (wiring.sequenced.wait(token.position, pause_s) if token.service == own else asyncio.sleep(pause_s))
 
-    return ReadGate(wiring.pool, wiring.projection_topics(), resolvers, pause)
+    return ReadGate(wiring.queries, wiring.projection_topics(), resolvers, pause)
 
 
-def _remote_keys(target: str) -> FetchKeys:
-    stub = identity_pb2_grpc.IdentityServiceStub(peer_channel(target))
+def _remote_keys(target: str, closing: Closing) -> FetchKeys:
+    stub = identity_pb2_grpc.IdentityServiceStub(_channel(target, closing))
 
     async def fetch() -> Mapping[str, Any]:
-        answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S)
+        try:
+            answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S)
+        except grpc.aio.AioRpcError as failure:
+            raise PeerUnavailable("identity", failure.code().name) from failure
         return MessageToDict(answer, preserving_proto_field_name=True)
 
     return fetch
 
 
+def _edge(wiring: Wiring) -> Edge:
+    settings = wiring.settings
+    identity = settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"
+    verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
+    return Edge(wiring.definition.name, verifier, wiring.idempotency_secrets)
+
+
 @contextlib.asynccontextmanager
 async def serving(wiring: Wiring) -> AsyncIterator[grpc.aio.Server]:
-    """A started server that reports itself healthy; on leaving it turns unhealthy, drains, and stops."""
+    """A started server that reports itself healthy. On leaving it says that it is not ready, serves on for
+    `drain_notice_s`, finishes what is in flight (at most `DRAIN_S`), refuses the rest with UNAVAILABLE, and stops."""
     settings = wiring.settings
-    await wiring.pool.wait(timeout=OPEN_POOL_S)
-    verifier = TokenVerifier(
-        _remote_keys(settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"),
-        settings.jwt_issuer, settings.jwt_audience,
-    )  # fmt: skip
-    server = grpc.aio.server(
-        interceptors=[Edge(wiring.definition.name, verifier, wiring.idempotency_secret)],
-        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
-    )
+    for pool in (wiring.pool, wiring.queries):
+        await pool.wait(timeout=OPEN_POOL_S)
+    edge = _edge(wiring)
+    server = grpc.aio.server(interceptors=[edge], options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     names = list(await wiring.definition.register(wiring, server))
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(local_resolver(wiring)), server)
     healthy = health.aio.HealthServicer()
@@ -128,4 +147,7 @@ async def serving(wiring: Wiring) -> AsyncIterator[grpc.aio.Server]:
         yield server
     finally:
         await healthy.enter_graceful_shutdown()
-        await server.stop(DRAIN_S)
+        log.info("not ready any more", extra={"stops_after_s": settings.drain_notice_s})
+        await asyncio.sleep(settings.drain_notice_s)
+        await edge.in_flight.drain(DRAIN_S)
+        await server.stop(REFUSE_S)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-POOL_CONNECTIONS_SERVER = 8
+POOL_CONNECTIONS_COMMANDS = 6
+POOL_CONNECTIONS_QUERIES = 4
 POOL_CONNECTIONS_WORKER = 4
 
 
@@ -32,6 +33,9 @@ class ServiceSettings(BaseSettings):
     grpc_port: int = 0
     metrics_port: int = 0
     relay_inline: bool = False
+    drain_notice_s: float = 5.0
+    """How long a server that is being stopped says that it is not ready and still serves, for those who route to it to
+    notice: longer than they need."""
     otel_exporter_otlp_endpoint: str = ""
     """`http://host:4317` of an OpenTelemetry collector; empty: no spans are recorded."""
     key_dir: Path

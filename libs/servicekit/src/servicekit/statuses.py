@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
+from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable, QueryCanceled
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from eventfold.errors import (
     AlreadyExists,
     Contention,
+    DeadlineExceeded,
     DomainError,
     Exhausted,
     IdempotencyMismatch,
     InvalidInput,
     NotFound,
     NotPermitted,
+    OutcomeUnknown,
+    PeerUnavailable,
     Unauthenticated,
     UnexpectedVersion,
+    VersionConflict,
     WrongState,
 )
+from servicekit.draining import Stopping
 
 DOMAIN = "lyceum"
 
@@ -37,15 +46,40 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
     (Contention, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (VersionConflict, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (LockNotAvailable, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
+    (QueryCanceled, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
+    (Stopping, grpc.StatusCode.UNAVAILABLE, "STOPPING"),
     (grpc.aio.AioRpcError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
+    (PeerUnavailable, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
+    (OutcomeUnknown, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
     (PoolTimeout, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
+    (TooManyRequests, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
+    (PoolClosed, grpc.StatusCode.UNAVAILABLE, "STOPPING"),
     (OperationalError, grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
+    (IdleInTransactionSessionTimeout, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
+    (TimeoutError, grpc.StatusCode.UNAVAILABLE, "TIMED_OUT"),
+    (ConnectionError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
 )
 _PUBLIC_TEXT = (DomainError,)
+_ABOUT_THE_INPUT = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.ABORTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)  # fmt: skip
+"""What a peer may say of what our caller gave us. That it does not let us in, or fails, is between the two services."""
 
 
 def status_of(failure: Exception) -> tuple[grpc.StatusCode, Status]:
-    """The code and full status of a failure. What is not in the table is INTERNAL and says nothing of its cause."""
+    """The code and full status of a failure. What is not in the table is INTERNAL and says nothing of its cause.
+
+    What a peer refuses in our caller's input is refused here in the peer's own words.
+    """
+    if isinstance(failure, grpc.aio.AioRpcError) and failure.code() in _ABOUT_THE_INPUT:
+        return failure.code(), _of_peer(failure)
     for kind, code, reason in _TABLE:
         if isinstance(failure, kind):
             reason = failure.code if isinstance(failure, DomainError) else reason
@@ -63,6 +97,17 @@ def _status(code: grpc.StatusCode, reason: str, failure: Exception) -> Status:
         violation = BadRequest.FieldViolation(field=field, description=message)
         details.append(_packed(BadRequest(field_violations=[violation])))
     return Status(code=code.value[0], message=message, details=details)
+
+
+def _of_peer(refusal: grpc.aio.AioRpcError) -> Status:
+    """The peer's details where it sent some of the same code; without them its sentence is not passed on."""
+    code = refusal.code()
+    sent = dict(refusal.trailing_metadata() or ()).get("grpc-status-details-bin")
+    with contextlib.suppress(DecodeError):
+        status = Status.FromString(sent) if isinstance(sent, bytes) else Status()
+        if status.code == code.value[0]:
+            return status
+    return _status(code, code.name, refusal)
 
 
 def _field(failure: Exception) -> str | None:

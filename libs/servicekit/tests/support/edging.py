@@ -18,7 +18,9 @@ from servicekit.server import ConsistencyServicer
 @contextlib.asynccontextmanager
 async def serving(resolve: Resolve) -> AsyncIterator[str]:
     """`ConsistencyService` on a free port; yields its address."""
-    server = grpc.aio.server(interceptors=[Edge("identity", TokenVerifier(_no_keys, "issuer", "audience"), b"k" * 32)])
+    server = grpc.aio.server(
+        interceptors=[Edge("identity", TokenVerifier(_no_keys, "issuer", "audience"), lambda: [b"k" * 32])]
+    )
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

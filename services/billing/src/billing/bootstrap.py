@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from billing.application.publication import to_public
 from billing.application.reconciling import Reconciler
 from billing.application.selling import Selling
 from billing.domain.codec import CODEC
+from billing.domain.quote import VALID_FOR
 from billing.entrypoints.servicer import BillingServicer, Parts
 from billing.processes.grant_after_paid import GRANT_AFTER_PAID
 from billing.projections.entitlements import ENTITLEMENTS
@@ -28,13 +29,15 @@ from billing.projections.orders import ORDER_BOOK
 from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
-from eventfold.due_worker import DueWorker
 from eventfold_ops.deployment import Deployment
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from servicekit import keys
+from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.keyring import KeyRing
 from servicekit.leading import due_worker
 from servicekit.operating import deployment_of
+from servicekit.rotation import KeyKind
 from servicekit.server import read_gate
 
 
@@ -48,11 +51,13 @@ def providers_of(settings: BillingSettings, http: aiohttp.ClientSession) -> Mapp
     return {Simulator.name: Simulator(http, url, callback_url, simulator_keys)}
 
 
+QUOTE = "quote.key"
+
+
 class Server:
     """What runs in the serving process: servicer and reconciler share the providers and their HTTP session."""
 
     def __init__(self) -> None:
-        self._http: aiohttp.ClientSession | None = None
         self._paying: Paying | None = None
 
     async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
@@ -60,25 +65,19 @@ class Server:
         billing_pb2_grpc.add_BillingServiceServicer_to_server(BillingServicer(self._parts(wiring)), server)
         return [billing_pb2.DESCRIPTOR.services_by_name["BillingService"].full_name]
 
-    def background(self, wiring: Wiring) -> Sequence[Awaitable[None]]:
+    def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The worker that asks after open payments."""
         expires_after = timedelta(seconds=wiring.settings.payment_expires_after_s)
         reconciler = Reconciler(self._shared_paying(wiring).provider, expires_after)
-        return [self._reconciling(due_worker(wiring, [reconciler.handler]))]
-
-    async def _reconciling(self, worker: DueWorker) -> None:
-        try:
-            await worker.run()
-        finally:
-            if self._http is not None:
-                await self._http.close()
+        return {"reconciler": due_worker(wiring, [reconciler.handler]).run}
 
     def _parts(self, wiring: Wiring) -> Parts:
         settings: BillingSettings = wiring.settings
-        quote_key = keys.key_file(settings.key_dir, "quote.key", keys.hmac_key)
-        queries = Queries(wiring.pool)
+        quote_keys = KeyRing(settings.key_dir, QUOTE, keys.hmac_key)
+        quote_keys.reload()
+        queries = Queries(wiring.queries)
         return Parts(
-            selling=Selling(wiring.store, wiring.pool, queries, quote_key, settings.platform_fee_bps),
+            selling=Selling(wiring.store, wiring.pool, queries, quote_keys.keys, settings.platform_fee_bps),
             paying=self._shared_paying(wiring),
             importing=Importing(wiring.store, wiring.pool, queries, settings.platform_fee_bps),
             queries=queries,
@@ -88,8 +87,9 @@ class Server:
 
     def _shared_paying(self, wiring: Wiring) -> Paying:
         if self._paying is None:
-            self._http = aiohttp.ClientSession()
-            self._paying = Paying(wiring.store, wiring.pool, providers_of(wiring.settings, self._http))
+            http = aiohttp.ClientSession()
+            wiring.closing.add("http", http.close)
+            self._paying = Paying(wiring.store, wiring.pool, providers_of(wiring.settings, http))
         return self._paying
 
 
@@ -113,6 +113,7 @@ DEFINITION = ServiceDefinition(
     ),
     processes=(GRANT_AFTER_PAID,),
     background=SERVER.background,
+    key_kinds=lambda _: [KeyKind("quote", QUOTE, keys.hmac_key, needed_s=VALID_FOR.total_seconds())],
 )
 
 

@@ -160,7 +160,8 @@ def built(url: str, pool: Pool) -> House:
         return await psycopg.AsyncConnection.connect(url, autocommit=True)
 
     parts = Parts(
-        Selling(store, pool, queries, b"k" * 32, 1000), Paying(store, pool, {"simulator": cast(Provider, provider)}),
+        Selling(store, pool, queries, lambda: [b"k" * 32], 1000),
+        Paying(store, pool, {"simulator": cast(Provider, provider)}),
         Importing(store, pool, queries, 1000), queries, ReadGate(pool, {}, {}), lambda: None,
     )  # fmt: skip
     runner = FoldRunner(

@@ -28,8 +28,8 @@ async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
     parts = Parts(
         publishing=Publishing(wiring.store, wiring.pool, wiring.subject_keys),
         interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
-        queries=Queries(wiring.pool),
-        bylines=Bylines(wiring.pool, wiring.subject_keys),
+        queries=Queries(wiring.queries),
+        bylines=Bylines(wiring.queries, wiring.subject_keys),
         gate=read_gate(wiring),
         wake_relay=wiring.wake_relay,
     )

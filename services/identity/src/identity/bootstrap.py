@@ -6,13 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import grpc
-from joserfc.jwk import ECKey
 
 from eventfold_ops.deployment import Deployment
 from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
 from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords
 from identity.adapters.queries import Directory
-from identity.adapters.tokens import Hashes, Issuer
+from identity.adapters.tokens import Hashes, Issuers
 from identity.application.accounts import Accounts
 from identity.application.password_hashes import PasswordHashes
 from identity.application.publication import TOPIC, to_public
@@ -21,7 +20,7 @@ from identity.domain.codec import CODEC
 from identity.entrypoints.claim_codes import ClaimCodes
 from identity.entrypoints.operator import create_importer
 from identity.entrypoints.servicer import IdentityServicer, Parts
-from identity.keyring import index_key, signing_key
+from identity.keyring import index_key, key_kinds, signing_ring
 from identity.projections.directory import DIRECTORY
 from identity.settings import IdentitySettings
 from lyceum.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
@@ -46,7 +45,6 @@ def notifier(settings: IdentitySettings) -> Notifier:
 def parts(wiring: Wiring) -> Parts:
     """Everything the servicer needs."""
     settings: IdentitySettings = wiring.settings
-    key = ECKey.import_key(signing_key(settings))
     lifetime = timedelta(seconds=settings.access_token_s)
     accounts = Accounts(wiring.store, wiring.pool, wiring.subject_keys)
     hashes = Hashes(index_key(settings))
@@ -54,11 +52,11 @@ def parts(wiring: Wiring) -> Parts:
         accounts=accounts,
         password_hashes=PasswordHashes(wiring.pool, wiring.subject_keys),
         sessions=Sessions(wiring.store, timedelta(days=settings.session_days)),
-        directory=Directory(wiring.pool),
+        directory=Directory(wiring.queries),
         passwords=Passwords(),
         limiter=AttemptLimiter(),
         hashes=hashes,
-        issuer=Issuer(key, settings.jwt_issuer, settings.jwt_audience, lifetime),
+        issuers=Issuers(signing_ring(settings).keys, settings.jwt_issuer, settings.jwt_audience, lifetime),
         claim_codes=ClaimCodes(accounts, hashes, notifier(settings), timedelta(seconds=settings.claim_code_s)),
         gate=read_gate(wiring),
         common_passwords=frozenset() if settings.is_local else common_passwords(),
@@ -83,6 +81,7 @@ DEFINITION = ServiceDefinition(
     topics=(TOPIC,),
     projections=(DIRECTORY,),
     commands={"create-importer": create_importer},
+    key_kinds=key_kinds,
 )
 
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from identity.settings import IdentitySettings
 from servicekit import keys
+from servicekit.caller import CLOCK_LEEWAY_S, KEYS_FRESH_S
+from servicekit.keyring import RELOAD_S, KeyRing
+from servicekit.rotation import KeyKind
+
+SIGNING = "signing.pem"
+PUBLISHED_KEYS_KEPT_S = KEYS_FRESH_S + 30
+"""How long a verifier may go on with the keys that it has fetched: services and the gateway 300 s (`cache_duration`),
+and a fetch that fails once."""
 
 
 def index_key(settings: IdentitySettings) -> bytes:
@@ -11,6 +21,17 @@ def index_key(settings: IdentitySettings) -> bytes:
     return keys.key_file(settings.key_dir, "index.key", keys.hmac_key)
 
 
-def signing_key(settings: IdentitySettings) -> bytes:
-    """The P-256 key that signs access tokens, PEM."""
-    return keys.key_file(settings.key_dir, "signing.pem", keys.ec_pem)
+def signing_ring(settings: IdentitySettings) -> KeyRing:
+    """The P-256 keys of access tokens, PEM: the first signs, all are published."""
+    return KeyRing(settings.key_dir, SIGNING, keys.ec_pem)
+
+
+def key_kinds(settings: IdentitySettings) -> Sequence[KeyKind]:
+    """Tokens are verified with published keys, which others keep for a while: the next must have reached them all.
+    `index.key` cannot be replaced: usernames are found by it."""
+    return [
+        KeyKind(
+            "signing", SIGNING, keys.ec_pem, known_after_s=RELOAD_S + PUBLISHED_KEYS_KEPT_S,
+            needed_s=settings.access_token_s + CLOCK_LEEWAY_S,
+        )
+    ]  # fmt: skip

@@ -25,7 +25,7 @@ from servicekit.server import read_gate
 async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
     """Add the servicer; returns its full name."""
     zone = wiring.settings.zone
-    servicer = MetricsServicer(postgres_look(wiring.pool, zone), zone, read_gate(wiring))
+    servicer = MetricsServicer(postgres_look(wiring.queries, zone), zone, read_gate(wiring))
     metrics_pb2_grpc.add_MetricsServiceServicer_to_server(servicer, server)
     return [metrics_pb2.DESCRIPTOR.services_by_name["MetricsService"].full_name]
 

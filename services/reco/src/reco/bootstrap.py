@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -18,6 +19,7 @@ from reco.entrypoints.follower import follow
 from reco.entrypoints.servicer import RecoServicer
 from reco.projections.factors import FACTORS
 from reco.settings import RecoSettings
+from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.operating import deployment_of
 from servicekit.server import read_gate
@@ -35,15 +37,15 @@ class Server:
         reco_pb2_grpc.add_RecoServiceServicer_to_server(servicer, server)
         return [reco_pb2.DESCRIPTOR.services_by_name["RecoService"].full_name]
 
-    def background(self, wiring: Wiring) -> Sequence[Awaitable[None]]:
+    def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The follower of the read tables."""
-        return [follow(self._shared(wiring), wiring.settings.reco_refresh_s)]
+        return {"follower": partial(follow, self._shared(wiring), wiring.settings.reco_refresh_s)}
 
     def _shared(self, wiring: Wiring) -> LiveFactors:
         if self._factors is None:
             settings: RecoSettings = wiring.settings
             bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
-            self._factors = LiveFactors(PostgresFactorTables(wiring.pool), Pairs(bounds))
+            self._factors = LiveFactors(PostgresFactorTables(wiring.queries), Pairs(bounds))
         return self._factors
 
 

@@ -96,17 +96,18 @@ def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]
 
 
 async def subject_keys(conn: Connection, deployment: Deployment) -> list[Finding]:
-    """Every living subject key is wrapped by the current key-encryption key; destroyed ones are counted."""
+    """Every living subject key is wrapped by a key-encryption key that is here: by the current one, but while it is
+    being replaced. Destroyed ones are counted."""
     cursor = await conn.execute("SELECT kek_id, count(wrapped), count(destroyed_at) FROM subject_key GROUP BY kek_id")
     rows = await cursor.fetchall()
     living, destroyed = sum(row[1] for row in rows), sum(row[2] for row in rows)
     counted = f"{living} keys, {destroyed} destroyed"
     try:
-        current = deployment.current_kek_id()
+        current, known = deployment.current_kek_id(), deployment.known_kek_ids()
     except Exception as failure:  # noqa: BLE001 - whatever a key file raises is the finding
         says = f"{counted}; the current key cannot be read ({type(failure).__name__})"
         return [broken("subject keys", says, "bring the key back into KEY_DIR, readable for this account")]
-    return [_unknown(living, counted) if current is None else _wrapped(rows, counted, current)]
+    return [_unknown(living, counted) if current is None else _wrapped(rows, counted, current, known)]
 
 
 def _unknown(living: int, counted: str) -> Finding:
@@ -114,9 +115,11 @@ def _unknown(living: int, counted: str) -> Finding:
     return warning("subject keys", says, advice) if living else ok("subject keys", counted)
 
 
-def _wrapped(rows: Sequence[tuple[str, int, int]], counted: str, current: str) -> Finding:
+def _wrapped(rows: Sequence[tuple[str, int, int]], counted: str, current: str, known: frozenset[str]) -> Finding:
     others = {kek_id: count for kek_id, count, _ in rows if count and kek_id != current}
     if not others:
         return ok("subject keys", f"{counted}, all wrapped by {current}")
     says = f"{counted}; {sum(others.values())} wrapped by {', '.join(sorted(others))} instead of {current}"
+    if others.keys() <= known:
+        return warning("subject keys", says, "the key is being replaced: run the service's `keys rotate-kek` again")
     return broken("subject keys", says, "bring the key that wrapped them back into KEY_DIR: nothing else opens them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +36,17 @@ class SignedQuote:
 
 
 class Selling:
-    """Takes the decisions of selling. `quote_key` signs quotes; `fee_bps` is the platform's share of new orders."""
+    """Takes the decisions of selling. the first of `quote_keys` signs quotes, any of them is accepted; `fee_bps` is
+    the platform's share of new orders."""
 
-    def __init__(self, store: EventStore, pool: Pool, owners: ContentOwners, quote_key: bytes, fee_bps: int) -> None:
+    def __init__(
+        self, store: EventStore, pool: Pool, owners: ContentOwners, quote_keys: Callable[[], Sequence[bytes]],
+        fee_bps: int,
+    ) -> None:  # fmt: skip
         self._store = store
         self._pool = pool
         self._owners = owners
-        self._quote_key = quote_key
+        self._quote_keys = quote_keys
         self._fee_bps = fee_bps
 
     async def price(self, wanted: PriceProduct, command: Command) -> Handled:
@@ -73,12 +78,12 @@ class Selling:
         quote = Quote(
             quote_id, member_id, wish.product_id, creator_id, price, wish.promotion_id, now + quotes.VALID_FOR
         )
-        return SignedQuote(quote, quotes.sign(quote, self._quote_key))
+        return SignedQuote(quote, quotes.sign(quote, self._quote_keys()[0]))
 
     async def place(self, signed: SignedQuote, member_id: str, command: Command) -> Handled:
         """Place the order of a quote. Raises `ForgedQuote`, `NotPermitted`, `QuoteExpired`."""
         quote = signed.quote
-        quotes.verify(quote, signed.signature, self._quote_key)
+        quotes.verify(quote, signed.signature, self._quote_keys())
         if quote.member_id != member_id:
             raise NotPermitted("the quote was made for another member", quote_id=quote.quote_id)
         order_id = order_id_of(quote.quote_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
@@ -102,7 +103,7 @@ def sign(quote: Quote, key: bytes) -> bytes:
     return hmac.digest(key, text.encode(), hashlib.sha256)
 
 
-def verify(quote: Quote, signature: bytes, key: bytes) -> None:
-    """Raise `ForgedQuote` unless `signature` is ours over exactly these fields."""
-    if not hmac.compare_digest(sign(quote, key), signature):
+def verify(quote: Quote, signature: bytes, keys: Sequence[bytes]) -> None:
+    """Raise `ForgedQuote` unless `signature` is ours, under one of `keys`, over exactly these fields."""
+    if not any(hmac.compare_digest(sign(quote, key), signature) for key in keys):
         raise ForgedQuote("the quote was not made here, or was altered", field="quote.signature")

@@ -72,7 +72,7 @@ class Interacting:
     async def comment_texts(self, comments: Sequence[tuple[str, str, str]]) -> dict[str, str]:
         """Texts by comment id, for (content, member, comment) ids; those of erased members are left out."""
         streams = {INTERACTION.stream(pair(member_id, content_id)): member_id for content_id, member_id, _ in comments}
-        async with self._pool.connection() as conn:
+        async with self._store.reading() as conn:
             loaded = await self._store.load(conn, streams)
             keys = {member_id: await self._key(conn, member_id) for member_id in set(streams.values())}
         wanted = {comment_id for _, _, comment_id in comments}

@@ -62,7 +62,7 @@ class Publishing:
     async def content(self, content_id: str) -> tuple[ContentPublished, datetime] | None:
         """The published content and since when; None if there is none."""
         stream = CONTENT.stream(content_id)
-        async with self._pool.connection() as conn:
+        async with self._store.reading() as conn:
             history = (await self._store.load(conn, [stream]))[stream]
         return (history[0].event, history[0].occurred_at) if history else None
 

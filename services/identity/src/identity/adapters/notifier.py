@@ -9,6 +9,8 @@ from typing import Protocol
 import aiohttp
 import orjson
 
+from eventfold.errors import OutcomeUnknown
+
 SEND_TIMEOUT_S = 5.0
 
 
@@ -16,7 +18,7 @@ class Notifier(Protocol):
     """Delivers a one-time code to its member."""
 
     async def send_code(self, member_id: str, username: str, code: str) -> None:
-        """Deliver; raises OSError or aiohttp's errors when it cannot."""
+        """Deliver. Raises `OutcomeUnknown` where it is not known to have been, OSError where it has not."""
 
 
 class FileNotifier:
@@ -44,5 +46,9 @@ class WebhookNotifier:
     async def send_code(self, member_id: str, username: str, code: str) -> None:
         """Deliver within `SEND_TIMEOUT_S`."""
         timeout = aiohttp.ClientTimeout(total=SEND_TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
-            await session.post(self._url, json={"member_id": member_id, "username": username, "code": code})
+        body = {"member_id": member_id, "username": username, "code": code}
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
+                await session.post(self._url, json=body)
+        except (aiohttp.ClientError, TimeoutError) as failure:
+            raise OutcomeUnknown("notifier", type(failure).__name__) from failure

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +44,32 @@ class Issuer:
         """The public key as JWK members."""
         public = self.key.as_dict(private=False)
         return {name: str(public[name]) for name in ("kty", "crv", "x", "y")}
+
+
+@dataclass(frozen=True, slots=True)
+class Issuers:
+    """One issuer for each key: the first of `keys` (PEM) signs, all are published, so that one can be replaced."""
+
+    keys: Callable[[], Sequence[bytes]]
+    issuer: str
+    audience: str
+    lifetime: timedelta
+
+    def current(self) -> Issuer:
+        """Who signs now."""
+        return self._of(self.keys()[0])
+
+    def published(self) -> list[Issuer]:
+        """Everybody whose signature counts."""
+        return [self._of(pem) for pem in self.keys()]
+
+    def _of(self, pem: bytes) -> Issuer:
+        return Issuer(_imported(pem), self.issuer, self.audience, self.lifetime)
+
+
+@functools.lru_cache(maxsize=16)
+def _imported(pem: bytes) -> ECKey:
+    return ECKey.import_key(pem)
 
 
 class Hashes:

@@ -132,7 +132,7 @@ class Accounts:
 
     async def open(self, member_id: str, state: Member) -> dict[str, str]:
         """The member's own personal fields in plain. Raises `KeyDestroyed`."""
-        async with self._pool.connection() as conn:
+        async with self._store.reading() as conn:
             key = (await self._keys.get(conn, [member_id]))[member_id]
         fields = {"username": state.username, "email": state.email, "phone": state.phone}
         return {name: key.open(sealed) for name, sealed in fields.items() if sealed is not None}

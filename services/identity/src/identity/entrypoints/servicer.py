@@ -13,7 +13,7 @@ from eventfold.errors import KeyDestroyed, NotFound
 from eventfold.sealing import Sealed
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
-from identity.adapters.tokens import Hashes, Issuer
+from identity.adapters.tokens import Hashes, Issuers
 from identity.application.accounts import WRONG_CODE, Accounts, ImportedMember, NewMember, WrongCode
 from identity.application.password_hashes import NOBODY, PasswordHashes
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
@@ -44,7 +44,7 @@ class Parts:
     passwords: Passwords
     limiter: AttemptLimiter
     hashes: Hashes
-    issuer: Issuer
+    issuers: Issuers
     claim_codes: ClaimCodes
     gate: ReadGate
     common_passwords: frozenset[str]
@@ -87,9 +87,9 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         secret = parts.hashes.new_refresh_secret(session_id)
         await parts.sessions.start(session_id, member_id, parts.hashes.refresh(secret), call.context())
         return pb.LogInResponse(
-            access_token=parts.issuer.access_token(member_id, member.role, session_id, call.now),
+            access_token=parts.issuers.current().access_token(member_id, member.role, session_id, call.now),
             refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE, member_id=member_id, role=member.role,
-            expires_in_s=int(parts.issuer.lifetime.total_seconds()),
+            expires_in_s=int(parts.issuers.lifetime.total_seconds()),
         )  # fmt: skip
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.RefreshSessionResponse:
@@ -103,9 +103,9 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         if member is None:
             raise SessionEnded("the session has ended; log in again", field="refresh_token")
         return pb.RefreshSessionResponse(
-            access_token=parts.issuer.access_token(member_id, member.role, session_id, call.now),
+            access_token=parts.issuers.current().access_token(member_id, member.role, session_id, call.now),
             refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE,
-            expires_in_s=int(parts.issuer.lifetime.total_seconds()),
+            expires_in_s=int(parts.issuers.lifetime.total_seconds()),
         )  # fmt: skip
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:
@@ -170,15 +170,16 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         return pb.ImportMembersResponse(results=results, consistency_token=token)
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
-        issuer = self._parts.issuer
-        return pb.GetJwksResponse(keys=[pb.Jwk(**issuer.public_jwk(), kid=issuer.kid, use="sig", alg="ES256")])
+        published = self._parts.issuers.published()
+        keys = [pb.Jwk(**issuer.public_jwk(), kid=issuer.kid, use="sig", alg="ES256") for issuer in published]
+        return pb.GetJwksResponse(keys=keys)
 
     async def GetOpenIdConfiguration(
         self, request: pb.GetOpenIdConfigurationRequest, context: Any
     ) -> pb.GetOpenIdConfigurationResponse:
         base = self._parts.public_url.rstrip("/")
         return pb.GetOpenIdConfigurationResponse(
-            issuer=self._parts.issuer.issuer, jwks_uri=f"{base}/.well-known/jwks.json",
+            issuer=self._parts.issuers.issuer, jwks_uri=f"{base}/.well-known/jwks.json",
             token_endpoint=f"{base}/v1/sessions", id_token_signing_alg_values_supported=["ES256"],
             response_types_supported=["token"], subject_types_supported=["public"],
         )  # fmt: skip

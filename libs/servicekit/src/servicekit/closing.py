@@ -1,0 +1,34 @@
+"""What a process opened, closed on its way out: in reverse order, each within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 3.0
+
+Close = Callable[[], Awaitable[object]]
+
+
+class Closing:
+    """Collects ways of closing; those who use what is closed must have ended before `aclose`."""
+
+    def __init__(self) -> None:
+        self._closes: list[tuple[str, Close]] = []
+
+    def add(self, name: str, close: Close) -> None:
+        """Have `close` called at the end; `name` tells it in the log."""
+        self._closes.append((name, close))
+
+    async def aclose(self) -> None:
+        """Close all, the last first. What fails or takes longer than `CLOSE_S` is logged: it keeps no other open."""
+        while self._closes:
+            name, close = self._closes.pop()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await close()
+            except Exception as failure:  # noqa: BLE001 - the process ends; who is left must still be closed
+                log.warning("not closed", extra={"what": name, "reason": repr(failure)})
