@@ -14,6 +14,7 @@ from eventfold import consistency
 from eventfold.consistency import Target, Token, reached
 from eventfold.store import Pool
 from servicekit import database
+from servicekit.histories import OwnHistory
 from servicekit.reading import TARGETS_REMEMBERED, Sequenced, Watch
 from servicekit.server import local_resolver
 
@@ -145,7 +146,7 @@ async def test_who_asks_for_what_comes_next_waits_for_a_relay_that_leads_here_an
 async def test_an_own_token_is_resolved_from_memory_and_one_that_covers_all_is_not() -> None:
     sequenced = Sequenced()
     sequenced.tell({1: Target("t", 0, 1)})
-    wiring: Any = SimpleNamespace(sequenced=sequenced)  # nothing else is touched
+    wiring: Any = SimpleNamespace(history=OwnHistory(), sequenced=sequenced)  # nothing else is touched
     resolve = local_resolver(wiring)
     assert await resolve(Token("library", 1)) == (Target("t", 0, 1),)
     for token in (Token("library", 2), Token("library", 1, covers_all=True)):

@@ -30,15 +30,17 @@ WHERE first_seq + length > %(seq)s AND first_seq >= (SELECT max(first_seq) FROM 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Position `position` in the store of `service`; with `covers_all`, everything up to it."""
+    """Position `position` in the store of `service`; with `covers_all`, everything up to it. `history` is the mark of
+    the store's history then (see `eventfold.history`); empty where that was not known."""
 
     service: str
     position: int
     covers_all: bool = False
+    history: str = ""
 
     def encode(self) -> str:
         """Opaque text for answers and headers."""
-        text = f"{self.service}:{self.position}:{'all' if self.covers_all else 'one'}"
+        text = f"{self.service}:{self.position}:{'all' if self.covers_all else 'one'}:{self.history}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @staticmethod
@@ -46,8 +48,11 @@ class Token:
         """Inverse of `encode`. Raises `InvalidInput` for anything else."""
         try:
             padded = text + "=" * (-len(text) % 4)
-            service, position, kind = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(":")
-            token = Token(service, int(position), kind == "all")
+            text = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii")
+            service, position, kind, *history = text.split(":")
+            if len(history) > 1:
+                raise ValueError(text)
+            token = Token(service, int(position), kind == "all", *history)
             if kind not in ("one", "all") or not 0 < token.position <= MAX_POSITION:
                 raise ValueError(text)
             return token

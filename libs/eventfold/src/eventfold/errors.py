@@ -231,6 +231,15 @@ class OfNewerBuild(EventfoldError):
         self.version = version
 
 
+class HistoryRewritten(EventfoldError):
+    """The token stands for an event that never happened: the store was restored to an earlier point since."""
+
+    def __init__(self, service: str, position: int) -> None:
+        super().__init__(f"what {service} recorded at {position} is gone: its store was restored")
+        self.service = service
+        self.position = position
+
+
 class NoProgress(EventfoldError):
     """A leader that has work got nowhere for so long that another should try; its lease is not renewed."""
 

@@ -36,6 +36,11 @@ class History:
     kept_position: int = 0
 
     @property
+    def mark(self) -> str:
+        """Enough of the nonce to tell the store's own histories apart, for tokens."""
+        return self.nonce[:8]
+
+    @property
     def salt(self) -> str:
         """What ids of its events are made with besides their place. The first has none."""
         return self.nonce if self.number > 1 else ""
@@ -77,6 +82,12 @@ def kept_seq(histories: Histories, nonce: str | None) -> int | None:
     if at == len(histories):
         return 0
     return min((one.kept_seq for one in histories[at + 1 :]), default=None)
+
+
+def holds_position(histories: Histories, mark: str, position: int) -> bool:
+    """Whether the event that stood at a position when the store was in the history of this `mark` still does."""
+    at = next((n for n, one in enumerate(histories) if one.mark == mark), None)
+    return at is not None and position <= min((one.kept_position for one in histories[at + 1 :]), default=position)
 
 
 def as_json(histories: Histories) -> list[dict[str, Any]]:

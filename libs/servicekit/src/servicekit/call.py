@@ -41,6 +41,8 @@ class Call:
     servicer_context: grpc.aio.ServicerContext[Message, Message]
     other_secrets: tuple[bytes, ...] = ()
     """Keys of fingerprints that were current before, or are next: what they stand for is the same input."""
+    history: str = ""
+    """The mark of the store's history, for tokens."""
 
     def require_caller(self) -> Caller:
         """The caller. Raises `Unauthenticated` when the call carries no token."""
@@ -92,7 +94,7 @@ class Call:
         nothing was."""
         if position is None:
             return ""
-        token = Token(self.service, position, covers_all).encode()
+        token = Token(self.service, position, covers_all, self.history).encode()
         await self.servicer_context.send_initial_metadata((("x-lyceum-token", token),))
         return token
 

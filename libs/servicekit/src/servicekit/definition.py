@@ -21,6 +21,7 @@ from eventfold.store import Connection, EventStore, Pool
 from servicekit import database
 from servicekit.background import Work
 from servicekit.closing import Closing
+from servicekit.histories import OwnHistory
 from servicekit.key_commands import idempotency_ring, kek_ring
 from servicekit.reading import Sequenced
 from servicekit.rotation import KeyKind
@@ -46,6 +47,7 @@ class Wiring:
     idempotency_secrets: Callable[[], Sequence[bytes]]
     queries: Pool
     sequenced: Sequenced = field(default_factory=Sequenced)
+    history: OwnHistory = field(default_factory=OwnHistory)
     closing: Closing = field(default_factory=Closing)
 
     async def connect(self) -> Connection:

@@ -54,18 +54,19 @@ class Edge(grpc.aio.ServerInterceptor):
     """Wraps every unary method of the services; each ends at its caller's deadline.
 
     `idempotency_secrets` gives the current key of fingerprints and then others that count, `clock` the time of each
-    call; `in_flight` knows those that are being served.
+    call, `history` the mark of the store's history; `in_flight` knows those that are being served.
     """
 
     def __init__(
         self, service: str, verifier: TokenVerifier, idempotency_secrets: Callable[[], Sequence[bytes]],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC), history: Callable[[], str] = str,
     ) -> None:  # fmt: skip
         self.in_flight = InFlight()
         self._service = service
         self._verifier = verifier
         self._secrets = idempotency_secrets
         self._clock = clock
+        self._history = history
 
     async def intercept_service(
         self,
@@ -119,7 +120,9 @@ class Edge(grpc.aio.ServerInterceptor):
     async def _enter(self, method: str, metadata: Mapping[str, str], context: Any) -> None:
         caller = await self._caller(metadata.get("authorization"))
         secret, *others = self._secrets()
-        enter_call(Call(method, metadata, caller, self._clock(), self._service, secret, context, tuple(others)))
+        enter_call(Call(
+            method, metadata, caller, self._clock(), self._service, secret, context, tuple(others), self._history()
+        ))  # fmt: skip
 
     async def _caller(self, authorization: str | None) -> Caller | None:
         if authorization is None:

@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ASK_TIMEOUT_S = 2.0
 NOT_READING = re.compile(r"^eventfold_fold_ready\{.*\} 0\.0$", re.MULTILINE)
+REWOUND = re.compile(r"^eventfold_relay_rewound\{.*\} 1\.0$", re.MULTILINE)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
@@ -61,6 +62,8 @@ def metrics_complaint(host: str, port: int) -> str | None:
         connection.close()
     if answer.status != http.HTTPStatus.OK:
         return f"the metrics page answered {answer.status}"
+    if REWOUND.search(page):
+        return "the relay sends nothing: the store is behind its topics; run `recover`"
     return "the worker reads no events: it has not joined its group yet" if NOT_READING.search(page) else None
 
 

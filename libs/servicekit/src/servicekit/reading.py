@@ -12,7 +12,7 @@ from itertools import islice
 
 from eventfold import consistency
 from eventfold.consistency import Applied, Target, Token
-from eventfold.errors import InvalidInput
+from eventfold.errors import HistoryRewritten, InvalidInput
 from eventfold.store import Pool
 from servicekit.call import Call
 
@@ -63,7 +63,10 @@ class ReadGate:
         for token in tokens:
             if token.service not in self._resolvers:
                 raise InvalidInput("the token comes from an unknown service", field="x-lyceum-after")
-            resolved = await self._resolved(token, give_up_at)
+            try:
+                resolved = await self._resolved(token, give_up_at)
+            except HistoryRewritten:
+                return False  # what never happened never comes
             if resolved is None:
                 return False
             targets.extend(resolved)

@@ -16,6 +16,7 @@ from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
 from eventfold import halting, telemetry
+from eventfold.errors import HistoryRewound
 from eventfold.fold import FoldRunner
 from eventfold.garbage import collect_less
 from eventfold.idempotency import sweep_idempotency
@@ -133,11 +134,16 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
             inline.listen(wiring.sequenced)
         works: dict[str, Work] = {
             "idempotency": partial(_sweeping, pool), "parked": partial(parked.watching, queries, definition),
+            "history": partial(wiring.history.watch, queries),
             **definition.background(wiring),
         }  # fmt: skip
         if inline:
             works["relay"] = inline.run
-        async with contextlib.aclosing(wiring.closing), beside(works) as ended, serving(wiring):
+
+        def rewound() -> HistoryRewound | None:
+            return inline.rewound if inline else None
+
+        async with contextlib.aclosing(wiring.closing), beside(works) as ended, serving(wiring, rewound):
             await _either(stopped, ended)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from eventfold import consistency
 from eventfold.consistency import Target, Token
-from eventfold.errors import PeerUnavailable
+from eventfold.errors import HistoryRewound, HistoryRewritten, PeerUnavailable
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from servicekit.call import present_call
@@ -34,6 +34,7 @@ DRAIN_S = 6.0
 REFUSE_S = 0.5
 """How long the server goes on refusing calls once it has drained, while its connections are told to end."""
 OPEN_POOL_S = 30.0
+TELL_EVERY_S = 0.5
 EMITTERS = ("identity", "catalog", "billing")
 
 
@@ -58,10 +59,12 @@ def local_resolver(wiring: Wiring) -> Resolve:
     """Resolves this service's own tokens: from memory where the relay runs here, else from the store."""
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
-        found = None if token.covers_all else await wiring.sequenced.soon(token.position)
+        known_here = wiring.history.is_present(token) and not token.covers_all
+        found = await wiring.sequenced.soon(token.position) if known_here else None
         if found is not None:
             return found
         async with wiring.queries.connection() as conn:
+            await wiring.history.check(conn, token)
             return await consistency.resolve(conn, wiring.store, wiring.publisher, wiring.definition.relay_name, token)
 
     return resolve
@@ -74,7 +77,12 @@ def remote_resolver(target: str, closing: Closing) -> Resolve:
     async def resolve(token: Token) -> tuple[Target, ...] | None:
         call = present_call()
         timeout_s = min(PEER_TIMEOUT_S, call.deadline_s) if call else PEER_TIMEOUT_S
-        answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=timeout_s)
+        try:
+            answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            if failure.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                raise HistoryRewritten(token.service, token.position) from failure
+            raise
         if answer.pending:
             return None
         return tuple(Target(one.topic, one.partition, one.sequence) for one in answer.targets)
@@ -120,13 +128,30 @@ def _edge(wiring: Wiring) -> Edge:
     settings = wiring.settings
     identity = settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"
     verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
-    return Edge(wiring.definition.name, verifier, wiring.idempotency_secrets)
+    return Edge(wiring.definition.name, verifier, wiring.idempotency_secrets, history=wiring.history.mark)
+
+
+async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None]) -> None:
+    """Not ready while the relay of this process sends nothing because the store is behind its topics: what is recorded
+    meanwhile would not be seen. It is answered all the same, and becomes visible once `recover` was run."""
+    while True:
+        status = health_pb2.HealthCheckResponse.NOT_SERVING if rewound() else health_pb2.HealthCheckResponse.SERVING
+        for name in names:
+            await healthy.set(name, status)
+        await asyncio.sleep(TELL_EVERY_S)
+
+
+def _never() -> None:
+    return None
 
 
 @contextlib.asynccontextmanager
-async def serving(wiring: Wiring) -> AsyncIterator[grpc.aio.Server]:
-    """A started server that reports itself healthy. On leaving it says that it is not ready, serves on for
-    `drain_notice_s`, finishes what is in flight (at most `DRAIN_S`), refuses the rest with UNAVAILABLE, and stops."""
+async def serving(
+    wiring: Wiring, rewound: Callable[[], HistoryRewound | None] = _never
+) -> AsyncIterator[grpc.aio.Server]:
+    """A started server that reports itself healthy, unless its store is `rewound`. On leaving it says that it is not
+    ready, serves on for `drain_notice_s`, finishes what is in flight (at most `DRAIN_S`), refuses the rest with
+    UNAVAILABLE, and stops."""
     settings = wiring.settings
     for pool in (wiring.pool, wiring.queries):
         await pool.wait(timeout=OPEN_POOL_S)
@@ -140,12 +165,12 @@ async def serving(wiring: Wiring) -> AsyncIterator[grpc.aio.Server]:
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     port = server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
     await server.start()
-    for name in ("", *names):
-        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+    telling = asyncio.create_task(_telling(healthy, ["", *names], rewound))
     log.info("serving", extra={"port": port})
     try:
         yield server
     finally:
+        telling.cancel()
         await healthy.enter_graceful_shutdown()
         log.info("not ready any more", extra={"stops_after_s": settings.drain_notice_s})
         await asyncio.sleep(settings.drain_notice_s)

@@ -13,12 +13,14 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
+from eventfold.codec import UnknownEventType
 from eventfold.errors import (
     AlreadyExists,
     Contention,
     DeadlineExceeded,
     DomainError,
     Exhausted,
+    HistoryRewritten,
     IdempotencyMismatch,
     InvalidInput,
     NotFound,
@@ -46,6 +48,8 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
     (Contention, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (HistoryRewritten, grpc.StatusCode.FAILED_PRECONDITION, "HISTORY_REWRITTEN"),
+    (UnknownEventType, grpc.StatusCode.UNAVAILABLE, "NEWER_BUILD"),
     (VersionConflict, grpc.StatusCode.ABORTED, "CONTENTION"),
     (LockNotAvailable, grpc.StatusCode.ABORTED, "CONTENTION"),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),

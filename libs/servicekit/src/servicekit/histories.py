@@ -1,0 +1,44 @@
+"""The history of a service's own store, as its processes know it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from eventfold import history
+from eventfold.consistency import Token
+from eventfold.errors import HistoryRewritten
+from eventfold.history import Histories
+from eventfold.store import Connection, Pool
+
+LOOK_EVERY_S = 5.0
+
+
+class OwnHistory:
+    """Kept up to date by `watch`; a token that is made in between carries the mark of before, and may be stale."""
+
+    def __init__(self) -> None:
+        self._known: Histories = ()
+
+    def mark(self) -> str:
+        """What tokens of now carry; empty before the first look."""
+        return self._known[-1].mark if self._known else ""
+
+    async def watch(self, pool: Pool) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            async with pool.connection() as conn:
+                self._known = await history.load(conn)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def check(self, conn: Connection, token: Token) -> None:
+        """Raise `HistoryRewritten` where what the token stands for is gone. Asks the database for a token of another
+        history than the present one."""
+        if token.history in ("", self.mark()):
+            return
+        self._known = await history.load(conn)
+        if not history.holds_position(self._known, token.history, token.position):
+            raise HistoryRewritten(token.service, token.position)
+
+    def is_present(self, token: Token) -> bool:
+        """Whether the token is of the present history."""
+        return token.history in ("", self.mark())
