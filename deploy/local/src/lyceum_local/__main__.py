@@ -38,9 +38,13 @@ def down(stack: LocalStack, arguments: argparse.Namespace) -> None:
 
 
 def status(stack: LocalStack, arguments: argparse.Namespace) -> None:
-    """Prints each process with its state and memory."""
+    """Prints each process with its state and memory; leaves with 1 where one needs a person."""
     rows = report.rows(stack)
     print(report.as_json(rows) if arguments.json else report.as_table(rows))
+    troubles = report.troubles(rows)
+    for trouble in troubles:
+        print(f"lyceum: {trouble}", file=sys.stderr)
+    sys.exit(1 if troubles else 0)
 
 
 def logs(stack: LocalStack, arguments: argparse.Namespace) -> None:
@@ -62,8 +66,9 @@ def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
 def ops(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Runs an operators' command (eventfold) on one service; leaves with its status."""
     stack.states()  # refuses where nothing runs
+    # A look at what is broken must need nothing that is: nothing is made or written on the way.
     command = [sys.executable, "-m", "eventfold_ops", "--app", f"{arguments.service}.bootstrap:deployment"]
-    variables = os.environ | stack.environment(arguments.service)
+    variables = os.environ | stack.known_environment(arguments.service)
     sys.exit(subprocess.run([*command, *arguments.words], env=variables, check=False).returncode)
 
 

@@ -120,6 +120,24 @@ class NotReady(StackError):
         )
 
 
+class DatabaseRefused(StackError):
+    """PostgreSQL runs and would not do what it was asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"PostgreSQL refused ({reason}); mend the cause (its log: make logs SERVICE=postgres; "
+            "is its disk full?) and run this again."
+        )
+
+
+class NotPrepared(StackError):
+    """A service that has no role in PostgreSQL yet."""
+
+    def __init__(self, service: str, file: Path) -> None:
+        self.service = service
+        super().__init__(f"{service} has no password in {file}, so it was never prepared; run make up first.")
+
+
 class PrepareFailed(StackError):
     """A service could not make its tables or topics."""
 

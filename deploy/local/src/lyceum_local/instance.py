@@ -19,6 +19,7 @@ from lyceum_local.waiting import poll, tail
 LOCK_WAIT_S = 180.0
 RESTART_WAIT_S = 60.0
 ALIVE = ("RUNNING", "STARTING")
+WAITS_TO_START = "BACKOFF"
 
 Say = Callable[[str], None]
 Complaint = Callable[[], str | None]
@@ -70,6 +71,11 @@ class Instance:
     def environment(self, service: str) -> dict[str, str]:
         """What `service` is told; its role and schema must exist (see `provision`)."""
         return services.environment(self.around, service, self.database_url(service))
+
+    def known_environment(self, service: str) -> dict[str, str]:
+        """The same for a service that was made before; asks PostgreSQL nothing. Raises NotPrepared."""
+        url = tenancy.service_url(self.admin_url, self.prefix, service, self.secrets)
+        return services.environment(self.around, service, url)
 
     def database_url(self, service: str) -> str:
         """Makes role and schema of `service` unless they are there; returns the role's URL. PostgreSQL must run."""
@@ -129,8 +135,11 @@ class Instance:
 
     def _launch(self, program: Program, port_names: Sequence[str]) -> None:
         self.supervisor.define(program)
-        if self.supervisor.state(program.name).pid:
+        state = self.supervisor.state(program.name)
+        if state.pid:
             return
+        if state.state == WAITS_TO_START:
+            self.supervisor.stop([program.name])  # its pauses have grown: begin anew, now that somebody asks
         for name in port_names:
             require_free(program.name, self.ports.of(name), f"LYCEUM_PORT_{name.upper()}")
         self.supervisor.start(program.name)
