@@ -138,6 +138,68 @@ class NotPrepared(StackError):
         super().__init__(f"{service} has no password in {file}, so it was never prepared; run make up first.")
 
 
+class BackupUnusable(StackError):
+    """A folder that is no backup, half of one, or one of another kind or instance."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(f"{folder} cannot be restored from: {reason}. Nothing was changed; name another backup.")
+
+
+class BackupFailed(StackError):
+    """A backup that could not be written; none of it is left."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        super().__init__(f"the backup could not be written to {folder} ({reason}); nothing is left of it there.")
+
+
+class FolderTaken(StackError):
+    """A backup goes into a new folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} exists already; name a folder that does not: make backup TO=...")
+
+
+class DumpFailed(StackError):
+    """PostgreSQL's own tool did not do it."""
+
+    def __init__(self, tool: str, complaint: str) -> None:
+        self.tool = tool
+        super().__init__(f"{tool} failed; mend the cause and run this again. It said: {complaint}")
+
+
+class WouldReplace(StackError):
+    """A restore over something that is there, without having been asked for."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is there already and would be replaced; FORCE=1 does that, and keeps what was there beside it."
+        )
+
+
+class HalfRestored(StackError):
+    """A restore that did not end."""
+
+    def __init__(self, data_dir: Path, source: str) -> None:
+        super().__init__(
+            f"a restore into {data_dir} was begun and did not end, so nothing is started from it; run it again: "
+            f"make restore FROM={source} FORCE=1"
+        )
+
+
+class RecoverFailed(StackError):
+    """A service's new history could not be begun after a restore."""
+
+    def __init__(self, service: str, log: Path, end: str) -> None:
+        self.service = service
+        super().__init__(
+            f"{service} could not begin a new history; all data is restored. Mend the cause, then: "
+            f'make ops SERVICE={service} ARGS="recover", and make up.\nThe end of {log}:\n{end}'
+        )
+
+
 class PrepareFailed(StackError):
     """A service could not make its tables or topics."""
 

@@ -84,6 +84,10 @@ class Instance:
             self._database_urls[service] = made
         return self._database_urls[service]
 
+    def forget_databases(self) -> None:
+        """Have `database_url` make sure of each role and schema again: the server or its database is another now."""
+        self._database_urls.clear()
+
     @contextmanager
     def exclusively(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         """Holds the instance against other starting or stopping commands; raises Busy. A killed holder lets go."""
@@ -126,6 +130,16 @@ class Instance:
     def states(self) -> dict[str, ProcessState]:
         """Every process by name; raises NotRunning."""
         return self.supervisor.states()
+
+    @property
+    def half_restored_file(self) -> Path:
+        """Is there, and names the backup, from the beginning of a restore until it has ended well."""
+        return self.data_dir / "restoring-from"
+
+    @property
+    def half_restored(self) -> str | None:
+        """The backup that a restore was begun from and did not end; None where all is well."""
+        return self.half_restored_file.read_text() if self.half_restored_file.exists() else None
 
     # -- inside ----------------------------------------------------------------------------------
 

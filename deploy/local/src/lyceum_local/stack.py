@@ -8,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 
 from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
-from lyceum_local.errors import PrepareFailed
+from lyceum_local.errors import HalfRestored, PrepareFailed
 from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
@@ -85,14 +85,18 @@ class LocalStack(Instance):
 
     def start_servers(self, names: Sequence[str] = SERVICES) -> None:
         """The gRPC servers of the named services."""
-        for name in names:
-            self._launch(
-                services.program(self.around, name, "serve", self.environment(name)), [name, f"{name}_serve_metrics"]
-            )
+        self.launch_servers(names)
         for name in names:
             well = partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name))
             self._await(f"{name}-serve", well, SERVE_WAIT_S)
         self.say("the servers are ready: " + ", ".join(names))
+
+    def launch_servers(self, names: Sequence[str] = SERVICES) -> None:
+        """The same without waiting until they are ready."""
+        for name in names:
+            self._launch(
+                services.program(self.around, name, "serve", self.environment(name)), [name, f"{name}_serve_metrics"]
+            )
 
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
         """The folds and processes of the named services, until each reads what it has of its topics."""
@@ -117,7 +121,12 @@ class LocalStack(Instance):
         self.say(f"the gateway is ready at {self.around.public_url}")
 
     def up(self) -> None:
-        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start."""
+        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start.
+
+        Raises HalfRestored where a restore has not ended.
+        """
+        if self.half_restored:
+            raise HalfRestored(self.data_dir, self.half_restored)
         present = [name for name in SERVICES if find_spec(name)]
         self._tell_missing([*SERVICES, "payment_simulator"])
         self.start_backing()
