@@ -84,6 +84,22 @@ def test_given_a_crash_of_everything_when_the_stack_starts_again_then_data_is_th
     assert kafka.complaint(stack.kafka_bootstrap) is None
 
 
+@pytest.mark.parametrize("left", ["", "{other}\n/elsewhere\n", "2147483000\n"])
+def test_given_a_lock_file_that_a_power_loss_left_when_postgres_is_started_then_it_starts(
+    stack: LocalStack, left: str
+) -> None:
+    stack.stop("postgres")
+    (stack.data_dir / "postgres" / "postmaster.pid").write_text(left.format(other=os.getpid()))
+    stack.start_postgres()
+    assert postgres.complaint(stack.admin_url) is None
+
+
+def test_given_a_server_that_runs_when_its_lock_file_is_looked_at_then_it_stays(stack: LocalStack) -> None:
+    lock = stack.data_dir / "postgres" / "postmaster.pid"
+    postgres.remove_stale_lock(stack.data_dir / "postgres")
+    assert lock.exists()
+
+
 def test_given_a_start_killed_half_way_when_it_is_repeated_then_the_remains_are_swept(tmp_path: Path) -> None:
     (tmp_path / "kafka.new" / "logs").mkdir(parents=True)
     (tmp_path / "kafka.new" / "logs" / "meta.properties").write_text("half")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import uuid
@@ -12,7 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from lyceum_local import dumping, manifest, tenancy
+from lyceum_local import dumping, durable, manifest, tenancy
 from lyceum_local.errors import BackupFailed, FolderTaken
 from lyceum_local.settings import SERVICES, ports_file
 from lyceum_local.stack import LocalStack
@@ -40,8 +39,7 @@ def back_up(stack: LocalStack, target: Path) -> Path:
     try:
         fresh.mkdir(parents=True, mode=0o700)
         _fill(stack, fresh)
-        fresh.rename(target)
-        sync(target.parent)
+        durable.rename(fresh, target)
     except (OSError, sqlite3.Error) as failure:
         raise BackupFailed(target, str(failure)) from failure
     finally:
@@ -59,8 +57,7 @@ def _fill(stack: LocalStack, folder: Path) -> None:
     stack.say("reading back what was written")
     found = manifest.entries(folder)
     manifest.write(folder, manifest.Manifest(made_at, stack.prefix, server, migrations, found))
-    for file in [*folder.rglob("*"), folder]:
-        sync(file)
+    durable.sync_tree(folder)
 
 
 def _copy_files(stack: LocalStack, folder: Path) -> None:
@@ -93,12 +90,3 @@ def _versions(stack: LocalStack) -> tuple[str, dict[str, str]]:
                 row = conn.execute(sql.SQL(_MIGRATION).format(sql.Identifier(service))).fetchone()
                 found[service] = str(row[0]) if row else ""
     return server, found
-
-
-def sync(path: Path) -> None:
-    """Have a file or folder reach the disk. Blocking."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -120,6 +120,26 @@ class NotReady(StackError):
         )
 
 
+class HistoryRewound(StackError):
+    """A service whose topics hold events that its store does not."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        super().__init__(
+            f"{service}'s store was brought back to an earlier moment: its topics hold events that it does not have, "
+            f'so it sends nothing. Look at it: make ops SERVICE={service} ARGS="doctor". To begin a new history from '
+            f'the store as it is: make ops SERVICE={service} ARGS="recover", then make up.'
+        )
+
+
+class NotUp(StackError):
+    """Several parts are not well; the others are up."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__(f"{len(reasons)} parts are not well, the others are up:\n- " + "\n- ".join(reasons))
+
+
 class DatabaseRefused(StackError):
     """PostgreSQL runs and would not do what it was asked."""
 

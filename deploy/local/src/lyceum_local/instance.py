@@ -158,6 +158,11 @@ class Instance:
             require_free(program.name, self.ports.of(name), f"LYCEUM_PORT_{name.upper()}")
         self.supervisor.start(program.name)
 
+    def _runs(self, name: str) -> bool:
+        """Whether the supervisor has a process of this name running."""
+        state = self.supervisor.states().get(name)
+        return state is not None and state.pid != 0
+
     def _await(self, part: str, complaint: Complaint, wait_s: float) -> None:
         """Waits until `part` runs (where it is a process here) without complaint; raises NotReady."""
         log = log_file(self.supervisor.logs, part)

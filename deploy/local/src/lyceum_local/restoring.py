@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from lyceum_local import backup, dumping, manifest, tenancy
+from lyceum_local import backup, dumping, durable, manifest, tenancy
 from lyceum_local.errors import BackupUnusable, RecoverFailed, WouldReplace
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.program import log_file
@@ -84,7 +84,8 @@ def _marked(stack: LocalStack, source: Path) -> Iterator[None]:
     """Until it has ended well, nothing else starts the stack."""
     stack.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     stack.half_restored_file.write_text(str(source))
-    backup.sync(stack.data_dir)
+    durable.sync(stack.half_restored_file)
+    durable.sync(stack.data_dir)
     yield
     stack.half_restored_file.unlink()
 

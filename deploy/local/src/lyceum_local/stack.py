@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 
 from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
-from lyceum_local.errors import HalfRestored, PrepareFailed
+from lyceum_local.errors import HalfRestored, HistoryRewound, NotReady, NotUp, PrepareFailed, StackError
 from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
@@ -48,6 +48,8 @@ class LocalStack(Instance):
         if self.postgres_choice == "embedded":
             folder = self.data_dir / "postgres"
             postgres.initialise(folder, self.secrets)
+            if not self._runs("postgres"):
+                postgres.remove_stale_lock(folder)
             self._launch(postgres.program(folder, self.ports.postgres), ["postgres"])
         self._await("postgres", self._postgres_complaint, postgres.READY_WAIT_S)
         tenancy.ensure_database(self.admin_url, self.prefix)
@@ -87,8 +89,7 @@ class LocalStack(Instance):
         """The gRPC servers of the named services."""
         self.launch_servers(names)
         for name in names:
-            well = partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name))
-            self._await(f"{name}-serve", well, SERVE_WAIT_S)
+            self._await_server(name)
         self.say("the servers are ready: " + ", ".join(names))
 
     def launch_servers(self, names: Sequence[str] = SERVICES) -> None:
@@ -98,14 +99,30 @@ class LocalStack(Instance):
                 services.program(self.around, name, "serve", self.environment(name)), [name, f"{name}_serve_metrics"]
             )
 
+    def _await_server(self, name: str) -> None:
+        """Raises HistoryRewound for one that does not send because its store went back, NotReady for any other."""
+        try:
+            self._await(f"{name}-serve", partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name)), SERVE_WAIT_S)
+        except NotReady as late:
+            if health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
+                raise HistoryRewound(name) from late
+            raise
+
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
         """The folds and processes of the named services, until each reads what it has of its topics."""
+        self.launch_workers(names)
+        for name in names:
+            self._await_worker(name)
+        self.say("the workers are ready: " + ", ".join(names))
+
+    def launch_workers(self, names: Sequence[str] = SERVICES) -> None:
+        """The same without waiting until they are ready."""
         for name in names:
             self._launch(services.program(self.around, name, "work", self.environment(name)), [f"{name}_work_metrics"])
-        for name in names:
-            well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
-            self._await(f"{name}-work", well, WORK_WAIT_S)
-        self.say("the workers are ready: " + ", ".join(names))
+
+    def _await_worker(self, name: str) -> None:
+        well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
+        self._await(f"{name}-work", well, WORK_WAIT_S)
 
     def start_simulator(self) -> None:
         """The payment simulator."""
@@ -123,7 +140,8 @@ class LocalStack(Instance):
     def up(self) -> None:
         """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start.
 
-        Raises HalfRestored where a restore has not ended.
+        All of it is started before anything is waited for: one part that is not well keeps no other down. Raises
+        HalfRestored where a restore has not ended; at the end, what is not well as one NotUp.
         """
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
@@ -131,12 +149,24 @@ class LocalStack(Instance):
         self._tell_missing([*SERVICES, "payment_simulator"])
         self.start_backing()
         self.prepare(present)
-        self.start_servers(present)
-        self.start_workers(present)
+        self.launch_servers(present)
+        self.launch_workers(present)
+        waits: list[Callable[[], None]] = [partial(self.start_servers, [name]) for name in present]
         if find_spec("payment_simulator"):
-            self.start_simulator()
+            waits.append(self.start_simulator)
         if "identity" in present:
-            self.start_gateway()
+            waits.append(self.start_gateway)
+        self._all_well([*waits, *(partial(self.start_workers, [name]) for name in present)])
+
+    def _all_well(self, waits: Sequence[Callable[[], None]]) -> None:
+        """Waits for every part, whatever became of the others, all at once; raises what is wrong, NotUp for several."""
+        with ThreadPoolExecutor(len(waits) or 1) as pool:
+            failures = [failure for done in [pool.submit(wait) for wait in waits] if (failure := done.exception())]
+        unexpected = [failure for failure in failures if not isinstance(failure, StackError)]
+        if unexpected or len(failures) == 1:
+            raise (unexpected or failures)[0]
+        if failures:
+            raise NotUp(list(map(str, failures)))
 
     def _tell_missing(self, packages: Sequence[str]) -> None:
         missing = [name for name in packages if not find_spec(name)]
