@@ -10,7 +10,7 @@ import pytest
 
 from lyceum_local import health
 from lyceum_local.errors import NotReady, NotUp, PrepareFailed
-from lyceum_local.stack import LocalStack
+from lyceum_local.stack import LocalStack, _at_once, _raise
 from lyceum_local.waiting import poll
 from servicekit import probe
 
@@ -108,20 +108,20 @@ def test_given_a_worker_that_joins_no_group_when_it_is_started_then_it_is_not_re
     stack.stop("identity-work")
 
 
-def test_given_parts_that_are_not_well_when_all_are_waited_for_then_each_is_waited_for_and_named(
-    stack: LocalStack,
-) -> None:
+def test_given_parts_that_are_not_well_when_all_are_waited_for_then_each_is_waited_for_and_named() -> None:
     waited: list[str] = []
 
     def late(name: str) -> None:
         waited.append(name)
         raise NotReady(name, 1.0, "halted", None, "")
 
-    with pytest.raises(NotUp, match=r"(?s)2 parts are not well.*reco-work.*billing-work"):
-        stack._all_well([partial(late, "reco-work"), partial(late, "billing-work"), lambda: waited.append("gateway")])
+    parts = [partial(late, "reco-work"), partial(late, "billing-work"), partial(waited.append, "gateway")]
+    failures = _at_once(parts)
     assert set(waited) == {"reco-work", "billing-work", "gateway"}
+    with pytest.raises(NotUp, match=r"(?s)2 parts are not well.*reco-work.*billing-work"):
+        _raise(failures)
     with pytest.raises(NotReady, match="reco-work"):
-        stack._all_well([partial(late, "reco-work"), lambda: None])
+        _raise(_at_once([partial(late, "reco-work"), partial(waited.append, "gateway")]))
 
 
 @pytest.mark.parametrize(("value", "is_"), [("1.0", True), ("0.0", False)])

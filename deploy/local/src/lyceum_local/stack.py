@@ -140,8 +140,8 @@ class LocalStack(Instance):
     def up(self) -> None:
         """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start.
 
-        All of it is started before anything is waited for: one part that is not well keeps no other down. Raises
-        HalfRestored where a restore has not ended; at the end, what is not well as one NotUp.
+        One part that is not well keeps no other down: servers are waited for, then whatever became of them the gateway
+        and the workers. Raises HalfRestored where a restore has not ended; at the end, what is not well.
         """
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
@@ -149,24 +149,13 @@ class LocalStack(Instance):
         self._tell_missing([*SERVICES, "payment_simulator"])
         self.start_backing()
         self.prepare(present)
+        simulator = [self.start_simulator] if find_spec("payment_simulator") else []
+        gateway_ = [self.start_gateway] if "identity" in present else []
         self.launch_servers(present)
+        failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
         self.launch_workers(present)
-        waits: list[Callable[[], None]] = [partial(self.start_servers, [name]) for name in present]
-        if find_spec("payment_simulator"):
-            waits.append(self.start_simulator)
-        if "identity" in present:
-            waits.append(self.start_gateway)
-        self._all_well([*waits, *(partial(self.start_workers, [name]) for name in present)])
-
-    def _all_well(self, waits: Sequence[Callable[[], None]]) -> None:
-        """Waits for every part, whatever became of the others, all at once; raises what is wrong, NotUp for several."""
-        with ThreadPoolExecutor(len(waits) or 1) as pool:
-            failures = [failure for done in [pool.submit(wait) for wait in waits] if (failure := done.exception())]
-        unexpected = [failure for failure in failures if not isinstance(failure, StackError)]
-        if unexpected or len(failures) == 1:
-            raise (unexpected or failures)[0]
-        if failures:
-            raise NotUp(list(map(str, failures)))
+        failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
+        _raise(failures)
 
     def _tell_missing(self, packages: Sequence[str]) -> None:
         missing = [name for name in packages if not find_spec(name)]
@@ -189,6 +178,21 @@ class LocalStack(Instance):
     def _kafka_complaint(self) -> str | None:
         ended = containers.complaint(self.data_dir, "kafka") if self.kafka_choice == "docker" else None
         return ended or kafka.complaint(self.kafka_bootstrap)
+
+
+def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
+    """Starts parts and waits for each, whatever becomes of the others; returns what is wrong."""
+    with ThreadPoolExecutor(len(parts) or 1) as pool:
+        return [failure for done in [pool.submit(part) for part in parts] if (failure := done.exception())]
+
+
+def _raise(failures: Sequence[BaseException]) -> None:
+    """The one thing that is wrong, or NotUp for several; nothing where all is well."""
+    unexpected = [failure for failure in failures if not isinstance(failure, StackError)]
+    if unexpected or len(failures) == 1:
+        raise (unexpected or failures)[0]
+    if failures:
+        raise NotUp(list(map(str, failures)))
 
 
 def _stages(names: list[str]) -> list[list[str]]:
