@@ -9,10 +9,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.faults.keeper import until
+
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 SIZE_BYTES = 2 << 30
 TOOL_S = 60.0
+RELEASE_S = 20.0
 
 
 class Disk:
@@ -31,8 +34,11 @@ class Disk:
         run("mount", "-o", "loop", str(self._image), str(self.home))
 
     def unmount(self) -> None:
-        """Nothing may have a file open on it."""
-        run("umount", str(self.home))
+        """Whoever has a file open on it must be ending: waits up to `RELEASE_S` for that."""
+        busy = ["umount", str(self.home)]
+        until(lambda: subprocess.run(busy, capture_output=True, timeout=TOOL_S, check=False).returncode == 0, RELEASE_S)
+        if self.home.is_mount():
+            run(*busy)
 
     def cut_power(self) -> None:
         """From now on nothing reaches the disk, not even what was written before and is not yet there."""

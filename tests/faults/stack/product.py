@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +62,7 @@ class Product:
 
     def kill_everything(self) -> None:
         """What a machine's end does to its processes: all at once, the supervisor first so that nobody is restarted."""
-        for process in marked(self.stack.data_dir):
-            for one in [process, *_children(process)]:
-                _kill(one)
+        _kill([one for process in marked(self.stack.data_dir) for one in [process, *_children(process)]])
         end_leftovers(self.stack.data_dir)
 
     def cut_power(self, parts: tuple[str, ...]) -> None:
@@ -78,8 +74,7 @@ class Product:
         """Kill -9, and keep the supervisor from starting it again."""
         pid = self.stack.pid(name)
         if pid:
-            for one in (psutil.Process(pid), *_children(psutil.Process(pid))):
-                _kill(one)
+            _kill([psutil.Process(pid), *_children(psutil.Process(pid))])
         self.stack.stop(name)
 
     def ensure_on_disks(self) -> None:
@@ -130,11 +125,12 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _kill(process: psutil.Process) -> None:
-    try:
-        os.kill(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """All at once, and wait until they are gone: the dead hold no file."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=DEAD_WAIT_S)
 
 
 @contextmanager

@@ -65,9 +65,10 @@ def begin_new_histories(stack: LocalStack, services: Sequence[str]) -> None:
     """Have each emitting service fill its topics from its store, so that every reader, whenever its tables were saved,
     drops what the store does not have. Their servers run while it goes on. Raises RecoverFailed."""
     stack.launch_servers(services)
+    words = ("recover", "--restored")  # a Kafka that was emptied does not tell
     for service in services:
         log = log_file(stack.supervisor.logs, f"{service}-recover")
-        command = [sys.executable, "-m", "eventfold_ops", "--app", f"{service}.bootstrap:deployment", "recover"]
+        command = [sys.executable, "-m", "eventfold_ops", "--app", f"{service}.bootstrap:deployment", *words]
         variables = marked_environment(stack.data_dir) | stack.environment(service)
         with log.open("w") as output:
             try:
