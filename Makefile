@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops test lint types imports unit contracts asyncapi registry-trial integration faults soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops backup restore test lint types imports unit contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -32,6 +32,12 @@ logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
 
 ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARGS="doctor"
 	@$(LOCAL) ops $(or $(SERVICE),$(error say which: make ops SERVICE=billing ARGS="doctor")) $(or $(ARGS),--help)
+
+backup: setup ## save databases, keys, passwords and the provider's book while everything runs; TO=folder
+	@$(LOCAL) backup $(addprefix --to ,$(TO))
+
+restore: setup ## bring everything to what a backup holds; FROM=folder, FORCE=1 over what is there
+	@$(LOCAL) restore --from $(or $(FROM),$(error say which: make restore FROM=folder)) $(if $(FORCE),--force)
 
 test: setup lint types imports contracts unit integration ## everything that must hold
 
@@ -67,6 +73,9 @@ integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Env
 FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
 faults: setup ## faults on real processes, about 45 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1
 	$(FAULTS) $(addprefix --only ,$(ONLY)) $(addprefix --trials ,$(TRIALS)) $(addprefix --seed ,$(SEED)) $(if $(FRESH),--fresh) --document
+
+faults-stack: setup ## power loss, lost topics, restored databases under the whole product; ONLY=power-loss TRIALS=3 SEED=1 FRESH=1
+	$(FAULTS).stack $(addprefix --only ,$(ONLY)) $(addprefix --trials ,$(TRIALS)) $(addprefix --seed ,$(SEED)) $(if $(FRESH),--fresh) --document
 
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
 	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
-from community import PASSWORD, Community
+from community import IMPORTER, Community
+from operating import make_importer
 
 from lyceum_local.stack import LocalStack
-
-IMPORTER = "importer"
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +19,5 @@ def stack(backing: LocalStack) -> LocalStack:
 @pytest.fixture(scope="session")
 def community(stack: LocalStack) -> Community:
     """The community behind the stack's gateway, with an importer's account."""
-    command = [sys.executable, "-m", "identity", "create-importer", "--username", IMPORTER, "--password-stdin"]
-    environment = {**os.environ, **stack.environment("identity")}
-    subprocess.run(command, input=PASSWORD + "\n", text=True, env=environment, check=True, timeout=60)
+    make_importer(stack)
     return Community(stack.around.public_url, IMPORTER)

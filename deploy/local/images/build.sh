@@ -16,6 +16,7 @@ build() {
 
 mkdir "$context/jars"
 cp "$($python -c 'from lyceum_local import kafka, settings; print(kafka.ensure_jars(settings.StackSettings().cache_dir))')"/*.jar "$context/jars/"
+cp ../src/lyceum_local/kafka_files/log4j2.properties "$context/"
 build kafka
 
 mkdir "$context/wheel"

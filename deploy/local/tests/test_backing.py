@@ -1,15 +1,17 @@
 """The embedded PostgreSQL and Kafka for real: first start, restart after a crash, and the walls between services."""
 
 import os
+import re
 import signal
+import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from lyceum_local import kafka, postgres
-from lyceum_local.errors import KafkaNotFormatted
-from lyceum_local.settings import StackSettings
+from lyceum_local.errors import DatabaseRefused, KafkaNotFormatted, NotPrepared
+from lyceum_local.settings import Ports, StackSettings
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import poll
 
@@ -82,6 +84,22 @@ def test_given_a_crash_of_everything_when_the_stack_starts_again_then_data_is_th
     assert kafka.complaint(stack.kafka_bootstrap) is None
 
 
+@pytest.mark.parametrize("left", ["", "{other}\n/elsewhere\n", "2147483000\n"])
+def test_given_a_lock_file_that_a_power_loss_left_when_postgres_is_started_then_it_starts(
+    stack: LocalStack, left: str
+) -> None:
+    stack.stop("postgres")
+    (stack.data_dir / "postgres" / "postmaster.pid").write_text(left.format(other=os.getpid()))
+    stack.start_postgres()
+    assert postgres.complaint(stack.admin_url) is None
+
+
+def test_given_a_server_that_runs_when_its_lock_file_is_looked_at_then_it_stays(stack: LocalStack) -> None:
+    lock = stack.data_dir / "postgres" / "postmaster.pid"
+    postgres.remove_stale_lock(stack.data_dir / "postgres")
+    assert lock.exists()
+
+
 def test_given_a_start_killed_half_way_when_it_is_repeated_then_the_remains_are_swept(tmp_path: Path) -> None:
     (tmp_path / "kafka.new" / "logs").mkdir(parents=True)
     (tmp_path / "kafka.new" / "logs" / "meta.properties").write_text("half")
@@ -118,6 +136,64 @@ def test_given_a_second_door_when_the_brokers_settings_are_written_then_it_is_op
     lines = (tmp_path / "kafka" / "server.properties").read_text().splitlines()
     assert "listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2" in lines
     assert "advertised.listeners=PLAINTEXT://127.0.0.1:1" in lines
+
+
+def test_given_the_brokers_jars_when_they_are_listed_then_what_logs_is_bound_in_the_version_that_kafka_brings() -> None:
+    jars = [file.name for file in kafka.ensure_jars(StackSettings().cache_dir).glob("*.jar")]
+    logging = {m[1]: m[2] for name in jars if (m := re.fullmatch(r"(log4j-[a-z0-9-]+?|slf4j-api)-(\d.*)\.jar", name))}
+    assert logging.pop("slf4j-api").startswith("1.7.")  # for which the binding is called slf4j, not slf4j2
+    assert set(logging) == {"log4j-api", "log4j-core", "log4j-slf4j-impl"} and len(set(logging.values())) == 1
+
+
+def test_given_a_broker_when_it_starts_and_ends_then_its_log_says_so(stack: LocalStack) -> None:
+    stack.restart("kafka")
+    said = (stack.supervisor.logs / "kafka.log").read_text()
+    assert "SLF4J" not in said
+    ended, started = said.rindex("Transition from SHUTTING_DOWN to SHUTDOWN"), said.rindex("STARTING")
+    assert ended < started
+    assert poll(lambda: kafka.complaint(stack.kafka_bootstrap), WAIT_S) is None
+
+
+def test_given_a_log_folder_of_another_node_when_the_broker_starts_then_it_says_what_is_wrong(tmp_path: Path) -> None:
+    jars, ports = kafka.ensure_jars(StackSettings().cache_dir), Ports.free()
+    kafka.initialise(tmp_path / "kafka", jars, ports.kafka, ports.kafka_controller)
+    meta = tmp_path / "kafka" / "logs" / "meta.properties"
+    meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
+    command = kafka.program(tmp_path / "kafka", jars).command
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert ended.returncode != 0 and re.search(r"(?s)ERROR.*node id 7", ended.stdout), ended.stdout + ended.stderr
+
+
+def test_given_a_server_that_takes_no_writes_when_a_service_is_looked_at_then_it_is_looked_at(
+    stack: LocalStack,
+) -> None:
+    made = stack.database_url("metrics")
+    again = LocalStack(stack.data_dir, stack.ports, prefix="t1.", settings=stack.settings)
+    with psycopg.connect(stack.admin_url, autocommit=True) as server:
+        server.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        server.execute("SELECT pg_reload_conf()")
+        try:
+            assert poll(lambda: _takes_writes(stack), WAIT_S) is None
+            assert again.known_environment("metrics")["DATABASE_URL"] == made
+            with pytest.raises(DatabaseRefused, match=r"PostgreSQL refused .*read-only transaction"):
+                again.database_url("metrics")
+        finally:
+            server.execute("SET default_transaction_read_only = off")
+            server.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            server.execute("SELECT pg_reload_conf()")
+
+
+def test_given_a_service_that_was_never_prepared_when_it_is_looked_at_then_the_next_step_is_named(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    with pytest.raises(NotPrepared, match="run make up first"):
+        LocalStack(tmp_path, stack.ports, settings=stack.settings).known_environment("billing")
+
+
+def _takes_writes(stack: LocalStack) -> str | None:
+    with psycopg.connect(stack.admin_url) as connection:
+        refused = connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+    return None if refused else "still takes writes"
 
 
 def test_given_a_killed_kafka_when_it_comes_back_then_it_answers_at_the_same_address(stack: LocalStack) -> None:

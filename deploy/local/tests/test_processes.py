@@ -1,12 +1,16 @@
 """Services under the stack: a stand-in package called `identity` shows order, readiness and refusals."""
 
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from lyceum_local.errors import NotReady, PrepareFailed
-from lyceum_local.stack import LocalStack
+from lyceum_local import health
+from lyceum_local.errors import NotReady, NotUp, PrepareFailed
+from lyceum_local.stack import LocalStack, _at_once, _raise
 from lyceum_local.waiting import poll
 from servicekit import probe
 
@@ -102,3 +106,33 @@ def test_given_a_worker_that_joins_no_group_when_it_is_started_then_it_is_not_re
     with pytest.raises(NotReady, match=r"identity-work was not ready after 3 s \(the worker reads no events"):
         stack.start_workers(["identity"])
     stack.stop("identity-work")
+
+
+def test_given_parts_that_are_not_well_when_all_are_waited_for_then_each_is_waited_for_and_named() -> None:
+    waited: list[str] = []
+
+    def late(name: str) -> None:
+        waited.append(name)
+        raise NotReady(name, 1.0, "halted", None, "")
+
+    parts = [partial(late, "reco-work"), partial(late, "billing-work"), partial(waited.append, "gateway")]
+    failures = _at_once(parts)
+    assert set(waited) == {"reco-work", "billing-work", "gateway"}
+    with pytest.raises(NotUp, match=r"(?s)2 parts are not well.*reco-work.*billing-work"):
+        _raise(failures)
+    with pytest.raises(NotReady, match="reco-work"):
+        _raise(_at_once([partial(late, "reco-work"), partial(waited.append, "gateway")]))
+
+
+@pytest.mark.parametrize(("value", "is_"), [("1.0", True), ("0.0", False)])
+def test_given_a_page_of_metrics_when_a_store_went_back_then_it_is_known(
+    value: str, is_: bool, tmp_path: Path, stack: LocalStack
+) -> None:
+    gauge = f'eventfold_relay_rewound{{relay="billing-relay"}} {value}\n'
+    (tmp_path / "metrics").write_text("# HELP eventfold_relay_lag_seconds 5\n" + gauge)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert health.rewound("127.0.0.1", server.server_port) is is_
+        server.shutdown()
+    assert health.rewound("127.0.0.1", server.server_port) is False

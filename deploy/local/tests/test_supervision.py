@@ -1,6 +1,7 @@
 """A real supervisor over small processes: restarts, kills, and what a killed supervisor leaves behind."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lyceum_local.__main__ import main
 from lyceum_local.errors import NotRunning, UnknownProcess
+from lyceum_local.instance import Instance
 from lyceum_local.leftovers import end_leftovers, marked
 from lyceum_local.program import Program
 from lyceum_local.supervisor_link import Supervisor
@@ -78,6 +81,54 @@ def test_given_two_threads_when_each_defines_its_programs_then_all_are_known_and
     with ThreadPoolExecutor(2) as pool:
         pids = list(pool.map(lambda program: run(supervisor, program), programs))
     assert [supervisor.state(program.name).pid for program in programs] == pids
+
+
+@pytest.mark.parametrize("retries", [0, 20])
+def test_given_a_process_that_ends_at_its_start_when_the_state_is_asked_then_the_next_step_is_named_and_it_fails(
+    supervisor: Supervisor, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    retries: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("lyceum_local.program.START_RETRIES", retries)
+    wanted = "BACKOFF" if retries else "FATAL"
+    supervisor.define(Program("ends", (sys.executable, "-c", "raise SystemExit(3)")))
+    supervisor.start("ends")
+    reached = poll(lambda: None if supervisor.state("ends").state == wanted else "not yet", WAIT_S)
+    assert reached is None
+
+    with pytest.raises(SystemExit, match="1"):
+        main(["status", "--data-dir", str(tmp_path)])
+
+    said = capsys.readouterr()
+    assert "supervisor" in said.out
+    assert re.search(r"ends ended .*make logs SERVICE=ends.*make up starts it", said.err), said.err
+
+
+def test_given_processes_that_run_when_the_state_is_asked_then_all_is_well(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    run(supervisor, Program("idle", IDLE))
+    with pytest.raises(SystemExit, match="0"):
+        main(["status", "--data-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("retries", [0, 20])
+def test_given_a_process_that_was_given_up_or_waits_when_its_part_is_launched_again_then_it_starts_at_once(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retries: int
+) -> None:
+    monkeypatch.setattr("lyceum_local.program.START_RETRIES", retries)
+    flag = tmp_path / "mended"
+    script = f"import pathlib, signal; pathlib.Path({str(flag)!r}).exists() or exit(3); signal.pause()"
+    program = Program("mends", (sys.executable, "-c", script))
+    supervisor.define(program)
+    supervisor.start("mends")
+    wanted = "BACKOFF" if retries else "FATAL"
+    assert poll(lambda: None if supervisor.state("mends").state == wanted else "not yet", WAIT_S) is None
+    flag.touch()
+
+    Instance(tmp_path)._launch(program, [])
+
+    assert supervisor.state("mends").state in ("STARTING", "RUNNING")
+    assert pid_other_than(supervisor, "mends", 0)
 
 
 def test_given_a_stopped_process_when_it_is_stopped_again_then_nothing_happens(supervisor: Supervisor) -> None:

@@ -15,6 +15,7 @@ from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
+from eventfold.store import Connection
 from eventfold.topics import administrator
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import examining, folding, reading
@@ -51,6 +52,29 @@ async def test_an_absent_database_is_one_finding_and_kafka_is_still_looked_at(he
     findings = await examine(away)
     assert of(findings, "PostgreSQL").state == "broken" and of(findings, "Kafka").state == "ok"
     assert of(findings, f"topic {healthy.topic_prefix}{TOPIC}").state == "ok"
+
+
+async def test_what_postgres_refuses_is_a_finding_and_the_other_checks_go_on(house: House, healthy: Deployment) -> None:
+    await change(house, "ALTER TABLE due_date RENAME COLUMN attempts TO tries")
+    await change(house, "ALTER TABLE fold_position RENAME COLUMN applied_at TO done_at")
+    findings = await examine(healthy)
+    complaints = [one for one in findings if one.check == "PostgreSQL" and one.state == "broken"]
+    assert "applied_at" in complaints[0].says and "attempts" in complaints[-1].says
+    assert all(one.next_step for one in complaints)
+    assert of(findings, "sequence").state == of(findings, f"partitions of {healthy.topic_prefix}{TOPIC}").state == "ok"
+
+
+async def test_a_connection_that_breaks_under_a_check_is_a_finding(
+    healthy: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(conn: Connection, _: Deployment) -> list[Finding]:
+        await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return []
+
+    monkeypatch.setattr(examining, "WHOLE_STORE_CHECKS", [cut])
+    findings = await examine(healthy)
+    assert any("terminating connection" in one.says for one in findings if one.state == "broken")
+    assert of(findings, "Kafka").state == "ok"
 
 
 async def test_an_absent_broker_is_one_finding_and_the_store_is_still_looked_at(healthy: Deployment) -> None:

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 
 import httpx
 import pytest
 from community import Community
+from operating import doctor
 
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
 SETTLED_S = 60.0
-
-
-def doctor(stack: LocalStack, service: str) -> tuple[int, list[dict[str, str]]]:
-    """Exit status and findings of `eventfold doctor`."""
-    command = [sys.executable, "-m", "eventfold_ops", "--app", f"{service}.bootstrap:deployment", "--json", "doctor"]
-    ran = subprocess.run(
-        command, env={**os.environ, **stack.environment(service)}, capture_output=True, text=True, timeout=120
-    )
-    return ran.returncode, json.loads(ran.stdout)["findings"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 PASSWORD = "password123"
+IMPORTER = "importer"
 DEADLINE_S = 30.0
 BATCH = 500
 

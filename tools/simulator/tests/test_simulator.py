@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from aiohttp import web
@@ -202,6 +203,33 @@ async def test_it_can_pay_by_itself(tmp_path: Path) -> None:
     async for scene in scenes(tmp_path, auto_pay=True):
         assert (await scene.created())[1]["status"] == "paid"
         assert b'"paid"' in (await scene.merchant.next())[1]
+
+
+async def test_after_a_restart_a_number_answers_as_before(tmp_path: Path) -> None:
+    async for scene in scenes(tmp_path, data_dir=tmp_path / "book"):
+        await scene.created("paid", faults={"lose": True})
+        await scene.post("/v1/payments/paid/pay")
+        await scene.created("closed")
+        await scene.post("/v1/payments/closed/close")
+        before = [await scene.get(f"/v1/payments/{number}") for number in ("paid", "closed")]
+        totals = (await scene.get("/v1/book"))["totals"]
+    async for scene in scenes(tmp_path, data_dir=tmp_path / "book"):
+        assert (await scene.created("paid"))[1] == {**before[0], "pay_url": mock.ANY}
+        assert (await scene.created("paid", amount_minor=901))[0] == 409
+        assert (await scene.post("/v1/payments/closed/pay"))[0] == 409
+        assert [await scene.get(f"/v1/payments/{number}") for number in ("paid", "closed")] == before
+        assert (await scene.get("/v1/book"))["totals"] == totals
+        await scene.post("/v1/payments/paid/pay")
+        assert scene.merchant.arrived.empty(), "how its callbacks misbehave is kept too"
+
+
+async def test_a_full_book_takes_no_more_and_says_so_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payment_simulator.book.MAX_PAYMENTS", 2)
+    for _ in range(2):
+        async for scene in scenes(tmp_path):
+            assert [(await scene.created(f"n{n}"))[0] for n in range(3)] == [200, 200, 507]
 
 
 def test_the_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 # Like the public image: every KAFKA_SOME_SETTING becomes some.setting; the log folder is formatted once.
 set -eu
 export CLASSPATH='/opt/kafka/jars/*' # for Java to expand, not for the shell
-java="java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+java="java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=/opt/kafka/log4j2.properties"
 settings=/var/lib/kafka/server.properties
 
 echo "log.dirs=/var/lib/kafka/logs" >"$settings"

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lyceum_local import report
+from lyceum_local import backup as backups
+from lyceum_local import report, restoring
 from lyceum_local.errors import StackError
 from lyceum_local.java import find_java
 from lyceum_local.settings import SERVICES, StackSettings, ports_of
@@ -30,6 +31,30 @@ def backing(stack: LocalStack, arguments: argparse.Namespace) -> None:
     print(f"DATABASE_URL_ADMIN={stack.admin_url}\nKAFKA_BOOTSTRAP={stack.kafka_bootstrap}")
 
 
+def backup(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Saves databases, keys, passwords and the provider's book in a new folder; the stack may be up and under load."""
+    target = (arguments.to or backups.default_target(stack)).expanduser().resolve()
+    with stack.exclusively():
+        ran = stack.supervisor.running()
+        stack.start_postgres()
+        try:
+            backups.back_up(stack, target)
+        finally:
+            if not ran:
+                stack.down()
+    print(f"The backup is complete: {target}; keep it elsewhere, and to yourself: it holds keys and passwords.")
+
+
+def restore(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Brings everything to what a backup holds, and up. What was there is kept beside."""
+    source = arguments.source.expanduser().resolve()
+    restoring.adopt_ports(source, stack.data_dir)
+    stack = LocalStack(stack.data_dir, ports_of(stack.data_dir), say=stack.say)
+    with stack.exclusively():
+        restoring.restore(stack, source, force=arguments.force)
+    print(f"Lyceum is up as it was: {stack.around.public_url} (data and logs in {stack.data_dir})")
+
+
 def down(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Stops everything and keeps the data."""
     with stack.exclusively():
@@ -38,9 +63,13 @@ def down(stack: LocalStack, arguments: argparse.Namespace) -> None:
 
 
 def status(stack: LocalStack, arguments: argparse.Namespace) -> None:
-    """Prints each process with its state and memory."""
+    """Prints each process with its state and memory; leaves with 1 where one needs a person."""
     rows = report.rows(stack)
     print(report.as_json(rows) if arguments.json else report.as_table(rows))
+    troubles = report.troubles(rows)
+    for trouble in troubles:
+        print(f"lyceum: {trouble}", file=sys.stderr)
+    sys.exit(1 if troubles else 0)
 
 
 def logs(stack: LocalStack, arguments: argparse.Namespace) -> None:
@@ -62,8 +91,9 @@ def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
 def ops(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Runs an operators' command (eventfold) on one service; leaves with its status."""
     stack.states()  # refuses where nothing runs
+    # A look at what is broken must need nothing that is: nothing is made or written on the way.
     command = [sys.executable, "-m", "eventfold_ops", "--app", f"{arguments.service}.bootstrap:deployment"]
-    variables = os.environ | stack.environment(arguments.service)
+    variables = os.environ | stack.known_environment(arguments.service)
     sys.exit(subprocess.run([*command, *arguments.words], env=variables, check=False).returncode)
 
 
@@ -71,6 +101,8 @@ Command = Callable[[LocalStack, argparse.Namespace], None]
 COMMANDS: dict[str, Command] = {
     "up": up,
     "backing": backing,
+    "backup": backup,
+    "restore": restore,
     "down": down,
     "stop": down,
     "status": status,
@@ -94,6 +126,9 @@ def parser() -> argparse.ArgumentParser:
             help="choose free ports at the first start, for an instance beside another",
         )
     commands.choices["status"].add_argument("--json", action="store_true")
+    commands.choices["backup"].add_argument("--to", type=Path, help="a new folder; default: one in the data folder")
+    commands.choices["restore"].add_argument("--from", dest="source", type=Path, required=True, help="a backup")
+    commands.choices["restore"].add_argument("--force", action="store_true", help="also over what is there")
     commands.choices["logs"].add_argument("service", nargs="?", help="a service (identity) or process (identity-work)")
     commands.choices["restart"].add_argument("process")
     commands.choices["ops"].add_argument("service", choices=SERVICES)

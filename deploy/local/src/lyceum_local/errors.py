@@ -120,6 +120,106 @@ class NotReady(StackError):
         )
 
 
+class HistoryRewound(StackError):
+    """A service whose topics hold events that its store does not."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        super().__init__(
+            f"{service}'s store was brought back to an earlier moment: its topics hold events that it does not have, "
+            f'so it sends nothing. Look at it: make ops SERVICE={service} ARGS="doctor". To begin a new history from '
+            f'the store as it is: make ops SERVICE={service} ARGS="recover", then make up.'
+        )
+
+
+class NotUp(StackError):
+    """Several parts are not well; the others are up."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__(f"{len(reasons)} parts are not well, the others are up:\n- " + "\n- ".join(reasons))
+
+
+class DatabaseRefused(StackError):
+    """PostgreSQL runs and would not do what it was asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"PostgreSQL refused ({reason}); mend the cause (its log: make logs SERVICE=postgres; "
+            "is its disk full?) and run this again."
+        )
+
+
+class NotPrepared(StackError):
+    """A service that has no role in PostgreSQL yet."""
+
+    def __init__(self, service: str, file: Path) -> None:
+        self.service = service
+        super().__init__(f"{service} has no password in {file}, so it was never prepared; run make up first.")
+
+
+class BackupUnusable(StackError):
+    """A folder that is no backup, half of one, or one of another kind or instance."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(f"{folder} cannot be restored from: {reason}. Nothing was changed; name another backup.")
+
+
+class BackupFailed(StackError):
+    """A backup that could not be written; none of it is left."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        super().__init__(f"the backup could not be written to {folder} ({reason}); nothing is left of it there.")
+
+
+class FolderTaken(StackError):
+    """A backup goes into a new folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} exists already; name a folder that does not: make backup TO=...")
+
+
+class DumpFailed(StackError):
+    """PostgreSQL's own tool did not do it."""
+
+    def __init__(self, tool: str, complaint: str) -> None:
+        self.tool = tool
+        super().__init__(f"{tool} failed; mend the cause and run this again. It said: {complaint}")
+
+
+class WouldReplace(StackError):
+    """A restore over something that is there, without having been asked for."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is there already and would be replaced; FORCE=1 does that, and keeps what was there beside it."
+        )
+
+
+class HalfRestored(StackError):
+    """A restore that did not end."""
+
+    def __init__(self, data_dir: Path, source: str) -> None:
+        super().__init__(
+            f"a restore into {data_dir} was begun and did not end, so nothing is started from it; run it again: "
+            f"make restore FROM={source} FORCE=1"
+        )
+
+
+class RecoverFailed(StackError):
+    """A service's new history could not be begun after a restore."""
+
+    def __init__(self, service: str, log: Path, end: str) -> None:
+        self.service = service
+        super().__init__(
+            f"{service} could not begin a new history; all data is restored. Mend the cause, then: "
+            f'make ops SERVICE={service} ARGS="recover", and make up.\nThe end of {log}:\n{end}'
+        )
+
+
 class PrepareFailed(StackError):
     """A service could not make its tables or topics."""
 

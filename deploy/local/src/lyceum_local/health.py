@@ -1,10 +1,12 @@
 """Asking processes whether they are ready; every question answers None for yes and a reason for no."""
 
+import re
 import socket
 import urllib.error
 import urllib.request
 
 ASK_TIMEOUT_S = 2.0
+REWOUND = re.compile(r"^eventfold_relay_rewound(\{.*\})? [1-9]", re.MULTILINE)
 
 
 def http_complaint(url: str) -> str | None:
@@ -16,6 +18,15 @@ def http_complaint(url: str) -> str | None:
         return f"{url} answers {refused.code}"
     except OSError as refused:
         return f"{url}: {refused}"
+
+
+def rewound(host: str, metrics_port: int) -> bool:
+    """Whether the process says of itself that its store went back behind its topics; False where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{host}:{metrics_port}/metrics", timeout=ASK_TIMEOUT_S) as page:
+            return REWOUND.search(page.read().decode(errors="replace")) is not None
+    except OSError:
+        return False
 
 
 def tcp_complaint(host: str, port: int) -> str | None:

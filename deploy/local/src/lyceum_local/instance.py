@@ -19,6 +19,7 @@ from lyceum_local.waiting import poll, tail
 LOCK_WAIT_S = 180.0
 RESTART_WAIT_S = 60.0
 ALIVE = ("RUNNING", "STARTING")
+WAITS_TO_START = "BACKOFF"
 
 Say = Callable[[str], None]
 Complaint = Callable[[], str | None]
@@ -71,12 +72,21 @@ class Instance:
         """What `service` is told; its role and schema must exist (see `provision`)."""
         return services.environment(self.around, service, self.database_url(service))
 
+    def known_environment(self, service: str) -> dict[str, str]:
+        """The same for a service that was made before; asks PostgreSQL nothing. Raises NotPrepared."""
+        url = tenancy.service_url(self.admin_url, self.prefix, service, self.secrets)
+        return services.environment(self.around, service, url)
+
     def database_url(self, service: str) -> str:
         """Makes role and schema of `service` unless they are there; returns the role's URL. PostgreSQL must run."""
         if service not in self._database_urls:
             made = tenancy.ensure_service(self.admin_url, self.prefix, service, self.secrets)
             self._database_urls[service] = made
         return self._database_urls[service]
+
+    def forget_databases(self) -> None:
+        """Have `database_url` make sure of each role and schema again: the server or its database is another now."""
+        self._database_urls.clear()
 
     @contextmanager
     def exclusively(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
@@ -121,6 +131,16 @@ class Instance:
         """Every process by name; raises NotRunning."""
         return self.supervisor.states()
 
+    @property
+    def half_restored_file(self) -> Path:
+        """Is there, and names the backup, from the beginning of a restore until it has ended well."""
+        return self.data_dir / "restoring-from"
+
+    @property
+    def half_restored(self) -> str | None:
+        """The backup that a restore was begun from and did not end; None where all is well."""
+        return self.half_restored_file.read_text() if self.half_restored_file.exists() else None
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _make_home(self) -> None:
@@ -129,11 +149,19 @@ class Instance:
 
     def _launch(self, program: Program, port_names: Sequence[str]) -> None:
         self.supervisor.define(program)
-        if self.supervisor.state(program.name).pid:
+        state = self.supervisor.state(program.name)
+        if state.pid:
             return
+        if state.state == WAITS_TO_START:
+            self.supervisor.stop([program.name])  # its pauses have grown: begin anew, now that somebody asks
         for name in port_names:
             require_free(program.name, self.ports.of(name), f"LYCEUM_PORT_{name.upper()}")
         self.supervisor.start(program.name)
+
+    def _runs(self, name: str) -> bool:
+        """Whether the supervisor has a process of this name running."""
+        state = self.supervisor.states().get(name)
+        return state is not None and state.pid != 0
 
     def _await(self, part: str, complaint: Complaint, wait_s: float) -> None:
         """Waits until `part` runs (where it is a process here) without complaint; raises NotReady."""

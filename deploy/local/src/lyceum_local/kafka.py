@@ -13,6 +13,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from lyceum_local import durable
 from lyceum_local.errors import HalfInitialised, KafkaFetchFailed, KafkaNotFormatted, MavenMissing
 from lyceum_local.health import tcp_complaint
 from lyceum_local.java import find_java
@@ -85,7 +86,8 @@ def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra:
     _write_settings(fresh, fresh, port, controller_port, extra)
     _format(fresh, jars)
     _write_settings(fresh, folder, port, controller_port, extra)
-    fresh.rename(folder)
+    durable.sync_tree(fresh)
+    durable.rename(fresh, folder)
 
 
 def _format(folder: Path, jars: Path) -> None:

@@ -7,8 +7,10 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
+from lyceum_local import durable
 from lyceum_local.errors import HalfInitialised, RootWithoutNamespaces, SecretsMissing
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
@@ -42,8 +44,8 @@ def initialise(folder: Path, secrets: Secrets) -> None:
         return
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    _initdb(fresh, secrets)
-    fresh.rename(folder)
+    _initdb(fresh, secrets)  # it syncs what it makes
+    durable.rename(fresh, folder)
 
 
 def _require_whole(folder: Path, secrets: Secrets) -> None:
@@ -52,6 +54,28 @@ def _require_whole(folder: Path, secrets: Secrets) -> None:
             raise HalfInitialised("PostgreSQL", folder, needed)
     if not secrets.has(ADMIN_SECRET):
         raise SecretsMissing(secrets.file, folder)
+
+
+def remove_stale_lock(folder: Path) -> None:
+    """Forget a server that ended with its machine. After a power loss its lock file may be empty, and after a reboot
+    the number in it another process's: PostgreSQL would refuse to start, for ever. None of this folder's may run."""
+    lock = folder / "postmaster.pid"
+    try:
+        pid = int(lock.read_text().splitlines()[0])
+    except FileNotFoundError:
+        return
+    except (ValueError, IndexError):
+        pid = 0
+    if not _serves(pid, folder):
+        lock.unlink()
+
+
+def _serves(pid: int, folder: Path) -> bool:
+    """Whether the process works in `folder`, as a server of it does."""
+    try:
+        return pid > 0 and Path(psutil.Process(pid).cwd()).resolve() == folder.resolve()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _initdb(folder: Path, secrets: Secrets) -> None:

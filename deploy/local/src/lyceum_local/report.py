@@ -7,9 +7,17 @@ from pathlib import Path
 
 from lyceum_local.errors import UnknownProcess
 from lyceum_local.memory import BYTES_PER_MIB, pss_of, pss_of_tree
+from lyceum_local.program import START_RETRIES
 from lyceum_local.stack import LocalStack
 
 LINES_SHOWN = 50
+TROUBLES = {
+    "FATAL": "{name} ended {tries} times right after its start and is not started again by itself: read its log "
+    "(make logs SERVICE={name}), mend the cause, then make up starts it.",
+    "BACKOFF": "{name} ended right after its start and is tried again, at growing pauses, up to {tries} times: read "
+    "its log (make logs SERVICE={name}); once the cause is mended make up starts it at once.",
+}
+"""What a person is told of a process in these states of the supervisor."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,11 @@ def rows(stack: LocalStack) -> list[Row]:
     found = [Row(s.name, s.state, s.pid, pss_of_tree(s.pid) if s.pid else 0, s.description) for s in states]
     pid = stack.supervisor.pid()
     return [*found, Row("supervisor", "RUNNING", pid, pss_of(pid), "")]
+
+
+def troubles(found: list[Row]) -> list[str]:
+    """A sentence with the next step for each process that does not stay up."""
+    return [TROUBLES[row.state].format(name=row.process, tries=START_RETRIES) for row in found if row.state in TROUBLES]
 
 
 def as_json(found: list[Row]) -> str:

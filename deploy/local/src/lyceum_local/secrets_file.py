@@ -4,6 +4,8 @@ import json
 import secrets
 from pathlib import Path
 
+from lyceum_local import durable
+
 PASSWORD_BYTES = 24
 
 
@@ -32,4 +34,5 @@ class Secrets:
         fresh = self.file.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(known, indent=1))
-        fresh.rename(self.file)
+        durable.sync(fresh)
+        durable.rename(fresh, self.file)

@@ -77,6 +77,7 @@ def simulator_environment(around: Surroundings) -> dict[str, str]:
         "CALLBACK_URL": around.public_url,
         "PUBLIC_URL": around.public_url,
         "KEY_DIR": str(around.key_dir("simulator")),
+        "DATA_DIR": str(around.data_dir / "simulator"),
         "LYCEUM_PROFILE": "local",
         "PYTHONUNBUFFERED": "1",
     }

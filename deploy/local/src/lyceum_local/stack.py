@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 
 from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
-from lyceum_local.errors import PrepareFailed
+from lyceum_local.errors import HalfRestored, HistoryRewound, NotReady, NotUp, PrepareFailed, StackError
 from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
@@ -48,6 +48,8 @@ class LocalStack(Instance):
         if self.postgres_choice == "embedded":
             folder = self.data_dir / "postgres"
             postgres.initialise(folder, self.secrets)
+            if not self._runs("postgres"):
+                postgres.remove_stale_lock(folder)
             self._launch(postgres.program(folder, self.ports.postgres), ["postgres"])
         self._await("postgres", self._postgres_complaint, postgres.READY_WAIT_S)
         tenancy.ensure_database(self.admin_url, self.prefix)
@@ -85,23 +87,42 @@ class LocalStack(Instance):
 
     def start_servers(self, names: Sequence[str] = SERVICES) -> None:
         """The gRPC servers of the named services."""
+        self.launch_servers(names)
+        for name in names:
+            self._await_server(name)
+        self.say("the servers are ready: " + ", ".join(names))
+
+    def launch_servers(self, names: Sequence[str] = SERVICES) -> None:
+        """The same without waiting until they are ready."""
         for name in names:
             self._launch(
                 services.program(self.around, name, "serve", self.environment(name)), [name, f"{name}_serve_metrics"]
             )
-        for name in names:
-            well = partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name))
-            self._await(f"{name}-serve", well, SERVE_WAIT_S)
-        self.say("the servers are ready: " + ", ".join(names))
+
+    def _await_server(self, name: str) -> None:
+        """Raises HistoryRewound for one that does not send because its store went back, NotReady for any other."""
+        try:
+            self._await(f"{name}-serve", partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name)), SERVE_WAIT_S)
+        except NotReady as late:
+            if health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
+                raise HistoryRewound(name) from late
+            raise
 
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
         """The folds and processes of the named services, until each reads what it has of its topics."""
+        self.launch_workers(names)
+        for name in names:
+            self._await_worker(name)
+        self.say("the workers are ready: " + ", ".join(names))
+
+    def launch_workers(self, names: Sequence[str] = SERVICES) -> None:
+        """The same without waiting until they are ready."""
         for name in names:
             self._launch(services.program(self.around, name, "work", self.environment(name)), [f"{name}_work_metrics"])
-        for name in names:
-            well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
-            self._await(f"{name}-work", well, WORK_WAIT_S)
-        self.say("the workers are ready: " + ", ".join(names))
+
+    def _await_worker(self, name: str) -> None:
+        well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
+        self._await(f"{name}-work", well, WORK_WAIT_S)
 
     def start_simulator(self) -> None:
         """The payment simulator."""
@@ -117,17 +138,24 @@ class LocalStack(Instance):
         self.say(f"the gateway is ready at {self.around.public_url}")
 
     def up(self) -> None:
-        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start."""
+        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start.
+
+        One part that is not well keeps no other down: servers are waited for, then whatever became of them the gateway
+        and the workers. Raises HalfRestored where a restore has not ended; at the end, what is not well.
+        """
+        if self.half_restored:
+            raise HalfRestored(self.data_dir, self.half_restored)
         present = [name for name in SERVICES if find_spec(name)]
         self._tell_missing([*SERVICES, "payment_simulator"])
         self.start_backing()
         self.prepare(present)
-        self.start_servers(present)
-        self.start_workers(present)
-        if find_spec("payment_simulator"):
-            self.start_simulator()
-        if "identity" in present:
-            self.start_gateway()
+        simulator = [self.start_simulator] if find_spec("payment_simulator") else []
+        gateway_ = [self.start_gateway] if "identity" in present else []
+        self.launch_servers(present)
+        failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
+        self.launch_workers(present)
+        failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
+        _raise(failures)
 
     def _tell_missing(self, packages: Sequence[str]) -> None:
         missing = [name for name in packages if not find_spec(name)]
@@ -150,6 +178,21 @@ class LocalStack(Instance):
     def _kafka_complaint(self) -> str | None:
         ended = containers.complaint(self.data_dir, "kafka") if self.kafka_choice == "docker" else None
         return ended or kafka.complaint(self.kafka_bootstrap)
+
+
+def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
+    """Starts parts and waits for each, whatever becomes of the others; returns what is wrong."""
+    with ThreadPoolExecutor(len(parts) or 1) as pool:
+        return [failure for done in [pool.submit(part) for part in parts] if (failure := done.exception())]
+
+
+def _raise(failures: Sequence[BaseException]) -> None:
+    """The one thing that is wrong, or NotUp for several; nothing where all is well."""
+    unexpected = [failure for failure in failures if not isinstance(failure, StackError)]
+    if unexpected or len(failures) == 1:
+        raise (unexpected or failures)[0]
+    if failures:
+        raise NotUp(list(map(str, failures)))
 
 
 def _stages(names: list[str]) -> list[list[str]]:

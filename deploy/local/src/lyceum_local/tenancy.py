@@ -1,11 +1,14 @@
 """One role per service with a schema, and one beside it for rebuilds; no rights on the others'."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
+from lyceum_local.errors import DatabaseRefused, NotPrepared
 from lyceum_local.secrets_file import Secrets
 
 CONNECTIONS_PER_SERVICE = 30
@@ -26,7 +29,15 @@ def _words(prefix: str) -> list[str]:
 
 
 def ensure_database(admin_url: str, prefix: str) -> None:
-    """Makes the instance's database unless it is there, closed to everyone but those who are granted it."""
+    """Makes the instance's database unless it is there, closed to everyone but those who are granted it.
+
+    Raises DatabaseRefused.
+    """
+    with _refusals():
+        _ensure_database(admin_url, prefix)
+
+
+def _ensure_database(admin_url: str, prefix: str) -> None:
     name = sql.Identifier(database_name(prefix))
     with psycopg.connect(admin_url, autocommit=True) as server:
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database_name(prefix)]).fetchone():
@@ -37,9 +48,31 @@ def ensure_database(admin_url: str, prefix: str) -> None:
 
 
 def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
-    """Makes role and schemas of `service` unless they are there; returns the role's URL. Safe to repeat."""
+    """Makes role and schemas of `service` unless they are there; returns the role's URL. Safe to repeat.
+
+    Raises DatabaseRefused.
+    """
+    password = secrets.password(_secret(prefix, service))
+    with _refusals():
+        _ensure_service(admin_url, prefix, service, password)
+    return service_url(admin_url, prefix, service, secrets)
+
+
+def service_url(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
+    """The URL of the role that `ensure_service` made; asks and changes nothing. Raises NotPrepared."""
+    if not secrets.has(_secret(prefix, service)):
+        raise NotPrepared(service, secrets.file)
+    password = secrets.password(_secret(prefix, service))
+    role = role_name(prefix, service)
+    return _with(admin_url, user=role, password=password, database=database_name(prefix))
+
+
+def _secret(prefix: str, service: str) -> str:
+    return f"postgres-{role_name(prefix, service)}"
+
+
+def _ensure_service(admin_url: str, prefix: str, service: str, password: str) -> None:
     role, schema = role_name(prefix, service), service
-    password = secrets.password(f"postgres-{role}")
     names = {
         "role": sql.Identifier(role),
         "schema": sql.Identifier(schema),
@@ -63,7 +96,15 @@ def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) 
         ):
             literals = {"password": sql.Literal(password), "limit": sql.Literal(CONNECTIONS_PER_SERVICE)}
             database.execute(sql.SQL(statement).format(**names, **literals))
-    return _with(admin_url, user=role, password=password, database=database_name(prefix))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """PostgreSQL's own refusals, a full disk say, as a sentence."""
+    try:
+        yield
+    except psycopg.Error as refused:
+        raise DatabaseRefused(" ".join(str(refused).split()) or type(refused).__name__) from refused
 
 
 def in_database(admin_url: str, prefix: str) -> str:

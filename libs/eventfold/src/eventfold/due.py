@@ -25,8 +25,11 @@ class Pace:
 
     def pause(self, attempt: int, rng: random.Random) -> timedelta:
         """The pause after the `attempt`-th look, from 1; shortened at random, so that many do not come at once."""
-        doubled = min(self.longest, self.first * (1 << min(attempt - 1, MAX_DOUBLINGS)))
-        return doubled * (1 - JITTER * rng.random())
+        return self.at_most(attempt) * (1 - JITTER * rng.random())
+
+    def at_most(self, attempt: int) -> timedelta:
+        """The pause after the `attempt`-th look, from 1, unshortened."""
+        return min(self.longest, self.first * (1 << min(attempt - 1, MAX_DOUBLINGS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from eventfold.arrays import literals
@@ -47,6 +47,18 @@ JOIN unnest(%s::text[], %s::int[]) AS w(stream, version) USING (stream, version)
 _SETTLE = f"""DELETE FROM due_date WHERE (stream_type, stream_id) IN (
   SELECT stream_type, stream_id FROM due_date JOIN {_TAKEN})"""
 
+# Locked in the order of keys, as `write` locks them.
+_BOUND = """WITH away AS (
+  SELECT d.stream_type, d.stream_id, w.pause FROM due_date d
+  JOIN unnest(%(types)s::text[], %(attempts)s::int[], %(pauses)s::interval[]) AS w(stream_type, attempts, pause)
+    ON w.stream_type = d.stream_type AND w.attempts = least(d.attempts, %(most)s)
+  WHERE d.due_at > %(now)s ORDER BY d.stream_type, d.stream_id FOR UPDATE OF d
+) UPDATE due_date d SET set_at = least(set_at, %(now)s), due_at = CASE
+    WHEN attempts > 0 THEN least(due_at - %(back)s, %(now)s + pause)
+    ELSE due_at - greatest(set_at - %(now)s, interval '0') END
+FROM away WHERE (d.stream_type, d.stream_id) = (away.stream_type, away.stream_id)
+  AND (set_at > %(now)s OR attempts > 0 AND (%(back)s > interval '0' OR due_at > %(now)s + pause))"""
+
 Key = tuple[str, str]
 """Stream type and stream id."""
 
@@ -74,6 +86,9 @@ class Taken:
 
 
 Change = tuple[DueDate, Recorded]
+Longest = Mapping[str, Sequence[timedelta]]
+"""Of each stream type the longest pause after 0, 1, … looks, as many for each; the last counts for all above. What is
+said of 0 is not used: there the event set the date."""
 
 
 def changes(events: Sequence[Recorded], asks: Mapping[str, Ask]) -> dict[Key, Change]:
@@ -115,6 +130,21 @@ async def take(
     if taken:
         await conn.execute(_POSTPONE, _marks(taken))
     return taken
+
+
+async def bound(conn: Connection, longest: Longest, now: datetime, back: timedelta) -> int:
+    """Bring near what a clock put off that was ahead of `now`; returns how many dates that were.
+
+    `back` is by how much the clock is known to have gone back since the pauses between looks were set: they lose so
+    much. No pause is then longer than `longest` says of its attempt, and none that an event set longer than it asked
+    for, both from now on. Looks at every date that lies ahead. In the caller's transaction; whoever holds the lease
+    does it, while none is taken.
+    """
+    rows = [(name, attempt, pause) for name, pauses in longest.items() for attempt, pause in enumerate(pauses)]
+    most = max(map(len, longest.values()), default=1) - 1
+    names, attempts, pauses = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+    told = {"types": names, "attempts": attempts, "pauses": pauses, "most": most, "now": now, "back": back}
+    return (await conn.execute(_BOUND, told)).rowcount
 
 
 async def causes(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:

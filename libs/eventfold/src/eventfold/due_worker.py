@@ -4,6 +4,8 @@ One look: the lease's holder takes a bounded number of dates, each moved to its 
 transaction of its own; their handlers say what follows, and may ask outside; what follows is recorded, and the dates
 are removed, in one transaction that holds the lease. So a look that dies anywhere is repeated after the pause, and a
 holder that was stopped past its lease records nothing. Time comes from `clock`; only the lease goes by the database's.
+A clock that is put back does not make anybody wait: `elapsed` says what has really passed, and what the clock put too
+far is brought near.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
@@ -25,7 +28,7 @@ from eventfold import due_dates, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.desk import Outcome
-from eventfold.due import HANDLE_WITHIN_S, Due, DueHandler
+from eventfold.due import HANDLE_WITHIN_S, MAX_DOUBLINGS, Due, DueHandler
 from eventfold.due_dates import Taken
 from eventfold.errors import DomainError, LeaseLost, OutcomeUnknown, VersionConflict
 from eventfold.lease import Lease
@@ -39,7 +42,14 @@ RENEW_EVERY_S = leases.LEASE_S / 3
 RECORD_ATTEMPTS = 8
 RETRY_S = 0.5
 IDLE_IN_TRANSACTION_MS = 2000
+CLOCK_JUMP = timedelta(seconds=1)
+"""By how much a clock is put back, compared with what really passed, before pauses are set anew."""
 PASSING = (LeaseLost, VersionConflict, OperationalError, IdleInTransactionSessionTimeout)
+
+
+def elapsed_s() -> float:
+    """Seconds that have really passed since the machine started, asleep or awake; nobody can set them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class DueWorker:
@@ -52,6 +62,7 @@ class DueWorker:
     def __init__(
         self, *, name: str, holder: str, connect: Callable[[], Awaitable[Connection]], store: EventStore,
         handlers: Sequence[DueHandler], clock: Callable[[], datetime], rng: random.Random,
+        elapsed: Callable[[], float] = elapsed_s,
     ) -> None:  # fmt: skip
         self._name = name
         self._holder = holder
@@ -60,6 +71,8 @@ class DueWorker:
         self._handlers: Mapping[str, DueHandler] = {one.stream_type.name: one for one in handlers}
         self._clock = clock
         self._rng = rng
+        self._elapsed = elapsed
+        self._seen: tuple[datetime, float] | None = None
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -82,6 +95,7 @@ class DueWorker:
             lease = await leases.acquire(conn, self._name, self._holder)
             if lease is None:
                 return
+            self._seen = None  # what the clock did meanwhile is not known
             try:
                 await self._lead(conn, lease)
             finally:
@@ -119,10 +133,28 @@ class DueWorker:
 
         async with conn.transaction():
             await leases.hold(conn, lease)
+            await self._bound(conn, now)
             taken = await due_dates.take(conn, list(self._handlers), now, STREAMS_A_LOOK, next_look)
         oldest = min((one.was_due_at for one in taken), default=now)
         telemetry.DUE_LAG_SECONDS.labels(self._name).set((now - oldest).total_seconds())
         return taken
+
+    async def _bound(self, conn: Connection, now: datetime) -> None:
+        """At a term's first look, and when the clock was put back since the last: no pause outlasts what it was."""
+        elapsed, seen = self._elapsed(), self._seen
+        passed = timedelta(0) if seen is None else timedelta(seconds=elapsed - seen[1])
+        back = timedelta(0) if seen is None else passed - (now - seen[0])
+        if seen is None or back > CLOCK_JUMP:
+            near = await due_dates.bound(conn, self._longest(), now, back)
+            if near:
+                log.warning(
+                    "due dates lay too far ahead: a clock was put back", extra={"worker": self._name, "dates": near}
+                )
+        self._seen = (now, elapsed)
+
+    def _longest(self) -> due_dates.Longest:
+        attempts = range(MAX_DOUBLINGS + 2)
+        return {name: [one.pace.at_most(max(1, n)) for n in attempts] for name, one in self._handlers.items()}
 
     async def _handle(self, conn: Connection, lease: Lease, taken: Sequence[Taken]) -> list[tuple[Taken, Item]]:
         """What each handler says, the lease renewed meanwhile; those that say nothing are left out."""

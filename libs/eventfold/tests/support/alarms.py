@@ -17,7 +17,7 @@ from house import NOW, House, context
 from eventfold.codec import EventCodec
 from eventfold.decider import NOTHING_DUE, Ask, Decider, DueDate, Item, Recorded, StreamType
 from eventfold.due import Due, DueHandler, Pace, timer
-from eventfold.due_worker import DueWorker
+from eventfold.due_worker import DueWorker, elapsed_s
 from eventfold.errors import WrongState
 from eventfold.intents import EVENTS
 from eventfold.store import EventStore
@@ -161,11 +161,11 @@ RINGING = timer(ALARM, ring, PACE)
 
 def worker(
     house: House, clock: Clock, *handlers: DueHandler, store: EventStore | None = None, holder: str = "one",
-    connect: Callable[[], Awaitable[Any]] | None = None,
+    connect: Callable[[], Awaitable[Any]] | None = None, elapsed: Callable[[], float] = elapsed_s,
 ) -> DueWorker:  # fmt: skip
     return DueWorker(
         name="due", holder=holder, connect=connect or house.connect, store=store or store_of(house),
-        handlers=handlers or (RINGING,), clock=clock, rng=random.Random(7),
+        handlers=handlers or (RINGING,), clock=clock, rng=random.Random(7), elapsed=elapsed,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from payment_simulator import requests
 from payment_simulator.book import Book, Payment, Refused
 from payment_simulator.callbacks import Callbacks, Patience
+from payment_simulator.pages import Pages
 from payment_simulator.settings import SimulatorSettings
 from payment_simulator.signing import Signer
 
@@ -18,12 +19,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
-    """One provider: a book, a key, and callbacks under way."""
+    """One provider: a book on disk, a key, and callbacks under way."""
 
     def __init__(self, settings: SimulatorSettings, signer: Signer) -> None:
         self._settings = settings
         self._signer = signer
-        self._book = Book()
+        self._pages = Pages(settings.data_dir or settings.key_dir)
+        self._book = Book(self._pages)
         self._callbacks: Callbacks | None = None
 
     def app(self) -> web.Application:
@@ -100,6 +102,7 @@ class Simulator:
             self._callbacks = Callbacks(http, self._signer, patience)
             yield
             await self._callbacks.close()
+        self._pages.close()
 
 
 async def _json(request: web.Request) -> object:

@@ -1,10 +1,12 @@
-"""The provider's own book: what merchants asked for and what buyers did. Kept in memory, lost with the process."""
+"""The provider's own book: what merchants asked for and what buyers did. On disk before it is answered."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
+
+from payment_simulator.pages import Pages
 
 MAX_PAYMENTS = 1_000_000
 MAX_AMOUNT_MINOR = 10**15
@@ -68,28 +70,32 @@ class Payment:
         }
 
 
-@dataclass
 class Book:
-    """All payments by merchant number. Every operation may be repeated."""
+    """All payments by merchant number, at most `MAX_PAYMENTS`. Every operation may be repeated.
 
-    payments: dict[str, Payment] = field(default_factory=dict)
+    What an operation returns is on disk: it stays so after a kill or a power loss. Operations block for a write to it.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
 
     def create(self, wanted: Payment) -> Payment:
         """A new payment, or the one of that number. Raises `Refused` when that one was for something else."""
-        known = self.payments.get(wanted.merchant_number)
+        known = self._known(wanted.merchant_number)
         if known is None:
-            if len(self.payments) >= MAX_PAYMENTS:
+            if self._pages.count() >= MAX_PAYMENTS:
                 raise Refused("the book is full", "merchant_number", 507)
-            self.payments[wanted.merchant_number] = known = wanted
+            known = self._keep(wanted)
         if (known.amount_minor, known.currency) != (wanted.amount_minor, wanted.currency):
             raise Refused("the number stands for another amount", "merchant_number", 409)
         return known
 
     def get(self, merchant_number: str) -> Payment:
         """The payment of a number. Raises `Refused` (404)."""
-        if merchant_number not in self.payments:
+        known = self._known(merchant_number)
+        if known is None:
             raise Refused("no payment of this number", "merchant_number", 404)
-        return self.payments[merchant_number]
+        return known
 
     def pay(self, merchant_number: str) -> Payment:
         """The buyer pays (or fails to, when so told). Raises `Refused` for a payment that has failed."""
@@ -98,29 +104,32 @@ class Book:
             raise Refused("the payment is closed", "merchant_number", 409)
         if payment.status == "pending":
             failing = payment.faults.fail
-            payment = replace(
-                payment, status="failed" if failing else "paid", reason="the buyer's bank refused" if failing else ""
-            )
-            self.payments[merchant_number] = payment
+            reason = "the buyer's bank refused" if failing else ""
+            return self._keep(replace(payment, status="failed" if failing else "paid", reason=reason))
         return payment
 
     def close(self, merchant_number: str) -> Payment:
         """Stop waiting for the buyer; a payment that is paid stays so."""
         payment = self.get(merchant_number)
         if payment.status == "pending":
-            payment = self.payments[merchant_number] = replace(payment, status="failed", reason="closed")
+            return self._keep(replace(payment, status="failed", reason="closed"))
         return payment
 
     def misbehave(self, merchant_number: str, faults: Faults) -> Payment:
         """Change how the callbacks of a payment behave."""
-        payment = self.payments[merchant_number] = replace(self.get(merchant_number), faults=faults)
-        return payment
+        return self._keep(replace(self.get(merchant_number), faults=faults))
 
     def totals(self) -> dict[str, dict[str, dict[str, int]]]:
         """Status, then currency, to number of payments and sum of amounts."""
         sums: dict[str, dict[str, dict[str, int]]] = {}
-        for payment in self.payments.values():
-            line = sums.setdefault(payment.status, {}).setdefault(payment.currency, {"payments": 0, "amount_minor": 0})
-            line["payments"] += 1
-            line["amount_minor"] += payment.amount_minor
+        for status, currency, payments, amount_minor in self._pages.sums():
+            sums.setdefault(status, {})[currency] = {"payments": payments, "amount_minor": amount_minor}
         return sums
+
+    def _known(self, merchant_number: str) -> Payment | None:
+        row = self._pages.read(merchant_number)
+        return None if row is None else Payment(**{**row, "faults": Faults(**row["faults"])})
+
+    def _keep(self, payment: Payment) -> Payment:
+        self._pages.write(asdict(payment))
+        return payment

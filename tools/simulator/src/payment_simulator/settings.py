@@ -9,13 +9,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SimulatorSettings(BaseSettings):
-    """Where it listens, keeps its key, and how patiently it delivers callbacks."""
+    """Where it listens, keeps its key and its book, and how patiently it delivers callbacks."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     simulator_host: str = "127.0.0.1"
     simulator_port: int = 15090
     key_dir: Path
+    data_dir: Path | None = None
+    """Where its book is, or is made; beside its key unless told otherwise."""
     auto_pay: bool = False
     callback_attempts: int = Field(default=6, ge=1, le=20)
     callback_first_pause_s: float = Field(default=0.2, gt=0)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from aiokafka.errors import KafkaError
-from psycopg import OperationalError
+from psycopg import Error
 
 from eventfold.store import Connection
 from eventfold_ops.deployment import Deployment
@@ -16,6 +16,7 @@ from eventfold_ops.doctor.cluster import Cluster, look
 from eventfold_ops.doctor.finding import Finding, broken, ok
 
 CONNECT_S = 10.0
+ADVICE = "start it, make room on its disk or correct DATABASE_URL, as its words say"
 Check = Callable[[Connection, Deployment], Awaitable[list[Finding]]]
 WHOLE_STORE_CHECKS: Sequence[Check] = (numbering.sequence, storing.types)
 """Each reads the events table from end to end: on a large store that takes minutes."""
@@ -30,22 +31,46 @@ async def examine(deployment: Deployment, *, quick: bool = False) -> list[Findin
     async with AsyncExitStack() as stack:
         conn, findings = await _store(deployment, stack)
         findings += [] if quick else await _all(WHOLE_STORE_CHECKS, conn, deployment)
-        before = {} if conn is None else await folding.positions(conn)
+        before, unread = await _positions(conn)
+        findings += unread
         cluster, kafka = await _cluster(deployment)
         findings += [kafka, *await _all(STORE_CHECKS, conn, deployment)]
         if cluster is not None:
             findings += topics.shapes(deployment, cluster) + await reading.findings(deployment, cluster)
         if conn is not None and cluster is not None:
-            findings += await topics.heads(conn, deployment, cluster)
-            findings += await witnessing.ends(conn, deployment, cluster)
-            findings += [] if quick else await witnessing.whole(conn, deployment, cluster)
-            findings += await folding.findings(conn, deployment, cluster, before)
+            findings += await _told(topics.heads(conn, deployment, cluster))
+            findings += await _told(witnessing.ends(conn, deployment, cluster))
+            findings += [] if quick else await _told(witnessing.whole(conn, deployment, cluster))
+        if conn is not None and cluster is not None and before is not None:
+            findings += await _told(folding.findings(conn, deployment, cluster, before))
     return findings
 
 
 async def _all(checks: Sequence[Check], conn: Connection | None, deployment: Deployment) -> list[Finding]:
     """What these checks found; nothing where there is no store to look at."""
-    return [] if conn is None else [finding for check in checks for finding in await check(conn, deployment)]
+    if conn is None:
+        return []
+    return [finding for check in checks for finding in await _told(check(conn, deployment))]
+
+
+async def _told(asked: Awaitable[list[Finding]]) -> list[Finding]:
+    """What a check found. Where PostgreSQL refuses (a full disk, a connection that broke) that is the finding."""
+    try:
+        return await asked
+    except Error as failure:
+        return [broken("PostgreSQL", _reason(failure), ADVICE)]
+
+
+async def _positions(conn: Connection | None) -> tuple[folding.Positions | None, list[Finding]]:
+    """None where there is no store, or with the reason why they cannot be read."""
+    try:
+        return (None if conn is None else await folding.positions(conn)), []
+    except Error as failure:
+        return None, [broken("PostgreSQL", _reason(failure), ADVICE)]
+
+
+def _reason(failure: Exception) -> str:
+    return " ".join(str(failure).split()) or type(failure).__name__
 
 
 async def _store(deployment: Deployment, stack: AsyncExitStack) -> tuple[Connection | None, list[Finding]]:
@@ -53,13 +78,13 @@ async def _store(deployment: Deployment, stack: AsyncExitStack) -> tuple[Connect
     try:
         async with asyncio.timeout(CONNECT_S):
             conn = await stack.enter_async_context(await deployment.connect())
-    except (OperationalError, TimeoutError) as failure:
-        reason = " ".join(str(failure).split()) or f"no answer within {CONNECT_S:.0f} s"
-        return None, [broken("PostgreSQL", reason, "start it, or correct DATABASE_URL; its checks were left out")]
-    tables = await storing.tables(conn)
+        tables = await storing.tables(conn)
+    except (Error, TimeoutError) as failure:
+        reason = f"no answer within {CONNECT_S:.0f} s" if isinstance(failure, TimeoutError) else _reason(failure)
+        return None, [broken("PostgreSQL", reason, f"{ADVICE}; its checks were left out")]
     if tables.state != "ok":
         return None, [ok("PostgreSQL", "answers"), tables]
-    return conn, [ok("PostgreSQL", "answers"), tables, *await numbering.trigger(conn, deployment)]
+    return conn, [ok("PostgreSQL", "answers"), tables, *await _all([numbering.trigger], conn, deployment)]
 
 
 async def _cluster(deployment: Deployment) -> tuple[Cluster | None, Finding]:

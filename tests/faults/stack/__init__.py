@@ -1,0 +1,1 @@
+"""Faults on the whole product, through its gateway: power loss, lost topics, restored databases."""

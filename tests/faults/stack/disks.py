@@ -1,0 +1,72 @@
+"""Disks whose power can be cut: ext4 in a file, shut down without a flush, and mounted again as the cut left it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.faults.keeper import until
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+SIZE_BYTES = 2 << 30
+TOOL_S = 60.0
+RELEASE_S = 20.0
+
+
+class Disk:
+    """A disk of its own below `folder`, mounted at `home`. Sparse: it takes what is written to it. Needs root."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._image, self.home = folder / f"{name}.img", folder / name
+        with self._image.open("wb") as image:
+            image.truncate(SIZE_BYTES)
+        run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0", str(self._image))
+        self.home.mkdir()
+        self.mount()
+
+    def mount(self) -> None:
+        """What is on the disk, after whatever the file system does about a cut."""
+        run("mount", "-o", "loop", str(self._image), str(self.home))
+
+    def unmount(self) -> None:
+        """Whoever has a file open on it must be ending: waits up to `RELEASE_S` for that."""
+        busy = ["umount", str(self.home)]
+        until(lambda: subprocess.run(busy, capture_output=True, timeout=TOOL_S, check=False).returncode == 0, RELEASE_S)
+        if self.home.is_mount():
+            run(*busy)
+
+    def cut_power(self) -> None:
+        """From now on nothing reaches the disk, not even what was written before and is not yet there."""
+        home = os.open(self.home, os.O_RDONLY)
+        try:
+            fcntl.ioctl(home, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(home)
+
+
+def run(*command: str) -> None:
+    """A tool that must succeed; blocks for at most `TOOL_S`."""
+    subprocess.run(command, check=True, capture_output=True, timeout=TOOL_S)
+
+
+def to_be_had() -> bool:
+    """Whether this machine lets us mount a file and cut its power."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            disk = Disk(Path(folder), "trial")
+        except (OSError, subprocess.SubprocessError):
+            return False
+        try:
+            disk.cut_power()
+        except OSError:
+            return False
+        finally:
+            disk.unmount()
+    return True

@@ -1,0 +1,135 @@
+"""The faults of the whole product: what each does. Each returns when a person would begin to repair."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eventfold.topics import administrator
+from lyceum_local.settings import SERVICES
+from tests.faults.stack import restores
+from tests.faults.stack.product import PARTS, PREFIX, Product
+
+BEHIND_S = (2.0, 8.0)
+STOP_S = 30.0
+CLEAN_MARK = ".kafka_cleanshutdown"
+
+
+@dataclass(slots=True)
+class Done:
+    """What was done to whom; `rewound` are the services whose store went back, which takes `recover` of each."""
+
+    victim: str
+    rewound: tuple[str, ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+Inflict = Callable[[Product, random.Random], Done]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table. `cheap` kinds are tried once in every test run; `needs_disks` where power can be cut."""
+
+    name: str
+    trials: int
+    about_s: float
+    inflict: Inflict
+    cheap: bool = False
+    needs_disks: bool = False
+
+
+def power_loss(*parts: str) -> Inflict:
+    """The disks lose what was not synced. With both the machine is gone, with one only what used it."""
+
+    def inflict(product: Product, rng: random.Random) -> Done:
+        notes = _leave_behind(product, rng)
+        product.cut_power(parts)
+        if len(parts) == len(PARTS):
+            product.kill_everything()
+        else:
+            product.stop_dead(parts[0])
+        product.give_power(parts)
+        return Done(" ".join(parts), notes=notes)
+
+    return inflict
+
+
+def _leave_behind(product: Product, rng: random.Random) -> dict[str, Any]:
+    """In half of the trials workers stand still for a while before, so that they are behind."""
+    behind_s = rng.choice([0.0, rng.uniform(*BEHIND_S)])
+    for service in SERVICES if behind_s else ():
+        product.stack.stop(f"{service}-work")
+    time.sleep(behind_s)
+    return {"workers_behind_s": round(behind_s, 1)}
+
+
+def cut_segment(product: Product, rng: random.Random) -> Done:
+    """The newest segment of one partition ends early, as an unsynced one does; the broker was down."""
+    product.stack.stop("kafka")
+    logs = product.data("kafka") / "logs"
+    segments = [file for file in logs.glob(f"{PREFIX}lyceum.*-*/*.log") if file.stat().st_size]
+    segment = max(rng.sample(segments, min(3, len(segments))), key=lambda file: file.stat().st_size)
+    size = segment.stat().st_size
+    kept = rng.randrange(size)
+    with segment.open("r+b") as file:
+        file.truncate(kept)
+    (logs / CLEAN_MARK).unlink(missing_ok=True)
+    return Done(segment.parent.name, notes={"bytes": size, "kept": kept})
+
+
+def emptied_broker(product: Product, rng: random.Random) -> Done:
+    """All of Kafka's files are gone."""
+    product.stack.stop("kafka")
+    _remove(product.stack.data_dir / "kafka")
+    return Done("kafka")
+
+
+def _remove(place: Path) -> None:
+    target = place.resolve()
+    if place.is_symlink():
+        place.unlink()
+    shutil.rmtree(target)
+
+
+def deleted_topic(product: Product, rng: random.Random) -> Done:
+    """Somebody deletes a topic while everything runs."""
+    topic = rng.choice(asyncio.run(_delete(product.stack.kafka_bootstrap, rng)))
+    return Done(topic)
+
+
+async def _delete(bootstrap: str, rng: random.Random) -> list[str]:
+    async with administrator(bootstrap) as admin:
+        names = sorted(name for name in await admin.list_topics() if name.startswith(f"{PREFIX}lyceum."))
+        chosen = rng.choice(names)
+        await admin.delete_topics([chosen])
+        return [chosen]
+
+
+def restored(services: tuple[str, ...], how: restores.Way) -> Inflict:
+    """A backup is taken, work goes on, and the backup comes back: what came after is gone there, and only there."""
+
+    def inflict(product: Product, rng: random.Random) -> Done:
+        undone = restores.rewind(product, services, how, rng)
+        emitting = tuple(one for one in services if one in restores.EMITTING)
+        return Done(" ".join(services), emitting, {"undone": undone})
+
+    return inflict
+
+
+KINDS = (
+    Kind("power-loss", 10, 75.0, power_loss(*PARTS), needs_disks=True),
+    Kind("power-loss-kafka", 10, 60.0, power_loss("kafka"), cheap=True, needs_disks=True),
+    Kind("power-loss-postgres", 10, 60.0, power_loss("postgres"), needs_disks=True),
+    Kind("cut-segment", 10, 45.0, cut_segment, cheap=True),
+    Kind("emptied-broker", 10, 60.0, emptied_broker),
+    Kind("deleted-topic", 10, 45.0, deleted_topic, cheap=True),
+    *(Kind(f"restored-{one}", 5, 75.0, restored((one,), restores.dump_and_restore)) for one in SERVICES),
+    Kind("restored-files", 5, 120.0, restored(SERVICES, restores.copy_of_the_files)),
+)

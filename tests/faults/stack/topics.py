@@ -1,0 +1,66 @@
+"""What is on a service's topics, as whoever reads them from the first record would have it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from eventfold.generations import current_names
+from eventfold.topics import existing_topics
+
+READ_S = 60.0
+
+
+@dataclass(slots=True)
+class OnTopic:
+    """The events of one topic, duplicates dropped by `ce_sequence` as the folds do it."""
+
+    ids: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    disorder: int = 0
+    """Keys whose events do not come in the order of their streams."""
+
+
+async def read(bootstrap: str, database_url: str, topics: list[str]) -> dict[str, OnTopic]:
+    """By topic, in its present generation."""
+    async with await psycopg.AsyncConnection.connect(database_url) as conn:
+        names = await current_names(conn, topics)
+    there = await existing_topics(bootstrap)
+    return {topic: await _read(bootstrap, name, there.get(name, 0)) for topic, name in names.items()}
+
+
+async def _read(bootstrap: str, name: str, partitions: int) -> OnTopic:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
+    await consumer.start()
+    found = OnTopic()
+    try:
+        places = [TopicPartition(name, one) for one in range(partitions)]
+        consumer.assign(places)
+        for place in places:
+            await _read_partition(consumer, place, found)
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def _read_partition(consumer: AIOKafkaConsumer, place: TopicPartition, found: OnTopic) -> None:
+    highest, versions = 0, defaultdict[str, int](int)
+    end = (await consumer.end_offsets([place]))[place]
+    async with asyncio.timeout(READ_S):
+        while await consumer.position(place) < end:
+            for record in (await consumer.getmany(place, timeout_ms=200)).get(place, []):
+                headers = {key: value.decode() for key, value in record.headers}
+                if "ce_sequence" not in headers or "ce_id" not in headers or "ce_aggregateversion" not in headers:
+                    continue  # a generation's closing record
+                if int(headers["ce_sequence"]) <= highest:
+                    found.duplicates += 1
+                    continue
+                highest = int(headers["ce_sequence"])
+                found.ids.append(headers["ce_id"])
+                stream, version = headers.get("ce_subject", ""), int(headers["ce_aggregateversion"])
+                found.disorder += version <= versions[stream]
+                versions[stream] = version

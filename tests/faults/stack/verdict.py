@@ -1,0 +1,138 @@
+"""Whether everything is as the journal says, everywhere. Each answer is a sentence about what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from eventfold.decider import event_id
+from lyceum_local.settings import SERVICES
+from tests.faults.keeper import until
+from tests.faults.stack.load import PRICE_MINOR
+from tests.faults.stack.product import PREFIX, Product
+from tests.faults.stack.topics import read
+
+EMITTING = ("identity", "catalog", "billing")
+SHOWN = 3
+"""How many differences are named."""
+AGREE_S, DOCTOR_S = 120.0, 60.0
+
+
+def differences(product: Product) -> list[str]:
+    """What differs now, cheapest first; empty where all agrees."""
+    checks: list[Callable[[Product], list[str]]] = [members, contents, counters, orders, entitlements, ledger, metrics]
+    found = [text for check in checks for text in check(product)]
+    return found or topics(product)
+
+
+def agreed(product: Product, within_s: float = AGREE_S) -> list[str]:
+    """Wait until nothing differs; returns what still does at the end."""
+    found: list[str] = []
+
+    def same() -> bool:
+        found[:] = differences(product)
+        return not found
+
+    until(same, within_s, 0.5)
+    return found
+
+
+def members(product: Product) -> list[str]:
+    """Each registered member has one stream, and nobody else has."""
+    rows = product.rows("identity", "SELECT stream FROM events WHERE type = 'member.registered'")
+    wanted = [f"member-{act.ids['member_id']}" for act in product.load.journal.standing("member")]
+    return _compare("members", wanted, [row[0] for row in rows])
+
+
+def contents(product: Product) -> list[str]:
+    """Each published item once, in the store and in the feed."""
+    wanted = [act.ids["content_id"] for act in product.load.journal.standing("content")]
+    stored = product.rows("catalog", "SELECT stream FROM events WHERE type = 'content.published'")
+    shown = product.rows("catalog", "SELECT content_id FROM content_index")
+    return [
+        *_compare("contents in the store", [f"content-{one}" for one in wanted], [row[0] for row in stored]),
+        *_compare("contents in the feed", wanted, [row[0] for row in shown]),
+    ]
+
+
+def counters(product: Product) -> list[str]:
+    """A recount of the views."""
+    wanted = Counter(act.on for act in product.load.journal.standing("view"))
+    shown = dict(product.rows("catalog", "SELECT content_id, views FROM content_counter WHERE views <> 0"))
+    return _compare("views", wanted.items(), shown.items())
+
+
+def orders(product: Product) -> list[str]:
+    """Each acknowledged order is paid, and no other."""
+    wanted = [act.ids["order_id"] for act in product.load.journal.standing("order")]
+    rows = product.rows("billing", "SELECT order_id FROM order_book WHERE paid_at IS NOT NULL")
+    return _compare("paid orders", wanted, [row[0] for row in rows])
+
+
+def entitlements(product: Product) -> list[str]:
+    """Each paid order has one, none is without payment, and the catalog decides by the same."""
+    wanted = [(act.ids["member_id"], act.on) for act in product.load.journal.standing("order")]
+    granted = product.rows("billing", "SELECT member_id, product_id FROM entitlement")
+    mirrored = product.rows("catalog", "SELECT member_id, product_id FROM access_mirror")
+    return [*_compare("entitlements", wanted, granted), *_compare("entitlements in the catalog", wanted, mirrored)]
+
+
+def ledger(product: Product) -> list[str]:
+    """The ledger is the paid orders, and its trial balance is zero."""
+    paid = len(product.load.journal.standing("order"))
+    debits = "SELECT coalesce(sum(amount_minor), 0) FROM posting WHERE account = 'provider_clearing:simulator'"
+    sums = "SELECT coalesce(sum(amount_minor), 0), count(DISTINCT order_id) FROM posting"
+    balances = "SELECT coalesce(sum(debit_minor - credit_minor), 0) FROM account_balance"
+    found = [*product.rows("billing", debits), *product.rows("billing", sums), *product.rows("billing", balances)]
+    wanted = [(paid * PRICE_MINOR,), (0, paid), (0,)]
+    return [] if found == wanted else [f"ledger: {found} instead of {wanted}"]
+
+
+def metrics(product: Product) -> list[str]:
+    """Another service has counted the same orders."""
+    wanted = [act.ids["order_id"] for act in product.load.journal.standing("order")]
+    rows = product.rows("metrics", "SELECT order_id FROM placed_order WHERE paid_at IS NOT NULL")
+    return _compare("orders in metrics", wanted, [row[0] for row in rows])
+
+
+def topics(product: Product) -> list[str]:
+    """Each event of a store that has a public form is on its topics once, in order, and nothing else is."""
+    return [text for service in EMITTING for text in _topics(product, service)]
+
+
+def _topics(product: Product, service: str) -> list[str]:
+    declared = importlib.import_module(f"{service}.bootstrap").DEFINITION.topics
+    names = [PREFIX + topic for topic in declared]
+    found = asyncio.run(read(product.stack.kafka_bootstrap, product.stack.database_url(service), names))
+    rows = product.rows(service, "SELECT stream, version FROM events WHERE public_value IS NOT NULL")
+    wanted = [str(event_id(stream, version)) for stream, version in rows]
+    said = _compare(f"{service}'s topics", wanted, [one for topic in found.values() for one in topic.ids])
+    return said + [f"{name}: {one.disorder} events out of order" for name, one in found.items() if one.disorder]
+
+
+def doctors(product: Product) -> list[str]:
+    """What doctors still find broken after `DOCTOR_S`."""
+    found: list[str] = []
+
+    def well() -> bool:
+        answers = {service: product.ops(service, "doctor") for service in SERVICES}
+        found[:] = [
+            f"{service}: {line}" for service, (status, said) in answers.items() if status
+            for line in said.splitlines() if line.startswith("broken")
+        ]  # fmt: skip
+        return not any(status for status, _ in answers.values())
+
+    until(well, DOCTOR_S, 1.0)
+    return found
+
+
+def _compare(what: str, wanted: Iterable[object], found: Iterable[object]) -> list[str]:
+    """As multisets: what is missing, and what is too much."""
+    expected, there = Counter(wanted), Counter(found)
+    missing, more = expected - there, there - expected
+    if not missing and not more:
+        return []
+    some = ", ".join(map(str, [*missing, *more][:SHOWN]))
+    return [f"{what}: {missing.total()} missing, {more.total()} too many of {expected.total()} ({some})"]
