@@ -115,6 +115,23 @@ async def test_what_was_sent_to_an_emptied_topic_too_early_is_read_after_what_wa
             await folded_as_recorded(house)
 
 
+async def test_a_worker_that_runs_while_its_topic_is_deleted_and_made_anew_goes_on(
+    house: House, kafka_bootstrap: str, topic: str
+) -> None:
+    await written(house, "first")
+    async with relaying(house, kafka_bootstrap) as running:
+        with worker(house, kafka_bootstrap) as process:
+            await folded_as_recorded(house)
+            await remade(kafka_bootstrap, topic)
+            await written(house, "second")
+            running.wake()
+            await folded_as_recorded(house)
+            await written(house, "third")
+            running.wake()
+            await folded_as_recorded(house)
+            assert process.poll() is None
+
+
 async def test_each_record_tells_what_was_before_it_on_its_partition(
     house: House, kafka_bootstrap: str, topic: str
 ) -> None:

@@ -7,6 +7,7 @@ position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import orjson
 from opentelemetry.trace import SpanKind
 
-from eventfold import crossing, positions, regaining, telemetry, tracing
+from eventfold import crossing, history, positions, regaining, standing, telemetry, tracing
 from eventfold.deadletter import held_keys
 from eventfold.decider import Context, Item
 from eventfold.errors import RecordsMissing
@@ -28,6 +29,8 @@ from eventfold.publish import Avro
 from eventfold.readmodel import ConsumedRecord, Handler, Process, Projection, PublicRecord, turn
 from eventfold.store import Connection, EventStore, Pool
 from eventfold.witness import Look, opens
+
+log = logging.getLogger(__name__)
 
 Standing = Mapping[tuple[str, positions.Place], positions.Position]
 
@@ -261,7 +264,9 @@ class FoldRunner:
         if self._store is None:
             raise TypeError("a worker with processes needs the event store")
         now = self._clock()
-        items = [_caused(item, event, process, now) for event in events for item in process.react(event)]
+        reactions = [(event, said) for event in events if (said := process.react(event))]
+        happened = await self._that_happened(conn, process, [event for event, _ in reactions])
+        items = [_caused(item, event, process, now) for event, said in reactions if event in happened for item in said]
         if not items:
             return
         context = Context(now=now, actor=process.name, correlation_id=events[0].correlation_id)
@@ -269,6 +274,20 @@ class FoldRunner:
         for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
+
+    async def _that_happened(
+        self, conn: Connection, process: Process, events: Sequence[PublicRecord]
+    ) -> set[PublicRecord]:
+        """Of the service's own events those that its store knows: where it was restored to an earlier point, its topics
+        hold others, and what a process causes is not taken back. Others' events are theirs to tell."""
+        own = [event for event in events if self._store and event.source == self._store.source]
+        if not own:
+            return set(events)
+        ids = await standing.ids_of(conn, await history.load(conn), [event.seq for event in own])
+        never = {event for event in own if ids.get(event.seq) != event.id}
+        if never:
+            log.error("process %s does not react to %d events that its store does not know", process.name, len(never))
+        return set(events) - never
 
 
 def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:

@@ -216,7 +216,8 @@ async def begin_instead(conn: Connection, topic: str, partitions: int, generatio
 
 async def open_with(session: Any, source: str, one: Generation, histories: Histories) -> None:
     """Write the record that begins each partition of a generation. Repeating it is harmless. Raises `KafkaError`."""
-    value = orjson.dumps({"generation": one.generation, "histories": history.as_json(histories)})
+    told = {"generation": one.generation, "rewound": one.rewound, "histories": history.as_json(histories)}
+    value = orjson.dumps(told)
     for partition in range(one.partitions):
         headers = _control_headers(one.name, source, OPENED_TYPE, f"opened/{partition}", 0)
         await session.send_and_wait(one.name, value, partition=partition, headers=headers)

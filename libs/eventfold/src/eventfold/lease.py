@@ -14,8 +14,12 @@ LEASE_S = 3.0
 _ACQUIRE = """INSERT INTO lease AS l (name, holder, epoch, expires_at)
 VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, epoch = l.epoch + 1, expires_at = EXCLUDED.expires_at
-WHERE l.expires_at < clock_timestamp()
+WHERE l.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(lease_s)s)
 RETURNING epoch, cursor"""
+"""One that would last for longer than any lease was taken before the database's clock was set back."""
+
+_HELD = """SELECT 1 FROM lease
+WHERE name = %s AND expires_at BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %s)"""
 
 HOLD = """UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE name = %(name)s AND epoch = %(epoch)s AND expires_at >= clock_timestamp()"""
@@ -51,7 +55,7 @@ async def acquire(conn: Connection, name: str, holder: str, lease_s: float = LEA
 
 async def is_free(conn: Connection, name: str) -> bool:
     """Whether nobody holds the lease now."""
-    held = await conn.execute("SELECT 1 FROM lease WHERE name = %s AND expires_at >= clock_timestamp()", [name])
+    held = await conn.execute(_HELD, [name, LEASE_S])
     return await held.fetchone() is None
 
 

@@ -118,6 +118,11 @@ class PublicRecord:
         return self.headers["ce_id"].decode()
 
     @property
+    def source(self) -> str:
+        """`ce_source`: the service that emitted it."""
+        return self.headers.get("ce_source", b"").decode()
+
+    @property
     def stream(self) -> str:
         """`ce_subject`: the stream that recorded the event."""
         return self.headers["ce_subject"].decode()

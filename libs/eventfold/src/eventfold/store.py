@@ -66,6 +66,10 @@ Pool = AsyncConnectionPool[Connection]
 class Publication(Protocol):
     """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
 
+    @property
+    def source(self) -> str:
+        """`ce_source` of everything that is published."""
+
     def value(self, recorded: Recorded) -> bytes | None:
         """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
 
@@ -93,6 +97,11 @@ class EventStore:
     def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
         """A connection for what only reads. Raises PoolTimeout."""
         return self._queries.connection()
+
+    @property
+    def source(self) -> str:
+        """`ce_source` of what is recorded here."""
+        return self._publication.source
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list."""

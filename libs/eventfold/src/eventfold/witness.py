@@ -120,9 +120,17 @@ async def between(bootstrap: str, at: Place, start: int, end: int) -> list[Seen]
         return [seen(one) for one in found if one.key is not None]
 
 
-async def histories_of(bootstrap: str, topic: str, partitions: int) -> Histories:
-    """The histories of a topic: those that its opening record names, else the one of its first events. None where there
-    is no event, or its relay told of no history yet."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the first records of a topic tell: its store's histories, none where its relay told of none yet, and whether
+    it stands `instead` of generations that hold what never happened."""
+
+    histories: Histories = ()
+    instead: bool = False
+
+
+async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
+    """The opening record of a generation; where it has none, the history of its first events."""
     async with _reader(bootstrap) as reader:
         places = [TopicPartition(topic, partition) for partition in range(partitions)]
         begins, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
@@ -130,10 +138,11 @@ async def histories_of(bootstrap: str, topic: str, partitions: int) -> Histories
         found = await _between(reader, filled, {place: begin + 1 for place, begin in filled.items()})
         for first in (records[0] for records in found.values() if records):
             if opens(first):
-                return of_json(orjson.loads(first.value)["histories"])
+                told = orjson.loads(first.value)
+                return Opening(of_json(told["histories"]), told.get("rewound", False))
             if nonce := seen(first).history:
-                return [History(1, nonce, 1)]
-        return []
+                return Opening([History(1, nonce, 1)])
+        return Opening()
 
 
 async def continues_at(bootstrap: str, at: Place, applied_seq: int, next_offset: int) -> int | None:

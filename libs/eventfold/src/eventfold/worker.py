@@ -37,7 +37,7 @@ from eventfold.errors import OffsetGap, RecordsMissing, StalePosition, VersionCo
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.garbage import collect_less
-from eventfold.generations import number
+from eventfold.generations import logical, number
 from eventfold.lag import LOOK_EVERY_S, FoldLag
 from eventfold.positions import Place, Run, check_within
 from eventfold.store import Connection, Pool
@@ -83,19 +83,21 @@ async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossi
     """
     existing = await existing_topics(bootstrap)
     async with await psycopg.AsyncConnection.connect(str(pool.conninfo), autocommit=True) as conn:
-        await _leave_lost(conn, bootstrap, runner, existing)
+        await _leave(conn, bootstrap, runner, existing)
         names = await crossing.names(conn, runner.wanted, existing)
         await crossing.check_partitions(conn, set(names.values()), existing)
     return names
 
 
-async def _leave_lost(conn: Connection, bootstrap: str, runner: FoldRunner, existing: Mapping[str, int]) -> None:
-    """Handlers whose generation is gone go on at the newest, if there is one after it."""
+async def _leave(conn: Connection, bootstrap: str, runner: FoldRunner, existing: Mapping[str, int]) -> None:
+    """Handlers whose generation is gone, or holds what never happened, go on at a later one without reading it on."""
     for (handler, topic), old in (await crossing.reached(conn, runner.wanted)).items():
-        new = crossing.newest(topic, existing)
-        if old not in existing and number(new) > number(old):
-            histories = await witness.histories_of(bootstrap, new, existing[new])
-            await runner.over(conn, handler, old, new, existing[new], histories)
+        later = sorted((n for n in existing if logical(n) == topic and number(n) > number(old)), key=number)
+        openings = {name: await witness.opening_of(bootstrap, name, existing[name]) for name in later}
+        instead = next((name for name in later if openings[name].instead), None)
+        new = instead or (later[-1] if later and old not in existing else None)
+        if new:
+            await runner.over(conn, handler, old, new, existing[new], openings[new].histories)
 
 
 async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[Place]) -> None:
@@ -106,8 +108,8 @@ async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[Place
     counts = await existing_topics(bootstrap)
     for one in misfits:
         topic = one.place[0]
-        histories = await witness.histories_of(bootstrap, topic, counts[topic])
-        await runner.find_again(one, counts[topic], histories, partial(witness.continues_at, bootstrap))
+        opening = await witness.opening_of(bootstrap, topic, counts[topic])
+        await runner.find_again(one, counts[topic], opening.histories, partial(witness.continues_at, bootstrap))
 
 
 async def _learned(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:

@@ -103,6 +103,8 @@ CODEC = EventCodec({
 class Unpublished:
     """Nothing of this domain is published."""
 
+    source = "/alarms"
+
     def value(self, recorded: Recorded) -> bytes | None:
         return None
 

@@ -26,13 +26,25 @@ def key_file(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(fresh, path)
         except FileExistsError:
             pass  # another process was first: its key is the key
         finally:
             fresh.unlink()
+        _keep_names(folder)
     return path.read_bytes()
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the disk know the folder's files before anything is sealed under them."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def rsa_pem() -> bytes:

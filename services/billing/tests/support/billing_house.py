@@ -94,6 +94,8 @@ class House:
     async def _carry_once(self) -> bool:
         async with self.pool.connection() as conn:
             sql = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608
+            await conn.execute("INSERT INTO sequence_run SELECT position, position, 1 FROM unsequenced")
+            await conn.execute("DELETE FROM unsequenced")
             rows = await (await conn.execute(sql, [self.seq])).fetchall()
         for row in rows:
             event = recorded(CODEC, row)

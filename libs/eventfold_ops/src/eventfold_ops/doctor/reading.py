@@ -53,7 +53,7 @@ async def _last(consumer: AIOKafkaConsumer, cluster: Cluster, places: Sequence[T
     records: list[Any] = []
     while any([await consumer.position(place) < cluster.ends[place] for place in filled]):
         for batch in (await consumer.getmany(timeout_ms=200)).values():
-            records.extend(batch)
+            records.extend(one for one in batch if one.key is not None)  # control records are JSON
     return records
 
 
