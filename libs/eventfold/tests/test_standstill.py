@@ -14,6 +14,7 @@ from eventfold.decider import StreamType
 from eventfold.errors import Contention, DeadlineExceeded, EventfoldError
 from eventfold.hot import HotQueue
 from eventfold.idempotency import Idempotency
+from eventfold.rows import LOAD_IN_TURN
 from eventfold.store import Connection
 
 CALLERS, STREAMS, DEADLINE_S, SOON_S = 20, 12, 2.0, 1.5
@@ -24,7 +25,7 @@ Outcome = tuple[type[EventfoldError] | None, float]
 async def hold(conn: Connection, stream: str, *, hot: bool = False) -> None:
     """Take the stream's next version, or its turn, and keep the transaction open."""
     if hot:
-        await conn.execute("SELECT * FROM events_in_turn(%s::text[], '{}', '{}')", [[stream]])
+        await conn.execute(LOAD_IN_TURN, [[stream], [], []])
         return
     await conn.execute(
         """INSERT INTO events
