@@ -26,7 +26,7 @@ async def test_a_missing_table_is_named(house: House, healthy: Deployment) -> No
 
 async def test_a_missing_event_is_found(house: House, healthy: Deployment) -> None:
     await change(house, "DELETE FROM events WHERE position = (SELECT position FROM event_sequence WHERE seq = 5)")
-    found = await only_complaint(healthy)
+    found = await only_complaint(healthy, but="events on")  # where the topic holds more than the store now
     assert found.check == "sequence" and found.says == f"1 events are missing below {BOOKS}, and 0 numbers"
 
 
@@ -67,7 +67,8 @@ async def test_a_lost_event_and_those_in_nobodys_queue_are_told_apart_be_they_as
     await house.store.handle_batch([add("s0", f"unseen{n}") for n in range(unseen)], context())
     await change(house, "ALTER TABLE events ENABLE TRIGGER note_unsequenced")
     await change(house, "DELETE FROM events WHERE position = (SELECT position FROM event_sequence WHERE seq = 5)")
-    said = [one.says for one in await examine(healthy) if one.state != "ok"]
+    found = [one for one in await examine(healthy) if one.state != "ok"]
+    said = [one.says for one in found if not one.check.startswith("events on")]  # which holds more than the store now
     assert len(said) == 2 and said[0].startswith(f"{unseen} events are in nobody's queue")
     assert said[1] == f"1 events are missing below {BOOKS}, and 0 numbers"
 

@@ -10,7 +10,7 @@ hint for lag monitors (see docs/adr for the reasons and measurements).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka.consumer import consumer as aiokafka_consumer
@@ -117,6 +117,13 @@ class BatchConsumer(driver.Consumer):
         if consumer is None or consumer._coordinator is None or self.should_stop:
             return False
         return bool(consumer._client._sync_task.done() or consumer._coordinator._coordination_task.done())
+
+    def unknown(self, topics: Collection[str]) -> set[str]:
+        """Those of the topics that Kafka's metadata do not have, as far as this consumer has heard."""
+        consumer = getattr(self._thread, "_consumer", None)
+        if consumer is None or self.should_stop:
+            return set()
+        return {topic for topic in topics if consumer._client.cluster.partitions_for_topic(topic) is None}
 
     def stop_flow(self) -> None:
         """Partitions change hands: nothing is read until it is known from where."""

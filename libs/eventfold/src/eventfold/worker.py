@@ -11,6 +11,7 @@ in the same process, to read what its handlers read now.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -180,7 +181,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         finally:
             applying.cancel()
 
-    lag = FoldLag(runner)
+    lag, made_anew = FoldLag(runner), _MadeAnew(bootstrap, runner)
 
     async def look() -> None:
         await lag.look(app.consumer)
@@ -189,6 +190,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         consumer: Any = app.consumer  # the batch transport's
         if consumer.cut_off():
             _halt("its Kafka client has ended")
+        await made_anew.look(consumer)
 
     app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
     app.timer(LOOK_EVERY_S)(look)
@@ -233,6 +235,23 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
             _halt(f"cannot fold {_described(runs)}")
         if runner.crossed:
             _start_anew()
+
+
+class _MadeAnew:
+    """Notices a topic that was gone and is there again: its partitions would be nobody's until the next rebalance."""
+
+    def __init__(self, bootstrap: str, runner: FoldRunner) -> None:
+        self._bootstrap = bootstrap
+        self._runner = runner
+        self._gone: set[str] = set()
+
+    async def look(self, consumer: Any) -> None:
+        """Start the worker anew where a topic that was unknown twice is on Kafka."""
+        unknown = consumer.unknown(self._runner.topics)
+        gone, self._gone = self._gone & unknown, unknown
+        with contextlib.suppress(KafkaError):
+            if gone and gone & (await existing_topics(self._bootstrap)).keys():
+                _start_anew()
 
 
 def _described(runs: Sequence[Run]) -> str:

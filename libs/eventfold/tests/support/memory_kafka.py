@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
+from eventfold.crossing import closes
 from eventfold.fold import PartitionBatch
 from eventfold.witness import TAIL_RECORDS, Place, Tail, Tails, tail_of
 
@@ -36,7 +37,7 @@ class Delivered:
 
     @property
     def closes(self) -> bool:
-        return self.key is None
+        return closes(self)
 
 
 class Log:

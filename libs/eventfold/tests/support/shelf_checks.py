@@ -93,7 +93,7 @@ class Checks:
         closing record if it has one; whatever a zombie wrote after that is not read."""
         end = next((place for place, record in enumerate(log) if record.closes), len(log))
         closing = [json.loads(record.value or b"") for record in log if record.closes]
-        seqs = [record.seq for record in log[:end]]
+        seqs = [record.seq for record in log[:end] if record.key is not None]
         assert set(seqs) <= set(due), "nothing is here that belongs elsewhere"
         fresh = _fresh(seqs)
         assert fresh == due[: len(fresh)], "no event is skipped"

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from eventfold.crossing import closes
+from eventfold.witness import opens
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster, consumer_of
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
@@ -53,7 +55,7 @@ async def _last(consumer: AIOKafkaConsumer, cluster: Cluster, places: Sequence[T
     records: list[Any] = []
     while any([await consumer.position(place) < cluster.ends[place] for place in filled]):
         for batch in (await consumer.getmany(timeout_ms=200)).values():
-            records.extend(one for one in batch if one.key is not None)  # control records are JSON
+            records.extend(one for one in batch if not (opens(one) or closes(one)))  # these are JSON
     return records
 
 

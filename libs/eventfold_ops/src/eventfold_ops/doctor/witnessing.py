@@ -139,6 +139,8 @@ def _record(deployment: Deployment, row: Sequence[object]) -> Record | None:
 async def _records(deployment: Deployment, cluster: Cluster, name: str) -> AsyncIterator[tuple[Place, int, int]]:
     """Number, and number of the one before it, of each record on a topic, up to the ends that `cluster` knows."""
     places = [place for place in cluster.places(name) if cluster.begins[place] < cluster.ends[place]]
+    if not places:
+        return
     async with consumer_of(deployment) as consumer:
         consumer.assign(places)
         for place in places:
