@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -18,7 +19,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from relaying import eventually
 
 from eventfold import sending
-from eventfold.connections import Connection
+from eventfold.connections import Connection, closed
 from eventfold.faust_transport import BatchConsumer
 from eventfold.publish import Record
 from eventfold.topics import prepare_topics
@@ -132,3 +133,22 @@ async def test_before_it_has_a_client_it_is_not_cut_off() -> None:
 
 def _task(ended: bool) -> Any:
     return SimpleNamespace(done=lambda: ended)
+
+
+async def test_who_is_cancelled_while_a_client_closes_ends() -> None:
+    closing = asyncio.Event()
+
+    async def swallowing() -> None:
+        closing.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def user() -> None:
+        await closed(swallowing)
+        await asyncio.Event().wait()  # goes on as if nobody had asked it to end
+
+    task = asyncio.create_task(user())
+    await closing.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done and task.cancelled()

@@ -322,7 +322,7 @@ class Unknowing:
 
 async def test_a_missing_topic_ends_the_term_with_the_way_out() -> None:
     session: Any = Unknowing()
-    with pytest.raises(TopicMisconfigured, match=r"topic gone: does not exist; run `prepare`, or `replay --lost`"):
+    with pytest.raises(TopicMisconfigured, match=r"topic gone: does not exist; run `prepare`"):
         await relay._partitions_of(session, "gone")
     assert issubclass(TopicMisconfigured, relay.RESTARTING), "and the relay looks again"
 

@@ -22,8 +22,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
 from eventfold import lease as leases
-from eventfold import relay, schema
-from eventfold.relay import SEQUENCE
+from eventfold import schema, sequencing
 from eventfold.rows import AFTER, LAST_SEQ
 from eventfold.store import Connection, EventStore
 from eventfold.topics import prepare_topics
@@ -161,9 +160,9 @@ async def _visible_in_turns(house: House, rng: random.Random) -> list[list[int]]
 async def _sequenced(conn: Connection, arguments: dict[str, Any]) -> list[int]:
     """One batch as the relay takes it: what it returns is the lowest of what is visible, in order."""
     visible = [row[0] for row in await (await conn.execute("TABLE unsequenced")).fetchall()]
-    rows = await (await conn.execute(SEQUENCE, arguments, binary=True)).fetchall()
+    rows = await (await conn.execute(sequencing.ALL, {"floor": 0, "bytes": 2**30, **arguments}, binary=True)).fetchall()
     taken = sorted(visible)[: arguments["rows"]]
-    assert [row[relay.POSITION] for row in sorted(rows, key=itemgetter(relay.SEQ))] == taken
+    assert [row[sequencing.POSITION] for row in sorted(rows, key=itemgetter(sequencing.SEQ))] == taken
     return taken
 
 
@@ -222,3 +221,43 @@ async def _upgrade(conn: Connection, versions: Iterable[int]) -> None:
         schema.upgrade(statements.append, version)
     for statement in statements:
         await conn.execute(statement.encode())
+
+
+async def test_the_floor_rises_over_what_is_settled_and_falls_for_what_is_put_back(house: House) -> None:
+    async with house.pool.connection() as conn, house.pool.connection() as writer:
+        floor = sequencing.Floor()
+        await house.store.handle_batch([add("a", f"{n}") for n in range(5)], context())
+        async with writer.transaction():
+            late, _ = await house.store.decide(writer, [add("late", "b")], context())
+            await house.store.handle(add("a", "above it"), context())
+            await conn.execute("DELETE FROM unsequenced")
+            for _ in range(4):
+                await floor.raise_over(conn)
+            assert late and floor.position < 6, "a transaction under way may bring a lower one"
+        await conn.execute("DELETE FROM unsequenced WHERE position = 7")
+        for _ in range(4):
+            await floor.raise_over(conn)
+        assert floor.position == 5, "what came late waits above it"
+        await conn.execute("DELETE FROM unsequenced")
+        for _ in range(3):
+            await floor.raise_over(conn)
+        assert floor.position == 7
+        await conn.execute("INSERT INTO unsequenced VALUES (3)")
+        await floor.raise_over(conn)
+        assert floor.position == 2, "put back by hand, it is found"
+
+
+async def test_looks_stay_short_under_an_old_snapshot(house: House) -> None:
+    async with house.pool.connection() as conn, await house.connect() as old:
+        await old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        await old.execute("SELECT 1")
+        await conn.execute("INSERT INTO unsequenced SELECT generate_series(1, 100000)")
+        await conn.execute("DELETE FROM unsequenced")
+        await conn.execute("SET enable_seqscan = off")
+        looked = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT min(position) FROM unsequenced WHERE position > %s"
+        pages = [
+            (await (await conn.execute(looked, [floor])).fetchone() or [[]])[0][0]["Plan"]["Shared Hit Blocks"]
+            for floor in (0, 100_000)
+        ]
+        await old.execute("ROLLBACK")
+    assert pages[0] > 200 and pages[1] < 10

@@ -28,7 +28,7 @@ from shelf_writing import HOT, Writers
 from stepped_relay import GatedConnection, SteppedRelay
 
 from eventfold import generations, relay
-from eventfold_ops import refold, replay
+from eventfold_ops import filling, refold, replay
 
 PARTITIONS, RELAYS_AT_ONCE, STEPS_TO_REST = 2, 3, 2000
 MOVES_OF_A_REPLAY = 40
@@ -357,6 +357,7 @@ def test_any_interleaving_ends_where_the_model_ends(
     monkeypatch.setattr(generations, "ROWS_PER_FILL", ROWS_PER_FILL)
     monkeypatch.setattr(replay, "NEARLY_FILLED_EVENTS", NEARLY_FILLED_EVENTS)
     monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", AT_ONCE_S)
+    monkeypatch.setattr(filling, "ATTEMPTS", 1)  # a pause would be outside of the model
     monkeypatch.setattr(refold, "FETCH_RECORDS", RECORDS_PER_FETCH)
     monkeypatch.setattr(refold, "STALLED_AFTER_S", AT_ONCE_S)
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or random.SystemRandom().getrandbits(32))

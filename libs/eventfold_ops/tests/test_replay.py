@@ -258,11 +258,11 @@ async def test_a_filler_that_wakes_up_late_moves_nothing_back(
 ) -> None:
     monkeypatch.setattr(generations, "ROWS_PER_FILL", 20)
     deployed = deployment(house, kafka_bootstrap)
+    await deployed.prepare_topic(f"{relayed}.g2", 4)  # so early that it has a leader when it is filled
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
     async with house.pool.connection() as conn, sending.started(deployed.producer("test")) as session:
         begun = await generations.begin(conn, relayed, 4, 4, predecessor_lost=False)
-        await deployed.prepare_topic(begun.name, 4)
         ahead = begun
         for _ in range(3):
             ahead = await generations.fill(conn, session, deployed.publisher, deployed.codec, ahead)

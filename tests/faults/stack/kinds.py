@@ -125,11 +125,11 @@ def restored(services: tuple[str, ...], how: restores.Way) -> Inflict:
 
 KINDS = (
     Kind("power-loss", 10, 75.0, power_loss(*PARTS), needs_disks=True),
-    Kind("power-loss-kafka", 10, 60.0, power_loss("kafka"), cheap=True, needs_disks=True),
+    Kind("power-loss-kafka", 10, 60.0, power_loss("kafka"), needs_disks=True),
     Kind("power-loss-postgres", 10, 60.0, power_loss("postgres"), needs_disks=True),
     Kind("cut-segment", 10, 45.0, cut_segment, cheap=True),
     Kind("emptied-broker", 10, 60.0, emptied_broker),
-    Kind("deleted-topic", 10, 45.0, deleted_topic, cheap=True),
+    Kind("deleted-topic", 10, 45.0, deleted_topic),
     *(Kind(f"restored-{one}", 5, 75.0, restored((one,), restores.dump_and_restore)) for one in SERVICES),
     Kind("restored-files", 5, 120.0, restored(SERVICES, restores.copy_of_the_files)),
 )

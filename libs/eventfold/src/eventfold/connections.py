@@ -8,9 +8,13 @@ for the class of its connections, so importing this module sets it for every cli
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka import conn
+
+CLOSE_WITHIN_S = 2.0
 
 
 class Connection(conn.AIOKafkaConnection):  # type: ignore[misc]
@@ -31,3 +35,23 @@ class Connection(conn.AIOKafkaConnection):  # type: ignore[misc]
 
 
 conn.AIOKafkaConnection = Connection
+
+
+async def closed(close: Callable[[], Awaitable[None]]) -> None:
+    """Close a client, for at most `CLOSE_WITHIN_S`: batches that nobody will acknowledge would keep it for ever.
+
+    In a task of its own, for aiokafka takes a cancellation that comes while it closes for its own, and the caller would
+    go on as if nobody had asked it to end.
+    """
+    closing = asyncio.ensure_future(close())
+    try:
+        await asyncio.wait({closing}, timeout=CLOSE_WITHIN_S)
+    finally:
+        closing.cancel()
+        closing.add_done_callback(_heard)
+
+
+def _heard(closing: asyncio.Future[None]) -> None:
+    """What a client that is given up says on its way out is of no use to anybody."""
+    if not closing.cancelled():
+        closing.exception()

@@ -36,7 +36,7 @@ from psycopg import Error as PsycopgError
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from eventfold import generations, history, lag, refusing, telemetry, tracing
+from eventfold import generations, history, lag, refusing, sequencing, telemetry, tracing
 from eventfold import lease as leases
 from eventfold.codec import EventCodec, UnknownEventType
 from eventfold.consistency import Target
@@ -51,8 +51,9 @@ from eventfold.errors import (
 )
 from eventfold.lease import Lease
 from eventfold.publish import Publisher, Record, placed
-from eventfold.rows import AFTER, LAST_SEQ, TO_SEND, bounded, envelope_to_send, recorded_to_send
+from eventfold.rows import AFTER, TO_SEND, bounded, envelope_to_send, recorded_to_send
 from eventfold.sending import Producer, TopicPartition, send_runs, started
+from eventfold.sequencing import POSITION, PUBLIC_VALUE, SEQ, Floor, Row
 from eventfold.standing import Standing, compare
 from eventfold.store import Connection
 from eventfold.witness import Tails
@@ -82,41 +83,7 @@ RESTARTING = (
 """What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
 
-# As the leader or not at all, in one statement, for every round trip delays what waits behind it. Whoever lost the
-# lease finds nothing to do until its heartbeat tells it; the leader writes nothing when there is nothing.
-SEQUENCE = f"""WITH held AS ({leases.HOLD} AND (SELECT min(position) FROM unsequenced) IS NOT NULL RETURNING 1
-), taken AS (
-  DELETE FROM unsequenced WHERE position = ANY (ARRAY(
-    SELECT position FROM (
-      SELECT position, sum(octet_length(public_value)) OVER (ORDER BY position) AS bytes,
-        row_number() OVER (ORDER BY position) AS n
-      FROM (SELECT position FROM unsequenced WHERE EXISTS (SELECT 1 FROM held) {{}} ORDER BY position LIMIT %(rows)s
-      ) AS waiting JOIN events USING (position)
-    ) AS sized WHERE n = 1 OR coalesce(bytes, 0) <= %(bytes)s
-  )) RETURNING position
-), last AS (SELECT {LAST_SEQ} AS seq
-), noted AS (
-  INSERT INTO sequence_run (first_seq, first_position, length)
-  SELECT last.seq + min(n), min(position), count(*)
-  FROM last, (SELECT position, row_number() OVER (ORDER BY position) AS n FROM taken) AS numbered
-  GROUP BY last.seq, position - n
-) SELECT {TO_SEND} FROM (
-  SELECT events.*, last.seq + row_number() OVER (ORDER BY position) AS seq
-  FROM last, events WHERE position = ANY (ARRAY(SELECT position FROM taken))
-) AS sequenced"""
-
-_ALL, _AROUND = (
-    SEQUENCE.format(""),
-    SEQUENCE.format("""AND NOT EXISTS (
-        SELECT 1 FROM events AS e WHERE e.position = unsequenced.position AND e.partition_key = ANY(%(around)s))"""),
-)
-"""All that waits, and all but what must stand behind refused events."""
-
 _UNSENT = AFTER.format(TO_SEND)
-
-Row = tuple[Any, ...]
-"""An event in the order of `TO_SEND`."""
-POSITION, SEQ, PUBLIC_VALUE = 0, 1, 2
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], Any]
@@ -298,6 +265,7 @@ class _Term:
         self._standing = Standing()
         self._sequenced = 0
         self._held: list[str] = []
+        self._floor = Floor()
         self._refused = False
         self._busy_since: float | None = None
         self._looked_at = time.monotonic()
@@ -317,6 +285,7 @@ class _Term:
         while True:
             self._session.check()
             await self._look_at_topics()
+            await self._floor.raise_over(self._cursor_conn)
             if self._held:
                 await self._try_refused_again()
             await asyncio.sleep(CHECK_EVERY_S)
@@ -415,11 +384,9 @@ class _Term:
 
     async def _sequence(self) -> list[Row]:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
-        arguments = {
-            "name": self.lease.name, "epoch": self.lease.epoch, "lease_s": leases.LEASE_S, "rows": ROWS_PER_BATCH,
-            "bytes": BYTES_PER_BATCH, "around": self._held,
-        }  # fmt: skip
-        rows = sorted(await self._rows(_AROUND if self._held else _ALL, arguments), key=itemgetter(SEQ))
+        arguments = sequencing.arguments(self.lease, ROWS_PER_BATCH, BYTES_PER_BATCH, self._floor.position, self._held)
+        statement = sequencing.AROUND if self._held else sequencing.ALL
+        rows = sorted(await self._rows(statement, arguments), key=itemgetter(SEQ))
         if rows and rows[0][SEQ] != self._sequenced + 1:
             raise LeaseLost(self.lease.name, self.lease.epoch)  # another store has taken this one's place
         self._sequenced = rows[-1][SEQ] if rows else self._sequenced

@@ -20,7 +20,6 @@ from aiokafka.errors import (
     BrokerResponseError,
     InvalidTimestampError,
     KafkaConnectionError,
-    KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     PolicyViolationError,
@@ -32,7 +31,7 @@ from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.offset import OffsetRequest
 
-import eventfold.connections  # noqa: F401 - sets the class of connections
+from eventfold.connections import closed
 from eventfold.errors import RefusedForGood
 from eventfold.publish import Record
 
@@ -40,7 +39,6 @@ REQUEST_WITHIN_S = 10.0
 SEND_WITHIN_S = 15.0
 """Longer than a producer waits for the answer to one batch. Where nothing has come by then, its sender has ended, and
 nothing will."""
-STOP_WITHIN_S = 2.0
 METADATA_EVERY_S = 60.0
 """Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
 
@@ -134,12 +132,12 @@ def _end(answered: tuple[int, int, int, int]) -> int:
 
 @contextlib.asynccontextmanager
 async def started(session: Any) -> AsyncIterator[Any]:
-    """The producer, started; stopped on leaving, and left alone where that takes longer than `STOP_WITHIN_S`."""
+    """The producer, started; stopped on leaving, within a bounded time."""
     try:
         await _start(session)
         yield session
     finally:
-        await _stopped(session.stop)
+        await closed(session.stop)
 
 
 async def _start(session: Any) -> None:
@@ -148,14 +146,6 @@ async def _start(session: Any) -> None:
             await session.start()
     except TimeoutError as late:
         raise KafkaTimeoutError(f"Kafka gave no answer within {REQUEST_WITHIN_S:.0f} s") from late
-
-
-async def _stopped(stop: Callable[[], Any]) -> None:
-    """Batches that nobody will acknowledge keep a producer from stopping for ever; what is sent of them meanwhile comes
-    twice at most."""
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(STOP_WITHIN_S):
-            await stop()
 
 
 Acknowledged = Callable[[TopicPartition, int, int], None]

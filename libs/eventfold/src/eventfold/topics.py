@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-import eventfold.connections  # noqa: F401 - sets the class of connections
+from eventfold.connections import closed
 from eventfold.errors import TopicMisconfigured
 from eventfold.generations import logical, number
 from eventfold.store import Connection
@@ -97,7 +97,7 @@ async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     finally:
-        await admin.close()
+        await closed(admin.close)
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int) -> None:

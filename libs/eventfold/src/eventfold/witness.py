@@ -15,7 +15,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-import eventfold.connections  # noqa: F401 - sets the class of connections
+from eventfold.connections import closed
 from eventfold.history import Histories, History, of_json
 
 READ_WITHIN_S = 20.0
@@ -185,7 +185,7 @@ async def _reader(bootstrap: str, within_s: float = READ_WITHIN_S) -> AsyncItera
     except TimeoutError as late:
         raise KafkaTimeoutError(f"the topics were not read within {within_s:.0f} s") from late
     finally:
-        await reader.stop()
+        await closed(reader.stop)
 
 
 async def _between(reader: Any, starts: Mapping[Any, int], ends: Mapping[Any, int]) -> dict[Any, list[Any]]:
