@@ -16,7 +16,7 @@ from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, a
 
 from eventfold import positions
 from eventfold.decider import Ask, Context, Item, event_id
-from eventfold.errors import OffsetGap, Poison
+from eventfold.errors import OffsetGap, Poison, RecordsMissing
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.positions import take_turns
 from eventfold.readmodel import Process, Projection, PublicRecord
@@ -89,6 +89,23 @@ async def test_a_worker_that_is_stopped_in_its_transaction_keeps_its_turn_for_a_
         with pytest.raises(IdleInTransactionSessionTimeout):
             await stopped.execute("SELECT 1")
     assert issubclass(IdleInTransactionSessionTimeout, PASSING), "the worker tries again when it wakes"
+
+
+async def test_offsets_without_records_are_no_gap_where_the_numbers_tell_that_none_is_missing(house: House) -> None:
+    """As a mirror leaves them that writes in transactions."""
+    folding = runner(house)
+    await apply(house, folding, [record(0, 1, "a", "x", 0)])
+    await apply(house, folding, [record(2, 2, "a", "y", 1), record(3, 5, "a", "z", 2)])
+    assert await counts(house) == [("a", 3, "x;y;z;")]
+
+
+@pytest.mark.parametrize("previous", [None, 4], ids=["untold", "another is missing"])
+async def test_offsets_without_records_are_a_gap_where_one_may_be_missing(house: House, previous: int | None) -> None:
+    folding = runner(house)
+    await apply(house, folding, [record(0, 1, "a", "x", 0)])
+    with pytest.raises((OffsetGap, RecordsMissing)):
+        await apply(house, folding, [record(2, 5, "a", "y", previous)])
+    assert await counts(house) == [("a", 1, "x;")]
 
 
 async def test_missing_records_halt_and_write_nothing(house: House) -> None:

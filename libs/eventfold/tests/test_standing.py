@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import NewPartitions
+from deployed import command, deployment
 from house import House, context
 from losing import remade, rewritten
 from prometheus_client import REGISTRY
@@ -17,6 +18,7 @@ from working import folded_as_recorded, worker
 from eventfold import relay, witness
 from eventfold.errors import LeaseLost
 from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold_ops import replay
 
 PARTITIONS = 4
 SHELVES = 12
@@ -162,6 +164,11 @@ async def test_partitions_that_other_tools_added_are_not_written(
     assert f"run `replay {topic} --partitions 8`" in caplog.text
     with worker(house, kafka_bootstrap):
         await folded_as_recorded(house)
+        async with relaying(house, kafka_bootstrap):  # what is advised is done
+            assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--partitions", "8") == 0
+            await written(house, "third")
+            await folded_as_recorded(house)
+    assert {one.partition for one in await read_all(kafka_bootstrap, f"{topic}.g2") if one.key} > set(range(4))
 
 
 async def test_a_leader_whose_store_was_replaced_numbers_nothing_more(

@@ -101,6 +101,10 @@ class PublicRecord:
         """The number of the record before it on its partition, as its relay wrote it; 0 where it did not."""
         return int(self.headers.get("ce_previoussequence", b"0"))
 
+    def follows(self, seq: int) -> bool:
+        """Whether its relay says that nothing stands between it and the event of this number on its partition."""
+        return "ce_previoussequence" in self.headers and self.previous <= seq
+
     @property
     def history(self) -> str | None:
         """The history of its store in which it was numbered (`eventfold.history`)."""
