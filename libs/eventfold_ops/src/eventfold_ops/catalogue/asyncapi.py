@@ -23,7 +23,12 @@ _HEADERS: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "ce_subject": (_TEXT, "The stream that recorded it."),
     "ce_dataschema": (_TEXT, "The writer schema."),
     "ce_partitionkey": (_TEXT, "The record key."),
-    "ce_sequence": (_NUMBER, "The service's dense sequence; growing on each partition, but for repeated records."),
+    "ce_sequence": (_NUMBER, "The service's sequence; growing on each partition, but for repeated records."),
+    "ce_previoussequence": (
+        _NUMBER,
+        "That of the record before it on its partition; one you never saw is missing.",
+    ),
+    "ce_history": (_TEXT, "Names the history of the service's store: another once that was restored."),
     "ce_aggregateversion": (_NUMBER, "The event's number in its stream, from 1."),
     "content-type": ({"type": "string", "const": "application/avro"}, "The media type of the value."),
     "ce_correlationid": (_TEXT, "What a whole chain of cause and effect shares."),
@@ -31,7 +36,7 @@ _HEADERS: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "ce_backfill": ({"type": "string", "const": "true"}, "Set where an import recorded it with a past time."),
     "traceparent": (_TEXT, "W3C trace context."),
 }
-_OPTIONAL = ("ce_correlationid", "ce_causationid", "ce_backfill", "traceparent")
+_OPTIONAL = ("ce_previoussequence", "ce_history", "ce_correlationid", "ce_causationid", "ce_backfill", "traceparent")
 
 
 def document(catalogue: Catalogue, version: str) -> dict[str, Any]:
