@@ -93,6 +93,15 @@ async def test_a_closing_record_does_not_hide_that_records_before_it_are_missing
     assert await positions(house) == []
 
 
+async def test_a_partition_whose_records_are_missing_before_its_end_is_not_closed(house: House) -> None:
+    folding = runner(house)
+    await apply(house, folding, 1, closing(house, 0))
+    await apply(house, folding, 0, record(0, 1, "a", "x", 0), record(1, 5, "a", "z", 4), closing(house, 2))
+    assert not folding.crossed, "event 4 is still to come"
+    closed = await house.rows("SELECT partition, next_offset, closed FROM fold_position ORDER BY partition")
+    assert closed == [(0, 1, False), (1, 1, True)]
+
+
 async def test_workers_that_close_the_last_two_partitions_at_once_still_cross(house: House) -> None:
     local = replace(COUNTING, partition_local=True)
     for _ in range(10):

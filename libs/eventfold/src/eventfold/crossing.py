@@ -107,11 +107,6 @@ def first(topic: str, existing: Collection[str]) -> str:
     return min((name for name in existing if logical(name) == topic), key=number, default=topic)
 
 
-def newest(topic: str, existing: Collection[str]) -> str:
-    """The newest generation that exists."""
-    return max((name for name in existing if logical(name) == topic), key=number, default=topic)
-
-
 async def remember_partitions(conn: Connection, partitions: Mapping[str, int]) -> None:
     """Note for good how many each topic (by its name on Kafka) has when a handler first comes to it."""
     await conn.cursor().executemany(_REMEMBER, sorted(partitions.items()))

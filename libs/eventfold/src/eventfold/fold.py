@@ -211,7 +211,7 @@ class FoldRunner:
             held = await held_keys(conn, self._holding(handlers, places, standing))
             moves = [await self._advance(conn, one, runs, standing, held.get(one.name, set())) for one in handlers]
             await positions.move(conn, [move for of_one in moves for move in of_one])
-            moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])])
+            moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])], standing)
         self._crossed = self._crossed or moved_on
 
     def _holding(self, handlers: Sequence[Handler], places: Sequence[positions.Place], standing: Standing) -> list[str]:
@@ -224,12 +224,16 @@ class FoldRunner:
             )
         ]  # fmt: skip
 
-    async def _cross(self, conn: Connection, closing: Sequence[Run]) -> bool:
-        """Close what has come to its end; whether a handler goes on at the next generation."""
+    async def _cross(self, conn: Connection, closing: Sequence[Run], standing: Standing) -> bool:
+        """Close what has come to its end; whether a handler goes on at the next generation. One that misses records
+        before the end has not come to it."""
         crossed = False
         for run in closing:
             barrier = Barrier.of(run[-1].data)
             for handler in self._handlers[run[0].topic]:
+                position = standing.get((handler.name, positions.place(run)), positions.START)
+                if not position.closed and len(positions.unbroken(position, run)) < len(run):
+                    continue
                 done = await crossing.close(conn, handler.name, run[-1])
                 if done and barrier.rewound:
                     new, partitions = barrier.next_topic, len(barrier.offsets)

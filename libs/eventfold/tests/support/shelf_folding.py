@@ -19,7 +19,7 @@ from shelf_writing import stream_of
 from eventfold import crossing
 from eventfold.decider import event_id
 from eventfold.errors import NotFound, Poison, TopicLost
-from eventfold.fold import FoldRunner
+from eventfold.fold import FoldRunner, Standing
 from eventfold.positions import Run, check_within
 from eventfold.readmodel import Changes, PublicRecord, Rows
 from eventfold.worker import apply_with_retry
@@ -30,8 +30,8 @@ RECORDS_PER_FETCH = 3
 
 
 class _Dying(FoldRunner):
-    async def _cross(self, conn: Any, closing: Sequence[Run]) -> bool:
-        await super()._cross(conn, closing)
+    async def _cross(self, conn: Any, closing: Sequence[Run], standing: Standing) -> bool:
+        await super()._cross(conn, closing, standing)
         raise Killed
 
 
