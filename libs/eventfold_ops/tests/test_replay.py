@@ -31,7 +31,7 @@ from eventfold import generations, sending
 from eventfold.generations import CLOSED_TYPE, physical
 from eventfold.topics import OnRecord, administrator, existing_topics, on_record, prepare_topics
 from eventfold.worker import HALTED
-from eventfold_ops import replay, switch
+from eventfold_ops import compare, rebuild, replay, switch
 from eventfold_ops.dlq import redrive
 from eventfold_ops.replay import CannotReplay
 from eventfold_ops.switch import CannotSwitch
@@ -179,6 +179,26 @@ async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where
     assert relayed not in await existing_topics(kafka_bootstrap)
     await prepare_topics(kafka_bootstrap, [relayed], partitions=4)
     assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
+
+
+async def test_a_projection_that_was_carried_to_a_beginning_is_rebuilt_from_what_it_had_applied(
+    house: House, kafka_bootstrap: str, relayed: str
+) -> None:
+    """Given a switch after which no worker has read yet, when the projection is compared and rebuilt, then what it had
+    applied is there, no less."""
+    deployed = deployment(house, kafka_bootstrap)
+    await folded_by_a_worker_that_left(house, kafka_bootstrap)
+    before = await house.rows("SELECT * FROM shelf_count ORDER BY 1")
+    await delete(kafka_bootstrap, relayed)
+    assert await command(replay, deployed, TOPIC, "--lost") == 0
+    assert await command(switch, deployed, TOPIC) == 0
+    await publish(house, 1)
+    await eventually(lambda: everything_acknowledged(house))
+    assert await command(compare, deployed, "counting") == 0
+    assert await command(rebuild, deployed, "counting") == 0
+    assert await house.rows("SELECT * FROM shelf_count ORDER BY 1") == before != []
+    with worker(house, kafka_bootstrap):
+        await folded_as_recorded(house)
 
 
 async def known_topics(house: House) -> OnRecord:

@@ -32,6 +32,9 @@ class InMemory(Deployment):
     async def prepare_topic(self, name: str, partitions: int) -> None:
         self.kafka.make(name, partitions)
 
+    async def continues_at(self, place: tuple[str, int], seq: int) -> int | None:
+        return self.kafka.continues_at(place, seq)
+
     def producer(self, purpose: str) -> Any:
         return Session(self.kafka, self.gates)
 

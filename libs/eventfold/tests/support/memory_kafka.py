@@ -13,7 +13,7 @@ from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.crossing import closes
 from eventfold.fold import PartitionBatch
-from eventfold.witness import TAIL_RECORDS, Place, Tail, Tails, tail_of
+from eventfold.witness import TAIL_RECORDS, Place, Tail, Tails, seen, tail_of
 
 RECORDS_PER_BATCH = 2
 """So few that a run takes several batches, and can end between any two of them."""
@@ -86,6 +86,13 @@ class Kafka:
         """Nothing where the topic is gone: a consumer waits for it to come back."""
         log = self.topics[topic].partitions[partition] if topic in self.topics else []
         return PartitionBatch(topic, partition, log[offset : offset + limit_records])
+
+    def continues_at(self, place: Place, applied_seq: int) -> int | None:
+        """The first offset whose record goes on from there; the end where there is none, None where some are missing."""
+        log = self.log(place[0]).partitions[place[1]]
+        above = [one for one in map(seen, log) if one.seq > applied_seq]
+        goes_on = next((one.offset for one in above if one.previous <= applied_seq), None)
+        return len(log) if not above else goes_on
 
 
 def tails_of(kafka: Kafka) -> Tails:

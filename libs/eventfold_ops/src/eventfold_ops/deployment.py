@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from eventfold import relay, sessions, topics
+from eventfold import relay, sessions, topics, witness
 from eventfold.codec import EventCodec
 from eventfold.errors import NotFound
 from eventfold.publish import Avro, Publisher
@@ -92,6 +92,11 @@ class Deployment:
         await topics.prepare_topics(
             self.kafka_bootstrap, [name], partitions=partitions, replication=self.topic_replication
         )
+
+    async def continues_at(self, place: tuple[str, int], seq: int) -> int | None:
+        """From which offset of a partition on there are only records above a number; see `witness.continues_at`. Raises
+        `KafkaError`."""
+        return await witness.continues_at(self.kafka_bootstrap, place, seq, 0)
 
     def producer(self, purpose: str) -> AIOKafkaProducer:
         """A producer of this process with the relay's settings. Not started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -26,6 +26,8 @@ STALLED_AFTER_S = 60.0
 REPORT_LAG_EVERY_S = 1.0
 
 Positions = dict[tuple[str, int], int]
+
+_LIVE = "SELECT topic, partition, next_offset, seq FROM fold_position WHERE projection = %s"
 
 
 class RefoldStalled(EventfoldError):
@@ -61,6 +63,7 @@ class Refold:
         )  # fmt: skip
         self._progress = Progress(f"folding {one.projection.name} anew")
         self._lag_reported_at = 0.0
+        self._carried: dict[tuple[str, int, int], int] = {}
 
     @staticmethod
     @contextlib.asynccontextmanager
@@ -98,20 +101,41 @@ class Refold:
 
     async def _both(self, conn: Connection) -> tuple[Positions, Positions]:
         """The live positions on the newest generation of each topic, and the shadow's positions."""
-        live = await live_positions(conn, self._shadow.projection.name)
+        live = await self._positions(conn)
         newest = {logical(topic): topic for topic, _ in sorted(live, key=lambda place: number(place[0]))}
-        async with self._pool.connection() as own:
-            mine = await live_positions(own, self._shadow.projection.name)
-        return {place: offset for place, offset in live.items() if newest[logical(place[0])] == place[0]}, mine
+        return await self._offsets(live, set(newest.values())), await self._own()
 
     async def _limits(self, conn: Connection) -> Positions:
         """What is still to be read of the topics that the shadow is on: the end of each partition that is short."""
-        live = await live_positions(conn, self._shadow.projection.name)
-        _, mine = await self._both(conn)
+        live, mine = await self._offsets(await self._positions(conn), self._runner.topics), await self._own()
+        return {place: offset for place, offset in live.items() if mine.get(place, 0) < offset}
+
+    async def _positions(self, conn: Connection) -> dict[tuple[str, int], tuple[int, int]]:
+        """The live projection's next offset and number on each partition."""
+        rows = await (await conn.execute(_LIVE, [self._shadow.projection.name])).fetchall()
+        return {(topic, partition): (offset, seq) for topic, partition, offset, seq in rows}
+
+    async def _own(self) -> Positions:
+        async with self._pool.connection() as own:
+            return await live_positions(own, self._shadow.projection.name)
+
+    async def _offsets(self, live: Mapping[tuple[str, int], tuple[int, int]], topics: Collection[str]) -> Positions:
+        """Where the live projection stands on these topics. One that was carried to the beginning of a topic has
+        applied it up to a number: it stands where that ends."""
         return {
-            place: offset for place, offset in live.items()
-            if place[0] in self._runner.topics and mine.get(place, 0) < offset
+            place: offset or await self._reached(place, seq)
+            for place, (offset, seq) in live.items() if place[0] in topics
         }  # fmt: skip
+
+    async def _reached(self, place: tuple[str, int], seq: int) -> int:
+        """The offset below which a partition has what was applied up to `seq`: found once, for what comes later has
+        higher numbers. Raises `RefoldStalled` where some of it is not there."""
+        if seq and (*place, seq) not in self._carried:
+            found = await self._deployment.continues_at(place, seq)
+            if found is None:
+                raise RefoldStalled(self._shadow.projection.name, {place: 0})
+            self._carried[*place, seq] = found
+        return self._carried.get((*place, seq), 0)
 
     async def _follow(self, conn: Connection) -> None:
         """Read where the shadow has positions, and where it has none yet what the live projection reads."""

@@ -24,8 +24,8 @@ _AT = "SELECT DISTINCT topic FROM fold_position WHERE projection = %s"
 _PARTITIONS = """SELECT coalesce(
   (SELECT partitions FROM topic_read WHERE topic = %s),
   (SELECT count(*) FROM fold_position WHERE projection = %s AND topic = %s))"""
-_CARRY = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, applied_at)
-SELECT projection, %s, partition, 0, seq, occurred_at, clock_timestamp() FROM fold_position
+_CARRY = """INSERT INTO fold_position (projection, topic, partition, next_offset, seq, occurred_at, history, applied_at)
+SELECT projection, %s, partition, 0, seq, occurred_at, history, clock_timestamp() FROM fold_position
 WHERE projection = %s AND topic = %s"""
 _LEAVE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic = %s"
 
