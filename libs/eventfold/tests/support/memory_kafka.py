@@ -88,7 +88,7 @@ class Kafka:
         return PartitionBatch(topic, partition, log[offset : offset + limit_records])
 
     def continues_at(self, place: Place, applied_seq: int) -> int | None:
-        """The first offset whose record goes on from there; the end where there is none, None where some are missing."""
+        """The first offset whose record goes on from there; the end where there is none, None where one is missing."""
         log = self.log(place[0]).partitions[place[1]]
         above = [one for one in map(seen, log) if one.seq > applied_seq]
         goes_on = next((one.offset for one in above if one.previous <= applied_seq), None)
