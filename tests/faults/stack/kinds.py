@@ -132,4 +132,5 @@ KINDS = (
     Kind("deleted-topic", 10, 45.0, deleted_topic),
     *(Kind(f"restored-{one}", 5, 75.0, restored((one,), restores.dump_and_restore)) for one in SERVICES),
     Kind("restored-files", 5, 120.0, restored(SERVICES, restores.copy_of_the_files)),
+    Kind("promoted-laggard", 5, 120.0, restored(SERVICES, restores.promoted_laggard)),
 )

@@ -13,6 +13,8 @@ import psycopg
 
 from lyceum_local import postgres, tenancy
 from tests.faults.keeper import until
+from tests.faults.stack.journal import SERVICE_OF, Journal
+from tests.faults.stack.laggard import following
 from tests.faults.stack.product import PREFIX, Product
 from tests.faults.stack.verdict import EMITTING, agreed
 
@@ -22,7 +24,7 @@ TOOL_S = 120.0
 Way = Callable[[Product, tuple[str, ...], Callable[[], None]], None]
 """Saves what the services have, calls what happens then, and brings back what was saved."""
 
-__all__ = ["EMITTING", "NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "rewind"]
+__all__ = ["EMITTING", "NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
 
 
 class NotAtRest(Exception):
@@ -32,17 +34,24 @@ class NotAtRest(Exception):
 def rewind(product: Product, services: tuple[str, ...], how: Way, rng: random.Random) -> int:
     """Save, go on, bring back; the journal takes back what came between. Returns how many acts that were."""
     _rest(product)
-    since = len(product.load.journal.acts)
+    journal = product.load.journal
+    since, more = len(journal.acts), rng.randint(*MORE_ACTS)
 
     def goes_on() -> None:
         product.load.go()
-        until(lambda: len(product.load.journal.acts) >= since + rng.randint(*MORE_ACTS), MORE_S)
+        until(lambda: len(journal.acts) >= since + more and _has_emitted(journal, services, since), MORE_S)
         _rest(product)
 
     how(product, services, goes_on)
-    undone = product.load.journal.take_back(set(services), since)
+    undone = journal.take_back(set(services), since)
     product.load.forget(since)
     return undone
+
+
+def _has_emitted(journal: Journal, services: tuple[str, ...], since: int) -> bool:
+    """Whether each of the services has done something since; one that emits nothing has read what others did."""
+    done = {SERVICE_OF[act.op] for act in journal.acts[since:] if act.done}
+    return done >= {one for one in services if one in EMITTING}
 
 
 def _rest(product: Product) -> None:
@@ -78,6 +87,17 @@ def copy_of_the_files(product: Product, services: tuple[str, ...], goes_on: Call
     product.stack.down()
     _copy(copy, folder)
     shutil.rmtree(copy)
+
+
+def promoted_laggard(product: Product, services: tuple[str, ...], goes_on: Callable[[], None]) -> None:
+    """A replica that is cut off, and later takes the place of a primary that died; the services run all the while."""
+    with following(product.folder / "replica", product.stack.admin_url) as replica:
+        replica.caught_up()
+        replica.cut_off()
+        goes_on()
+        product.stop_dead("postgres")
+        replica.promoted()
+        _copy(replica.folder, product.data("postgres"))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -62,6 +62,8 @@ def _run(product: Product, kind: Kind, trial: Trial, rng: random.Random) -> None
     time.sleep(rng.uniform(*BEFORE_S))
     done = kind.inflict(product, rng)
     trial.victim, trial.notes = done.victim, done.notes
+    if done.rewound and not done.notes["undone"]:
+        trial.broken.append("nothing was undone: the trial shows nothing")
     at, since = time.monotonic(), len(journal.acts)
     _repair(product, done.rewound, trial)
     trial.up_s = round(time.monotonic() - at, 1)

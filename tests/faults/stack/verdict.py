@@ -40,10 +40,14 @@ def agreed(product: Product, within_s: float = AGREE_S) -> list[str]:
 
 
 def members(product: Product) -> list[str]:
-    """Each registered member has one stream, and nobody else has."""
-    rows = product.rows("identity", "SELECT stream FROM events WHERE type = 'member.registered'")
-    wanted = [f"member-{act.ids['member_id']}" for act in product.load.journal.standing("member")]
-    return _compare("members", wanted, [row[0] for row in rows])
+    """Each registered member has one stream and one place in the directory, and nobody else has."""
+    wanted = [act.ids["member_id"] for act in product.load.journal.standing("member")]
+    stored = product.rows("identity", "SELECT stream FROM events WHERE type = 'member.registered'")
+    listed = product.rows("identity", "SELECT member_id FROM member_directory")
+    return [
+        *_compare("members", [f"member-{one}" for one in wanted], [row[0] for row in stored]),
+        *_compare("members in the directory", wanted, [row[0] for row in listed]),
+    ]
 
 
 def contents(product: Product) -> list[str]:

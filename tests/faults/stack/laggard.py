@@ -1,0 +1,89 @@
+"""A replica of PostgreSQL that lags behind and takes the primary's place, as a careless promotion has it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lyceum_local import postgres
+from lyceum_local.ports import LOOPBACK, free_block
+from tests.faults.keeper import until
+
+TOOL_S, READY_S = 120.0, 60.0
+
+_CAUGHT_UP = """SELECT pg_is_in_recovery() AND EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
+AND pg_last_wal_replay_lsn() >= %s::pg_lsn"""
+
+
+class Laggard:
+    """A running replica in a folder of its own."""
+
+    def __init__(self, folder: Path, primary_url: str, port: int) -> None:
+        self.folder, self._primary = folder, primary_url
+        self._url = make_conninfo(primary_url, port=port)
+        arguments = [f"listen_addresses={LOOPBACK}", f"port={port}", "unix_socket_directories=", "max_connections=200"]
+        options = [part for one in arguments for part in ("-c", one)]
+        server = str(postgres.binaries() / "postgres")
+        self._server = subprocess.Popen(
+            [*postgres.shedding_root(), server, "-D", str(folder), *options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def caught_up(self) -> None:
+        """Wait until it has all that the primary has now."""
+        with psycopg.connect(self._primary) as primary:
+            [(reached,)] = primary.execute("SELECT pg_current_wal_lsn()::text").fetchall()
+        assert until(lambda: self._says(_CAUGHT_UP, reached), READY_S) is not None, "the replica never caught up"
+
+    def cut_off(self) -> None:
+        """From now on it gets nothing more, and does not know."""
+        with psycopg.connect(self._url, autocommit=True) as replica:
+            replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
+            replica.execute("SELECT pg_reload_conf()")
+        gone = "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)"
+        assert until(lambda: self._says(gone), READY_S) is not None, "the replica still listens to the primary"
+
+    def promoted(self) -> None:
+        """It is a primary of its own, and at rest on disk."""
+        with psycopg.connect(self._url, autocommit=True) as replica:
+            assert replica.execute("SELECT pg_promote()").fetchall() == [(True,)]
+            replica.execute("ALTER SYSTEM RESET ALL")
+        self.stop()
+
+    def stop(self) -> None:
+        """PostgreSQL's fast shutdown; safe to repeat."""
+        if self._server.poll() is None:
+            self._server.send_signal(2)
+            self._server.wait(TOOL_S)
+
+    def _says(self, question: str, *arguments: object) -> bool:
+        try:
+            with psycopg.connect(self._url, connect_timeout=2) as replica:
+                return replica.execute(question.encode(), arguments).fetchall() == [(True,)]
+        except psycopg.OperationalError:
+            return False
+
+
+@contextmanager
+def following(folder: Path, primary_url: str) -> Iterator[Laggard]:
+    """A replica of the primary, which streams from it; gone on leaving."""
+    shutil.rmtree(folder, ignore_errors=True)
+    known = conninfo_to_dict(primary_url)
+    subprocess.run(
+        [str(postgres.binaries() / "pg_basebackup"), "--checkpoint=fast", "--write-recovery-conf",
+         f"--dbname={primary_url}", f"--pgdata={folder}"],
+        check=True, capture_output=True, timeout=TOOL_S, env={**os.environ, "PGPASSWORD": str(known["password"])},
+    )  # fmt: skip
+    replica = Laggard(folder, primary_url, free_block(1))
+    try:
+        yield replica
+    finally:
+        replica.stop()
+        shutil.rmtree(folder, ignore_errors=True)
