@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,17 +83,28 @@ def _run(product: Product, kind: Kind, trial: Trial, rng: random.Random) -> None
 
 def _repair(product: Product, rewound: tuple[str, ...], trial: Trial) -> None:
     """`make up`; where a store went back, `recover` of each such service, which is what `make up` names."""
-    status, said = product.up()
+    took = trial.notes.setdefault("took_s", {})
+    with _timed(took, "up"):
+        status, said = product.up()
     for service in rewound:
         if f"SERVICE={service}" not in said:
             trial.notes.setdefault("not named by up", []).append(service)
-        recovered, answer = product.ops(service, "recover")
+        with _timed(took, f"recover {service}"):
+            recovered, answer = product.ops(service, "recover")
         if recovered:
             trial.broken.append(f"recover of {service} ended with {recovered}: {answer.strip()[-300:]}")
     if rewound:
-        status, said = product.up()
+        with _timed(took, "up again"):
+            status, said = product.up()
     if status:
         trial.broken.append(f"make up ended with {status}: {said.strip()[-500:]}")
+
+
+@contextmanager
+def _timed(took: dict[str, float], what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    took[what] = round(time.monotonic() - started, 1)
 
 
 def _done(product: Product, since: int) -> int:
