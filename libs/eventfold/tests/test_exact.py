@@ -19,6 +19,7 @@ import pytest
 from house import House, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shelf import CODEC as SHELF_CODEC
 from shelf import HOT_SHELF, AddBook, BookAdded, add
 
 from eventfold import desk
@@ -286,3 +287,31 @@ async def test_what_is_too_much_for_one_transaction_is_told_so_or_recorded_in_an
     # When one alone is more than that, it is refused
     with pytest.raises(TooMuchAtOnce):
         await house.store.handle(add("one", "x" * 6000), context())
+
+
+async def test_too_many_events_for_one_transaction_are_told_to_come_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MAX_AT_ONCE_EVENTS", 3)
+    handled = await house.store.handle_batch([add("one", f"{n}") for n in range(5)], context())
+    assert [type(outcome.error) for outcome in handled.outcomes] == [*[NoneType] * 3, *[TooMuchAtOnce] * 2]
+    await house.store.handle_batch([add("one", f"{n}") for n in (3, 4)], context())
+    assert len(await house.rows("SELECT 1 FROM events WHERE stream = 'shelf-one'")) == 5
+
+
+async def test_whoever_decides_much_lets_others_have_their_turns(house: House) -> None:
+    items = [add(f"{n}", "a") for n in range(1000)]
+    asks = {ask.stream: ask for item in items for ask in item.asks}
+    one = desk.Desk(SHELF_CODEC, {stream: desk.unwritten(ask) for stream, ask in asks.items()}, asks, house.store._row)
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(another())
+    outcomes = await one.decide_all(items, context())
+    beside.cancel()
+    assert len(outcomes) == 1000 and turns >= 1000 / desk.ITEMS_AT_A_STRETCH

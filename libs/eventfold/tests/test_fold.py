@@ -199,6 +199,20 @@ async def test_a_process_reacts_once_and_its_events_commit_with_its_position(hou
     ]  # fmt: skip
 
 
+async def test_what_a_process_reacts_to_is_applied_in_parts_for_it_holds_the_streams_that_it_writes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given room for two records in a transaction, and one of five that a process cannot react to
+    monkeypatch.setattr("eventfold.fold.REACTING_RECORDS", 2)
+    titles = ["v", "w", "x", "", "z"]
+    batch = [record(n, n + 1, "a", title) for n, title in enumerate(titles)]
+    with pytest.raises(Exception, match="needs a title"):
+        await apply(house, runner(house, processes=(COPYING,)), batch)
+    # Then what came in the parts before it stands
+    assert await house.rows("SELECT data->>'title' FROM events ORDER BY version") == [("v",), ("w",)]
+    assert await house.rows("SELECT DISTINCT next_offset::int FROM fold_position") == [(2,)]
+
+
 async def test_a_process_whose_command_is_refused_halts_without_moving(house: House) -> None:
     await house.store.handle(add("one", "a"), context())
     with pytest.raises(Exception, match="needs a title"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -15,6 +16,10 @@ from eventfold.snapshots import Known
 
 MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
 """Of the events of one transaction: as JSON, and as they are published."""
+MAX_AT_ONCE_EVENTS = 10_000
+"""Of one transaction: what others record meanwhile becomes visible behind them."""
+ITEMS_AT_A_STRETCH = 50
+"""So many are decided before others in the process have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,15 @@ class Desk:
         self.asks = asks
         self.states: dict[str, Known] = dict(known)
 
+    async def decide_all(self, items: Sequence[Item], context: Context) -> list[Outcome]:
+        """What becomes of each item, in order. Others in this process have their turns in between."""
+        outcomes: list[Outcome] = []
+        for n, item in enumerate(items, 1):
+            outcomes.append(self.decide(item, context))
+            if n % ITEMS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+        return outcomes
+
     def decide(self, item: Item, context: Context) -> Outcome:
         """What becomes of the item; refused, by its decider or because an event of it cannot be kept or is too
         much beside the others, it changes no state. The rows of its events are added to `rows`."""
@@ -66,7 +80,9 @@ class Desk:
                 tentative[ask.stream] = Known(version, state, recorded_at)
             rows = [self._row_of(event) for event in events]
             if (bytes_now := self._bytes + sum(map(size_bytes, rows))) > MAX_AT_ONCE_BYTES:
-                raise TooMuchAtOnce(MAX_AT_ONCE_BYTES)
+                raise TooMuchAtOnce(MAX_AT_ONCE_BYTES, "bytes")
+            if len(self.rows) + len(rows) > MAX_AT_ONCE_EVENTS:
+                raise TooMuchAtOnce(MAX_AT_ONCE_EVENTS, "events")
         except DomainError as error:
             return Outcome(error=error)
         self.states.update(tentative)

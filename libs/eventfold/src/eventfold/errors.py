@@ -87,12 +87,12 @@ class Exhausted(DomainError):
 
 
 class TooMuchAtOnce(Exhausted):
-    """What is decided in one transaction would have more than `max_bytes`: send it in smaller batches."""
+    """What is decided in one transaction would have more than so many bytes or events: send it in smaller batches."""
 
     code = "TOO_MUCH_AT_ONCE"
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"what is recorded at once would exceed {max_bytes} bytes; send it in smaller batches")
+    def __init__(self, most: int, unit: str) -> None:
+        super().__init__(f"what is recorded at once would exceed {most} {unit}; send it in smaller batches")
 
 
 class VersionConflict(EventfoldError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -31,6 +31,9 @@ from eventfold.store import Connection, EventStore, Pool
 from eventfold.witness import Look, opens
 
 log = logging.getLogger(__name__)
+
+REACTING_RECORDS = 1000
+"""Of all partitions together, in one transaction with a process."""
 
 Standing = Mapping[tuple[str, positions.Place], positions.Position]
 
@@ -191,11 +194,19 @@ class FoldRunner:
         return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
-        """Apply runs of several partitions in one transaction.
+        """Apply runs of several partitions in one transaction; where a process reacts to them, in several of at most
+        `REACTING_RECORDS`, for it holds the streams that it writes until each ends.
 
         Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
-        meanwhile, and whatever a handler that halts raised; nothing of the runs is then written.
+        meanwhile, and whatever a handler that halts raised; nothing of that transaction's is then written.
         """
+        if any(isinstance(one, Process) for one in self._reading({run[0].topic for run in runs})):
+            for part in parts(runs, REACTING_RECORDS):
+                await self._apply_part(part)
+        else:
+            await self._apply_part(runs)
+
+    async def _apply_part(self, runs: Sequence[Run]) -> None:
         started = time.perf_counter()
         places = [positions.place(run) for run in runs]
         headers = (event.headers for run in runs for event in run)
@@ -292,6 +303,13 @@ class FoldRunner:
         if never:
             log.error("process %s does not react to %d events that its store does not know", process.name, len(never))
         return set(events) - never
+
+
+def parts(runs: Sequence[Run], most_records: int) -> Iterator[list[Run]]:
+    """The runs in parts of about so many records, each partition's in its order."""
+    each = max(1, most_records // len(runs))
+    for start in range(0, max(map(len, runs)), each):
+        yield [part for run in runs if (part := run[start : start + each])]
 
 
 def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:

@@ -303,7 +303,7 @@ class EventStore:
         unread = {stream: ask for stream, ask in asks.items() if stream not in known}
         known |= await self._known(conn, unread, in_turn=True)
         desk = Desk(self._codec, known, asks, self._row)
-        outcomes = [desk.decide(item, context) for item in items]
+        outcomes = await desk.decide_all(items, context)
         events = [event for outcome in outcomes for event in outcome.events]
         positions = await self._append(conn, events, desk.rows, asks)
         if snapshots := due(known, desk.states, asks):
@@ -347,7 +347,7 @@ class EventStore:
         """
         asks = {ask.stream: ask for item in items for ask in item.asks}
         desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks, self._row)
-        outcomes = [desk.decide(item, context) for item in items]
+        outcomes = await desk.decide_all(items, context)
         events = [event for outcome in outcomes for event in outcome.events]
         if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
             raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
