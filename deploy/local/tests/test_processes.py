@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lyceum_local import health
-from lyceum_local.errors import NotReady, NotUp, PrepareFailed
+from lyceum_local.errors import HistoryRewound, NotReady, NotUp, PrepareFailed
 from lyceum_local.stack import LocalStack, _at_once, _raise
 from lyceum_local.waiting import poll
 from servicekit import probe
@@ -30,10 +30,15 @@ def work(reads=1):
     start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
     signal.pause()
 def never_reads(): work(reads=0)
-def serve():
+def went_back():
+    rewound = Gauge("eventfold_relay_rewound", "As a relay says it.", ["relay"])
+    rewound.labels("identity").set(1)
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    serve(status=2)
+def serve(status=1):
     server = grpc.server(ThreadPoolExecutor(2))
     servicer = health.HealthServicer()
-    servicer.set("", 1)
+    servicer.set("", status)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_insecure_port(os.environ["GRPC_HOST"] + ":" + os.environ["GRPC_PORT"])
     server.start()
@@ -93,6 +98,17 @@ def test_given_a_server_that_ends_when_it_is_started_then_it_is_not_ready_and_it
     stand_in(tmp_path, monkeypatch, serve="fail")
     stack.supervisor.stop(["identity-serve"])
     with pytest.raises(NotReady, match=r"(?s)identity-serve was not ready after 1 s.*no such table"):
+        stack.start_servers(["identity"])
+    stack.stop("identity-serve")
+
+
+def test_given_a_server_whose_store_went_back_when_it_is_started_then_it_is_named_without_waiting_for_it(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.stack.SERVE_WAIT_S", 3600.0)
+    stand_in(tmp_path, monkeypatch, serve="went_back")
+    stack.supervisor.stop(["identity-serve"])
+    with pytest.raises(HistoryRewound, match="SERVICE=identity"):
         stack.start_servers(["identity"])
     stack.stop("identity-serve")
 

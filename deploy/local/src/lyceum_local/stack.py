@@ -8,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 
 from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
-from lyceum_local.errors import HalfRestored, HistoryRewound, NotReady, NotUp, PrepareFailed, StackError
+from lyceum_local.errors import HalfRestored, HistoryRewound, NotUp, PrepareFailed, StackError
 from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
@@ -100,13 +100,15 @@ class LocalStack(Instance):
             )
 
     def _await_server(self, name: str) -> None:
-        """Raises HistoryRewound for one that does not send because its store went back, NotReady for any other."""
-        try:
-            self._await(f"{name}-serve", partial(probe.grpc_complaint, LOOPBACK, self.ports.of(name)), SERVE_WAIT_S)
-        except NotReady as late:
-            if health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
-                raise HistoryRewound(name) from late
-            raise
+        """Raises NotReady, and HistoryRewound as soon as it is known."""
+        self._await(f"{name}-serve", partial(self._server_complaint, name), SERVE_WAIT_S)
+
+    def _server_complaint(self, name: str) -> str | None:
+        """Raises HistoryRewound for a server that does not send because its store went back: no waiting helps it."""
+        complaint = probe.grpc_complaint(LOOPBACK, self.ports.of(name))
+        if complaint and health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
+            raise HistoryRewound(name)
+        return complaint
 
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
         """The folds and processes of the named services, until each reads what it has of its topics."""
