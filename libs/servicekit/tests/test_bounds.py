@@ -24,7 +24,7 @@ from servicekit import database
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import VANISHED_S
-from servicekit.draining import InFlight, Stopping
+from servicekit.draining import InFlight, Overloaded, Stopping
 from servicekit.statuses import status_of
 
 SIZE, SHARE = 4, 2
@@ -145,3 +145,45 @@ async def test_who_drains_waits_for_what_is_in_flight_ends_the_rest_and_refuses_
     with pytest.raises(Stopping) as ended:
         await endless
     assert ended.value.taken and status_of(ended.value)[0] is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("bounds", [{"max_calls": 2}, {"max_bytes": 25}], ids=str)
+async def test_a_server_that_has_its_hands_full_refuses_at_once_what_another_may_take(bounds: dict[str, int]) -> None:
+    # Given two calls that wait, which is all that there is room for
+    in_flight, go_on = InFlight(**bounds), asyncio.Event()
+
+    async def call(size_bytes: int) -> None:
+        async with in_flight.call(60, size_bytes):
+            await go_on.wait()
+
+    waiting = [asyncio.create_task(call(10)) for _ in range(2)]
+    await asyncio.sleep(0)
+    # When a third comes, it is refused; when the others have their answers, it is taken
+    with pytest.raises(Overloaded) as refused:
+        await call(10)
+    assert status_of(refused.value)[0] is grpc.StatusCode.UNAVAILABLE
+    go_on.set()
+    await asyncio.gather(*waiting)
+    await asyncio.wait_for(call(10), 5)
+
+
+async def test_the_bytes_of_a_request_count_until_it_is_answered() -> None:
+    # Given a server with room for the bytes of one request, which waits for its answer
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def resolve(token: Token) -> None:
+        begun.set()
+        await go_on.wait()
+
+    in_flight = InFlight(max_bytes=REQUEST.ByteSize())
+    async with serving(resolve, in_flight) as target, grpc.aio.insecure_channel(target) as channel:
+        stub = consistency_pb2_grpc.ConsistencyServiceStub(channel)
+        first = stub.Resolve(REQUEST, timeout=20)
+        await asyncio.wait_for(begun.wait(), 20)
+        # When another comes, it is told that it may ask another server
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Resolve(REQUEST, timeout=20)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert dict(refused.value.trailing_metadata() or ())["x-lyceum-not-taken"] == "true"
+        go_on.set()
+        assert (await first).pending

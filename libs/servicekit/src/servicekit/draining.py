@@ -1,4 +1,5 @@
-"""The calls in flight: each ends at its caller's deadline, and all of them before the server does."""
+"""The calls in flight: so many and so many bytes at once, each until its caller's deadline, all of them before the
+server ends."""
 
 from __future__ import annotations
 
@@ -9,6 +10,16 @@ from collections.abc import AsyncIterator
 from eventfold.errors import DeadlineExceeded, EventfoldError
 
 END_S = 1.0
+MAX_CALLS = 5000
+MAX_BYTES = 64 * 1024 * 1024
+"""Of the requests that are being served, whatever they wait for; decoded they take a few times that."""
+
+
+class Overloaded(EventfoldError):
+    """This server has as much in its hands as it takes. It has not begun with the call: asking again is safe."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is overloaded")
 
 
 class Stopping(EventfoldError):
@@ -22,24 +33,31 @@ class Stopping(EventfoldError):
 class InFlight:
     """Counts and bounds the calls of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_calls: int = MAX_CALLS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_calls, self._max_bytes = max_calls, max_bytes
+        self._bytes = 0
         self._limits: set[asyncio.Timeout] = set()
         self._refusing = False
         self._ended = False
         self._none = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def call(self, deadline_s: float) -> AsyncIterator[None]:
-        """Bound a call, in seconds. Raises `DeadlineExceeded` when they are over, `Stopping` when the server is."""
+    async def call(self, deadline_s: float, size_bytes: int = 0) -> AsyncIterator[None]:
+        """Bound a call, in seconds, whose request has so many bytes. Raises `DeadlineExceeded` when they are over,
+        `Stopping` when the server is, and `Overloaded` where there are too many already."""
         if self._refusing:
             raise Stopping(taken=False)
+        if len(self._limits) >= self._max_calls or self._bytes + size_bytes > self._max_bytes:
+            raise Overloaded
         limit = asyncio.timeout(deadline_s)
         try:
             async with limit:
                 self._limits.add(limit)
+                self._bytes += size_bytes
                 try:
                     yield
                 finally:
+                    self._bytes -= size_bytes
                     self._finished(limit)
         except TimeoutError as timeout:
             if not limit.expired():

@@ -20,7 +20,7 @@ from eventfold.errors import Unauthenticated
 from servicekit import answers, validate
 from servicekit.call import Call, deadline_s, enter_call
 from servicekit.caller import Caller, TokenVerifier
-from servicekit.draining import InFlight, Stopping
+from servicekit.draining import InFlight, Overloaded, Stopping
 from servicekit.statuses import status_of
 from servicekit.traces import of_call, tell
 
@@ -35,7 +35,8 @@ FAULTS = frozenset(
     }
 )  # fmt: skip
 NOT_TAKEN = "x-lyceum-not-taken"
-"""Set on the refusal of a server that is being stopped: another replica may be asked, whatever the call does."""
+"""Set on the refusal of a server that is being stopped or is overloaded: another replica may be asked, whatever the
+call does."""
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 
 
@@ -104,7 +105,7 @@ class Edge(grpc.aio.ServerInterceptor):
         self, method: str, metadata: Mapping[str, str], behave: Any, request: Any, context: Any
     ) -> _Outcome:
         try:
-            async with self.in_flight.call(deadline_s(context)):
+            async with self.in_flight.call(deadline_s(context), validate.size_bytes(request)):
                 await self._enter(method, metadata, context)
                 validate.texts(request)
                 answer = await behave(request, context)
@@ -115,7 +116,7 @@ class Edge(grpc.aio.ServerInterceptor):
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
             code, status = status_of(failure)
             _log_unexpected(method, code, failure)
-            return _Outcome(code, status=status, taken=not isinstance(failure, Stopping) or failure.taken)
+            return _Outcome(code, status=status, taken=_taken(failure))
 
     async def _enter(self, method: str, metadata: Mapping[str, str], context: Any) -> None:
         caller = await self._caller(metadata.get("authorization"))
@@ -130,6 +131,10 @@ class Edge(grpc.aio.ServerInterceptor):
         if not authorization.lower().startswith(BEARER):
             raise Unauthenticated("the authorization header must carry a bearer token", field="authorization")
         return await self._verifier.verify(authorization[len(BEARER) :].strip())
+
+
+def _taken(failure: Exception) -> bool:
+    return failure.taken if isinstance(failure, Stopping) else not isinstance(failure, Overloaded)
 
 
 async def _answer(outcome: _Outcome, context: Any) -> Any:

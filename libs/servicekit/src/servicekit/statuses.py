@@ -32,7 +32,7 @@ from eventfold.errors import (
     VersionConflict,
     WrongState,
 )
-from servicekit.draining import Stopping
+from servicekit.draining import Overloaded, Stopping
 
 DOMAIN = "lyceum"
 
@@ -55,6 +55,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
     (QueryCanceled, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
     (Stopping, grpc.StatusCode.UNAVAILABLE, "STOPPING"),
+    (Overloaded, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
     (grpc.aio.AioRpcError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
     (PeerUnavailable, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
     (OutcomeUnknown, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),

@@ -33,6 +33,11 @@ class Unreadable:
     """Stands for a request that could not be decoded."""
 
 
+def size_bytes(message: Message | Unreadable) -> int:
+    """Of a request on the wire, as `reading` gave it."""
+    return 0 if isinstance(message, Unreadable) else message.ByteSize()
+
+
 def reading(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | Unreadable]:
     """`deserialize`, with `Unreadable` for bytes that it does not take: gRPC would answer INTERNAL."""
 

@@ -10,17 +10,18 @@ import grpc
 
 from lyceum.consistency.v1 import consistency_pb2_grpc
 from servicekit.caller import TokenVerifier
+from servicekit.draining import InFlight
 from servicekit.edge import Edge
 from servicekit.reading import Resolve
 from servicekit.server import ConsistencyServicer
 
 
 @contextlib.asynccontextmanager
-async def serving(resolve: Resolve) -> AsyncIterator[str]:
+async def serving(resolve: Resolve, in_flight: InFlight | None = None) -> AsyncIterator[str]:
     """`ConsistencyService` on a free port; yields its address."""
-    server = grpc.aio.server(
-        interceptors=[Edge("identity", TokenVerifier(_no_keys, "issuer", "audience"), lambda: [b"k" * 32])]
-    )
+    edge = Edge("identity", TokenVerifier(_no_keys, "issuer", "audience"), lambda: [b"k" * 32])
+    edge.in_flight = in_flight or edge.in_flight
+    server = grpc.aio.server(interceptors=[edge])
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
