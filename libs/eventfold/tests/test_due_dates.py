@@ -148,6 +148,38 @@ async def test_the_effect_is_caused_by_the_event_that_set_the_date(house: House,
     ]
 
 
+async def test_in_a_later_history_the_effect_names_its_cause_by_the_id_that_it_has_on_the_topics(
+    house: House, led: Led, clock: Clock
+) -> None:
+    """Given a date whose event is numbered in the history before, and one that has no number yet."""
+    await record(store_of(house), "a", SetAlarm(NOW))
+    await house.rows("INSERT INTO sequence_run SELECT 1, position, 1 FROM events RETURNING 1")
+    await house.rows("INSERT INTO history VALUES (2, 'salt', 1000, 1, 1, clock_timestamp()) RETURNING 1")
+    await record(store_of(house), "b", SetAlarm(NOW))
+    await led.look(worker(house, clock))
+    causes = "SELECT stream, meta->>'causation_id' FROM events WHERE type = 'alarm.rang' ORDER BY stream"
+    assert await house.rows(causes) == [
+        ("alarm-a", str(event_id("alarm-a", 1))), ("alarm-b", str(event_id("alarm-b", 1, "salt"))),
+    ]  # fmt: skip
+
+
+async def test_a_stream_that_somebodys_transaction_holds_is_looked_at_later_and_keeps_no_other(
+    house: House, led: Led, clock: Clock
+) -> None:
+    store = store_of(house)
+    for one in "ab":
+        await record(store, one, SetAlarm(NOW))
+    await led.conn.execute("SET lock_timeout = '100ms'")
+    async with await house.connect() as writer:
+        await writer.execute("BEGIN")
+        await store.decide(writer, [asked("a", Touch())], context())
+        assert await led.look(worker(house, clock)) == 2
+        assert await rung(house) == {"b": 1}
+        await writer.execute("COMMIT")
+    clock.pass_(10)
+    assert await led.look(worker(house, clock)) == 1 and await rung(house) == {"a": 1, "b": 1}
+
+
 async def test_a_handler_is_told_state_time_and_attempt_and_may_wait(house: House, led: Led, clock: Clock) -> None:
     seen: list[Due] = []
 

@@ -6,6 +6,8 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,9 +15,10 @@ import httpx
 import pytest
 from community import PASSWORD, Community
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from replicas import Balancer, before_both, second
 
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
-from lyceum_local.ports import LOOPBACK
+from lyceum_local.ports import LOOPBACK, free_block
 from lyceum_local.stack import LocalStack
 
 IN_FLIGHT, CALLERS, DEADLINE_S = 30, 6, 60.0
@@ -88,3 +91,67 @@ async def test_a_server_that_is_restarted_under_load_fails_no_request(
         await asyncio.to_thread(stack.restart, process)
         done.set()
         assert not [wrong for caller in await asyncio.gather(*loading) for wrong in caller]
+
+
+async def test_two_replicas_of_everything_are_replaced_one_by_one_and_no_request_fails(
+    stack: LocalStack, community: Community, tmp_path: Path
+) -> None:
+    """Given two of each, behind two gateways, when each is stopped and started in turn under load, then every request
+    is answered with 200, and who reads after writing sees what was written."""
+    member = community.member("creator")
+    bearer = {"authorization": f"Bearer {member.access_token}"}
+    serving = {service: free_block(1) for service in ("identity", "catalog")}
+    with ExitStack() as running:
+        seconds = [
+            running.enter_context(second(stack, service, role, serving)) for service in serving
+            for role in ("serve", "work")
+        ]  # fmt: skip
+        for one in seconds:
+            one.ready()
+        gateways = [running.enter_context(before_both(stack, tmp_path, serving)) for _ in range(2)]
+        for one, _ in gateways:
+            one.ready()
+        balancer = Balancer([url for _, url in gateways])
+        async with httpx.AsyncClient(
+            transport=balancer, base_url="http://127.0.0.1", timeout=40, headers=bearer
+        ) as client:
+            wrong: list[str] = []
+            done = asyncio.Event()
+            loading = [asyncio.create_task(reads_own_writes(client, wrong, done)) for _ in range(CALLERS)]
+            for service in serving:
+                for role in ("serve", "work"):
+                    await asyncio.to_thread(stack.restart, f"{service}-{role}")
+            for one in [*seconds, *(one for one, _ in gateways)]:
+                await asyncio.to_thread(one.restart)
+            done.set()
+            answered = await asyncio.gather(*loading)
+    assert wrong == [] and min(answered) > 0
+
+
+async def reads_own_writes(client: httpx.AsyncClient, wrong: list[str], done: asyncio.Event) -> int:
+    """Publish, look at oneself and at what was published, until it is done; how often."""
+    times = 0
+    while not done.is_set():
+        work = {"kind": "text", "title": "t", "body": "b", "access": "free"}
+        published = await asked(client.post("/v1/contents", json=work), wrong)
+        after = {"x-lyceum-after": published.get("consistency_token", "")}
+        await asked(client.get("/v1/members/me"), wrong)
+        shown = await asked(client.get(f"/v1/contents/{published.get('content_id')}", headers=after), wrong)
+        if shown and shown["content_id"] != published["content_id"]:
+            wrong.append(f"{shown} instead of {published}")
+        times += 1
+    return times
+
+
+async def asked(call: Awaitable[httpx.Response], wrong: list[str]) -> dict[str, Any]:
+    """The answer; nothing, and a line in `wrong`, where it is no 200."""
+    began = time.monotonic()
+    try:
+        answer = await call
+    except httpx.HTTPError as failure:
+        wrong.append(f"{failure!r} after {time.monotonic() - began:.1f} s")
+        return {}
+    if answer.status_code != 200:
+        wrong.append(f"{answer.status_code} after {time.monotonic() - began:.1f} s: {answer.text[:200]}")
+        return {}
+    return dict(answer.json())

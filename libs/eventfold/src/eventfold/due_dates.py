@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from eventfold.arrays import literals
 from eventfold.decider import Ask, DueDate, Recorded
+from eventfold.rows import NUMBER
 
 if TYPE_CHECKING:
     from eventfold.store import Connection
@@ -43,6 +44,12 @@ ORDER BY stream_type, stream_id FOR UPDATE OF d"""
 
 _CAUSES = """SELECT stream, meta->>'traceparent' FROM events
 JOIN unnest(%s::text[], %s::int[]) AS w(stream, version) USING (stream, version) WHERE meta ? 'traceparent'"""
+
+# An event without a number will get one of the present history.
+_SALTS = f"""SELECT stream, nonce FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, version)
+  USING (stream, version) LEFT JOIN {NUMBER} ON position < above,
+LATERAL (SELECT nonce FROM history WHERE number > 1 AND first_seq <= coalesce(seq, first_seq)
+  ORDER BY number DESC LIMIT 1) AS of_it"""
 
 _SETTLE = f"""DELETE FROM due_date WHERE (stream_type, stream_id) IN (
   SELECT stream_type, stream_id FROM due_date JOIN {_TAKEN})"""
@@ -151,6 +158,13 @@ async def causes(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[
     """The `traceparent` of the event that set each date, by stream, where it has one; `versions` name stream and
     version. It stands in the event's meta: the rows need not repeat it."""
     rows = await (await conn.execute(_CAUSES, literals(("text", "int"), versions))).fetchall() if versions else []
+    return dict(rows)
+
+
+async def salts(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """What the id of the event that set each date is made with besides its place, by stream, where there is something:
+    see `eventfold.history`."""
+    rows = await (await conn.execute(_SALTS, literals(("text", "int"), versions))).fetchall() if versions else []
     return dict(rows)
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span, SpanKind
 from psycopg import OperationalError
@@ -30,7 +30,7 @@ from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.desk import Outcome
 from eventfold.due import HANDLE_WITHIN_S, MAX_DOUBLINGS, Due, DueHandler
 from eventfold.due_dates import Taken
-from eventfold.errors import DomainError, LeaseLost, OutcomeUnknown, VersionConflict
+from eventfold.errors import Blocked, DomainError, LeaseLost, OutcomeUnknown, VersionConflict
 from eventfold.lease import Lease
 from eventfold.store import Connection, EventStore, retry_pause_s
 
@@ -45,6 +45,13 @@ IDLE_IN_TRANSACTION_MS = 2000
 CLOCK_JUMP = timedelta(seconds=1)
 """By how much a clock is put back, compared with what really passed, before pauses are set anew."""
 PASSING = (LeaseLost, VersionConflict, OperationalError, IdleInTransactionSessionTimeout)
+
+
+class _Cause(NamedTuple):
+    """The event that set a date: its id, and its trace where that is told."""
+
+    id: str
+    traceparent: str | None
 
 
 def elapsed_s() -> float:
@@ -160,9 +167,17 @@ class DueWorker:
         """What each handler says, the lease renewed meanwhile; those that say nothing are left out."""
         asks = {one: Ask(self._handlers[one.stream_type].stream_type, one.stream_id, None) for one in taken}
         states = await self._store.states(conn, list(asks.values()))
-        causes = await _causes(conn, asks) if tracing.recording() else {}
+        versions = [(ask.stream, one.version) for one, ask in asks.items()]
+        traces = await due_dates.causes(conn, versions) if tracing.recording() else {}
+        salts = await due_dates.salts(conn, versions)
+        causes = {
+            ask.stream: _Cause(
+                str(event_id(ask.stream, one.version, salts.get(ask.stream, ""))), traces.get(ask.stream)
+            )
+            for one, ask in asks.items()
+        }
         tasks = {
-            asyncio.ensure_future(self._one(one, states[ask.stream], causes.get(ask.stream))): one
+            asyncio.ensure_future(self._one(one, states[ask.stream], causes[ask.stream])): one
             for one, ask in asks.items()
         }
         try:
@@ -177,7 +192,7 @@ class DueWorker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _one(self, taken: Taken, state: Any, cause: str | None) -> Item | None:
+    async def _one(self, taken: Taken, state: Any, cause: _Cause) -> Item | None:
         try:
             item = await self._asked(taken, state, cause)
         except (OutcomeUnknown, TimeoutError) as failure:
@@ -190,15 +205,15 @@ class DueWorker:
             self._count(taken, "later")
         return item
 
-    async def _asked(self, taken: Taken, state: Any, cause: str | None) -> Item | None:
+    async def _asked(self, taken: Taken, state: Any, cause: _Cause) -> Item | None:
         """What the handler says, in a span that goes on in the events that follow."""
         due = Due(taken.stream_id, state, taken.set_at, taken.attempt, self._clock())
-        with self._span(taken, cause):
+        with self._span(taken, cause.traceparent):
             async with asyncio.timeout(HANDLE_WITHIN_S):
                 item = await self._handlers[taken.stream_type].handle(due)
             if item is None:
                 return None
-            said = item.context or self._context(taken)
+            said = item.context or Context(self._clock(), self._name, taken.correlation_id or cause.id, cause.id)
             return replace(item, context=replace(said, traceparent=tracing.current() or said.traceparent))
 
     def _span(self, taken: Taken, cause: str | None) -> contextlib.AbstractContextManager[Span]:
@@ -210,25 +225,19 @@ class DueWorker:
         links = tracing.links([cause]) if cause else ()
         return tracing.span(f"due {taken.stream_type}", SpanKind.INTERNAL, attributes, links=links)
 
-    def _context(self, taken: Taken) -> Context:
-        """Caused by the event that set the date, in its chain."""
-        stream = self._handlers[taken.stream_type].stream_type.stream(taken.stream_id)
-        cause = str(event_id(stream, taken.version))
-        return Context(self._clock(), self._name, taken.correlation_id or cause, cause)
-
     async def _record(self, conn: Connection, lease: Lease, items: Sequence[tuple[Taken, Item]]) -> None:
-        """Record what still holds; concurrent writers make the transaction start again, at most `RECORD_ATTEMPTS`
-        times."""
-        for attempt in range(1, RECORD_ATTEMPTS + 1):
-            try:
-                async with conn.transaction():
-                    await leases.hold(conn, lease)
-                    results = await self._decide(conn, items)
-                break
-            except VersionConflict:
-                if attempt == RECORD_ATTEMPTS:
-                    raise
-            await asyncio.sleep(retry_pause_s(attempt, self._rng))
+        """Record what still holds. Where somebody's open transaction holds a stream, the others are recorded without
+        it, and it is looked at again after its pause."""
+        try:
+            results = await self._recorded(conn, lease, items)
+        except Blocked as blocked:
+            if len(items) > 1:
+                for one in items:
+                    await self._record(conn, lease, [one])
+                return
+            log.warning("looked at again later", extra={**_place(items[0][0]), "reason": str(blocked)})
+            self._count(items[0][0], "later")
+            return
         for taken, outcome in results:
             if outcome is None:
                 self._count(taken, "moved")
@@ -236,6 +245,21 @@ class DueWorker:
                 self._refused(taken, outcome.error)
             else:
                 self._count(taken, "recorded")
+
+    async def _recorded(
+        self, conn: Connection, lease: Lease, items: Sequence[tuple[Taken, Item]]
+    ) -> list[tuple[Taken, Outcome | None]]:
+        """In one transaction; concurrent writers make it start again, at most `RECORD_ATTEMPTS` times."""
+        for attempt in range(1, RECORD_ATTEMPTS + 1):
+            try:
+                async with conn.transaction():
+                    await leases.hold(conn, lease)
+                    return await self._decide(conn, items)
+            except VersionConflict as conflict:
+                if attempt == RECORD_ATTEMPTS or isinstance(conflict, Blocked):
+                    raise
+            await asyncio.sleep(retry_pause_s(attempt, self._rng))
+        raise AssertionError("the last attempt returns or raises")
 
     async def _decide(
         self, conn: Connection, items: Sequence[tuple[Taken, Item]]
@@ -257,10 +281,6 @@ class DueWorker:
 
     def _count(self, taken: Taken, result: str) -> None:
         telemetry.DUE_LOOKS.labels(self._name, taken.stream_type, result).inc()
-
-
-async def _causes(conn: Connection, asks: Mapping[Taken, Ask]) -> dict[str, str]:
-    return await due_dates.causes(conn, [(ask.stream, one.version) for one, ask in asks.items()])
 
 
 def _place(taken: Taken) -> dict[str, Any]:

@@ -36,15 +36,15 @@ TO_SEND = """position, seq, public_value, stream, version, partition_key,
   meta ->> 'correlation_id', meta ->> 'causation_id', meta ->> 'traceparent', meta ? 'backfill',
   CASE WHEN public_value IS NULL THEN jsonb_build_array(type, schema_version, data, meta) END"""
 # Of an event the `seq`, where its run goes so far: position and `seq` grow by the same steps within a run.
-_NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
+NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
   FROM sequence_run WHERE first_position <= events.position ORDER BY first_position DESC LIMIT 1) AS run"""
-AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {_NUMBER} ON position < above WHERE position = %s"
+AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {NUMBER} ON position < above WHERE position = %s"
 # The numbers are dense but for those that a history has left out: where these follow, it is read on behind them. So the
 # bounds are known, and so is the run in which they begin; a limit tells the planner that there are few, however many
 # runs there are.
 _RUN_OF_NEXT = """(SELECT first_seq + length FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1
     ORDER BY first_seq DESC LIMIT 1) > %(after)s::bigint + 1"""
-AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
+AFTER = f"""SELECT {{}} FROM events JOIN {NUMBER} ON position < above WHERE position = ANY (ARRAY(
   SELECT first_position + n FROM (SELECT CASE WHEN {_RUN_OF_NEXT} THEN %(after)s::bigint
     ELSE (SELECT min(first_seq) - 1 FROM sequence_run WHERE first_seq > %(after)s::bigint) END AS after) AS bound,
   LATERAL (
@@ -56,7 +56,7 @@ AFTER = f"""SELECT {{}} FROM events JOIN {_NUMBER} ON position < above WHERE pos
   ) AS n
 )) ORDER BY seq"""
 SIZES = AFTER.format("coalesce(octet_length(public_value), 0) + pg_column_size(data)")
-IDS = f"""SELECT seq, stream, version FROM events JOIN {_NUMBER} ON position < above WHERE position = ANY (ARRAY(
+IDS = f"""SELECT seq, stream, version FROM events JOIN {NUMBER} ON position < above WHERE position = ANY (ARRAY(
   SELECT first_position + wanted - first_seq FROM unnest(%s::bigint[]) AS w(wanted), LATERAL (
     SELECT * FROM sequence_run WHERE first_seq <= wanted ORDER BY first_seq DESC LIMIT 1
   ) AS run WHERE wanted < first_seq + length))"""

@@ -26,14 +26,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
-import psycopg
 from aiokafka.errors import KafkaError
 from faust.types import TP
 from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
-from eventfold import crossing, halting, telemetry, witness
+from eventfold import crossing, halting, sessions, telemetry, witness
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -83,7 +82,7 @@ async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossi
     Raises `TopicLost`, `TopicMisconfigured`, and what PostgreSQL and Kafka raise.
     """
     existing = await existing_topics(bootstrap)
-    async with await psycopg.AsyncConnection.connect(str(pool.conninfo), autocommit=True) as conn:
+    async with await sessions.connect(str(pool.conninfo)) as conn:
         await _leave(conn, bootstrap, runner, existing)
         names = await crossing.names(conn, runner.wanted, existing)
         await crossing.check_partitions(conn, set(names.values()), existing)

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from eventfold import sessions
 from eventfold.decider import Ask, Context, Item
 from eventfold.errors import DomainError
 from eventfold.intents import INTENT, AskAgain, IntentReopened
@@ -68,7 +69,7 @@ async def ask_again(deployment: Deployment, arguments: argparse.Namespace) -> in
         raise Refused(f"{deployment.name} records no intents")
     context = Context(datetime.now(UTC), ACTOR, str(uuid.uuid4()))
     async with AsyncConnectionPool(
-        deployment.database_url, min_size=1, open=False, kwargs={"autocommit": True}
+        deployment.database_url, min_size=1, open=False, kwargs={"autocommit": True}, configure=sessions.fix
     ) as pool:
         store = EventStore(pool, deployment.codec, deployment.publisher, random.Random())  # noqa: S311 - jitter only
         try:

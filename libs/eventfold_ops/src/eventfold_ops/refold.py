@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from eventfold import crossing
+from eventfold import crossing, sessions
 from eventfold.errors import EventfoldError
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.generations import logical, number
@@ -72,7 +72,7 @@ class Refold:
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
         consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
         async with AsyncConnectionPool(
-            url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}
+            url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}, configure=sessions.fix
         ) as pool, _started(consumer):  # fmt: skip
             refold = Refold(deployment, one, pool, consumer)
             await refold._follow(conn)
