@@ -17,7 +17,8 @@ from bench.workload import TYPE
 from contracts.avro import AvroCodec
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Context, Decider, Item, Recorded, StreamType
-from eventfold.publish import PublicEvent, Publisher
+from eventfold.public import PublicEvent
+from eventfold.publish import Publisher
 from eventfold.rows import ONE
 from eventfold.store import EventStore, Pool
 from servicekit import database

@@ -16,7 +16,8 @@ from contracts.avro import AvroCodec
 from eventfold import relay
 from eventfold.decider import Ask, Context, Item, Recorded, StreamType
 from eventfold.garbage import collect_less
-from eventfold.publish import Publisher, Record, partition_of, topic_of
+from eventfold.public import topic_of
+from eventfold.publish import Publisher, Record, partition_of
 from eventfold.relay import Relay
 from eventfold.store import Connection
 from eventfold.topics import prepare_topics

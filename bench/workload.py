@@ -10,9 +10,11 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from contracts.avro import AvroCodec
+from contracts.events.catalog import INTERACTION_VIEWED, InteractionViewed
+from eventfold.public import PublicType
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
-TYPE = "lyceum.catalog.interaction.viewed.v1"
+TYPE = INTERACTION_VIEWED.name
 ZIPF = 1.1
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -79,7 +81,7 @@ def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
 
 def views(topic: str) -> Projection:
     """The projection that counts views on `topic`."""
-    return Projection("bench", (topic,), (PAIRS, COUNTERS), keys, fold)
+    return Projection("bench", (PublicType(TYPE, InteractionViewed, topic),), (PAIRS, COUNTERS), keys, fold)
 
 
 class Made(NamedTuple):

@@ -22,7 +22,7 @@ def poisoning(reason: str = "no reason") -> Projection:
     def refuse(rows: Rows, events: list[PublicRecord]) -> Changes:
         raise Poison(events[0].id, reason)
 
-    return Projection("counting", COUNTING.topics, COUNTING.tables, COUNTING.keys, refuse)  # type: ignore[arg-type]
+    return Projection("counting", COUNTING.on, COUNTING.tables, COUNTING.keys, refuse)  # type: ignore[arg-type]
 
 
 async def apply(house: House, projection: Projection, *records: ConsumedRecord) -> None:
@@ -50,7 +50,7 @@ async def test_a_record_with_bytes_that_are_no_text_is_parked_and_redriven_as_it
         seen.extend(event.headers["foreign"] for event in events)
         return count(rows, events)
 
-    healed = Projection("counting", COUNTING.topics, COUNTING.tables, COUNTING.keys, fold)  # type: ignore[arg-type]
+    healed = Projection("counting", COUNTING.on, COUNTING.tables, COUNTING.keys, fold)  # type: ignore[arg-type]
     async with house.pool.connection() as conn:
         assert await dlq.redrive(conn, healed, JsonInsteadOfAvro(), "a") == len(headers)
     assert seen == headers

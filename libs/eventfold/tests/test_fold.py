@@ -12,7 +12,7 @@ from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.errors import IdleInTransactionSessionTimeout
-from shelf import COUNTING, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
+from shelf import COUNTING, FILLED, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
 from eventfold import positions
 from eventfold.decider import Ask, Context, Item, event_id
@@ -121,7 +121,7 @@ async def test_a_topic_that_was_made_anew_halts_instead_of_being_skipped(house: 
 
 
 async def test_reading_starts_at_the_lowest_position_and_each_projection_skips_by_its_own(house: House) -> None:
-    other = Projection("behind", (TOPIC,), (), lambda _: {}, lambda _, __: {})
+    other = Projection("behind", (FILLED,), (), lambda _: {}, lambda _, __: {})
     await apply(house, runner(house), [record(0, 1, "a", "x"), record(1, 2, "a", "y")])
     both = runner(house, COUNTING, other)
     assert await both.start_offsets([(house.prefix + TOPIC, 0)]) == {(house.prefix + TOPIC, 0): 0}
@@ -134,7 +134,7 @@ async def test_a_failure_in_mid_batch_leaves_no_trace_and_the_retry_applies_all(
     def failing(*_: Any) -> Any:
         raise RuntimeError("killed between write and acknowledge")
 
-    broken = Projection("then-fails", (TOPIC,), (), lambda _: {}, failing)
+    broken = Projection("then-fails", (FILLED,), (), lambda _: {}, failing)
     batch = [record(0, 1, "a", "x"), record(1, 2, "b", "y")]
     with pytest.raises(RuntimeError):
         await apply(house, runner(house, COUNTING, broken), batch)
@@ -186,7 +186,7 @@ def react(event: PublicRecord) -> list[Item]:
     return [Item((Ask(SHELF, f"copy-{event.data['shelf']}", AddBook(event.data["title"])),), cause)]
 
 
-COPYING = Process("copying", (TOPIC,), react)
+COPYING = Process("copying", (FILLED,), react)
 
 
 async def test_a_process_reacts_once_and_its_events_commit_with_its_position(house: House) -> None:

@@ -15,7 +15,7 @@ from delivering import record as delivered
 from house import House, built, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelf import TOPIC, JsonInsteadOfAvro
+from shelf import FILLED, TOPIC, JsonInsteadOfAvro
 
 from eventfold import lease as leases
 from eventfold.decider import Ask, Item
@@ -248,7 +248,7 @@ async def test_a_reaction_that_is_delivered_again_records_one_intent(house: Hous
     office = Office(house, Bank())
     runner = FoldRunner(
         worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), projections=(), store=store_of(house),
-        processes=(Process("refunding", (TOPIC,), react),), topic_prefix=house.prefix, clock=office.clock,
+        processes=(Process("refunding", (FILLED,), react),), topic_prefix=house.prefix, clock=office.clock,
     )  # fmt: skip
     batch = [delivered(0, 1, "a", "x"), delivered(1, 2, "a", "y")]
     for _ in range(2):

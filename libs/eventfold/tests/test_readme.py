@@ -60,7 +60,7 @@ def working(script: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 async def test_the_example_folds_what_it_records(
     house: House, kafka_bootstrap: str, script: Path, example: Any
 ) -> None:
-    await prepare_topics(kafka_bootstrap, [example.TOPIC], partitions=4)
+    await prepare_topics(kafka_bootstrap, [example.LENT.topic], partitions=4)
     async with house.pool.connection() as conn:
         await conn.execute(example.READERS.create_sql)
     await example.lend(house.pool, "emma", "ada")
@@ -77,7 +77,7 @@ async def test_the_example_folds_what_it_records(
                 return await house.rows("SELECT reader, books FROM reader") == [("ada", 2)]
 
             await eventually(folded)
-        said = dict((await read_all(kafka_bootstrap, example.TOPIC))[0].headers)
+        said = dict((await read_all(kafka_bootstrap, example.LENT.topic))[0].headers)
         assert (said["ce_source"], said["content-type"]) == (b"/example/library", b"application/json")
     finally:
         relaying.cancel()

@@ -17,7 +17,7 @@ from opentelemetry.semconv._incubating.attributes import messaging_attributes as
 from opentelemetry.trace import SpanKind, StatusCode
 from reading import header, read_all
 from relaying import eventually, everything_acknowledged, relaying
-from shelf import COUNTS, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, count, keys
+from shelf import COUNTS, FILLED, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, count, keys
 from spanning import CAUSE, cause, exported, linked, told
 
 from eventfold import tracing
@@ -26,7 +26,7 @@ from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.readmodel import Process, Projection, PublicRecord
 from eventfold.topics import prepare_topics
 
-COUNTING = Projection("counting", (TOPIC,), (COUNTS,), keys, count)
+COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, count)
 MALFORMED = [
     "", "x", "00", CAUSE[:-1], CAUSE + "\n", CAUSE.replace("00-", "ff-", 1), CAUSE.replace("0af7", "0AF7"),
     f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01", "é" * 55, CAUSE * 1000,
@@ -139,7 +139,7 @@ def react_with_context(event: PublicRecord) -> list[Item]:
 @pytest.mark.parametrize("reaction", [react, react_with_context])
 async def test_reactions_carry_the_trace_of_what_caused_each(house: House, reaction: Any) -> None:
     """Given reactions to three events, whether or not they say what surrounds them, each has its own cause's trace."""
-    await apply(house, [cause(1), "malformed", cause(2)], Process("copying", (TOPIC,), reaction))
+    await apply(house, [cause(1), "malformed", cause(2)], Process("copying", (FILLED,), reaction))
     rows = await house.rows("SELECT meta->>'traceparent', meta->>'causation_id' FROM events ORDER BY version")
     ids = [public_record(n).id for n in range(3)]
     assert rows == [(cause(1), ids[0]), (None, ids[1]), (cause(2), ids[2])]

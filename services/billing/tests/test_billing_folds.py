@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import topics
 from billing.domain.entitlement import entitlement_id_of
-from billing.processes.grant_after_paid import NAME, react
+from billing.processes.grant_after_paid import GRANT_AFTER_PAID, NAME, react
 from billing.projections.entitlements import ENTITLEMENTS
 from billing.projections.ledger import LEDGER
 from billing.projections.orders import ORDER_BOOK, OrderRow
 from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
-from eventfold.publish import rfc3339
-from eventfold.readmodel import KeptRecord, Projection, PublicRecord
+from contracts.events import billing as events
+from contracts.events.catalog import CONTENT_PUBLISHED
+from eventfold.readmodel import PublicRecord
+from eventfold.readmodel import given as given_to
+from eventfold.testing import Tables, folded, record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-Tables = dict[str, dict[Any, Any]]
-
-
-def public(type_name: str, seq: int, data: dict[str, Any], partition: int = 0) -> PublicRecord:
-    headers = {"ce_sequence": str(seq), "ce_type": type_name, "ce_id": f"e{seq}", "ce_time": rfc3339(START)}
-    record = KeptRecord(seq, b"key", b"", [(name, value.encode()) for name, value in headers.items()])
-    return PublicRecord(type_name.rsplit(".", 2)[0], partition, record, data)
 
 
 def money(amount_minor: int, currency: str = "CNY") -> dict[str, Any]:
@@ -55,21 +49,11 @@ def paid(
         "payment_id": None,
         "paid_at": START + timedelta(minutes=seq),
     }
-    return public(topics.ORDER_PAID, seq, {**data, **more}, partition=seq % 4)
+    return record(events.ORDER_PAID, {**data, **more}, seq, partition=seq % 4)
 
 
 def placed(seq: int, number: int) -> PublicRecord:
-    return public(topics.ORDER_PLACED, seq, {**order(number, 900), "placed_at": START})
-
-
-def folded(projection: Projection, *batches: Sequence[PublicRecord]) -> Tables:
-    tables: Tables = {table.name: {} for table in projection.tables}
-    for batch in batches:
-        keys = projection.keys(batch)
-        loaded = {name: {key: rows[key] for key in keys.get(name, ()) if key in rows} for name, rows in tables.items()}
-        for name, changes in projection.fold(loaded, batch).items():
-            tables[name].update(changes)
-    return tables
+    return record(events.ORDER_PLACED, {**order(number, 900), "placed_at": START}, seq)
 
 
 orders_paid = st.lists(
@@ -140,25 +124,21 @@ def test_the_order_book_knows_when_an_order_was_placed_and_paid() -> None:
 
 
 def test_entitlements_prices_promotions_and_owners_take_their_facts() -> None:
-    grant = {"entitlement_id": "e", "member_id": "m", "product_id": "p", "source": "gift", "order_id": None,
-             "granted_at": START, "expires_at": None}  # fmt: skip
-    assert folded(ENTITLEMENTS, [public(topics.ENTITLEMENT_GRANTED, 1, grant)])["entitlement"][("e",)].source == "gift"
-    price = {
-        "product_id": "p",
-        "creator_id": "c",
-        "title": "t",
-        "pricing": "fixed",
-        "previous": None,
-        "priced_at": START,
-    }
-    events = [public(topics.PRODUCT_PRICED, seq, {**price, "price": money(seq)}) for seq in (1, 2)]
-    assert folded(PRODUCT_PRICES, events)["product_price"][("p",)].amount_minor == 2
-    terms = {"promotion_id": "s", "creator_id": "c", "name": "n", "product_ids": ["p"], "amount_off": money(5),
+    grant: events.EntitlementGranted = {
+        "entitlement_id": "e", "member_id": "m", "product_id": "p", "source": "gift", "order_id": None,
+        "granted_at": START, "expires_at": None,
+    }  # fmt: skip
+    assert folded(ENTITLEMENTS, [record(events.ENTITLEMENT_GRANTED, grant)])["entitlement"][("e",)].source == "gift"
+    price: Any = {"product_id": "p", "creator_id": "c", "title": "t", "pricing": "fixed", "priced_at": START}
+    priced = [record(events.PRODUCT_PRICED, {**price, "price": money(seq), "previous": None}, seq) for seq in (1, 2)]
+    assert folded(PRODUCT_PRICES, priced)["product_price"][("p",)].amount_minor == 2
+    terms: Any = {"promotion_id": "s", "creator_id": "c", "name": "n", "product_ids": ["p"], "amount_off": money(5),
              "percent_off_bps": None, "starts_at": START, "ends_at": START}  # fmt: skip
-    row = folded(PROMOTION_TERMS, [public(topics.PROMOTION_SCHEDULED, 1, terms)])["promotion"][("s",)]
+    row = folded(PROMOTION_TERMS, [record(events.PROMOTION_SCHEDULED, terms)])["promotion"][("s",)]
     assert (row.amount_off_minor, row.currency, row.percent_off_bps) == (5, "CNY", None)
-    content = public(topics.CONTENT_PUBLISHED, 1, {"content_id": "x", "creator_id": "c"})
-    other = public("lyceum.catalog.content.withdrawn.v1", 2, {"content_id": "y"})
+    published: Any = {"content_id": "x", "creator_id": "c"}
+    content = record(CONTENT_PUBLISHED, published)
+    other = record("lyceum.catalog.content.withdrawn.v1", {"content_id": "y"}, 2)
     assert folded(CONTENT_OWNERS, [content, other])["content_owner"] == {("x",): ("x", "c")}
 
 
@@ -170,4 +150,4 @@ def test_a_paid_order_grants_one_entitlement_caused_by_it() -> None:
     assert item.context is not None
     assert (item.context.actor, item.context.causation_id, item.context.now) == (NAME, "e3", START)
     assert react(paid(3, charged=5))[0].asks[0].command.source == "purchase"
-    assert react(placed(1, 1)) == []
+    assert given_to(GRANT_AFTER_PAID, [placed(1, 1)]) == []

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from billing import topics
 from billing.application.publication import to_public
 from billing.domain.codec import CODEC
 from billing.domain.entitlement import EntitlementGranted
@@ -17,8 +16,9 @@ from billing.domain.payment import Intent, PaymentCaptured, PaymentFailed, Payme
 from billing.domain.product import ProductPriced
 from billing.domain.promotion import PromotionScheduled
 from contracts.avro import AvroCodec
+from contracts.events.billing import TOPICS
 from eventfold.decider import Recorded
-from eventfold.publish import topic_of
+from eventfold.public import topic_of
 
 AT = datetime(1997, 1, 1, tzinfo=UTC)
 CNY = Money(100, "CNY")
@@ -46,7 +46,7 @@ def recorded(event: Any) -> Recorded:
 @pytest.mark.parametrize(("event", "moment"), EVENTS)
 def test_the_public_form_fits_its_schema_and_carries_the_business_time(event: Any, moment: str | None) -> None:
     public = to_public(recorded(event))
-    assert public is not None and topic_of(public.type) in topics.EMITTED
+    assert public is not None and topic_of(public.type) in TOPICS
     avro = AvroCodec()
     decoded = avro.decode(avro.encode(public.type, public.data))
     assert decoded == dict(public.data)

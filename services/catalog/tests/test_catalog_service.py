@@ -21,7 +21,7 @@ from catalog.entrypoints.servicer import CatalogServicer, Parts
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
 from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.publish import topic_of
+from eventfold.public import topic_of
 from eventfold.rows import COLUMNS, recorded
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit.call import Call, enter_call

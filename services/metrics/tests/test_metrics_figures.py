@@ -21,6 +21,7 @@ from eventfold.errors import NotFound
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import rfc3339
 from eventfold.readmodel import Projection, PublicRecord
+from eventfold.testing import Tables, folded
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.adapters.figures_postgres import postgres_look
 from metrics.application import answers
@@ -101,27 +102,10 @@ def public(topic: str, partition: int, one: Delivered) -> PublicRecord:
     return PublicRecord(topic, partition, one, one.value)
 
 
-Tables = dict[str, dict[Any, Any]]
-
-
 def fold_in_memory(
     batches: Sequence[Sequence[PublicRecord]], projections: Sequence[Projection] = PROJECTIONS
 ) -> Tables:
-    tables: Tables = {table.name: {} for projection in projections for table in projection.tables}
-    for projection in projections:
-        for batch in batches:
-            events = [event for event in batch if event.type.rsplit(".", 2)[0] in projection.topics]
-            if events:
-                wanted = projection.keys(events)
-                loaded = {
-                    table.name: {
-                        key: tables[table.name][key] for key in wanted[table.name] if key in tables[table.name]
-                    }
-                    for table in projection.tables
-                }
-                for name, changes in projection.fold(loaded, events).items():
-                    tables[name].update(changes)
-    return tables
+    return {name: rows for one in projections for name, rows in folded(one, *batches).items()}
 
 
 Built = Callable[[Sequence[Fact]], Awaitable[Figures]]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventfold.readmodel import KeptRecord, PublicRecord
+from eventfold.readmodel import PublicRecord
+from eventfold.testing import Tables, record
+from eventfold.testing import folded as folded_by
 from reco.projections.factors import FACTORS, PairRow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,11 +24,7 @@ def at(minute: int) -> datetime:
 
 
 def public(type_name: str, seq: int, partition: int, data: dict[str, Any]) -> PublicRecord:
-    headers = {"ce_sequence": str(seq), "ce_type": type_name, "ce_id": f"e{seq}"}
-    key = data.get("member_id", "c").encode()
-    record = KeptRecord(seq, key, b"", [(name, value.encode()) for name, value in headers.items()])
-    topic = "prefix." + type_name.rsplit(".", 2)[0]
-    return PublicRecord(topic, partition, record, data)
+    return record(type_name, data, seq, partition=partition, key=data.get("member_id", "c"))
 
 
 def interaction(kind: str, seq: int, member: str, content: str, minute: int, **more: Any) -> PublicRecord:
@@ -46,14 +45,8 @@ def published(seq: int, content: str, title: str = "A title") -> PublicRecord:
     return public("lyceum.catalog.content.published.v1", seq, 0, data)
 
 
-def folded(*batches: list[PublicRecord]) -> dict[str, dict[Any, Any]]:
-    tables: dict[str, dict[Any, Any]] = {"interaction": {}, "content_item": {}}
-    for batch in batches:
-        keys = FACTORS.keys(batch)
-        loaded = {name: {key: rows[key] for key in keys[name] if key in rows} for name, rows in tables.items()}
-        for name, changes in FACTORS.fold(loaded, batch).items():
-            tables[name].update(changes)
-    return tables
+def folded(*batches: Sequence[PublicRecord]) -> Tables:
+    return folded_by(FACTORS, *batches)
 
 
 def test_a_pair_keeps_first_and_last_time_and_its_strongest_signal() -> None:

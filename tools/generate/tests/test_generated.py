@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lyceum_generate.__main__ import CACHE, DESCRIPTORS, OPENAPI, PROTOS, RELEASED, STUBS, breaking, lint
+from lyceum_generate.__main__ import CACHE, DESCRIPTORS, OPENAPI, PROTOS, RELEASED, STUBS, TYPED_EVENTS, breaking, lint
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
+from lyceum_generate.typed_events import generate_typed_events
 
 ROOT = Path(__file__).parents[3]
 BILLING = Path("lyceum/billing/v1/billing.proto")
@@ -26,6 +27,11 @@ def test_the_stubs_are_up_to_date(tmp_path: Path) -> None:
     made, kept = _contents(tmp_path / "lyceum"), _contents(ROOT / STUBS)
     assert made.keys() == kept.keys()
     assert [name for name in made if made[name] != kept[name]] == []
+
+
+def test_the_typed_events_are_up_to_date(tmp_path: Path) -> None:
+    generate_typed_events(tmp_path / "events")
+    assert _contents(tmp_path / "events") == _contents(ROOT / TYPED_EVENTS), "run make generate"
 
 
 def test_the_gateways_descriptors_are_up_to_date(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from eventfold.history import Histories
 from eventfold.positions import Move, Run, take_turns
 from eventfold.projecting import project
 from eventfold.publish import Avro
-from eventfold.readmodel import ConsumedRecord, Handler, Process, Projection, PublicRecord, turn
+from eventfold.readmodel import ConsumedRecord, Handler, Process, Projection, PublicRecord, given, turn
 from eventfold.store import Connection, EventStore, Pool
 from eventfold.witness import Look, opens
 
@@ -265,13 +265,14 @@ class FoldRunner:
             (position, positions.unbroken(position, run)) for run in runs if run[0].topic in self._read[handler.name]
             if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
         ]  # fmt: skip
-        fresh = [event for position, run in reading for event in positions.not_applied(position, run)]
+        unseen = [event for position, run in reading for event in positions.not_applied(position, run)]
+        fresh = given(handler, unseen)
         if fresh and isinstance(handler, Process):
             await self._react(conn, handler, fresh)
         elif fresh and isinstance(handler, Projection):
             await project(conn, handler, fresh, held)
         telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
-        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(len(run) for _, run in reading) - len(fresh))
+        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(len(run) for _, run in reading) - len(unseen))
         moves = [positions.moved_over(handler.name, position, run) for position, run in reading]
         return [move for move in moves if move is not None]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +12,7 @@ from aiokafka.partitioner import murmur2
 
 from eventfold.decider import Recorded, event_id_text
 from eventfold.errors import OfNewerBuild, Unpublishable
+from eventfold.public import PublicEvent, topic_of
 
 MAX_BATCH_BYTES = 1_000_000
 """What topics must take at once (`topic_settings`): no record is larger, with all that is around its value."""
@@ -43,14 +43,6 @@ class Avro(Protocol):
     def written_as(self, value: bytes) -> tuple[str, str]:
         """Public type of an encoded value and what `ce_dataschema` says of the schema that it was written under.
         Raises on an unknown fingerprint."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicEvent:
-    """A fact as the outside sees it: wire type (`lyceum.billing.order.paid.v1`) and data without personal fields."""
-
-    type: str
-    data: Mapping[str, Any]
 
 
 KEYS_REMEMBERED = 65_536
@@ -91,11 +83,6 @@ class Record(NamedTuple):
     value: bytes
     headers: list[tuple[str, bytes]]
     timestamp_ms: int
-
-
-def topic_of(public_type: str) -> str:
-    """All types of a subject share a topic: `lyceum.billing.order.paid.v1` is sent on `lyceum.billing.order`."""
-    return public_type.rsplit(".", 2)[0]
 
 
 @lru_cache(KEYS_REMEMBERED)

@@ -16,9 +16,11 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, Union, ge
 
 from eventfold.arrays import literals
 from eventfold.decider import Item
+from eventfold.public import Data, PublicType
 
 Key = tuple[Any, ...]
 Row = TypeVar("Row", bound=tuple[Any, ...])
+TYPE_HEADER: Final = "ce_type"
 
 
 class ConsumedRecord(Protocol):
@@ -50,7 +52,7 @@ class KeptRecord(NamedTuple):
     headers: Sequence[tuple[str, bytes]]
 
 
-class PublicRecord:
+class PublicRecord(Generic[Data]):
     """A public event as a fold sees it: `data` decoded to the newest minor.
 
     The envelope fields are read from the record's headers when they are first asked for: a fold asks for few of them.
@@ -58,10 +60,10 @@ class PublicRecord:
 
     __slots__ = ("_headers", "_record", "_seq", "data", "partition", "topic")
 
-    def __init__(self, topic: str, partition: int, record: ConsumedRecord, data: Any) -> None:
+    def __init__(self, topic: str, partition: int, record: ConsumedRecord, data: Data) -> None:
         self.topic = topic
         self.partition = partition
-        self.data: dict[str, Any] = data
+        self.data = data
         self._record = record
         self._headers: dict[str, bytes] | None = None
         self._seq = 0
@@ -114,7 +116,11 @@ class PublicRecord:
     @property
     def type(self) -> str:
         """`ce_type`."""
-        return self.headers["ce_type"].decode()
+        return self.headers[TYPE_HEADER].decode()
+
+    def of(self, *types: PublicType[Any]) -> bool:
+        """Whether it is of one of these types."""
+        return self.headers[TYPE_HEADER] in [one.header for one in types]
 
     @property
     def id(self) -> str:
@@ -286,44 +292,66 @@ class Draft:
         return self._changes
 
 
-Keys = Callable[[Sequence[PublicRecord]], Mapping[str, Iterable[Key]]]
-Fold = Callable[[Rows, Sequence[PublicRecord]], Changes]
+Keys = Callable[[Sequence[PublicRecord[Any]]], Mapping[str, Iterable[Key]]]
+Fold = Callable[[Rows, Sequence[PublicRecord[Any]]], Changes]
+On = tuple[PublicType[Any], ...]
+"""The types of events that a handler is given; what it does not name never reaches it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A pure fold of public events into rows.
+    """A pure fold of public events into rows: the general form, of which `declared.projection` makes most.
 
-    `topics` are named without prefix. `fold` gets the rows of `keys(events)` and must not depend on how partitions and
-    topics interleave. It raises `Poison` for a record that it can never apply: the record is parked and later ones of
-    the same key wait behind it, unless `halts` (money, entitlement, consent, erasure), where the worker stops instead.
-    `partition_local` promises that no row is touched from two partitions; otherwise workers take turns.
+    `fold` gets the rows of `keys(events)` and must not depend on how partitions and topics interleave. It raises
+    `Poison` for a record that it can never apply: the record is parked and later ones of the same key wait behind it,
+    unless `halts` (money, entitlement, consent, erasure), where the worker stops instead. `partition_local` promises
+    that no row is touched from two partitions; otherwise workers take turns.
     """
 
     name: str
-    topics: tuple[str, ...]
+    on: On
     tables: tuple[ReadTable[Any], ...]
     keys: Keys
     fold: Fold
     halts: bool = False
     partition_local: bool = False
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Those of its types, without prefix."""
+        return _topics(self.on)
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process manager: pure `react(event)` names the commands that an event calls for.
+    """A process manager: pure `react(event)` names the commands that an event of the types `on` calls for.
 
     Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
     Commands must be answerable by deciders without refusal: a refused one halts the worker.
     """
 
     name: str
-    topics: tuple[str, ...]
-    react: Callable[[PublicRecord], Sequence[Item]]
+    on: On
+    react: Callable[[PublicRecord[Any]], Sequence[Item]]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Those of its types, without prefix."""
+        return _topics(self.on)
 
 
 Handler = Projection | Process
 """What consumes."""
+
+
+def _topics(types: On) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.topic for one in types))
+
+
+def given(handler: Handler, events: Sequence[PublicRecord[Any]]) -> list[PublicRecord[Any]]:
+    """Those of the events that the handler names."""
+    wanted = frozenset(one.header for one in handler.on)
+    return [event for event in events if event.headers.get(TYPE_HEADER) in wanted]
 
 
 def turn(handler: Handler, topic: str, partition: int) -> str:

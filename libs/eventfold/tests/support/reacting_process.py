@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
-from shelf import CODEC, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, to_public
+from shelf import CODEC, FILLED, SHELF, AddBook, JsonInsteadOfAvro, to_public
 
 from eventfold.decider import Ask, Item
 from eventfold.fold import FoldRunner
@@ -71,7 +71,7 @@ def main(url: str, bootstrap: str, prefix: str, point: str) -> None:
     store = StruckStore(pool, CODEC, publisher, random.Random())
     runner = StruckRunner(
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=(), topic_prefix=prefix, store=store,
-        processes=(Process("auditing", (TOPIC,), react),),
+        processes=(Process("auditing", (FILLED,), react),),
     )  # fmt: skip
     store.striking = runner.striking = Striking(point)
     logging.basicConfig(level="WARNING")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from eventfold.codec import EventCodec
 from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
 from eventfold.errors import Poison, WrongState
-from eventfold.publish import Avro, PublicEvent
+from eventfold.public import PublicEvent, PublicType
+from eventfold.publish import Avro
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
 CAPACITY_BOOKS = 1_000_000
@@ -52,13 +53,21 @@ DECIDER = Decider(Shelf(), decide, evolve)
 SHELF = StreamType("shelf", DECIDER)
 HOT_SHELF = StreamType("hotshelf", DECIDER, hot=True)
 CODEC = EventCodec({BookAdded: ("book.added", 1), Audited: ("shelf.audited", 1)})
-TOPIC = "test.library.shelf"
+
+
+class Filled(TypedDict):
+    shelf: str
+    title: str
+
+
+FILLED = PublicType("test.library.shelf.filled.v1", Filled)
+TOPIC = FILLED.topic
 
 
 def to_public(recorded: Recorded) -> PublicEvent | None:
     if isinstance(recorded.event, Audited):
         return None
-    return PublicEvent(f"{TOPIC}.filled.v1", {"shelf": recorded.stream, "title": recorded.event.title})
+    return FILLED({"shelf": recorded.stream, "title": recorded.event.title})
 
 
 class JsonInsteadOfAvro(Avro):
@@ -114,5 +123,5 @@ def count(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
     return draft.changes()
 
 
-COUNTING = Projection("counting", (TOPIC,), (COUNTS,), keys, fold)
-HALTING = Projection("counting", (TOPIC,), (COUNTS,), keys, fold, halts=True)
+COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, fold)
+HALTING = Projection("counting", (FILLED,), (COUNTS,), keys, fold, halts=True)

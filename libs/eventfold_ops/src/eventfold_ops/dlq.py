@@ -12,7 +12,7 @@ from eventfold.errors import NotFound
 from eventfold.positions import take_turns
 from eventfold.projecting import load_rows, write_changes
 from eventfold.publish import Avro
-from eventfold.readmodel import KeptRecord, Projection, PublicRecord, turn
+from eventfold.readmodel import KeptRecord, Projection, PublicRecord, given, turn
 from eventfold.store import Connection
 
 MAX_LISTED = 1000
@@ -78,9 +78,10 @@ async def redrive(conn: Connection, projection: Projection, avro: Avro, record_k
     """
     async with conn.transaction():
         await _take_turns(conn, projection, record_key)
-        events = await _take(conn, projection, avro, record_key)
+        taken = await _take(conn, projection, avro, record_key)
+        events = given(projection, taken)  # another build may have parked what this one does not name
         await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))
-    return len(events)
+    return len(taken)
 
 
 async def _take_turns(conn: Connection, projection: Projection, record_key: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import aiohttp
 import grpc
 
-from billing import topics
 from billing.adapters.queries import Queries
 from billing.adapters.simulator import Simulator
 from billing.adapters.simulator_keys import SimulatorKeys, from_folder, from_url
@@ -29,6 +28,7 @@ from billing.projections.orders import ORDER_BOOK
 from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
+from contracts.events.billing import TOPICS
 from eventfold_ops.deployment import Deployment
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from servicekit import keys
@@ -102,7 +102,7 @@ DEFINITION = ServiceDefinition(
     codec=CODEC,
     to_public=to_public,
     register=SERVER.register,
-    topics=topics.EMITTED,
+    topics=TOPICS,
     projections=(
         LEDGER,
         ORDER_BOOK,

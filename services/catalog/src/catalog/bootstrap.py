@@ -9,12 +9,13 @@ import grpc
 from catalog.adapters.bylines import Bylines
 from catalog.adapters.queries import Queries
 from catalog.application.interacting import Interacting
-from catalog.application.publication import TOPICS, to_public
+from catalog.application.publication import to_public
 from catalog.application.publishing import Publishing
 from catalog.domain.codec import CODEC
 from catalog.entrypoints.servicer import CatalogServicer, Parts
 from catalog.projections.access_mirror import MIRROR
 from catalog.projections.contents import COMMENTING, COUNTING, INDEX
+from contracts.events.catalog import TOPICS
 from eventfold_ops.deployment import Deployment
 from lyceum.catalog.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 
+from contracts.events.identity import TOPICS
 from eventfold_ops.deployment import Deployment
 from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
 from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords
@@ -14,7 +15,7 @@ from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuers
 from identity.application.accounts import Accounts
 from identity.application.password_hashes import PasswordHashes
-from identity.application.publication import TOPIC, to_public
+from identity.application.publication import to_public
 from identity.application.sessions import Sessions
 from identity.domain.codec import CODEC
 from identity.entrypoints.claim_codes import ClaimCodes
@@ -78,7 +79,7 @@ DEFINITION = ServiceDefinition(
     codec=CODEC,
     to_public=to_public,
     register=register,
-    topics=(TOPIC,),
+    topics=TOPICS,
     projections=(DIRECTORY,),
     commands={"create-importer": create_importer},
     key_kinds=key_kinds,

@@ -15,6 +15,7 @@ from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
+from lyceum_generate.typed_events import generate_typed_events
 from lyceum_generate.workspace import program, run, workspace
 
 PROTOS = Path("schemas/proto")
@@ -22,6 +23,7 @@ RELEASED = PROTOS / "released.binpb"
 GOLDEN = Path("schemas/golden")
 STORED = GOLDEN / "stored"
 STUBS = Path("libs/contracts/src/lyceum")
+TYPED_EVENTS = Path("libs/contracts/src/contracts/events")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
@@ -35,6 +37,7 @@ def generate() -> None:
     if found := complaints():
         raise NamesCollide(found)
     generate_stubs(PROTOS, STUBS)
+    generate_typed_events(TYPED_EVENTS)
     generate_descriptors(PROTOS, DESCRIPTORS)
     add_missing(GOLDEN)
     for name, definition in definitions().items():

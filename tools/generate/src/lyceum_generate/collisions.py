@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contracts.collisions import shared
-from eventfold.publish import topic_of
+from eventfold.public import topic_of
 from eventfold.readmodel import Process, Projection
 from lyceum_generate.public import Emitted, emitted
 from lyceum_generate.services import FOLDER, definitions, stream_types

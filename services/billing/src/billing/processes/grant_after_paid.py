@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing import topics
 from billing.domain.entitlement import ENTITLEMENT, GrantEntitlement, entitlement_id_of
 from billing.domain.order import IMPORTED
+from contracts.events.billing import ORDER_PAID, OrderPaid
 from eventfold.decider import Ask, Context, Item
 from eventfold.readmodel import Process, PublicRecord
 
 NAME = "grant-after-paid"
 
 
-def react(event: PublicRecord) -> Sequence[Item]:
+def react(event: PublicRecord[OrderPaid]) -> Sequence[Item]:
     """Grant once for each paid order, at the business time of its payment."""
-    if event.type != topics.ORDER_PAID:
-        return []
     data = event.data
     entitlement_id = entitlement_id_of(data["order_id"])
     command = GrantEntitlement(
@@ -34,4 +32,4 @@ def context_of(event: PublicRecord) -> Context:
     )  # fmt: skip
 
 
-GRANT_AFTER_PAID = Process(NAME, (topics.ORDER,), react)
+GRANT_AFTER_PAID = Process(NAME, (ORDER_PAID,), react)

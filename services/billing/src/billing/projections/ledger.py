@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from billing import topics
 from billing.domain.money import share_bps
+from contracts.events import billing as public
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
 PLATFORM_REVENUE = "platform_revenue"
@@ -46,7 +46,7 @@ POSTINGS = ReadTable("posting", PostingRow)
 BALANCES = ReadTable("account_balance", BalanceRow, key_columns=2)
 
 
-def entry(data: dict[str, Any]) -> list[tuple[str, int]]:
+def entry(data: public.OrderPaid) -> list[tuple[str, int]]:
     """The lines (account, signed amount) of a paid order; they sum to zero."""
     charged = data["charged"]["amount_minor"]
     discount = data["discount"]["amount_minor"]
@@ -61,10 +61,8 @@ def entry(data: dict[str, Any]) -> list[tuple[str, int]]:
     return [line for line in lines if line[1] != 0]
 
 
-def postings_of(event: PublicRecord) -> list[PostingRow]:
-    """The postings of an event; none unless it is a paid order. Ids follow from the event's."""
-    if event.type != topics.ORDER_PAID:
-        return []
+def postings_of(event: PublicRecord[public.OrderPaid]) -> list[PostingRow]:
+    """The postings of a paid order. Ids follow from the event's."""
     data = event.data
     currency = data["charged"]["currency"]
     return [
@@ -96,4 +94,4 @@ def _moved(balance: BalanceRow | None, posting: PostingRow) -> BalanceRow:
     )
 
 
-LEDGER = Projection("ledger", (topics.ORDER,), (POSTINGS, BALANCES), keys, fold, halts=True)
+LEDGER = Projection("ledger", (public.ORDER_PAID,), (POSTINGS, BALANCES), keys, fold, halts=True)

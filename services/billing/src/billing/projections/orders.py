@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from billing import topics
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from contracts.events import billing as public
+from eventfold.declared import becomes, projection
+from eventfold.readmodel import PublicRecord, ReadTable
 
 
 class OrderRow(NamedTuple):
@@ -29,24 +29,15 @@ class OrderRow(NamedTuple):
 ORDERS = ReadTable("order_book", OrderRow)
 
 
-def keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
-    """One row for each order."""
-    return {ORDERS.name: [(event.data["order_id"],) for event in events]}
+def _placed(row: OrderRow | None, event: PublicRecord[public.OrderPlaced]) -> OrderRow:
+    return (row or _row(event))._replace(placed_at=event.data["placed_at"])
 
 
-def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
-    """Both facts carry the whole order; each adds its own moment."""
-    draft = Draft(rows)
-    for event in events:
-        row = draft.get(ORDERS, (event.data["order_id"],)) or _row(event)
-        if event.type == topics.ORDER_PLACED:
-            draft.put(ORDERS, row._replace(placed_at=event.data["placed_at"]))
-        elif event.type == topics.ORDER_PAID:
-            draft.put(ORDERS, row._replace(paid_at=event.data["paid_at"]))
-    return draft.changes()
+def _paid(row: OrderRow | None, event: PublicRecord[public.OrderPaid]) -> OrderRow:
+    return (row or _row(event))._replace(paid_at=event.data["paid_at"])
 
 
-def _row(event: PublicRecord) -> OrderRow:
+def _row(event: PublicRecord[public.OrderPlaced] | PublicRecord[public.OrderPaid]) -> OrderRow:
     """A row from either fact; should the payment come first, its time stands for the placing until that comes."""
     data = event.data
     return OrderRow(
@@ -56,4 +47,8 @@ def _row(event: PublicRecord) -> OrderRow:
     )  # fmt: skip
 
 
-ORDER_BOOK = Projection("order_book", (topics.ORDER,), (ORDERS,), keys, fold, halts=True, partition_local=True)
+# Both facts carry the whole order; each adds its own moment.
+ORDER_BOOK = projection(
+    "order_book", becomes(ORDERS, public.ORDER_PLACED, _placed), becomes(ORDERS, public.ORDER_PAID, _paid),
+    halts=True, partition_local=True,
+)  # fmt: skip

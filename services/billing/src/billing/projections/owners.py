@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing import topics
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from contracts.events.catalog import CONTENT_PUBLISHED
+from eventfold.declared import projection, puts
+from eventfold.readmodel import ReadTable
 
 
 class OwnerRow(NamedTuple):
@@ -19,20 +19,4 @@ class OwnerRow(NamedTuple):
 OWNERS = ReadTable("content_owner", OwnerRow)
 
 
-def keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
-    """One row for each published content."""
-    return {OWNERS.name: [(event.data["content_id"],) for event in events if event.type == topics.CONTENT_PUBLISHED]}
-
-
-def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
-    """Content keeps its creator."""
-    draft = Draft(rows)
-    for event in events:
-        if event.type == topics.CONTENT_PUBLISHED:
-            draft.put(OWNERS, OwnerRow(event.data["content_id"], event.data["creator_id"]))
-    return draft.changes()
-
-
-CONTENT_OWNERS = Projection(
-    "content_owners", (topics.CONTENT,), (OWNERS,), keys, fold, halts=True, partition_local=True
-)
+CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), halts=True, partition_local=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from billing import topics
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from contracts.events import billing as public
+from eventfold.declared import projection, puts
+from eventfold.readmodel import ReadTable
 
 
 class PriceRow(NamedTuple):
@@ -40,21 +40,8 @@ PRICES = ReadTable("product_price", PriceRow)
 PROMOTIONS = ReadTable("promotion", PromotionRow)
 
 
-def price_keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
-    """One row for each product."""
-    return {PRICES.name: [(event.data["product_id"],) for event in events]}
-
-
-def fold_prices(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+def _price(data: public.ProductPriced) -> PriceRow:
     """A product's facts arrive in its own order: the last price stands."""
-    draft = Draft(rows)
-    for event in events:
-        if event.type == topics.PRODUCT_PRICED:
-            draft.put(PRICES, _price(event.data))
-    return draft.changes()
-
-
-def _price(data: dict[str, Any]) -> PriceRow:
     price = data["price"]
     return PriceRow(
         data["product_id"], data["creator_id"], data["title"], data["pricing"], price["amount_minor"],
@@ -62,31 +49,18 @@ def _price(data: dict[str, Any]) -> PriceRow:
     )  # fmt: skip
 
 
-def promotion_keys(events: Sequence[PublicRecord]) -> dict[str, list[Key]]:
-    """One row for each promotion."""
-    return {PROMOTIONS.name: [(event.data["promotion_id"],) for event in events]}
-
-
-def fold_promotions(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+def _promotion(data: public.PromotionScheduled) -> PromotionRow:
     """A promotion keeps its terms."""
-    draft = Draft(rows)
-    for event in events:
-        if event.type == topics.PROMOTION_SCHEDULED:
-            draft.put(PROMOTIONS, _promotion(event.data))
-    return draft.changes()
-
-
-def _promotion(data: dict[str, Any]) -> PromotionRow:
-    off = data["amount_off"] or {"amount_minor": None, "currency": None}
+    off = data["amount_off"]
     return PromotionRow(
-        data["promotion_id"], data["creator_id"], data["name"], data["product_ids"], off["amount_minor"],
-        off["currency"], data["percent_off_bps"], data["starts_at"], data["ends_at"],
+        data["promotion_id"], data["creator_id"], data["name"], data["product_ids"], off and off["amount_minor"],
+        off and off["currency"], data["percent_off_bps"], data["starts_at"], data["ends_at"],
     )  # fmt: skip
 
 
-PRODUCT_PRICES = Projection(
-    "product_prices", (topics.PRODUCT,), (PRICES,), price_keys, fold_prices, halts=True, partition_local=True
+PRODUCT_PRICES = projection(
+    "product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), halts=True, partition_local=True
 )
-PROMOTION_TERMS = Projection(
-    "promotions", (topics.PROMOTION,), (PROMOTIONS,), promotion_keys, fold_promotions, halts=True, partition_local=True
+PROMOTION_TERMS = projection(
+    "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), halts=True, partition_local=True
 )

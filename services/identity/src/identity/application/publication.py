@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from contracts.events import identity as public
 from eventfold.decider import Recorded
-from eventfold.publish import PublicEvent
+from eventfold.public import PublicEvent
 from identity.domain.member import MemberClaimed, MemberRegistered, RoleGranted
-
-TOPIC = "lyceum.identity.member"
 
 
 def to_public(recorded: Recorded) -> PublicEvent | None:
     """The public form of an event, if it has one."""
-    member_id = recorded.partition_key
+    member_id, at = recorded.partition_key, recorded.occurred_at
     match recorded.event:
         case MemberRegistered() as event:
-            data = {"role": event.role, "claimed": event.password_hash is not None}
-            return PublicEvent(
-                f"{TOPIC}.registered.v1", {"member_id": member_id, **data, "registered_at": recorded.occurred_at}
+            claimed = event.password_hash is not None
+            return public.MEMBER_REGISTERED(
+                {"member_id": member_id, "role": event.role, "claimed": claimed, "registered_at": at}
             )
         case MemberClaimed():
-            return PublicEvent(f"{TOPIC}.claimed.v1", {"member_id": member_id, "claimed_at": recorded.occurred_at})
+            return public.MEMBER_CLAIMED({"member_id": member_id, "claimed_at": at})
         case RoleGranted(role, previous):
-            data = {"role": role, "previous": previous}
-            return PublicEvent(
-                f"{TOPIC}.role_granted.v1", {"member_id": member_id, **data, "granted_at": recorded.occurred_at}
+            return public.MEMBER_ROLE_GRANTED(
+                {"member_id": member_id, "role": role, "previous": previous, "granted_at": at}
             )
         case _:
             return None

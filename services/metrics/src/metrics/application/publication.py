@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventfold.decider import Recorded
-from eventfold.publish import PublicEvent
+from eventfold.public import PublicEvent
 
 
 def to_public(recorded: Recorded) -> PublicEvent | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from contracts.events import billing, catalog
+from eventfold.public import PublicType
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 from metrics.domain.windows import day_of
-
-TOPICS: Final = ("lyceum.catalog.interaction", "lyceum.catalog.learning", "lyceum.billing.order")
-PAID: Final = "lyceum.billing.order.paid.v1"
 
 
 class DayRow(NamedTuple):
@@ -40,15 +39,16 @@ DAYS: Final = ReadTable("member_day", DayRow, key_columns=2)
 ZONE: Final = ReadTable("day_zone", ZoneRow)
 ZONE_KEY: Final = ("days",)
 
-COLUMN_OF_TYPE: Final[Mapping[str, str]] = {
-    "lyceum.catalog.interaction.viewed.v1": "views",
-    "lyceum.catalog.interaction.liked.v1": "likes",
-    "lyceum.catalog.interaction.commented.v1": "comments",
-    "lyceum.catalog.interaction.shared.v1": "shares",
-    "lyceum.catalog.interaction.rated.v1": "ratings",
-    "lyceum.catalog.learning.completed.v1": "completions",
-    PAID: "purchases",
+COLUMN_OF: Final[Mapping[PublicType[Any], str]] = {
+    catalog.INTERACTION_VIEWED: "views",
+    catalog.INTERACTION_LIKED: "likes",
+    catalog.INTERACTION_COMMENTED: "comments",
+    catalog.INTERACTION_SHARED: "shares",
+    catalog.INTERACTION_RATED: "ratings",
+    catalog.LEARNING_COMPLETED: "completions",
+    billing.ORDER_PAID: "purchases",
 }
+_COLUMN_OF_TYPE: Final = {kind.name: column for kind, column in COLUMN_OF.items()}
 
 
 class ZoneChanged(Exception):
@@ -64,24 +64,22 @@ def activity(zone: ZoneInfo) -> Projection:
     """The projection for days of `zone`. Its fold raises `ZoneChanged` over rows that were counted in another."""
 
     def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
-        counted = [event for event in events if event.type in COLUMN_OF_TYPE]
-        return {DAYS.name: [_key(event, zone) for event in counted], ZONE.name: [ZONE_KEY]}
+        return {DAYS.name: [_key(event, zone) for event in events], ZONE.name: [ZONE_KEY]}
 
     def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
         draft = Draft(rows)
         _keep_zone(draft, zone.key)
         for event in events:
-            if event.type in COLUMN_OF_TYPE:
-                key = _key(event, zone)
-                draft.put(DAYS, _counted(draft.get(DAYS, key) or DayRow(*key), COLUMN_OF_TYPE[event.type]))
+            key = _key(event, zone)
+            draft.put(DAYS, _counted(draft.get(DAYS, key) or DayRow(*key), _COLUMN_OF_TYPE[event.type]))
         return draft.changes()
 
-    return Projection("activity", TOPICS, (DAYS, ZONE), keys, fold)
+    return Projection("activity", tuple(COLUMN_OF), (DAYS, ZONE), keys, fold)
 
 
 def _key(event: PublicRecord, zone: ZoneInfo) -> tuple[str, date]:
     data = event.data
-    return data["member_id"], day_of(data["paid_at"] if event.type == PAID else data["occurred_at"], zone)
+    return data["member_id"], day_of(data["paid_at"] if event.of(billing.ORDER_PAID) else data["occurred_at"], zone)
 
 
 def _counted(row: DayRow, column: str) -> DayRow:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
-
-TOPICS: Final = ("lyceum.billing.order",)
-PLACED: Final = "lyceum.billing.order.placed.v1"
-PAID: Final = "lyceum.billing.order.paid.v1"
+from contracts.events import billing
+from eventfold.declared import becomes, projection
+from eventfold.readmodel import PublicRecord, ReadTable
 
 
 class OrderRow(NamedTuple):
@@ -27,28 +24,24 @@ class OrderRow(NamedTuple):
 ORDERS: Final = ReadTable("placed_order", OrderRow)
 
 
-def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
-    """The events' orders."""
-    return {ORDERS.name: [(event.data["order_id"],) for event in events if event.type in (PLACED, PAID)]}
+def _placed(row: OrderRow | None, event: PublicRecord[billing.OrderPlaced]) -> OrderRow:
+    return _order(event.data, event.data["placed_at"], row and row.paid_at)
 
 
-def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
-    """Each fact carries the whole order and adds its own time, so that either may come first."""
-    draft = Draft(rows)
-    for event in events:
-        if event.type in (PLACED, PAID):
-            draft.put(ORDERS, _order(draft.get(ORDERS, (event.data["order_id"],)), event))
-    return draft.changes()
+def _paid(row: OrderRow | None, event: PublicRecord[billing.OrderPaid]) -> OrderRow:
+    return _order(event.data, row and row.placed_at, event.data["paid_at"])
 
 
-def _order(row: OrderRow | None, event: PublicRecord) -> OrderRow:
-    data = event.data
+def _order(
+    data: billing.OrderPlaced | billing.OrderPaid, placed_at: datetime | None, paid_at: datetime | None
+) -> OrderRow:
     charged = data["charged"]
     return OrderRow(
-        data["order_id"], data["member_id"], charged["amount_minor"], charged["currency"],
-        placed_at=data["placed_at"] if event.type == PLACED else row and row.placed_at,
-        paid_at=data["paid_at"] if event.type == PAID else row and row.paid_at,
-    )  # fmt: skip
+        data["order_id"], data["member_id"], charged["amount_minor"], charged["currency"], placed_at, paid_at
+    )
 
 
-ORDER_FACTS: Final = Projection("orders", TOPICS, (ORDERS,), keys, fold, halts=True)
+# Each fact carries the whole order and adds its own time, so that either may come first.
+ORDER_FACTS: Final = projection(
+    "orders", becomes(ORDERS, billing.ORDER_PLACED, _placed), becomes(ORDERS, billing.ORDER_PAID, _paid), halts=True
+)

@@ -12,14 +12,3 @@ WEIGHTS: Final[Mapping[Signal, int]] = {
 }  # fmt: skip
 """Strength of each signal, without unit. The strongest seen of a pair is kept with it; similarity is binary and uses
 none of it."""
-
-SIGNAL_OF_TYPE: Final[Mapping[str, Signal]] = {
-    "lyceum.catalog.interaction.viewed.v1": "view",
-    "lyceum.catalog.interaction.liked.v1": "like",
-    "lyceum.catalog.interaction.commented.v1": "comment",
-    "lyceum.catalog.interaction.shared.v1": "share",
-    "lyceum.catalog.interaction.rated.v1": "rate",
-    "lyceum.catalog.learning.completed.v1": "complete",
-    "lyceum.billing.order.paid.v1": "purchase",
-}
-"""Public types that make a pair of member and content. `unliked` is none: the member still has had the content."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
-from reco.domain.signals import SIGNAL_OF_TYPE, WEIGHTS
-
-TOPICS: Final = (
-    "lyceum.catalog.interaction", "lyceum.catalog.learning", "lyceum.billing.order", "lyceum.catalog.content",
-)  # fmt: skip
-PUBLISHED: Final = "lyceum.catalog.content.published.v1"
+from contracts.events import billing, catalog
+from eventfold.declared import Change, Rule, latest, least, most, on, projection, puts
+from eventfold.public import Data, PublicType
+from eventfold.readmodel import Key, ReadTable
+from reco.domain.signals import WEIGHTS, Signal
 
 
 class PairRow(NamedTuple):
@@ -46,56 +44,44 @@ PAIRS: Final = ReadTable("interaction", PairRow, key_columns=2, followed=True)
 ITEMS: Final = ReadTable("content_item", ItemRow, followed=True)
 
 
-def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
-    """Rows that the events touch; types that say nothing about factors touch none."""
-    return {
-        PAIRS.name: [_pair(event) for event in events if event.type in SIGNAL_OF_TYPE],
-        ITEMS.name: [(event.data["content_id"],) for event in events if event.type == PUBLISHED],
-    }
+def _seen(
+    event: PublicType[Data], signal: Signal, at: Callable[[Data], datetime], *more: Change[Data],
+    key: Callable[[Data], Key] | None = None,
+) -> Rule[Data]:  # fmt: skip
+    """A signal makes a pair of member and content, or marks the one that is there."""
+    marks = (most(weight=lambda _: WEIGHTS[signal]), least(first_at=at), most(last_at=at))
+    return on(PAIRS, event, *marks, *more, key=key)
 
 
-def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
-    """Minima, maxima and newest values only: the result does not depend on how topics and partitions interleave."""
-    draft = Draft(rows)
-    for event in events:
-        if event.type == PUBLISHED:
-            draft.put(ITEMS, _item(event))
-        elif event.type in SIGNAL_OF_TYPE:
-            draft.put(PAIRS, _signalled(draft.get(PAIRS, _pair(event)), event))
-    return draft.changes()
+class _Occurred(TypedDict):
+    occurred_at: datetime
 
 
-def _pair(event: PublicRecord) -> tuple[str, str]:
-    data = event.data
-    return data["member_id"], data["product_id"] if "product_id" in data else data["content_id"]
+def _occurred(data: _Occurred) -> datetime:
+    return data["occurred_at"]
 
 
-def _item(event: PublicRecord) -> ItemRow:
-    data = event.data
-    return ItemRow(
-        data["content_id"], data["creator_id"], data["kind"], data["title"], list(data["tags"]), data["category"],
-        data["published_at"],
-    )  # fmt: skip
+def _paid_at(data: billing.OrderPaid) -> datetime:
+    return data["paid_at"]
 
 
-def _signalled(row: PairRow | None, event: PublicRecord) -> PairRow:
-    data = event.data
-    at: datetime = data["paid_at"] if "paid_at" in data else data["occurred_at"]
-    new = PairRow(
-        *_pair(event), WEIGHTS[SIGNAL_OF_TYPE[event.type]], data.get("rating"), at if "rating" in data else None, at, at
-    )
-    return new if row is None else _merged(row, new)
+def _bought(data: billing.OrderPaid) -> Key:
+    return data["member_id"], data["product_id"]
 
 
-def _merged(old: PairRow, new: PairRow) -> PairRow:
-    rerated = new.rated_at is not None and (old.rated_at is None or new.rated_at >= old.rated_at)
-    return new._replace(
-        weight=max(old.weight, new.weight),
-        rating=new.rating if rerated else old.rating,
-        rated_at=new.rated_at if rerated else old.rated_at,
-        first_at=min(old.first_at, new.first_at),
-        last_at=max(old.last_at, new.last_at),
-    )
-
-
-FACTORS: Final = Projection("factors", TOPICS, (PAIRS, ITEMS), keys, fold)
+# Minima, maxima and newest values only: the rows do not depend on how topics and partitions interleave. That a like was
+# taken back is no signal: the member still has had the content.
+FACTORS: Final = projection(
+    "factors",
+    _seen(catalog.INTERACTION_VIEWED, "view", _occurred),
+    _seen(catalog.INTERACTION_LIKED, "like", _occurred),
+    _seen(catalog.INTERACTION_COMMENTED, "comment", _occurred),
+    _seen(catalog.INTERACTION_SHARED, "share", _occurred),
+    _seen(
+        catalog.INTERACTION_RATED, "rate", _occurred,
+        latest("rated_at", rated_at=lambda data: data["occurred_at"], rating=lambda data: data["rating"]),
+    ),
+    _seen(catalog.LEARNING_COMPLETED, "complete", _occurred),
+    _seen(billing.ORDER_PAID, "purchase", _paid_at, key=_bought),
+    puts(ITEMS, catalog.CONTENT_PUBLISHED),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The public events, typed. Generated from schemas/avro."""

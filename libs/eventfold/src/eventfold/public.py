@@ -1,0 +1,46 @@
+"""The published language: public events, and their types, each told once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+Data = TypeVar("Data", default=Any)
+"""A TypedDict: what events of a type hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    """A fact as the outside sees it: wire type (`lyceum.billing.order.paid.v1`) and data without personal fields."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+class PublicType(Generic[Data]):
+    """A type of public events, by its name on the wire; `fields` is the TypedDict of what its events hold."""
+
+    __slots__ = ("fields", "header", "name", "topic")
+
+    def __init__(self, name: str, fields: type[Data], topic: str = "") -> None:
+        self.name = name
+        self.fields = fields
+        self.topic = topic or topic_of(name)
+        """Where its events are, without prefix."""
+        self.header = name.encode()
+        """`ce_type` as records carry it."""
+
+    def __call__(self, data: Data) -> PublicEvent:
+        """An event of this type."""
+        return PublicEvent(self.name, data)  # type: ignore[arg-type]  # a TypedDict is a mapping
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def topic_of(public_type: str) -> str:
+    """All types of a subject share a topic: `lyceum.billing.order.paid.v1` is sent on `lyceum.billing.order`."""
+    return public_type.rsplit(".", 2)[0]
