@@ -25,9 +25,9 @@ BUY, PUBLISH, REGISTER = 0.25, 0.05, 0.10
 """The shares of what is done; the rest is looking."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
-    """A registered member with a way to the gateway."""
+    """A registered member with a way to the gateway; the token is another when it has run out."""
 
     name: str
     act: Act
@@ -113,7 +113,7 @@ class Load:
         key = {"idempotency-key": uuid.uuid4().hex}
         body = {"username": name, "password": PASSWORD, "role": "creator"}
         self._until_ok(lambda: http.post("/register", json=body, headers=key))
-        session = self._until_ok(lambda: http.post("/v1/sessions", json={"username": name, "password": PASSWORD}))
+        session = self._until_ok(lambda: _log_in(http, name))
         self.journal.done(act, member_id=session["member_id"])
         with self._lock:
             self.members.append(Member(name, act, session["access_token"]))
@@ -122,12 +122,10 @@ class Load:
         member = rng.choice(self.members)
         act = self.journal.sent("content", member.name)
         work = {"kind": "text", "title": "课程", "body": "付费正文" * 5, "access": "paid"}
-        headers = self._as(member) | {"idempotency-key": uuid.uuid4().hex}
-        content_id = self._until_ok(lambda: http.post("/v1/contents", json=work, headers=headers))["content_id"]
+        content_id = self._asked(http, member, "/v1/contents", work, uuid.uuid4().hex)["content_id"]
         price = {"amount_minor": PRICE_MINOR, "currency": "CNY"}
         product = {"product_id": content_id, "title": "课程", "pricing": "fixed", "price": price}
-        headers |= {"idempotency-key": uuid.uuid4().hex}
-        self._until_ok(lambda: http.post("/v1/products", json=product, headers=headers))
+        self._asked(http, member, "/v1/products", product, uuid.uuid4().hex)
         act.on = content_id
         self.journal.done(act, content_id=content_id)
         with self._lock:
@@ -137,8 +135,7 @@ class Load:
         member, shop = rng.choice(self.members), rng.choice(self.shops)
         act = self.journal.sent("view", member.name, shop.content_id)
         seen = {"kind": "view", "client_key": uuid.uuid4().hex}
-        path = f"/v1/contents/{shop.content_id}/interactions"
-        self._until_ok(lambda: http.post(path, json=seen, headers=self._as(member)))
+        self._asked(http, member, f"/v1/contents/{shop.content_id}/interactions", seen)
         self.journal.done(act)
 
     def _buy(self, http: httpx.Client, rng: random.Random) -> None:
@@ -147,23 +144,22 @@ class Load:
             if (member.name, shop.content_id) in self._bought:
                 return
             self._bought.add((member.name, shop.content_id))
-        act, headers = self.journal.sent("order", member.name, shop.content_id), self._as(member)
-        asked = {"product_id": shop.content_id}
-        quote = self._until_ok(lambda: http.post("/v1/quotes", json=asked, headers=headers))["quote"]
-        order_id = self._until_ok(lambda: http.post("/v1/orders", json={"quote": quote}, headers=headers))["order_id"]
-        by = {"provider": "simulator"}
-        path = f"/v1/orders/{order_id}"
-        number = self._until_ok(lambda: self._payment(http, path, by, headers))["merchant_number"]
+        act = self.journal.sent("order", member.name, shop.content_id)
+        quote = self._asked(http, member, "/v1/quotes", {"product_id": shop.content_id})["quote"]
+        order_id = self._asked(http, member, "/v1/orders", {"quote": quote})["order_id"]
+        number = self._until_ok(lambda: self._payment(http, member, order_id))["merchant_number"]
         self._until_ok(lambda: httpx.post(f"{self._simulator}/v1/payments/{number}/pay", timeout=ANSWER_S))
         self.journal.done(act, order_id=order_id, member_id=member.act.ids["member_id"])
 
-    def _payment(self, http: httpx.Client, path: str, by: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+    def _payment(self, http: httpx.Client, member: Member, order_id: str) -> httpx.Response:
         """Started, and known to the provider: without an address to pay at it is asked for again."""
-        answer = http.post(f"{path}/payments", json=by, headers=headers)
+        answer = _post(http, member, f"/v1/orders/{order_id}/payments", {"provider": "simulator"})
         return answer if answer.status_code != 200 or answer.json()["pay_url"] else httpx.Response(503)
 
-    def _as(self, member: Member) -> dict[str, str]:
-        return {"authorization": f"Bearer {member.token}"}
+    def _asked(
+        self, http: httpx.Client, member: Member, path: str, body: dict[str, Any], key: str | None = None
+    ) -> dict[str, Any]:
+        return self._until_ok(lambda: _post(http, member, path, body, key))
 
     def _until_ok(self, ask: Callable[[], httpx.Response]) -> dict[str, Any]:
         """Repeat the same command until it is acknowledged."""
@@ -177,3 +173,18 @@ class Load:
                 self.last_refusal = type(failure).__name__
             self._over.wait(RETRY_S)
         raise Stopped
+
+
+def _post(
+    http: httpx.Client, member: Member, path: str, body: dict[str, Any], key: str | None = None
+) -> httpx.Response:
+    """As the member, who logs in anew where the token has run out."""
+    headers = {"authorization": f"Bearer {member.token}", **({"idempotency-key": key} if key else {})}
+    answer = http.post(path, json=body, headers=headers)
+    if answer.status_code == 401 and (session := _log_in(http, member.name)).status_code == 200:
+        member.token = session.json()["access_token"]
+    return answer
+
+
+def _log_in(http: httpx.Client, name: str) -> httpx.Response:
+    return http.post("/v1/sessions", json={"username": name, "password": PASSWORD})
