@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops backup restore test lint types imports unit contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops backup restore migration test lint types imports unit contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -38,6 +38,9 @@ backup: setup ## save databases, keys, passwords and the provider's book while e
 
 restore: setup ## bring everything to what a backup holds; FROM=folder, FORCE=1 over what is there
 	@$(LOCAL) restore --from $(or $(FROM),$(error say which: make restore FROM=folder)) $(if $(FORCE),--force)
+
+migration: setup ## write the next migration of a service from its declared tables; SERVICE=catalog NAME=add_courses
+	@$(LOCAL) migration $(or $(SERVICE),$(error say which: make migration SERVICE=catalog NAME=add_courses)) $(or $(NAME),$(error give it a NAME in snake_case))
 
 test: setup lint types imports contracts unit integration ## everything that must hold
 

@@ -203,10 +203,8 @@ async def test_a_relay_of_the_build_before_numbers_nothing_while_the_tables_chan
             await one.execute(f"SET search_path = {name}")
         await _upgrade(conn, range(1, 6))
         await old.execute("SET lock_timeout = '200 ms'")
-        statements: list[str] = []
-        schema.upgrade(statements.append, 6)
         async with conn.transaction():
-            for statement in statements:
+            for statement in schema.step(6):
                 await conn.execute(statement.encode())
                 with pytest.raises(LockNotAvailable):
                     await old.execute(numbered)
@@ -216,11 +214,9 @@ async def test_a_relay_of_the_build_before_numbers_nothing_while_the_tables_chan
 
 
 async def _upgrade(conn: Connection, versions: Iterable[int]) -> None:
-    statements: list[str] = []
     for version in versions:
-        schema.upgrade(statements.append, version)
-    for statement in statements:
-        await conn.execute(statement.encode())
+        for statement in schema.step(version):
+            await conn.execute(statement.encode())
 
 
 async def test_the_floor_rises_over_what_is_settled_and_falls_for_what_is_put_back(house: House) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lyceum_local import backup as backups
-from lyceum_local import report, restoring
+from lyceum_local import drafting, report, restoring
 from lyceum_local.errors import StackError
 from lyceum_local.java import find_java
 from lyceum_local.settings import SERVICES, StackSettings, ports_of
 from lyceum_local.stack import LocalStack
+from servicekit.drafting import checked_name
 
 
 def up(stack: LocalStack, arguments: argparse.Namespace) -> None:
@@ -83,6 +84,19 @@ def restart(stack: LocalStack, arguments: argparse.Namespace) -> None:
     print(f"{arguments.process} runs again")
 
 
+def migration(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Writes the next migration of a service: what its declared tables need that its migrations do not make."""
+    with stack.exclusively():
+        ran = stack.supervisor.running()
+        stack.start_postgres()
+        try:
+            file = drafting.draft(stack, arguments.service, arguments.name)
+        finally:
+            if not ran:
+                stack.down()
+    print(f"written: {file}; read it, add indexes, and rebuild what it changes" if file else "nothing to migrate")
+
+
 def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Prints the Java that would run Kafka."""
     print(find_java())
@@ -110,6 +124,7 @@ COMMANDS: dict[str, Command] = {
     "restart": restart,
     "ops": ops,
     "java": java,
+    "migration": migration,
 }
 
 
@@ -131,9 +146,18 @@ def parser() -> argparse.ArgumentParser:
     commands.choices["restore"].add_argument("--force", action="store_true", help="also over what is there")
     commands.choices["logs"].add_argument("service", nargs="?", help="a service (identity) or process (identity-work)")
     commands.choices["restart"].add_argument("process")
-    commands.choices["ops"].add_argument("service", choices=SERVICES)
+    for name in ("ops", "migration"):
+        commands.choices[name].add_argument("service", choices=SERVICES)
+    commands.choices["migration"].add_argument("name", type=_migration_name, help="in snake_case, as add_courses")
     commands.choices["ops"].add_argument("words", nargs=argparse.REMAINDER, help="see `eventfold --help`")
     return root
+
+
+def _migration_name(text: str) -> str:
+    try:
+        return checked_name(text)
+    except ValueError as bad:
+        raise argparse.ArgumentTypeError(str(bad)) from bad
 
 
 def main(argv: Sequence[str] | None = None) -> int:

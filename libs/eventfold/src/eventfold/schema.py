@@ -1,10 +1,21 @@
-"""The tables that eventfold keeps in a service's own schema. Services call `upgrade` from their migrations."""
+"""The tables that eventfold keeps in a service's own schema, and the version at which they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eventfold.errors import EventfoldError
 
 VERSION = 7
+
+
+class Unversioned(EventfoldError):
+    """The schema has an event store that says nothing of its version: one of before there were versions."""
+
+    def __init__(self) -> None:
+        super().__init__("this schema has tables of eventfold without a version: make it anew from a backup or empty")
+
 
 _V1 = """
 CREATE TABLE events (
@@ -211,6 +222,13 @@ CREATE TABLE refused (
 CREATE TABLE void_seq (seq bigint PRIMARY KEY);
 """
 
+# One row, which says at which version the tables are.
+_NOTE = """
+CREATE TABLE eventfold_schema (version integer NOT NULL);
+INSERT INTO eventfold_schema VALUES (0);
+"""
+_NOTED = "UPDATE eventfold_schema SET version = {}"
+
 _STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7}
 
 
@@ -219,12 +237,37 @@ def statements(script: str) -> list[str]:
     return [statement for part in (script + "\n").split(";\n") if (statement := part.strip())]
 
 
+def step(version: int) -> list[str]:
+    """The statements that bring the tables from `version - 1` to `version`."""
+    return statements(_STEPS[version])
+
+
 def all_statements() -> list[str]:
     """What makes the tables as they are now, where there are none."""
-    return [statement for script in _STEPS.values() for statement in statements(script)]
+    made = [statement for version in _STEPS for statement in step(version)]
+    return [*statements(_NOTE), *made, _NOTED.format(VERSION)]
 
 
-def upgrade(execute: Callable[[str], object], version: int) -> None:
-    """Run the statements that bring the tables from `version - 1` to `version` through `execute`."""
-    for statement in statements(_STEPS[version]):
-        execute(statement)
+Query = Callable[[str], Sequence[Sequence[Any]]]
+"""Runs a statement in the caller's transaction, and gives its rows if it has any."""
+
+
+def version(query: Query) -> int | None:
+    """At which version the tables are in the present schema; None where there are none. Raises `Unversioned`."""
+    if query("SELECT to_regclass('eventfold_schema')::text") != [("eventfold_schema",)]:
+        if query("SELECT to_regclass('events')::text") == [("events",)]:
+            raise Unversioned
+        return None
+    return int(query("SELECT version FROM eventfold_schema")[0][0])
+
+
+def upgrade(query: Query) -> None:
+    """Bring the tables to `VERSION`; does nothing where they are at it or, by a newer build, beyond. Who calls it sees
+    to it that nobody else does in this schema. Raises `Unversioned`."""
+    found = version(query)
+    for statement in statements(_NOTE) if found is None else ():
+        query(statement)
+    for number in range((found or 0) + 1, VERSION + 1):
+        for statement in step(number):
+            query(statement)
+        query(_NOTED.format(number))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from eventfold import schema
@@ -21,11 +21,21 @@ log = logging.getLogger(__name__)
 ENVIRONMENT = Path(__file__).parent / "migration_env"
 
 
+class Versions(NamedTuple):
+    """The service's migration, and the version of eventfold's own tables."""
+
+    service: str | None
+    eventfold: int | None
+
+    def __str__(self) -> str:
+        return f"migration {self.service} (eventfold {self.eventfold})"
+
+
 class SchemaBehind(Exception):
     """The database has another version than this build: run the service's `prepare`."""
 
-    def __init__(self, found: str | None, wanted: str | None) -> None:
-        super().__init__(f"the database is at migration {found}, this build needs {wanted}; run `prepare` first")
+    def __init__(self, found: Versions, wanted: Versions) -> None:
+        super().__init__(f"the database is at {found}, this build needs {wanted}; run `prepare` first")
         self.found = found
         self.wanted = wanted
 
@@ -39,14 +49,12 @@ class Step(NamedTuple):
     downgrade: Callable[[], None]
 
 
-def step(revision: str, after: str | None, *, tables: int | None = None, then: str = "") -> Step:
-    """The migration `revision`, which follows on `after`: brings eventfold's own tables to version `tables`, and runs
-    the statements of the script `then`, all in one transaction."""
+def step(revision: str, after: str | None, then: str) -> Step:
+    """The migration `revision`, which follows on `after`: runs the statements of the script `then`, all in one
+    transaction."""
 
     def upgrade() -> None:
         execute = op.get_bind().exec_driver_sql
-        if tables is not None:
-            schema.upgrade(execute, tables)
         for statement in schema.statements(then):
             execute(statement)
 
@@ -54,6 +62,16 @@ def step(revision: str, after: str | None, *, tables: int | None = None, then: s
         raise RuntimeError("migrations only go forward")
 
     return Step(revision, after, upgrade, downgrade)
+
+
+def query_of(connection: Connection) -> schema.Query:
+    """As `eventfold.schema` asks for it."""
+
+    def query(statement: str) -> Sequence[Sequence[Any]]:
+        result = connection.exec_driver_sql(statement)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+    return query
 
 
 def _config(url: str, migrations: Path) -> Config:
@@ -70,25 +88,29 @@ def _sqlalchemy_url(url: str) -> str:
 
 
 def migrate(url: str, migrations: Path) -> None:
-    """Bring the database to the newest migration. Blocking; safe to run twice and at once (it takes a lock). A database
-    that a newer build has migrated is left as it is: migrations only go forward, and an older build works with it."""
+    """Bring eventfold's own tables to their newest version, then the database to the service's newest migration.
+
+    Blocking; safe to run twice and at once (it takes a lock). A database that a newer build has migrated is left as it
+    is: migrations only go forward, and an older build works with it.
+    """
     found, wanted = _versions(url, migrations)
-    if found is not None and wanted is not None and found > wanted:
-        log.warning("the database is at migration %s of a newer build; this one has %s", found, wanted)
+    if found.service and wanted.service and found.service > wanted.service:
+        log.warning("the database is at %s of a newer build; this one has %s", found, wanted)
         return
     command.upgrade(_config(url, migrations), "head")
 
 
 def check_version(url: str, migrations: Path) -> None:
-    """Raise `SchemaBehind` unless the database is at the newest migration of this build, or beyond. Blocking."""
+    """Raise `SchemaBehind` unless the database is at the newest versions of this build, or beyond. Blocking."""
     found, wanted = _versions(url, migrations)
-    if found is None or wanted is None or found < wanted:
+    if (found.service or "") < (wanted.service or "") or (found.eventfold or 0) < schema.VERSION:
         raise SchemaBehind(found, wanted)
 
 
-def _versions(url: str, migrations: Path) -> tuple[str | None, str | None]:
-    """The migration that the database is at, and the newest of this build; later ones have higher names."""
+def _versions(url: str, migrations: Path) -> tuple[Versions, Versions]:
+    """What the database is at, and the newest of this build; later migrations have higher names."""
     wanted = ScriptDirectory.from_config(_config(url, migrations)).get_current_head()
     engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision(), wanted
+        present = MigrationContext.configure(connection).get_current_revision()
+        return Versions(present, schema.version(query_of(connection))), Versions(wanted, schema.VERSION)

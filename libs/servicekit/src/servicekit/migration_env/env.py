@@ -4,12 +4,14 @@ from alembic import context
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from eventfold import locks
+from eventfold import locks, schema
+from servicekit.migrate import query_of
 
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
 with engine.connect() as connection:
     context.configure(connection=connection)
     with context.begin_transaction():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({locks.key('migration')})"))
+        schema.upgrade(query_of(connection))
         context.run_migrations()
     connection.commit()

@@ -1,4 +1,4 @@
-"""Event store, feed, counters, comments and the access mirror."""
+"""Feed, counters, comments and the access mirror."""
 
 from servicekit.migrate import step
 
@@ -27,4 +27,4 @@ CREATE TABLE access_mirror (
 CREATE INDEX access_mirror_member ON access_mirror (member_id, product_id);
 """
 
-revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)
+revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)

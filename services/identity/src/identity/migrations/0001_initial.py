@@ -1,4 +1,4 @@
-"""Event store and member directory."""
+"""Member directory."""
 
 from servicekit.migrate import step
 
@@ -12,4 +12,4 @@ CREATE TABLE member_directory (
 )
 """
 
-revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)
+revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)

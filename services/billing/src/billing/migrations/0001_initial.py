@@ -1,4 +1,4 @@
-"""The event store's tables, billing's read tables, and the reconciler's notes."""
+"""Read tables."""
 
 from servicekit.migrate import step
 
@@ -36,20 +36,6 @@ CREATE TABLE order_book (
     paid_at timestamptz
 );
 CREATE INDEX order_book_by_member ON order_book (member_id, placed_at, order_id);
-CREATE TABLE payment_book (
-    payment_id text PRIMARY KEY,
-    order_id text NOT NULL,
-    provider text NOT NULL,
-    merchant_number text NOT NULL,
-    status text NOT NULL,
-    changed_at timestamptz NOT NULL
-);
-CREATE INDEX payment_book_open ON payment_book (changed_at) WHERE status = 'initiated';
-CREATE TABLE payment_check (
-    payment_id text PRIMARY KEY,
-    checks integer NOT NULL,
-    next_at timestamptz NOT NULL
-);
 CREATE TABLE entitlement (
     entitlement_id text PRIMARY KEY,
     member_id text NOT NULL,
@@ -85,4 +71,4 @@ CREATE TABLE content_owner (
 )
 """
 
-revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)
+revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)

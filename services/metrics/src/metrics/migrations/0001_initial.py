@@ -1,4 +1,4 @@
-"""The event store's tables and the read tables of activity, registry and orders."""
+"""Read tables of activity, registry and orders."""
 
 from servicekit.migrate import step
 
@@ -40,4 +40,4 @@ CREATE TABLE placed_order (
 CREATE INDEX placed_order_paid ON placed_order (currency, paid_at)
 """
 
-revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)
+revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)

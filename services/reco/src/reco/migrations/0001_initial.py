@@ -1,4 +1,4 @@
-"""The event store's tables and the factors' read tables."""
+"""The factors' read tables."""
 
 from servicekit.migrate import step
 
@@ -11,11 +11,10 @@ CREATE TABLE interaction (
     rated_at timestamptz,
     first_at timestamptz NOT NULL,
     last_at timestamptz NOT NULL,
-    lane bigint NOT NULL,
-    seq bigint NOT NULL,
+    changed_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (member_id, content_id)
 );
-CREATE INDEX interaction_changed ON interaction (lane, seq);
+CREATE INDEX interaction_changed ON interaction (changed_in);
 CREATE TABLE content_item (
     content_id text NOT NULL PRIMARY KEY,
     creator_id text NOT NULL,
@@ -24,10 +23,9 @@ CREATE TABLE content_item (
     tags jsonb NOT NULL,
     category text,
     published_at timestamptz NOT NULL,
-    lane bigint NOT NULL,
-    seq bigint NOT NULL
+    changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
-CREATE INDEX content_item_changed ON content_item (lane, seq)
+CREATE INDEX content_item_changed ON content_item (changed_in)
 """
 
-revision, down_revision, upgrade, downgrade = step("0001", None, tables=1, then=TABLES)
+revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)
