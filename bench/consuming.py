@@ -30,7 +30,7 @@ from contracts.avro import AvroCodec
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.positions import Run
 from eventfold.projecting import load_rows, write_changes
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import FoldGroup, Projection, PublicRecord
 from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 
 TAKE, TAKE_WITHIN_S = 1000, 0.1
@@ -55,7 +55,7 @@ class TimedRunner(FoldRunner):
 
 def eventfold(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
     pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
-    runner = TimedRunner(worker="bench", pool=pool, avro=AvroCodec(), projections=[views(topic)])
+    runner = TimedRunner(worker="bench", pool=pool, avro=AvroCodec(), groups=[FoldGroup("bench", (views(topic),))])
     runner.watch, runner.work = watch, work
     group = f"bench-{uuid.uuid4().hex[:8]}"
     run(fold_app(group=group, bootstrap=bootstrap, runner=runner, pool=pool), loglevel="ERROR")

@@ -21,7 +21,7 @@ import psycopg
 import uvloop
 from aiokafka import AIOKafkaProducer
 from psycopg_pool import AsyncConnectionPool
-from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add, to_public
+from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add, to_public
 
 from eventfold import lease, relay
 from eventfold.decider import Context
@@ -138,7 +138,7 @@ def work(settings: Settings, strikes: Strikes) -> None:
 
     pool = pool_of(settings, strikes, "after-fold-before-commit", 2)
     runner = StruckRunner(
-        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=settings.prefix
+        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=settings.prefix
     )
     runner.strikes = strikes
     run(fold_app(group=settings.fold_group, bootstrap=settings.bootstrap, runner=runner, pool=pool))

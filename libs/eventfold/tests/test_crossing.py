@@ -16,7 +16,7 @@ from eventfold.crossing import check_partitions, chosen
 from eventfold.errors import OffsetGap, TopicLost, TopicMisconfigured
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.generations import CLOSED_TYPE, Barrier, logical, number, physical
-from eventfold.readmodel import Projection
+from eventfold.readmodel import FoldGroup, Projection
 
 BARRIER_SEQ = 10
 OFFSETS = (5, 0, 2)
@@ -32,7 +32,11 @@ def closing(house: House, offset: int) -> Delivered:
 
 def runner(house: House, projection: Projection = COUNTING) -> FoldRunner:
     return FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=house.prefix
+        worker="test",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("shelves", (projection,), parks=True)],
+        topic_prefix=house.prefix,
     )
 
 

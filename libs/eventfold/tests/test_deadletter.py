@@ -12,7 +12,7 @@ from eventfold import deadletter
 from eventfold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS, TooManyParked, parked_now, show_parked
 from eventfold.errors import Poison
 from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Changes, ConsumedRecord, KeptRecord, Projection, PublicRecord, Rows
+from eventfold.readmodel import Changes, ConsumedRecord, FoldGroup, KeptRecord, Projection, PublicRecord, Rows
 from eventfold_ops import dlq
 
 GARBAGE = b"\xff\x00\xed\xa0\x80"
@@ -27,7 +27,11 @@ def poisoning(reason: str = "no reason") -> Projection:
 
 async def apply(house: House, projection: Projection, *records: ConsumedRecord) -> None:
     folding = FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=house.prefix
+        worker="test",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("shelves", (projection,), parks=True)],
+        topic_prefix=house.prefix,
     )
     await folding.apply([PartitionBatch(house.prefix + TOPIC, 0, records)])
 

@@ -12,22 +12,25 @@ from house import House, context
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.errors import IdleInTransactionSessionTimeout
-from shelf import COUNTING, FILLED, HALTING, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
+from shelf import COUNTING, FILLED, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
 from eventfold import positions
 from eventfold.decider import Ask, Context, Item, event_id
 from eventfold.errors import OffsetGap, Poison, RecordsMissing
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.passing import PASSING
 from eventfold.positions import take_turns
-from eventfold.readmodel import Process, Projection, PublicRecord
-from eventfold.worker import PASSING
+from eventfold.readmodel import FoldGroup, Process, Projection, PublicRecord
 from eventfold_ops.dlq import discard, redrive
 
 
-def runner(house: House, *projections: Projection, processes: tuple[Process, ...] = ()) -> FoldRunner:
+def runner(
+    house: House, *projections: Projection, processes: tuple[Process, ...] = (), parks: bool = True
+) -> FoldRunner:
+    groups = [FoldGroup("reacting", processes=processes)] if processes else []
     return FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), projections=projections or (COUNTING,),
-        processes=processes, store=house.store, topic_prefix=house.prefix,
+        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), store=house.store, topic_prefix=house.prefix,
+        groups=[FoldGroup("shelves", projections or (COUNTING,), parks=parks), *groups],
     )  # fmt: skip
 
 
@@ -137,7 +140,7 @@ async def test_a_failure_in_mid_batch_leaves_no_trace_and_the_retry_applies_all(
     broken = Projection("then-fails", (FILLED,), (), lambda _: {}, failing)
     batch = [record(0, 1, "a", "x"), record(1, 2, "b", "y")]
     with pytest.raises(RuntimeError):
-        await apply(house, runner(house, COUNTING, broken), batch)
+        await apply(house, runner(house, COUNTING, broken, parks=False), batch)
     assert await counts(house) == [] and await house.rows("SELECT 1 FROM fold_position") == []
     await apply(house, runner(house), batch)
     assert await counts(house) == [("a", 1, "x;"), ("b", 1, "y;")]
@@ -177,7 +180,7 @@ async def test_redrive_applies_parked_records_in_order_once_the_fold_can(house: 
 
 async def test_a_fold_of_money_halts_on_poison(house: House) -> None:
     with pytest.raises(Poison):
-        await apply(house, runner(house, HALTING), [record(0, 1, "a", "x"), record(1, 2, "a", "poison")])
+        await apply(house, runner(house, parks=False), [record(0, 1, "a", "x"), record(1, 2, "a", "poison")])
     assert await counts(house) == [] and await house.rows("SELECT 1 FROM dead_letter") == []
 
 
@@ -210,14 +213,14 @@ async def test_what_a_process_reacts_to_is_applied_in_parts_for_it_holds_the_str
         await apply(house, runner(house, processes=(COPYING,)), batch)
     # Then what came in the parts before it stands
     assert await house.rows("SELECT data->>'title' FROM events ORDER BY version") == [("v",), ("w",)]
-    assert await house.rows("SELECT DISTINCT next_offset::int FROM fold_position") == [(2,)]
+    assert await house.rows("SELECT next_offset::int FROM fold_position WHERE projection = 'copying'") == [(2,)]
 
 
 async def test_a_process_whose_command_is_refused_halts_without_moving(house: House) -> None:
     await house.store.handle(add("one", "a"), context())
     with pytest.raises(Exception, match="needs a title"):
         await apply(house, runner(house, processes=(COPYING,)), [record(0, 1, "a", "")])
-    assert await house.rows("SELECT 1 FROM fold_position") == []
+    assert await house.rows("SELECT 1 FROM fold_position WHERE projection = 'copying'") == []
 
 
 @given(

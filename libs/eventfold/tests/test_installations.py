@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from delivering import record
 from house import House, built, context
-from shelf import COUNTING, HOT_SHELF, TOPIC, JsonInsteadOfAvro, add
+from shelf import COUNTING, HOT_SHELF, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.locks import key
@@ -46,7 +46,7 @@ async def test_folds_of_one_name_go_on_side_by_side(house: House, neighbour: Hou
     async with await neighbour.connect() as slow, slow.transaction():
         await slow.execute(f"SELECT pg_advisory_xact_lock({key('fold', '%s')})", [COUNTING.name])
         folding = FoldRunner(
-            worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=house.prefix
+            worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=house.prefix
         )
         await asyncio.wait_for(folding.apply([batch]), WITHIN_S)
     assert await house.rows("SELECT books FROM shelf_count") == [(1,)]

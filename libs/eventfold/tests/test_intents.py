@@ -36,7 +36,7 @@ from eventfold.intents import (
     carrying_out,
     number_of,
 )
-from eventfold.readmodel import Process, PublicRecord
+from eventfold.readmodel import FoldGroup, Process, PublicRecord
 
 NUMBER = number_of("event", "refund")
 REFUND = RecordIntent("bank", {"amount_minor": 900})
@@ -247,9 +247,14 @@ async def test_a_reaction_that_is_delivered_again_records_one_intent(house: Hous
 
     office = Office(house, Bank())
     runner = FoldRunner(
-        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), projections=(), store=store_of(house),
-        processes=(Process("refunding", (FILLED,), react),), topic_prefix=house.prefix, clock=office.clock,
-    )  # fmt: skip
+        worker="t",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        store=store_of(house),
+        groups=[FoldGroup("refunding", processes=(Process("refunding", (FILLED,), react),))],
+        topic_prefix=house.prefix,
+        clock=office.clock,
+    )
     batch = [delivered(0, 1, "a", "x"), delivered(1, 2, "a", "y")]
     for _ in range(2):
         await runner.apply([PartitionBatch(house.prefix + TOPIC, 0, batch)])

@@ -16,6 +16,7 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold import lag, lease
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.readmodel import FoldGroup
 from eventfold.topics import prepare_topics
 
 LATE = replace(COUNTING, name="late")
@@ -39,7 +40,11 @@ class Assigned:
 
 def runner(house: House, *projections: Any) -> FoldRunner:
     return FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), projections=projections, topic_prefix=house.prefix
+        worker="test",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("shelves", projections, parks=True)],
+        topic_prefix=house.prefix,
     )
 
 

@@ -23,7 +23,7 @@ from spanning import CAUSE, cause, exported, linked, told
 from eventfold import tracing
 from eventfold.decider import Ask, Item
 from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Process, Projection, PublicRecord
+from eventfold.readmodel import FoldGroup, Process, Projection, PublicRecord
 from eventfold.topics import prepare_topics
 
 COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, count)
@@ -51,9 +51,14 @@ def react(event: PublicRecord) -> list[Item]:
 
 def runner(house: House, *processes: Process) -> FoldRunner:
     return FoldRunner(
-        worker="worker", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[] if processes else [COUNTING],
-        processes=processes, store=house.store, topic_prefix=house.prefix, clock=lambda: datetime.now(UTC),
-    )  # fmt: skip
+        worker="worker",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("one", () if processes else (COUNTING,), processes)],
+        store=house.store,
+        topic_prefix=house.prefix,
+        clock=lambda: datetime.now(UTC),
+    )
 
 
 def of(spans: InMemorySpanExporter, operation: str) -> list[ReadableSpan]:
@@ -158,7 +163,11 @@ async def test_a_fold_that_fails_is_an_error_of_which_only_the_kind_is_told(
 
     halting = replace(COUNTING, fold=broken)
     failing = FoldRunner(
-        worker="w", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[halting], topic_prefix=house.prefix
+        worker="w",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("one", (halting,))],
+        topic_prefix=house.prefix,
     )
     with pytest.raises(RuntimeError):
         await failing.apply([PartitionBatch(house.prefix + TOPIC, 0, [record(0, 1, "a", "x")])])

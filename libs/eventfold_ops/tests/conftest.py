@@ -8,7 +8,7 @@ import pytest
 from examined import BOOKS, change, fold
 from house import House, built, context
 from relaying import eventually, everything_acknowledged, relaying
-from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, add
+from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold.topics import prepare_topics
 from eventfold_ops.deployment import Deployment
@@ -27,7 +27,7 @@ async def library(house: House, kafka_bootstrap: str) -> Deployment:
     return Deployment(
         name="library", database_url=house.url, kafka_bootstrap=kafka_bootstrap, group=f"{house.prefix}library",
         relay_name="relay", codec=CODEC, avro=JsonInsteadOfAvro(), publisher=house.publisher, topics=(TOPIC,),
-        projections=(COUNTING,), topic_prefix=house.prefix, current_kek_id=lambda: "current-key",
+        groups=(SHELVES,), topic_prefix=house.prefix, current_kek_id=lambda: "current-key",
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from delivering import Delivered, record
 from house import House
-from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
+from shelf import SHELVES, TOPIC, JsonInsteadOfAvro
 
 from eventfold.decider import event_id
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -27,7 +27,7 @@ POISON = str(event_id("a", 2))
 
 async def apply(house: House, *records: Delivered) -> None:
     runner = FoldRunner(
-        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=house.prefix
+        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=house.prefix
     )
     await runner.apply([PartitionBatch(house.prefix + TOPIC, 0, records)])
 

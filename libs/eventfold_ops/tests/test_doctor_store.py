@@ -12,7 +12,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTING, CountRow, add
 
 from eventfold.codec import EventCodec
-from eventfold.readmodel import ReadTable
+from eventfold.readmodel import FoldGroup, ReadTable
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import numbering
@@ -104,7 +104,7 @@ async def test_a_followed_table_whose_readers_would_search_all_of_it_is_found(
     house: House, healthy: Deployment
 ) -> None:
     followed = replace(COUNTING, tables=(ReadTable("shelf_count", CountRow, followed=True),))
-    deployed = replace(healthy, projections=(followed,))
+    deployed = replace(healthy, groups=(FoldGroup("shelves", (followed,), parks=True),))
     assert "differs in changed_in" in (await only_complaint(deployed)).says
     await change(house, "ALTER TABLE shelf_count ADD changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()")
     assert "has no index on changed_in" in (await only_complaint(deployed)).says

@@ -20,6 +20,7 @@ from shelf_model import Model
 from working import SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
 from eventfold.errors import NotFound
+from eventfold.readmodel import FoldGroup
 from eventfold.topics import administrator, prepare_topics
 from eventfold_ops import compare, comparing, dlq, rebuild, replay
 from eventfold_ops.at_live import RebuildRunning
@@ -201,7 +202,7 @@ async def test_a_rebuild_by_a_healed_fold_leaves_nothing_parked_to_be_redriven_t
     house: House, kafka_bootstrap: str
 ) -> None:
     model = Model()
-    healed = replace(deployment(house, kafka_bootstrap), projections=(HEALED,))
+    healed = replace(deployment(house, kafka_bootstrap), groups=(FoldGroup("shelves", (HEALED,), parks=True),))
     with worker(house, kafka_bootstrap):
         await put_on_the_sick_shelf(house, model, "a", "poison", "b")
         assert await command(rebuild, healed, "counting") == 0

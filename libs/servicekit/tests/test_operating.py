@@ -13,12 +13,13 @@ from fake_registry import running
 
 from contracts.golden import read_golden
 from eventfold.codec import EventCodec
+from eventfold.readmodel import FoldGroup
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import NotConfigured, load
 from servicekit import keys
 from servicekit.definition import ServiceDefinition
 from servicekit.key_commands import UNFINISHED, idempotency_ring, key_commands
-from servicekit.operating import deployment_of, group_of
+from servicekit.operating import NoSuchGroup, deployment_of, group_of, groups_of
 from servicekit.settings import ServiceSettings
 
 CLAIMED = "lyceum.identity.member.claimed.v1"
@@ -110,7 +111,7 @@ def test_a_deployment_does_not_show_its_password() -> None:
 def test_installations_with_topics_of_their_own_have_groups_of_their_own(
     topic_prefix: str, group_prefix: str, group: str
 ) -> None:
-    settings: Any = SimpleNamespace(topic_prefix=topic_prefix, group_prefix=group_prefix)
+    settings: Any = SimpleNamespace(topic_prefix=topic_prefix, group_prefix=group_prefix, fold_groups="")
     definition: Any = SimpleNamespace(name="test")
     assert group_of(definition, settings) == group
 
@@ -129,3 +130,25 @@ def test_keys_are_listed_and_replaced_by_a_command_of_every_service(
     assert [(name, state) for name, _, state, *_ in listed] == [("idempotency", "current"), ("idempotency", "next")]
     ring.reload()
     assert ring.keys()[0] == first and len(ring.keys()) == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "runs", "group"),
+    [("", ["money", "feed"], "p.lyceum.sample"), ("feed", ["feed"], "p.lyceum.sample.feed"),
+     (" feed, money ", ["money", "feed"], "p.lyceum.sample.feed-money")],
+)  # fmt: skip
+def test_a_worker_runs_the_groups_of_folds_that_it_is_told_to_in_a_consumer_group_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, named: str, runs: list[str], group: str
+) -> None:
+    definition = replace(DEFINITION, groups=(FoldGroup("money"), FoldGroup("feed", parks=True)))
+    monkeypatch.setenv("FOLD_GROUPS", named)
+    monkeypatch.setenv("TOPIC_PREFIX", "p.")
+    settings = ServiceSettings()
+    assert [one.name for one in groups_of(definition, settings)] == runs
+    assert group_of(definition, settings) == group
+
+
+def test_a_group_of_folds_that_is_not_there_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOLD_GROUPS", "money,fed")
+    with pytest.raises(NoSuchGroup, match="there is no fed; the service has money"):
+        groups_of(replace(DEFINITION, groups=(FoldGroup("money"),)), ServiceSettings())

@@ -17,6 +17,7 @@ from catalog.adapters.queries import Queries
 from catalog.application.interacting import Interacting
 from catalog.application.publishing import Publishing
 from catalog.bootstrap import DEFINITION
+from catalog.entrypoints.policies import POLICIES, SERVICE
 from catalog.entrypoints.servicer import CatalogServicer, Parts
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
@@ -28,6 +29,7 @@ from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import make_pool
 from servicekit.definition import Wiring, wire
+from servicekit.policy import guarded
 from servicekit.server import read_gate
 from servicekit.settings import ServiceSettings
 
@@ -104,8 +106,8 @@ async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
     async with migrated(postgres_url, DEFINITION) as url, make_pool(url, 4) as pool:
         settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
         wiring = wire(DEFINITION, settings, pool, lambda: None)
-        runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, projections=DEFINITION.projections)
-        yield House(wiring, servicer(wiring), runner, url)
+        runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, groups=DEFINITION.groups)
+        yield House(wiring, guarded(SERVICE, servicer(wiring), POLICIES, read_gate(wiring)), runner, url)
 
 
 def servicer(wiring: Wiring) -> CatalogServicer:
@@ -114,7 +116,6 @@ def servicer(wiring: Wiring) -> CatalogServicer:
             publishing=Publishing(wiring.store, wiring.pool, wiring.subject_keys),
             interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
             queries=Queries(wiring.pool), bylines=Bylines(wiring.pool, wiring.subject_keys),
-            gate=read_gate(wiring), wake_relay=lambda: None,
         )
     )  # fmt: skip
 

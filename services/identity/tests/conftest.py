@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from identity_house import House
+from identity_house import House, admitting
 from servicing import migrated
 
 from identity.bootstrap import DEFINITION, parts
-from identity.entrypoints.servicer import IdentityServicer
 from identity.settings import IdentitySettings
 from servicekit.database import make_pool
 from servicekit.definition import wire
@@ -28,4 +27,4 @@ async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
             lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir
         )  # fmt: skip
         wiring = wire(DEFINITION, settings, pool, lambda: None)
-        yield House(wiring, IdentityServicer(parts(wiring)), url)
+        yield House(wiring, admitting(wiring, parts(wiring)), url)

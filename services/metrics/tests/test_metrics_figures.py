@@ -20,7 +20,7 @@ from servicing import Delivered, NoAvro, migrated
 from eventfold.errors import NotFound
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.publish import rfc3339
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold.readmodel import FoldGroup, Projection, PublicRecord
 from eventfold.testing import Tables, folded
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.adapters.figures_postgres import postgres_look
@@ -128,7 +128,7 @@ async def database(postgres_url: str) -> AsyncIterator[AsyncConnectionPool[Any]]
 
 async def apply(pool: AsyncConnectionPool[Any], facts: Sequence[Fact], zone: ZoneInfo = SHANGHAI) -> None:
     folds = (activity(zone), REGISTRY, ORDER_FACTS)
-    runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=folds)
+    runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), groups=[FoldGroup("all", tuple(folds))])
     await runner.apply([PartitionBatch(*place, found) for place, found in records(facts).items()])
 
 

@@ -17,12 +17,14 @@ from eventfold.errors import DomainError, InvalidInput, NotPermitted, Unauthenti
 from eventfold.store import Pool
 from lyceum.metrics.v1 import metrics_pb2
 from metrics.adapters.figures_memory import MemoryFigures
+from metrics.entrypoints.policies import POLICIES, SERVICE
 from metrics.entrypoints.servicer import MetricsServicer
 from metrics.projections.activity import DayRow
 from metrics.projections.orders import OrderRow
 from metrics.projections.registry import ContentRow, MemberRow
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
+from servicekit.policy import guarded
 from servicekit.reading import ReadGate
 
 NOW = datetime(2026, 3, 10, 20, tzinfo=UTC)
@@ -43,7 +45,7 @@ def servicer() -> MetricsServicer:
         yield figures
 
     never_opened: Pool = AsyncConnectionPool("", open=False)  # a call without a token needs no connection
-    return MetricsServicer(look, SHANGHAI, ReadGate(never_opened, {}, {}))
+    return guarded(SERVICE, MetricsServicer(look, SHANGHAI), POLICIES, ReadGate(never_opened, {}, {}))
 
 
 def called_by(role: str | None, member_id: str = "someone") -> None:

@@ -19,7 +19,6 @@ from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors
 from reco.application.pairs import Bounds, Pairs
 from reco.bootstrap import DEFINITION
-from reco.projections.factors import FACTORS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "test."
@@ -68,7 +67,7 @@ async def reco(postgres_url: str) -> AsyncIterator[Reco]:
         migrated(postgres_url, DEFINITION) as url,
         AsyncConnectionPool(url, min_size=1, max_size=4, open=False) as pool,
     ):
-        runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), projections=[FACTORS], topic_prefix=PREFIX)
+        runner = FoldRunner(worker="t", pool=pool, avro=NoAvro(), groups=DEFINITION.groups, topic_prefix=PREFIX)
         yield Reco(url, pool, runner)
 
 

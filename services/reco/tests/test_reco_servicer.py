@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -11,10 +12,12 @@ from eventfold.following import Mark
 from lyceum.reco.v1 import reco_pb2
 from reco.application.live_factors import LiveFactors, Look, Reached
 from reco.application.pairs import Bounds, Pairs
+from reco.entrypoints.policies import POLICIES, SERVICE
 from reco.entrypoints.servicer import RecoServicer
 from reco.projections.factors import ItemRow, PairRow
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
+from servicekit.policy import guarded
 from servicekit.reading import ReadGate
 
 NOW = datetime(2026, 3, 10, 20, tzinfo=UTC)
@@ -39,14 +42,14 @@ class OpenGate(ReadGate):
     def __init__(self) -> None:
         pass
 
-    async def wait(self, call: Call) -> bool:
+    async def wait(self, call: Call, reads: Sequence[str]) -> bool:
         return True
 
 
 @pytest.fixture
 def servicer() -> RecoServicer:
     factors = LiveFactors(Tables(), Pairs(Bounds(10, 10, 10)))
-    return RecoServicer(factors, OpenGate())
+    return guarded(SERVICE, RecoServicer(factors), POLICIES, OpenGate())
 
 
 def called_by(role: str | None, member_id: str = "me", **metadata: str) -> None:

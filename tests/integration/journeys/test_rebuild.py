@@ -16,7 +16,7 @@ from shop import bought, opened, promoted, quote
 from contracts.avro import AvroCodec
 from eventfold import schema
 from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Projection, ReadTable
+from eventfold.readmodel import FoldGroup, Projection, ReadTable
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 from servicekit import database
@@ -78,7 +78,7 @@ async def refold(stack: LocalStack, url: str, projection: Projection, ends: Ends
     try:
         async with database.make_pool(url, 2) as pool:
             runner = FoldRunner(
-                worker="rebuild", pool=pool, avro=AvroCodec(), projections=[projection],
+                worker="rebuild", pool=pool, avro=AvroCodec(), groups=[FoldGroup("rebuild", (projection,))],
                 topic_prefix=stack.around.prefix,
             )  # fmt: skip
             consumer.assign(list(ends))

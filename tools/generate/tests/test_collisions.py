@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventfold.codec import EventCodec
+from eventfold.readmodel import FoldGroup
 from lyceum_generate import collisions, public, services
 from lyceum_generate.__main__ import generate
 from lyceum_generate.collisions import NamesCollide, complaints
@@ -49,7 +50,7 @@ def test_a_topic_of_two_services_and_one_of_none_are_found(tree: dict[str, Servi
 def test_two_handlers_and_two_tables_under_one_name_are_found(tree: dict[str, ServiceDefinition]) -> None:
     one, other, *rest = tree["catalog"].projections
     twice = (one, replace(other, name=one.name, tables=one.tables), *rest)
-    tree["catalog"] = replace(tree["catalog"], projections=twice)
+    tree["catalog"] = replace(tree["catalog"], groups=(FoldGroup("twice", twice),))
     assert [text.split(" is claimed")[0] for text in complaints()] == [
         f"catalog: handler {one.name}", f"catalog: read table {one.tables[0].name}",
     ]  # fmt: skip

@@ -121,11 +121,11 @@ def on(
     return Rule(table, event, key_of, then, True, changes)
 
 
-def projection(name: str, *rules: Rule[Any], halts: bool = False, partition_local: bool = False) -> Projection:
-    """The projection that the rules make; see `Projection` for `halts` and `partition_local`."""
+def projection(name: str, *rules: Rule[Any], partition_local: bool = False) -> Projection:
+    """The projection that the rules make; see `Projection` for `partition_local`."""
     types = tuple(dict.fromkeys(rule.event for rule in rules))
     tables = tuple(dict.fromkeys(rule.table for rule in rules))
-    return Projection(name, types, tables, _keys(rules), _fold(rules), halts, partition_local)
+    return Projection(name, types, tables, _keys(rules), _fold(rules), partition_local)
 
 
 def _keys(rules: Sequence[Rule[Any]]) -> Callable[[Sequence[PublicRecord]], Mapping[str, list[Key]]]:

@@ -95,6 +95,10 @@ class TooMuchAtOnce(Exhausted):
         super().__init__(f"what is recorded at once would exceed {most} {unit}; send it in smaller batches")
 
 
+class FoldHalts(EventfoldError):
+    """A fold cannot go on, whatever record comes next: nothing is parked for it."""
+
+
 class VersionConflict(EventfoldError):
     """Another writer appended to one of these streams since it was read. Retrying after a reload is safe."""
 

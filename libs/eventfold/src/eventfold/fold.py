@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -23,10 +23,11 @@ from eventfold.decider import Context, Item
 from eventfold.errors import RecordsMissing
 from eventfold.generations import Barrier
 from eventfold.history import Histories
+from eventfold.passing import LOST_PLACE, PASSING, of_one_record
 from eventfold.positions import Move, Run, take_turns
 from eventfold.projecting import project
 from eventfold.publish import Avro
-from eventfold.readmodel import ConsumedRecord, Handler, Process, Projection, PublicRecord, given, turn
+from eventfold.readmodel import ConsumedRecord, FoldGroup, Handler, Process, PublicRecord, given, turn
 from eventfold.store import Connection, EventStore, Pool
 from eventfold.witness import Look, opens
 
@@ -66,17 +67,17 @@ class FoldRunner:
     """
 
     def __init__(
-        self, *, worker: str, pool: Pool, avro: Avro, projections: Sequence[Projection],
-        processes: Sequence[Process] = (), store: EventStore | None = None, topic_prefix: str = "",
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, *, worker: str, pool: Pool, avro: Avro, groups: Sequence[FoldGroup], store: EventStore | None = None,
+        topic_prefix: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:  # fmt: skip
         self._worker = worker
         self._pool = pool
         self._avro = avro
         self._store = store
         self._clock = clock
-        handlers: list[Handler] = [*projections, *processes]
-        self._ordered = sorted(handlers, key=lambda handler: handler.name)
+        self._groups = groups
+        self._still: set[str] = set()
+        self._ordered = sorted((one for group in groups for one in group.handlers), key=lambda one: one.name)
         self._prefix = topic_prefix
         self.follow({})
 
@@ -84,12 +85,16 @@ class FoldRunner:
         """Read from now on the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
         self._names = {(handler, topic): names.get((handler, topic), topic) for handler, topic in self.wanted}
         self._handlers: dict[str, list[Handler]] = {}
+        self._grouped: dict[tuple[str, str], list[Handler]] = {}
         self._read: dict[str, set[str]] = {}
         self._crossed = False
         for handler in self._ordered:
             self._read[handler.name] = {name for (one, _), name in self._names.items() if one == handler.name}
             for name in sorted(self._read[handler.name]):
                 self._handlers.setdefault(name, []).append(handler)
+        for group in self._groups:
+            for name, readers in self._handlers.items():
+                self._grouped[group.name, name] = [one for one in readers if one in group.handlers]
 
     @property
     def wanted(self) -> list[tuple[str, str]]:
@@ -112,8 +117,12 @@ class FoldRunner:
         return self._crossed
 
     async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new."""
-        wanted = [(one.name, topic, partition) for topic, partition in partitions for one in self._handlers[topic]]
+        """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new. Those
+        that stand still do not count, unless there are no others."""
+        wanted = [
+            (one.name, topic, partition) for topic, partition in partitions
+            for one in self._moving(topic) or self._handlers[topic]
+        ]  # fmt: skip
         async with self._pool.connection() as conn:
             return await positions.start(conn, wanted)
 
@@ -122,7 +131,7 @@ class FoldRunner:
         async with self._pool.connection() as conn:
             standing = await positions.stored(conn, sorted(self._read), partitions)
         at = [
-            (handler, place, position) for place in partitions for handler in self._handlers[place[0]]
+            (handler, place, position) for place in partitions for handler in self._moving(place[0])
             if not (position := standing.get((handler.name, place), positions.START)).closed
         ]  # fmt: skip
         seen = await look(
@@ -180,8 +189,35 @@ class FoldRunner:
         await self.apply_decoded(self.decode(batches))
 
     def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
-        """The public records of each batch. Raises what the Avro codec raises, on an unknown fingerprint say."""
-        return [self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)) for batch in batches]
+        """The public records of each batch. Where one cannot be decoded, on an unknown fingerprint say, and only groups
+        that park read its topic, these stand still and it is left out; else raises what the Avro codec raises."""
+        runs = []
+        for batch in batches:
+            try:
+                runs.append(self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)))
+            except Exception as failure:  # noqa: BLE001 - it is raised again unless the groups may stand still
+                for group in self._moving_groups({batch.topic}):
+                    self._stand_still(group, failure)
+        return runs
+
+    def _moving_groups(self, topics: Collection[str]) -> list[FoldGroup]:
+        """The groups that read one of these topics and do not stand still."""
+        return [
+            group for group in self._groups
+            if group.name not in self._still and any(self._grouped.get((group.name, topic)) for topic in topics)
+        ]  # fmt: skip
+
+    def _moving(self, topic: str) -> list[Handler]:
+        return [one for group in self._moving_groups({topic}) for one in self._grouped[group.name, topic]]
+
+    def _stand_still(self, group: FoldGroup, failure: Exception) -> None:
+        """From now on the group is not applied, until the process starts anew; its positions stay where they are.
+        Raises `failure` for a group that halts the worker, and where it is the last that moves."""
+        if not group.parks or len(self._still) + 1 == len(self._groups):
+            raise failure
+        self._still.add(group.name)
+        telemetry.FOLD_GROUP_STILL.labels(self._worker, group.name).set(1)
+        log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
 
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
         """Control records stand at the ends of a run, if it has any: an opening one (or a few, where a fill was begun
@@ -194,35 +230,59 @@ class FoldRunner:
         return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
-        """Apply runs of several partitions in one transaction; where a process reacts to them, in several of at most
-        `REACTING_RECORDS`, for it holds the streams that it writes until each ends.
+        """Apply runs of several partitions, each group's handlers in a transaction of their own; where a process reacts
+        to them, in several of at most `REACTING_RECORDS`, for it holds the streams that it writes until each ends.
 
         Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
-        meanwhile, and whatever a handler that halts raised; nothing of that transaction's is then written.
+        meanwhile, and whatever a group that halts raised; nothing of that transaction's is then written. A group that
+        parks sets aside the records that it cannot fold; where it cannot go on it stands still.
         """
-        if any(isinstance(one, Process) for one in self._reading({run[0].topic for run in runs})):
-            for part in parts(runs, REACTING_RECORDS):
-                await self._apply_part(part)
-        else:
-            await self._apply_part(runs)
+        for group in self._moving_groups({run[0].topic for run in runs}):
+            mine = [run for run in runs if self._grouped[group.name, run[0].topic]]
+            for part in parts(mine, REACTING_RECORDS) if group.processes else [mine]:
+                await self._apply_group(group, part)
 
-    async def _apply_part(self, runs: Sequence[Run]) -> None:
+    async def _apply_group(self, group: FoldGroup, runs: Sequence[Run]) -> None:
         started = time.perf_counter()
         places = [positions.place(run) for run in runs]
         headers = (event.headers for run in runs for event in run)
         with tracing.batch("process", SpanKind.CONSUMER, self._worker, places, headers):
-            await self._apply(runs, places)
+            try:
+                await self._apply_or_park(group, runs, places)
+            except (*PASSING, *LOST_PLACE):
+                raise
+            except Exception as failure:  # noqa: BLE001 - it is raised again unless the group may stand still
+                self._stand_still(group, failure)
         telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
 
-    async def _apply(self, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
-        handlers = self._reading({topic for topic, _ in places})
+    async def _apply_or_park(self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
+        try:
+            await self._apply(group, runs, places)
+        except Exception as failure:
+            if not group.parks or not of_one_record(failure):
+                raise
+            log.warning("group %s looks for the record that it cannot fold: %r", group.name, failure)
+            await self._apply(group, runs, places, one_by_one=True)
+
+    async def _apply(
+        self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place], *, one_by_one: bool = False
+    ) -> None:  # fmt: skip
+        handlers = self._reading(group, {topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
-            await take_turns(conn, {turn(one, *place) for place in places for one in self._handlers[place[0]]})
+            await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
             standing = await positions.stored(conn, [one.name for one in handlers], places)
             held = await held_keys(conn, self._holding(handlers, places, standing))
-            moves = [await self._advance(conn, one, runs, standing, held.get(one.name, set())) for one in handlers]
-            await positions.move(conn, [move for of_one in moves for move in of_one])
-            moved_on = await self._cross(conn, [run for run in runs if crossing.is_closing(run[-1])], standing)
+            moves = []
+            for one in handlers:
+                fresh, moved = self._unseen(one, runs, standing)
+                if isinstance(one, Process):
+                    await self._react(conn, one, fresh)
+                else:
+                    aside = held.get(one.name, set())
+                    await project(conn, one, fresh, aside, parks=group.parks, one_by_one=one_by_one)
+                moves += moved
+            await positions.move(conn, moves)
+            moved_on = await self._cross(conn, group, [run for run in runs if crossing.is_closing(run[-1])], standing)
         self._crossed = self._crossed or moved_on
 
     def _holding(self, handlers: Sequence[Handler], places: Sequence[positions.Place], standing: Standing) -> list[str]:
@@ -235,13 +295,13 @@ class FoldRunner:
             )
         ]  # fmt: skip
 
-    async def _cross(self, conn: Connection, closing: Sequence[Run], standing: Standing) -> bool:
+    async def _cross(self, conn: Connection, group: FoldGroup, closing: Sequence[Run], standing: Standing) -> bool:
         """Close what has come to its end; whether a handler goes on at the next generation. One that misses records
         before the end has not come to it."""
         crossed = False
         for run in closing:
             barrier = Barrier.of(run[-1].data)
-            for handler in self._handlers[run[0].topic]:
+            for handler in self._grouped[group.name, run[0].topic]:
                 position = standing.get((handler.name, positions.place(run)), positions.START)
                 if not position.closed and len(positions.unbroken(position, run)) < len(run):
                     continue
@@ -252,31 +312,29 @@ class FoldRunner:
                 crossed |= done
         return crossed
 
-    def _reading(self, topics: set[str]) -> list[Handler]:
-        """The handlers of these topics, each once, in name order."""
-        found = {handler.name: handler for topic in topics for handler in self._handlers[topic]}
+    def _reading(self, group: FoldGroup, topics: Collection[str]) -> list[Handler]:
+        """The group's handlers of these topics, each once, in name order."""
+        found = {one.name: one for topic in topics for one in self._grouped[group.name, topic]}
         return [found[name] for name in sorted(found)]
 
-    async def _advance(
-        self, conn: Connection, handler: Handler, runs: Sequence[Run], standing: Standing, held: set[str]
-    ) -> list[Move]:
-        """Apply what the handler has not applied of the runs that it reads; where it then stands."""
+    def _unseen(
+        self, handler: Handler, runs: Sequence[Run], standing: Standing
+    ) -> tuple[list[PublicRecord], list[Move]]:  # fmt: skip
+        """What the handler has not applied of the runs that it reads and names, and where it stands after them."""
         reading = [
             (position, positions.unbroken(position, run)) for run in runs if run[0].topic in self._read[handler.name]
             if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
         ]  # fmt: skip
         unseen = [event for position, run in reading for event in positions.not_applied(position, run)]
         fresh = given(handler, unseen)
-        if fresh and isinstance(handler, Process):
-            await self._react(conn, handler, fresh)
-        elif fresh and isinstance(handler, Projection):
-            await project(conn, handler, fresh, held)
         telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
         telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(len(run) for _, run in reading) - len(unseen))
         moves = [positions.moved_over(handler.name, position, run) for position, run in reading]
-        return [move for move in moves if move is not None]
+        return fresh, [move for move in moves if move is not None]
 
     async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
+        if not events:
+            return
         if self._store is None:
             raise TypeError("a worker with processes needs the event store")
         now = self._clock()

@@ -302,10 +302,10 @@ On = tuple[PublicType[Any], ...]
 class Projection:
     """A pure fold of public events into rows: the general form, of which `declared.projection` makes most.
 
-    `fold` gets the rows of `keys(events)` and must not depend on how partitions and topics interleave. It raises
-    `Poison` for a record that it can never apply: the record is parked and later ones of the same key wait behind it,
-    unless `halts` (money, entitlement, consent, erasure), where the worker stops instead. `partition_local` promises
-    that no row is touched from two partitions; otherwise workers take turns.
+    `fold` gets the rows of `keys(events)` and must not depend on how partitions and topics interleave. It may raise
+    `Poison` for a record that it can never apply, and `FoldHalts` where it can apply none; what becomes of that, and of
+    any other failure, is for its group to say. `partition_local` promises that no row is touched from two partitions;
+    otherwise workers take turns.
     """
 
     name: str
@@ -313,7 +313,6 @@ class Projection:
     tables: tuple[ReadTable[Any], ...]
     keys: Keys
     fold: Fold
-    halts: bool = False
     partition_local: bool = False
 
     @property
@@ -342,6 +341,32 @@ class Process:
 
 Handler = Projection | Process
 """What consumes."""
+
+
+@dataclass(frozen=True)
+class FoldGroup:
+    """Handlers that share a fate: they are applied in one transaction, and fail together.
+
+    A group that `parks` sets aside a record that some projection cannot fold, with the later ones of its key, and goes
+    on; where it cannot go on it stands still, alone. One that does not (money, entitlement, consent, erasure, and every
+    process) halts the worker instead. Raises TypeError for a process in a group that parks.
+    """
+
+    name: str
+    projections: tuple[Projection, ...] = ()
+    processes: tuple[Process, ...] = ()
+    parks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.parks and self.processes:
+            raise TypeError(
+                f"group {self.name}: what a process reacts to cannot be left out; give it a group that halts"
+            )
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """All of them."""
+        return (*self.projections, *self.processes)
 
 
 def _topics(types: On) -> tuple[str, ...]:

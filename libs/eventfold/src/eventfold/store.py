@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
@@ -59,6 +59,9 @@ from eventfold.standstill import Standstill, waiting_for
 
 set_json_loads(orjson.loads)
 
+DEADLINE_S = 30.0
+"""Of a command that nobody waits for."""
+
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
@@ -79,17 +82,19 @@ class EventStore:
     `standstill.LOCK_WAIT_MS`.
 
     One instance per service process; safe for concurrent use. What only reads goes over `queries`, if there is such a
-    pool, so that no command can take its connections.
+    pool, so that no command can take its connections. `deadline_s` tells how long the present caller waits.
     """
 
     def __init__(
-        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None
-    ) -> None:
+        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None,
+        deadline_s: Callable[[], float] = lambda: DEADLINE_S,
+    ) -> None:  # fmt: skip
         self._pool = pool
         self._queries = queries or pool
         self._codec = codec
         self._publication = publication
         self._rng = rng
+        self._deadline_s = deadline_s
         self._states = StateCache()
         self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
         self._standstill = Standstill()
@@ -164,15 +169,16 @@ class EventStore:
         *,
         idempotency: Idempotency | None = None,
         answer: Answer = no_answer,
-        deadline_s: float = 5.0,
+        deadline_s: float | None = None,
     ) -> Handled:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
         Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
-        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`. After `deadline_s` raises `Contention` where
-        nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no connection was to be had.
+        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`. After `deadline_s` (the caller's) raises
+        `Contention` where nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no
+        connection was to be had.
         """
-        command = Command([item], context, idempotency, answer, time.monotonic() + deadline_s, raise_errors=True)
+        command = Command([item], context, idempotency, answer, self._give_up_at(deadline_s), raise_errors=True)
         if hot := hot_streams(item.asks):
             return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
@@ -184,14 +190,17 @@ class EventStore:
         *,
         idempotency: Idempotency | None = None,
         answer: Answer = no_answer,
-        deadline_s: float = 30.0,
+        deadline_s: float | None = None,
     ) -> Handled:
         """Decide `items` in order within one transaction; refused items record nothing, the others stand.
 
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
-        give_up_at = time.monotonic() + deadline_s
+        give_up_at = self._give_up_at(deadline_s)
         return await self._handle(Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
+
+    def _give_up_at(self, deadline_s: float | None) -> float:
+        return time.monotonic() + (self._deadline_s() if deadline_s is None else deadline_s)
 
     async def _handle(self, command: Command) -> Handled:
         attempt = 0

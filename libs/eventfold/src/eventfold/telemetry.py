@@ -59,6 +59,12 @@ FOLD_HALTED = Gauge(
     "above 0: somebody must look, a restart alone does not heal most of them.",
     ["reason"],
 )
+FOLD_GROUP_STILL = Gauge(
+    "eventfold_fold_group_still",
+    "1 while a group of folds that parks stands still on what no parking helps, and the others of its worker go on: "
+    "somebody must look, its rows get older.",
+    ["worker", "group"],
+)
 PARKED_RECORDS = Gauge(
     "eventfold_parked_records",
     "Records that a projection has parked now, as its store says; at 1,000 its worker halts. On the server's page, so "

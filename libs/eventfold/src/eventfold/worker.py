@@ -29,16 +29,14 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 from psycopg import OperationalError
-from psycopg.errors import IdleInTransactionSessionTimeout
-from psycopg_pool import PoolTimeout
 
 from eventfold import crossing, halting, sessions, telemetry, witness
-from eventfold.errors import OffsetGap, RecordsMissing, StalePosition, VersionConflict
 from eventfold.faust_transport import BatchTransport
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold.garbage import collect_less
 from eventfold.generations import logical, number
 from eventfold.lag import LOOK_EVERY_S, FoldLag
+from eventfold.passing import LOST_PLACE, PASSING
 from eventfold.positions import Place, Run, check_within
 from eventfold.store import Connection, Pool
 from eventfold.topics import existing_topics
@@ -48,8 +46,6 @@ log = logging.getLogger(__name__)
 RETRY_FOR_S = 60.0
 RETRY_PAUSE_S = 0.2
 LEAVE_WITHIN_S = 15.0
-LOST_PLACE = (OffsetGap, RecordsMissing)
-"""A topic is not what it was: the place on it is looked for again, from a new start."""
 HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
@@ -60,7 +56,6 @@ SESSION_TIMEOUT_S, HEARTBEAT_EVERY_S = 7.0, 2.0
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 BUFFERED_BATCHES = 16
-PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
 
 
 async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:

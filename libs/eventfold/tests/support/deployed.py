@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from house import House
-from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro
+from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro
 
 from eventfold_ops import cli
 from eventfold_ops.deployment import Deployment
@@ -15,7 +15,7 @@ def deployment(house: House, bootstrap: str) -> Deployment:
     return Deployment(
         name="library", database_url=house.url, kafka_bootstrap=bootstrap, group=f"{house.prefix}shelf",
         relay_name="relay", codec=CODEC, avro=JsonInsteadOfAvro(), publisher=house.publisher, topics=(TOPIC,),
-        projections=(COUNTING,), topic_prefix=house.prefix,
+        groups=(SHELVES,), topic_prefix=house.prefix,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from shelf import CODEC, FILLED, SHELF, AddBook, JsonInsteadOfAvro, to_public
 from eventfold.decider import Ask, Item
 from eventfold.fold import FoldRunner
 from eventfold.publish import Publisher
-from eventfold.readmodel import Process, PublicRecord
+from eventfold.readmodel import FoldGroup, Process, PublicRecord
 from eventfold.store import EventStore
 from eventfold.worker import fold_app, run
 
@@ -70,8 +70,8 @@ def main(url: str, bootstrap: str, prefix: str, point: str) -> None:
     publisher = Publisher("/library", to_public, JsonInsteadOfAvro(), prefix)
     store = StruckStore(pool, CODEC, publisher, random.Random())
     runner = StruckRunner(
-        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=(), topic_prefix=prefix, store=store,
-        processes=(Process("auditing", (FILLED,), react),),
+        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), topic_prefix=prefix, store=store,
+        groups=[FoldGroup("auditing", processes=(Process("auditing", (FILLED,), react),))],
     )  # fmt: skip
     store.striking = runner.striking = Striking(point)
     logging.basicConfig(level="WARNING")

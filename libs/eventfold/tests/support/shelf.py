@@ -12,7 +12,7 @@ from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
 from eventfold.errors import Poison, WrongState
 from eventfold.public import PublicEvent, PublicType
 from eventfold.publish import Avro
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from eventfold.readmodel import Changes, Draft, FoldGroup, Key, Projection, PublicRecord, ReadTable, Rows
 
 CAPACITY_BOOKS = 1_000_000
 
@@ -124,4 +124,4 @@ def count(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
 
 
 COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, fold)
-HALTING = Projection("counting", (FILLED,), (COUNTS,), keys, fold, halts=True)
+SHELVES = FoldGroup("shelves", (COUNTING,), parks=True)

@@ -21,7 +21,7 @@ from eventfold.decider import event_id
 from eventfold.errors import NotFound, Poison, TopicLost
 from eventfold.fold import FoldRunner, Standing
 from eventfold.positions import Run, check_within
-from eventfold.readmodel import Changes, PublicRecord, Rows
+from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.worker import apply_with_retry
 from eventfold_ops import dlq, rebuild
 from eventfold_ops.refold import RefoldStalled
@@ -30,8 +30,8 @@ RECORDS_PER_FETCH = 3
 
 
 class _Dying(FoldRunner):
-    async def _cross(self, conn: Any, closing: Sequence[Run], standing: Standing) -> bool:
-        await super()._cross(conn, closing, standing)
+    async def _cross(self, conn: Any, group: FoldGroup, closing: Sequence[Run], standing: Standing) -> bool:
+        await super()._cross(conn, group, closing, standing)
         raise Killed
 
 
@@ -67,9 +67,12 @@ class Workers:
 
     def _made(self, kind: type[FoldRunner]) -> FoldRunner:
         return kind(
-            worker="shelf", pool=self._house.pool, avro=JsonInsteadOfAvro(), projections=[self.counting],
+            worker="shelf", pool=self._house.pool, avro=JsonInsteadOfAvro(), groups=[self._group()],
             topic_prefix=self._house.prefix,
         )  # fmt: skip
+
+    def _group(self) -> FoldGroup:
+        return FoldGroup("shelves", (self.counting,), parks=True)
 
     def _fold(self, rows: Rows, events: Sequence[PublicRecord]) -> Changes:
         """The example's fold, in which a deployment may have healed what was poison."""
@@ -185,7 +188,7 @@ class Workers:
         Where a topic was lost it may be that the records are not there, or not where a rebuild left off that failed.
         """
         deployed = replace(
-            in_memory(self._house, self._kafka, self._house.connect), projections=(self.counting,),
+            in_memory(self._house, self._kafka, self._house.connect), groups=(self._group(),),
             consumer_dies_at=dies_at, build="healed" if self._model.healed else "sick",
         )  # fmt: skip
         try:

@@ -20,7 +20,7 @@ from shelf import COUNTING, JsonInsteadOfAvro, fold
 
 from eventfold import halting
 from eventfold.fold import FoldRunner
-from eventfold.readmodel import Changes, PublicRecord, Rows
+from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.worker import fold_app, run
 
 PAUSE_S = 0.05
@@ -37,11 +37,15 @@ def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "") -> No
     if port:
         start_http_server(int(port))
         halting.keep_page_for(SHOWN_S)
-    projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold, halts=mode == "halt")
+    projection = replace(COUNTING, fold=slow_fold if mode == "slow" else fold)
     named = {"autocommit": True, "application_name": str(os.getpid())}
     pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs=named)
     runner = FoldRunner(
-        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), projections=[projection], topic_prefix=prefix
+        worker="shelf",
+        pool=pool,
+        avro=JsonInsteadOfAvro(),
+        groups=[FoldGroup("shelves", (projection,), parks=mode != "halt")],
+        topic_prefix=prefix,
     )
     logging.basicConfig(level="WARNING")
     run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))

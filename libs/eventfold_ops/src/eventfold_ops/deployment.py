@@ -14,7 +14,7 @@ from eventfold import relay, sessions, topics, witness
 from eventfold.codec import EventCodec
 from eventfold.errors import NotFound
 from eventfold.publish import Avro, Publisher
-from eventfold.readmodel import Process, Projection
+from eventfold.readmodel import FoldGroup, Handler, Projection
 from eventfold.store import Connection
 
 
@@ -52,8 +52,7 @@ class Deployment:
     avro: Avro
     publisher: Publisher
     topics: tuple[str, ...] = ()
-    projections: tuple[Projection, ...] = ()
-    processes: tuple[Process, ...] = ()
+    groups: tuple[FoldGroup, ...] = ()
     topic_prefix: str = ""
     topic_partitions: int = 4
     topic_replication: int = 1
@@ -62,9 +61,19 @@ class Deployment:
     known_kek_ids: Callable[[], frozenset[str]] = frozenset
 
     @property
-    def handlers(self) -> Sequence[Projection | Process]:
+    def projections(self) -> Sequence[Projection]:
+        """Those of all groups."""
+        return [one for group in self.groups for one in group.projections]
+
+    @property
+    def handlers(self) -> Sequence[Handler]:
         """Everything that consumes."""
-        return [*self.projections, *self.processes]
+        return [one for group in self.groups for one in group.handlers]
+
+    def alone(self, projection: Projection) -> FoldGroup:
+        """The projection in a group of its own, which parks as the one does that it is in."""
+        parks = any(group.parks for group in self.groups if projection in group.projections)
+        return FoldGroup(projection.name, (projection,), parks=parks)
 
     @property
     def topics_read(self) -> list[str]:

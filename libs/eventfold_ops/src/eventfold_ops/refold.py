@@ -58,9 +58,12 @@ class Refold:
         self._consumer = consumer
         self._deployment = deployment
         self._runner = FoldRunner(
-            worker=f"rebuild.{one.projection.name}", pool=pool, avro=deployment.avro, projections=[one.projection],
+            worker=f"rebuild.{one.projection.name}",
+            pool=pool,
+            avro=deployment.avro,
+            groups=[deployment.alone(one.projection)],
             topic_prefix=deployment.topic_prefix,
-        )  # fmt: skip
+        )
         self._progress = Progress(f"folding {one.projection.name} anew")
         self._lag_reported_at = 0.0
         self._carried: dict[tuple[str, int, int], int] = {}

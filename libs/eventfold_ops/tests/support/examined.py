@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from house import House
-from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
+from shelf import SHELVES, TOPIC, JsonInsteadOfAvro
 
 from eventfold.fold import FoldRunner, PartitionBatch
 from eventfold_ops.deployment import Deployment
@@ -27,7 +27,7 @@ async def change(house: House, statement: str) -> None:
 async def fold(house: House, library: Deployment) -> None:
     """Apply all that the topic holds."""
     runner = FoldRunner(
-        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), projections=[COUNTING], topic_prefix=house.prefix
+        worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=house.prefix
     )
     consumer = AIOKafkaConsumer(bootstrap_servers=library.kafka_bootstrap, auto_offset_reset="earliest")
     await consumer.start()

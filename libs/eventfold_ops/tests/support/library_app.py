@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, to_public
+from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, to_public
 
 from eventfold.codec import EventCodec
 from eventfold.intents import EVENTS
@@ -20,7 +20,7 @@ def deployment() -> Deployment:
     return Deployment(
         name="library", database_url=os.environ["DATABASE_URL"], kafka_bootstrap=os.environ["KAFKA_BOOTSTRAP"],
         group=f"{prefix}library", relay_name="relay", codec=CODEC, avro=avro, topics=(TOPIC,), topic_prefix=prefix,
-        publisher=Publisher("/library", to_public, avro, prefix), projections=(COUNTING,),
+        publisher=Publisher("/library", to_public, avro, prefix), groups=(SHELVES,),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, to_public
 from shelf_worker import slow_fold
 
 from eventfold.publish import Publisher
+from eventfold.readmodel import FoldGroup
 from eventfold_ops import rebuild, refold
 from eventfold_ops.deployment import Deployment
 
@@ -19,10 +20,18 @@ RECORDS_A_FETCH = 20
 
 def main(url: str, bootstrap: str, prefix: str) -> int:
     deployed = Deployment(
-        name="library", database_url=url, kafka_bootstrap=bootstrap, group=f"{prefix}shelf", relay_name="relay",
-        codec=CODEC, avro=JsonInsteadOfAvro(), publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
-        topics=(TOPIC,), projections=(replace(COUNTING, fold=slow_fold),), topic_prefix=prefix,
-    )  # fmt: skip
+        name="library",
+        database_url=url,
+        kafka_bootstrap=bootstrap,
+        group=f"{prefix}shelf",
+        relay_name="relay",
+        codec=CODEC,
+        avro=JsonInsteadOfAvro(),
+        publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
+        topics=(TOPIC,),
+        groups=(FoldGroup("shelves", (replace(COUNTING, fold=slow_fold),), parks=True),),
+        topic_prefix=prefix,
+    )
     vars(refold)["FETCH_RECORDS"] = RECORDS_A_FETCH
     return asyncio.run(command(rebuild, deployed, "counting"))
 

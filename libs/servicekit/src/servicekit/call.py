@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,10 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 ANONYMOUS = "anonymous"
 
 
+def _nobody() -> None:
+    """There is nobody to wake."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The edge facts of one call. `now` is read once, so that a command has one time."""
@@ -43,6 +47,8 @@ class Call:
     """Keys of fingerprints that were current before, or are next: what they stand for is the same input."""
     history: str = ""
     """The mark of the store's history, for tokens."""
+    wake_relay: Callable[[], None] = _nobody
+    """Tells the relay of this process, if there is one, that something was recorded."""
 
     def require_caller(self) -> Caller:
         """The caller. Raises `Unauthenticated` when the call carries no token."""
@@ -89,9 +95,10 @@ class Call:
         )
         return Idempotency(f"{self.actor}|{self.rpc}", key, own, tuple(others))
 
-    async def answer_token(self, position: int | None, *, covers_all: bool = False) -> str:
-        """The consistency token of what was recorded, also sent as initial metadata `x-lyceum-token`; empty if
-        nothing was."""
+    async def recorded(self, position: int | None, *, covers_all: bool = False) -> str:
+        """Wake the relay. Returns the consistency token of what was recorded, also sent as initial metadata
+        `x-lyceum-token`; empty if nothing was."""
+        self.wake_relay()
         if position is None:
             return ""
         token = Token(self.service, position, covers_all, self.history).encode()
@@ -116,6 +123,12 @@ def current_call() -> Call:
 def present_call() -> Call | None:
     """The call being served in this task; None outside of one."""
     return _current.get(None)
+
+
+def callers_deadline_s() -> float:
+    """Seconds that remain to answer the present call; `MAX_DEADLINE_S` outside of one."""
+    call = present_call()
+    return call.deadline_s if call else MAX_DEADLINE_S
 
 
 def enter_call(call: Call) -> None:

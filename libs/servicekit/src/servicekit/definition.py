@@ -15,14 +15,16 @@ from contracts.avro import AvroCodec
 from contracts.registry import avro_codec
 from eventfold.codec import EventCodec
 from eventfold.publish import Publisher, ToPublic
-from eventfold.readmodel import Process, Projection
+from eventfold.readmodel import FoldGroup, Process, Projection
 from eventfold.sealing import KeyEncryptionKeys, SubjectKeys
 from eventfold.store import Connection, EventStore, Pool
 from servicekit import database
 from servicekit.background import Work
+from servicekit.call import callers_deadline_s
 from servicekit.closing import Closing
 from servicekit.histories import OwnHistory
 from servicekit.key_commands import idempotency_ring, kek_ring
+from servicekit.policy import Policies
 from servicekit.reading import Sequenced
 from servicekit.rotation import KeyKind
 from servicekit.settings import ServiceSettings
@@ -64,11 +66,11 @@ class Wiring:
 class ServiceDefinition:
     """What makes a service: the runtime does the rest.
 
-    `topics` are those that it emits on; `register` adds its servicers to a server and returns their full names;
-    `background` names what runs beside the server until it has drained (see `servicekit.background`); `commands` are
-    further roles for operators, which get the rest of the command line. Folds that need not be up to date at once wait
-    for `linger_s` (see `eventfold.worker.fold_app`). `key_kinds` names the keys of its own that can be
-    replaced, for its settings.
+    `topics` are those that it emits on; `groups` its folds, by their fate; `register` adds its servicers to a server
+    and returns their full names, by which `policies` has theirs; `background` names what runs beside the server until
+    it has drained (see `servicekit.background`); `commands` are further roles for operators, which get the rest of the
+    command line. Folds that need not be up to date at once wait for `linger_s` (see `eventfold.worker.fold_app`).
+    `key_kinds` names the keys of its own that can be replaced, for its settings.
     """
 
     name: str
@@ -77,13 +79,23 @@ class ServiceDefinition:
     codec: EventCodec
     to_public: ToPublic
     register: Callable[[Wiring, grpc.aio.Server], Awaitable[Sequence[str]]]
+    policies: Mapping[str, Policies] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
-    projections: tuple[Projection, ...] = ()
-    processes: tuple[Process, ...] = ()
+    groups: tuple[FoldGroup, ...] = ()
     linger_s: float = 0.0
     background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
     key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """Those of all groups of folds."""
+        return tuple(one for group in self.groups for one in group.projections)
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Those of all groups of folds."""
+        return tuple(one for group in self.groups for one in group.processes)
 
     @property
     def source(self) -> str:
@@ -111,7 +123,7 @@ def wire(
     fingerprints.reload()
     return Wiring(
         definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
-        store=EventStore(pool, definition.codec, publisher, rng, queries), queries=queries or pool,
+        store=EventStore(pool, definition.codec, publisher, rng, queries, callers_deadline_s), queries=queries or pool,
         subject_keys=SubjectKeys(KeyEncryptionKeys(keks.keys, keks.reload), os.urandom),
         wake_relay=wake_relay,
         idempotency_secrets=fingerprints.keys,

@@ -55,12 +55,14 @@ class Edge(grpc.aio.ServerInterceptor):
     """Wraps every unary method of the services; each ends at its caller's deadline.
 
     `idempotency_secrets` gives the current key of fingerprints and then others that count, `clock` the time of each
-    call, `history` the mark of the store's history; `in_flight` knows those that are being served.
+    call, `history` the mark of the store's history; `wake_relay` wakes the relay of this process, if there is one;
+    `in_flight` knows those that are being served.
     """
 
     def __init__(
         self, service: str, verifier: TokenVerifier, idempotency_secrets: Callable[[], Sequence[bytes]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC), history: Callable[[], str] = str,
+        wake_relay: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.in_flight = InFlight()
         self._service = service
@@ -68,6 +70,7 @@ class Edge(grpc.aio.ServerInterceptor):
         self._secrets = idempotency_secrets
         self._clock = clock
         self._history = history
+        self._wake_relay = wake_relay
 
     async def intercept_service(
         self,
@@ -122,7 +125,8 @@ class Edge(grpc.aio.ServerInterceptor):
         caller = await self._caller(metadata.get("authorization"))
         secret, *others = self._secrets()
         enter_call(Call(
-            method, metadata, caller, self._clock(), self._service, secret, context, tuple(others), self._history()
+            method, metadata, caller, self._clock(), self._service, secret, context, tuple(others), self._history(),
+            self._wake_relay,
         ))  # fmt: skip
 
     async def _caller(self, authorization: str | None) -> Caller | None:

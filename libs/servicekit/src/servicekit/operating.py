@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
 from contracts.registry import avro_codec
 from eventfold.publish import Publisher
+from eventfold.readmodel import FoldGroup
 from eventfold.sealing import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from servicekit.definition import ServiceDefinition
@@ -16,9 +18,26 @@ from servicekit.key_commands import kek_ring
 from servicekit.settings import ServiceSettings
 
 
+class NoSuchGroup(ValueError):
+    """FOLD_GROUPS names what the service does not have."""
+
+    def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(f"FOLD_GROUPS: there is no {', '.join(unknown)}; the service has {', '.join(known) or 'none'}")
+
+
 def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
-    """The consumer group of the service's workers."""
-    return f"{settings.group_prefix or settings.topic_prefix}lyceum.{definition.name}"
+    """The consumer group of the service's workers; of those that run some groups of folds only, one of their own."""
+    some = settings.fold_groups.replace(" ", "").replace(",", "-")
+    return f"{settings.group_prefix or settings.topic_prefix}lyceum.{definition.name}{f'.{some}' if some else ''}"
+
+
+def groups_of(definition: ServiceDefinition, settings: ServiceSettings) -> tuple[FoldGroup, ...]:
+    """The groups of folds that a worker runs, in the service's order. Raises `NoSuchGroup`."""
+    wanted = {name.strip() for name in settings.fold_groups.split(",") if name.strip()}
+    known = {group.name for group in definition.groups}
+    if wanted - known:
+        raise NoSuchGroup(sorted(wanted - known), sorted(known))
+    return tuple(group for group in definition.groups if not wanted or group.name in wanted)
 
 
 def deployment_of(definition: ServiceDefinition) -> Deployment:
@@ -29,7 +48,7 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
         name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
         group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
         publisher=Publisher(definition.source, definition.to_public, avro, settings.topic_prefix),
-        topics=definition.topics, projections=definition.projections, processes=definition.processes,
+        topics=definition.topics, groups=definition.groups,
         topic_prefix=settings.topic_prefix, topic_partitions=settings.topic_partitions,
         topic_replication=settings.topic_replication,
         current_kek_id=lambda: kek_id_in(settings.key_dir), known_kek_ids=lambda: kek_ids_in(settings.key_dir),

@@ -47,17 +47,17 @@ class ReadGate:
         self._projections = projections
         self._resolvers = resolvers
 
-    async def wait(self, call: Call) -> bool:
-        """Wait for the call's tokens; tells the client by `x-lyceum-stale: true` when time ran out, and returns
-        whether the answer may be used as fresh. Raises `InvalidInput` for a foreign token."""
+    async def wait(self, call: Call, reads: Sequence[str]) -> bool:
+        """Wait for the call's tokens in the projections that it reads; tells the client by `x-lyceum-stale: true` when
+        time ran out, and returns whether the answer may be used as fresh. Raises `InvalidInput` for a foreign token."""
         header = call.metadata.get("x-lyceum-after")
         if not header:
             return True
-        fresh = await self._satisfied(_tokens(header))
+        fresh = await self._satisfied(_tokens(header), {name: self._projections[name] for name in reads})
         await call.servicer_context.send_initial_metadata((("x-lyceum-stale", "false" if fresh else "true"),))
         return fresh
 
-    async def _satisfied(self, tokens: Sequence[Token]) -> bool:
+    async def _satisfied(self, tokens: Sequence[Token], projections: Mapping[str, Sequence[str]]) -> bool:
         give_up_at = time.monotonic() + WAIT_S
         targets: list[Target] = []
         for token in tokens:
@@ -70,7 +70,7 @@ class ReadGate:
             if resolved is None:
                 return False
             targets.extend(resolved)
-        return await self._reached(targets, give_up_at)
+        return await self._reached(targets, projections, give_up_at)
 
     async def _resolved(self, token: Token, give_up_at: float) -> tuple[Target, ...] | None:
         """Where the token's events are, asked for with growing pauses; None when time is over."""
@@ -82,8 +82,10 @@ class ReadGate:
             pause_s = min(POLL_MAX_S, pause_s * 2)
         return found
 
-    async def _reached(self, targets: Sequence[Target], give_up_at: float) -> bool:
-        while not consistency.reached(await self._watch.next(), self._projections, targets):
+    async def _reached(
+        self, targets: Sequence[Target], projections: Mapping[str, Sequence[str]], give_up_at: float
+    ) -> bool:
+        while not consistency.reached(await self._watch.next(), projections, targets):
             if time.monotonic() > give_up_at:
                 return False
         return True

@@ -21,7 +21,6 @@ from eventfold.fold import FoldRunner
 from eventfold.garbage import collect_less
 from eventfold.idempotency import sweep_idempotency
 from eventfold.publish import Publisher
-from eventfold.readmodel import Process, Projection
 from eventfold.relay import Relay, producer
 from eventfold.store import Pool
 from eventfold.topics import on_record, prepare_topics
@@ -33,7 +32,7 @@ from servicekit.definition import ServiceDefinition, wire
 from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
-from servicekit.operating import group_of
+from servicekit.operating import group_of, groups_of
 from servicekit.server import serving
 from servicekit.settings import (
     POOL_CONNECTIONS_COMMANDS,
@@ -77,8 +76,7 @@ def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     Raises `TopicMisconfigured` for one that the database knows a history of and that is not on Kafka.
     """
     migrate.migrate(settings.database_url, definition.migrations)
-    handlers: list[Projection | Process] = [*definition.projections, *definition.processes]
-    read = {topic for handler in handlers for topic in handler.topics}
+    read = {topic for group in definition.groups for handler in group.handlers for topic in handler.topics}
     topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
     asyncio.run(_prepare_topics(settings, topics))
     log.info("prepared", extra={"topics": len(topics)})
@@ -165,8 +163,8 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
     wiring = wire(definition, settings, pool, lambda: None)
     runner = FoldRunner(
-        worker=definition.name, pool=pool, avro=wiring.avro, projections=definition.projections,
-        processes=definition.processes, store=wiring.store, topic_prefix=settings.topic_prefix,
+        worker=definition.name, pool=pool, avro=wiring.avro, groups=groups_of(definition, settings), store=wiring.store,
+        topic_prefix=settings.topic_prefix,
     )  # fmt: skip
     run(fold_app(
         group=group, bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool, linger_s=definition.linger_s,

@@ -24,6 +24,7 @@ from servicekit.closing import Closing
 from servicekit.definition import Wiring
 from servicekit.edge import Edge
 from servicekit.peers import peer_channel
+from servicekit.policy import NoPolicy, rpcs_of
 from servicekit.reading import ReadGate, Resolve
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,10 @@ def _edge(wiring: Wiring) -> Edge:
     settings = wiring.settings
     identity = settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"
     verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
-    return Edge(wiring.definition.name, verifier, wiring.idempotency_secrets, history=wiring.history.mark)
+    return Edge(
+        wiring.definition.name, verifier, wiring.idempotency_secrets, history=wiring.history.mark,
+        wake_relay=wiring.wake_relay,
+    )  # fmt: skip
 
 
 async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None]) -> None:
@@ -158,6 +162,9 @@ async def serving(
     edge = _edge(wiring)
     server = grpc.aio.server(interceptors=[edge], options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     names = list(await wiring.definition.register(wiring, server))
+    for name in names:
+        if missing := rpcs_of(name) ^ wiring.definition.policies.get(name, {}).keys():
+            raise NoPolicy(name, sorted(missing))
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(local_resolver(wiring)), server)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)

@@ -36,6 +36,8 @@ class ServiceSettings(BaseSettings):
     drain_notice_s: float = 5.0
     """How long a server that is being stopped says that it is not ready and still serves, for those who route to it to
     notice: longer than they need."""
+    fold_groups: str = ""
+    """Of a worker: the names of the groups of folds that it runs, with commas between; empty: all of the service."""
     otel_exporter_otlp_endpoint: str = ""
     """`http://host:4317` of an OpenTelemetry collector; empty: no spans are recorded."""
     key_dir: Path

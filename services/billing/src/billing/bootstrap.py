@@ -20,6 +20,7 @@ from billing.application.reconciling import Reconciler
 from billing.application.selling import Selling
 from billing.domain.codec import CODEC
 from billing.domain.quote import VALID_FOR
+from billing.entrypoints.policies import POLICIES, SERVICE
 from billing.entrypoints.servicer import BillingServicer, Parts
 from billing.processes.grant_after_paid import GRANT_AFTER_PAID
 from billing.projections.entitlements import ENTITLEMENTS
@@ -29,14 +30,16 @@ from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
 from contracts.events.billing import TOPICS
+from eventfold.readmodel import FoldGroup
 from eventfold_ops.deployment import Deployment
-from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
+from lyceum.billing.v1 import billing_pb2_grpc
 from servicekit import keys
 from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.keyring import KeyRing
 from servicekit.leading import due_worker
 from servicekit.operating import deployment_of
+from servicekit.policy import guarded
 from servicekit.rotation import KeyKind
 from servicekit.server import read_gate
 
@@ -62,8 +65,9 @@ class Server:
 
     async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
         """Add the servicer; returns its full name."""
-        billing_pb2_grpc.add_BillingServiceServicer_to_server(BillingServicer(self._parts(wiring)), server)
-        return [billing_pb2.DESCRIPTOR.services_by_name["BillingService"].full_name]
+        servicer = guarded(SERVICE, BillingServicer(self._parts(wiring)), POLICIES, read_gate(wiring))
+        billing_pb2_grpc.add_BillingServiceServicer_to_server(servicer, server)
+        return [SERVICE]
 
     def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The worker that asks after open payments."""
@@ -81,8 +85,6 @@ class Server:
             paying=self._shared_paying(wiring),
             importing=Importing(wiring.store, wiring.pool, queries, settings.platform_fee_bps),
             queries=queries,
-            gate=read_gate(wiring),
-            wake_relay=wiring.wake_relay,
         )
 
     def _shared_paying(self, wiring: Wiring) -> Paying:
@@ -102,16 +104,15 @@ DEFINITION = ServiceDefinition(
     codec=CODEC,
     to_public=to_public,
     register=SERVER.register,
+    policies={SERVICE: POLICIES},
     topics=TOPICS,
-    projections=(
-        LEDGER,
-        ORDER_BOOK,
-        ENTITLEMENTS,
-        PRODUCT_PRICES,
-        PROMOTION_TERMS,
-        CONTENT_OWNERS,
+    groups=(
+        FoldGroup(
+            "money",
+            (LEDGER, ORDER_BOOK, ENTITLEMENTS, PRODUCT_PRICES, PROMOTION_TERMS, CONTENT_OWNERS),
+            (GRANT_AFTER_PAID,),
+        ),
     ),
-    processes=(GRANT_AFTER_PAID,),
     background=SERVER.background,
     key_kinds=lambda _: [KeyKind("quote", QUOTE, keys.hmac_key, needed_s=VALID_FOR.total_seconds())],
 )

@@ -23,6 +23,7 @@ from billing.bootstrap import DEFINITION
 from billing.domain.codec import CODEC
 from billing.domain.money import Money
 from billing.domain.payment import Intent
+from billing.entrypoints.policies import POLICIES, SERVICE
 from billing.entrypoints.servicer import BillingServicer, Parts
 from contracts.avro import AvroCodec
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -33,6 +34,7 @@ from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
+from servicekit.policy import guarded
 from servicekit.reading import ReadGate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -164,13 +166,14 @@ def built(url: str, pool: Pool) -> House:
     parts = Parts(
         Selling(store, pool, queries, lambda: [b"k" * 32], 1000),
         Paying(store, pool, {"simulator": cast(Provider, provider)}),
-        Importing(store, pool, queries, 1000), queries, ReadGate(pool, {}, {}), lambda: None,
+        Importing(store, pool, queries, 1000), queries,
     )  # fmt: skip
     runner = FoldRunner(
-        worker="t", pool=pool, avro=AvroCodec(), projections=DEFINITION.projections, processes=DEFINITION.processes,
+        worker="t", pool=pool, avro=AvroCodec(), groups=DEFINITION.groups,
         store=store,
     )  # fmt: skip
-    return House(url, pool, store, publisher, runner, provider, BillingServicer(parts))
+    rpc = guarded(SERVICE, BillingServicer(parts), POLICIES, ReadGate(pool, {}, {}))
+    return House(url, pool, store, publisher, runner, provider, rpc)
 
 
 def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:

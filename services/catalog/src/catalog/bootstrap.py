@@ -12,14 +12,17 @@ from catalog.application.interacting import Interacting
 from catalog.application.publication import to_public
 from catalog.application.publishing import Publishing
 from catalog.domain.codec import CODEC
+from catalog.entrypoints.policies import POLICIES, SERVICE
 from catalog.entrypoints.servicer import CatalogServicer, Parts
 from catalog.projections.access_mirror import MIRROR
 from catalog.projections.contents import COMMENTING, COUNTING, INDEX
 from contracts.events.catalog import TOPICS
+from eventfold.readmodel import FoldGroup
 from eventfold_ops.deployment import Deployment
 from lyceum.catalog.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.operating import deployment_of
+from servicekit.policy import guarded
 from servicekit.server import read_gate
 from servicekit.settings import ServiceSettings
 
@@ -31,11 +34,10 @@ async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
         interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
         queries=Queries(wiring.queries),
         bylines=Bylines(wiring.queries, wiring.subject_keys),
-        gate=read_gate(wiring),
-        wake_relay=wiring.wake_relay,
     )
-    add_CatalogServiceServicer_to_server(CatalogServicer(parts), server)
-    return ["lyceum.catalog.v1.CatalogService"]
+    servicer = guarded(SERVICE, CatalogServicer(parts), POLICIES, read_gate(wiring))
+    add_CatalogServiceServicer_to_server(servicer, server)
+    return [SERVICE]
 
 
 DEFINITION = ServiceDefinition(
@@ -45,8 +47,9 @@ DEFINITION = ServiceDefinition(
     codec=CODEC,
     to_public=to_public,
     register=register,
+    policies={SERVICE: POLICIES},
     topics=TOPICS,
-    projections=(INDEX, COUNTING, COMMENTING, MIRROR),
+    groups=(FoldGroup("access", (MIRROR,)), FoldGroup("feed", (INDEX, COUNTING, COMMENTING), parks=True)),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 
 from contracts.events.identity import TOPICS
+from eventfold.readmodel import FoldGroup
 from eventfold_ops.deployment import Deployment
 from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
 from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords
@@ -20,6 +21,7 @@ from identity.application.sessions import Sessions
 from identity.domain.codec import CODEC
 from identity.entrypoints.claim_codes import ClaimCodes
 from identity.entrypoints.operator import create_importer
+from identity.entrypoints.policies import POLICIES, SERVICE
 from identity.entrypoints.servicer import IdentityServicer, Parts
 from identity.keyring import index_key, key_kinds, signing_ring
 from identity.projections.directory import DIRECTORY
@@ -27,6 +29,7 @@ from identity.settings import IdentitySettings
 from lyceum.identity.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.operating import deployment_of
+from servicekit.policy import guarded
 from servicekit.server import read_gate
 
 
@@ -59,17 +62,16 @@ def parts(wiring: Wiring) -> Parts:
         hashes=hashes,
         issuers=Issuers(signing_ring(settings).keys, settings.jwt_issuer, settings.jwt_audience, lifetime),
         claim_codes=ClaimCodes(accounts, hashes, notifier(settings), timedelta(seconds=settings.claim_code_s)),
-        gate=read_gate(wiring),
         common_passwords=frozenset() if settings.is_local else common_passwords(),
         public_url=settings.public_url,
-        wake_relay=wiring.wake_relay,
     )
 
 
 async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
     """Add the servicer."""
-    add_IdentityServiceServicer_to_server(IdentityServicer(parts(wiring)), server)
-    return ["lyceum.identity.v1.IdentityService"]
+    servicer = guarded(SERVICE, IdentityServicer(parts(wiring)), POLICIES, read_gate(wiring))
+    add_IdentityServiceServicer_to_server(servicer, server)
+    return [SERVICE]
 
 
 DEFINITION = ServiceDefinition(
@@ -79,8 +81,9 @@ DEFINITION = ServiceDefinition(
     codec=CODEC,
     to_public=to_public,
     register=register,
+    policies={SERVICE: POLICIES},
     topics=TOPICS,
-    projections=(DIRECTORY,),
+    groups=(FoldGroup("directory", (DIRECTORY,), parks=True),),
     commands={"create-importer": create_importer},
     key_kinds=key_kinds,
 )

@@ -17,14 +17,22 @@ from identity.adapters.notifier import Notifier
 from identity.application.password_hashes import PasswordHashes
 from identity.bootstrap import parts
 from identity.domain.member import MEMBER, RehashPassword
-from identity.entrypoints.servicer import IdentityServicer
+from identity.entrypoints.policies import POLICIES, SERVICE
+from identity.entrypoints.servicer import IdentityServicer, Parts
 from lyceum.identity.v1 import identity_pb2 as pb
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.definition import Wiring
+from servicekit.policy import guarded
+from servicekit.server import read_gate
 
 PASSWORD = "password123"
 PAST = datetime(1997, 5, 1, tzinfo=UTC)
+
+
+def admitting(wiring: Wiring, wired: Parts) -> IdentityServicer:
+    """The servicer behind its policies."""
+    return guarded(SERVICE, IdentityServicer(wired), POLICIES, read_gate(wiring))
 
 
 @dataclass
@@ -46,7 +54,8 @@ class House:
     def notify_by(self, notifier: Notifier) -> None:
         """Deliver codes by another notifier than the profile's."""
         wired = parts(self.wiring)
-        self.servicer = IdentityServicer(replace(wired, claim_codes=replace(wired.claim_codes, notifier=notifier)))
+        claim_codes = replace(wired.claim_codes, notifier=notifier)
+        self.servicer = admitting(self.wiring, replace(wired, claim_codes=claim_codes))
 
     async def register(self, name: str, **fields: Any) -> Any:
         return await self.call(pb.RegisterRequest(username=name, password=PASSWORD, **fields))

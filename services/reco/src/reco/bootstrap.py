@@ -9,19 +9,22 @@ from pathlib import Path
 import grpc
 
 from eventfold.codec import EventCodec
+from eventfold.readmodel import FoldGroup
 from eventfold_ops.deployment import Deployment
-from lyceum.reco.v1 import reco_pb2, reco_pb2_grpc
+from lyceum.reco.v1 import reco_pb2_grpc
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.live_factors import LiveFactors
 from reco.application.pairs import Bounds, Pairs
 from reco.application.publication import to_public
 from reco.entrypoints.follower import follow
+from reco.entrypoints.policies import POLICIES, SERVICE
 from reco.entrypoints.servicer import RecoServicer
 from reco.projections.factors import FACTORS
 from reco.settings import RecoSettings
 from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.operating import deployment_of
+from servicekit.policy import guarded
 from servicekit.server import read_gate
 
 
@@ -33,9 +36,9 @@ class Server:
 
     async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
         """Add the servicer; returns its full name."""
-        servicer = RecoServicer(self._shared(wiring), read_gate(wiring))
+        servicer = guarded(SERVICE, RecoServicer(self._shared(wiring)), POLICIES, read_gate(wiring))
         reco_pb2_grpc.add_RecoServiceServicer_to_server(servicer, server)
-        return [reco_pb2.DESCRIPTOR.services_by_name["RecoService"].full_name]
+        return [SERVICE]
 
     def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The follower of the read tables."""
@@ -58,7 +61,8 @@ DEFINITION = ServiceDefinition(
     codec=EventCodec({}),
     to_public=to_public,
     register=SERVER.register,
-    projections=(FACTORS,),
+    policies={SERVICE: POLICIES},
+    groups=(FoldGroup("factors", (FACTORS,), parks=True),),
     linger_s=0.1,
     background=SERVER.background,
 )

@@ -38,9 +38,7 @@ class Importing:
         self._owners = owners
         self._fee_bps = fee_bps
 
-    async def orders(
-        self, rows: Sequence[ImportedOrder], context: Context, deadline_s: float
-    ) -> tuple[list[Outcome], int | None]:
+    async def orders(self, rows: Sequence[ImportedOrder], context: Context) -> tuple[list[Outcome], int | None]:
         """Record the rows as placed and paid at their own time; one outcome per row, and a position that covers them.
 
         Rows of unknown products are refused, others stand. Rows that were there before may not have been folded yet,
@@ -51,7 +49,7 @@ class Importing:
         creators = await self._creators({row.product_id for row in rows})
         known = [row for row in rows if row.product_id in creators]
         items = [self._item(row, creators[row.product_id], context) for row in known]
-        handled = await self._store.handle_batch(items, context, deadline_s=deadline_s) if items else Handled({}, None)
+        handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
         settled = [next(outcomes) if row.product_id in creators else _unknown(row) for row in rows]
         return settled, handled.position or await self._store.last_position()

@@ -75,7 +75,6 @@ class Paying:
         handled = await self._store.handle(
             Item((Ask(PAYMENT, intent.payment_id, Initiate(intent)),)), command.context,
             idempotency=command.idempotency, answer=lambda _: {"payment_id": intent.payment_id},
-            deadline_s=command.deadline_s,
         )  # fmt: skip
         payment_id = str(handled.answer["payment_id"])
         recorded = intent if payment_id == intent.payment_id else (await self.payment(payment_id)).intent or intent

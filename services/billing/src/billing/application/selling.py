@@ -20,11 +20,10 @@ from eventfold.store import EventStore, Handled, Pool
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The edge facts of a command: what is recorded beside it, under which key, and how long there is."""
+    """The edge facts of a command: what is recorded beside it, and under which key."""
 
     context: Context
     idempotency: Idempotency | None
-    deadline_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,5 @@ class Selling:
 
     async def _handle(self, ask: Ask, command: Command, ids: dict[str, str]) -> Handled:
         return await self._store.handle(
-            Item((ask,)), command.context, idempotency=command.idempotency, answer=lambda _: dict(ids),
-            deadline_s=command.deadline_s,
+            Item((ask,)), command.context, idempotency=command.idempotency, answer=lambda _: dict(ids)
         )  # fmt: skip

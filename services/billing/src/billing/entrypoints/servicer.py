@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -16,6 +15,7 @@ from billing.application.paying import Paying
 from billing.application.ports import ProviderUnavailable
 from billing.application.selling import Command, Selling
 from billing.entrypoints import parsing, shaping
+from billing.entrypoints.policies import SELLERS
 from eventfold.errors import NotFound
 from eventfold.store import Handled
 from lyceum.billing.v1 import billing_pb2 as pb
@@ -23,10 +23,6 @@ from lyceum.billing.v1 import billing_pb2_grpc
 from servicekit import imports, validate
 from servicekit.call import Call, current_call
 from servicekit.paging import Place, page, parse_page_token
-from servicekit.reading import ReadGate
-
-SELLERS = ("creator", "admin")
-MAY_READ_THE_LEDGER = ("importer", "auditor", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +33,6 @@ class Parts:
     paying: Paying
     importing: Importing
     queries: Queries
-    gate: ReadGate
-    wake_relay: Callable[[], None]
 
 
 class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
@@ -49,13 +43,11 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
 
     async def PriceProduct(self, request: pb.PriceProductRequest, context: Any) -> pb.PriceProductResponse:
         call = current_call()
-        call.require_caller().require(*SELLERS, "importer")
         wanted = parsing.product(request, await self._seller(call, request.product_id))
         handled = await self._parts.selling.price(wanted, _command(call, request))
         return pb.PriceProductResponse(**handled.answer, consistency_token=await self._token(call, handled))
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Any) -> pb.GetProductResponse:
-        await self._parts.gate.wait(current_call())
         product_id = parsing.identifier(request.product_id, "product_id")
         row = await self._parts.queries.price(product_id)
         if row is None:
@@ -66,9 +58,7 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         self, request: pb.SchedulePromotionRequest, context: Any
     ) -> pb.SchedulePromotionResponse:
         call = current_call()
-        caller = call.require_caller()
-        caller.require(*SELLERS)
-        wanted = parsing.promotion(request, caller.member_id)
+        wanted = parsing.promotion(request, call.require_caller().member_id)
         handled = await self._parts.selling.schedule(wanted, _command(call, request))
         return pb.SchedulePromotionResponse(**handled.answer, consistency_token=await self._token(call, handled))
 
@@ -114,21 +104,21 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         return pb.HandleProviderCallbackResponse(code="SUCCESS")
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
-        call = await self._entered()
+        call = current_call()
         row = await self._parts.queries.order(parsing.identifier(request.order_id, "order_id"))
         if row is None or row.member_id != call.actor:
             raise NotFound("there is no such order", field="order_id")
         return pb.GetOrderResponse(order=shaping.order(row))
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
-        call = await self._entered()
+        call = current_call()
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._parts.queries.orders(call.actor, after, limit + 1)
         orders, following = page(found, limit, lambda row: Place(row.placed_at, row.order_id), shaping.order)
         return pb.ListOrdersResponse(orders=orders, next_page_token=following)
 
     async def ListEntitlements(self, request: pb.ListEntitlementsRequest, context: Any) -> pb.ListEntitlementsResponse:
-        call = await self._entered()
+        call = current_call()
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._parts.queries.entitlements(call.actor, after, limit + 1)
         entitlements, following = page(
@@ -137,12 +127,11 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         return pb.ListEntitlementsResponse(entitlements=entitlements, next_page_token=following)
 
     async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
-        call = await self._entered(*MAY_READ_THE_LEDGER)
+        call = current_call()
         as_of = validate.utc(request.as_of, "as_of") if request.HasField("as_of") else None
         return shaping.trial_balance(await self._parts.queries.trial_balance(as_of), as_of or call.now)
 
     async def ListPostings(self, request: pb.ListPostingsRequest, context: Any) -> pb.ListPostingsResponse:
-        await self._entered(*MAY_READ_THE_LEDGER)
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         account = parsing.optional_identifier(request.account, "account") or ""
         order_id = parsing.optional_identifier(request.order_id, "order_id") or ""
@@ -156,10 +145,9 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
         results, position = await imports.run(
             [item.external_id for item in request.items], request.items,
             lambda item: parsing.imported_order(request.dataset, item, call.now),
-            lambda rows: self._parts.importing.orders(rows, call.context(), call.deadline_s), lambda row: row.order_id,
+            lambda rows: self._parts.importing.orders(rows, call.context()), lambda row: row.order_id,
         )  # fmt: skip
-        self._parts.wake_relay()
-        token = await call.answer_token(position, covers_all=True)
+        token = await call.recorded(position, covers_all=True)
         return pb.ImportOrdersResponse(results=results, consistency_token=token)
 
     async def _seller(self, call: Call, product_id: str) -> str:
@@ -169,22 +157,12 @@ class BillingServicer(billing_pb2_grpc.BillingServiceServicer):
             return caller.member_id
         return await self._parts.selling.owner(parsing.identifier(product_id, "product_id"))
 
-    async def _entered(self, *roles: str) -> Call:
-        """The call of a query, its caller known (and of one of `roles`, if any), its tokens waited for."""
-        call = current_call()
-        caller = call.require_caller()
-        if roles:
-            caller.require(*roles)
-        await self._parts.gate.wait(call)
-        return call
-
     async def _token(self, call: Call, handled: Handled) -> str:
-        self._parts.wake_relay()
-        return await call.answer_token(handled.position)
+        return await call.recorded(handled.position)
 
 
 def _command(call: Call, request: Message) -> Command:
-    return Command(call.context(), call.idempotency(request), call.deadline_s)
+    return Command(call.context(), call.idempotency(request))
 
 
 async def _unavailable(context: Any) -> NoReturn:

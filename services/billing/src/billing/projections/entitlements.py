@@ -24,4 +24,4 @@ class EntitlementRow(NamedTuple):
 TABLE = ReadTable("entitlement", EntitlementRow)
 
 
-ENTITLEMENTS = projection("entitlements", puts(TABLE, ENTITLEMENT_GRANTED), halts=True, partition_local=True)
+ENTITLEMENTS = projection("entitlements", puts(TABLE, ENTITLEMENT_GRANTED), partition_local=True)

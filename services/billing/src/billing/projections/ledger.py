@@ -94,4 +94,4 @@ def _moved(balance: BalanceRow | None, posting: PostingRow) -> BalanceRow:
     )
 
 
-LEDGER = Projection("ledger", (public.ORDER_PAID,), (POSTINGS, BALANCES), keys, fold, halts=True)
+LEDGER = Projection("ledger", (public.ORDER_PAID,), (POSTINGS, BALANCES), keys, fold)

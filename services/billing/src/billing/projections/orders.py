@@ -50,5 +50,5 @@ def _row(event: PublicRecord[public.OrderPlaced] | PublicRecord[public.OrderPaid
 # Both facts carry the whole order; each adds its own moment.
 ORDER_BOOK = projection(
     "order_book", becomes(ORDERS, public.ORDER_PLACED, _placed), becomes(ORDERS, public.ORDER_PAID, _paid),
-    halts=True, partition_local=True,
+    partition_local=True,
 )  # fmt: skip

@@ -19,4 +19,4 @@ class OwnerRow(NamedTuple):
 OWNERS = ReadTable("content_owner", OwnerRow)
 
 
-CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), halts=True, partition_local=True)
+CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), partition_local=True)

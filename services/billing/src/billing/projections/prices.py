@@ -58,9 +58,7 @@ def _promotion(data: public.PromotionScheduled) -> PromotionRow:
     )  # fmt: skip
 
 
-PRODUCT_PRICES = projection(
-    "product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), halts=True, partition_local=True
-)
+PRODUCT_PRICES = projection("product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), partition_local=True)
 PROMOTION_TERMS = projection(
-    "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), halts=True, partition_local=True
+    "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), partition_local=True
 )

@@ -25,7 +25,6 @@ from servicekit import imports, validate
 from servicekit.call import current_call
 from servicekit.imports import Item, Row
 from servicekit.paging import Place, page, parse_page_token
-from servicekit.reading import ReadGate
 from servicekit.times import timestamp
 
 RecordRows = Callable[[Sequence[Row], Context], Awaitable[tuple[Sequence[Outcome], int | None]]]
@@ -40,8 +39,6 @@ class Parts:
     interacting: Interacting
     queries: Queries
     bylines: Bylines
-    gate: ReadGate
-    wake_relay: Callable[[], None]
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
@@ -53,26 +50,21 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def Publish(self, request: pb.PublishRequest, context: Any) -> pb.PublishResponse:
         call = current_call()
         creator = call.require_caller()
-        creator.require("creator")
         short = parsing.short_manuscript(request, str(uuid.uuid4()), creator.member_id)
         handled = await self._parts.publishing.publish(short, call.context(), call.idempotency(request))
-        self._parts.wake_relay()
-        await call.answer_token(handled.position)
+        await call.recorded(handled.position)
         return pb.PublishResponse(message=PUBLISHED)
 
     async def PublishContent(self, request: pb.PublishContentRequest, context: Any) -> pb.PublishContentResponse:
         call = current_call()
         creator = call.require_caller()
-        creator.require("creator")
         full = parsing.manuscript(request, str(uuid.uuid4()), creator.member_id)
         handled = await self._parts.publishing.publish(full, call.context(), call.idempotency(request))
-        self._parts.wake_relay()
-        token = await call.answer_token(handled.position)
+        token = await call.recorded(handled.position)
         return pb.PublishContentResponse(content_id=handled.answer["content_id"], consistency_token=token)
 
     async def GetContent(self, request: pb.GetContentRequest, context: Any) -> pb.GetContentResponse:
         call, parts = current_call(), self._parts
-        await parts.gate.wait(call)
         found = await parts.publishing.content(parsing.asked_id(request.content_id, "content_id"))
         if found is None:
             raise NotFound("there is no such content 内容不存在", field="content_id")
@@ -89,7 +81,6 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return answer
 
     async def ListContents(self, request: pb.ListContentsRequest, context: Any) -> pb.ListContentsResponse:
-        await self._parts.gate.wait(current_call())
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
         creator_id, tag = parsing.asked_id(request.creator_id, "creator_id"), parsing.asked_id(request.tag, "tag")
@@ -105,8 +96,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         call = current_call()
         act = parsing.act(request.interaction, call.require_caller().member_id, request.content_id)
         handled = await self._parts.interacting.record(act, call.context(), call.idempotency(request))
-        self._parts.wake_relay()
-        token = await call.answer_token(handled.position)
+        token = await call.recorded(handled.position)
         return pb.RecordInteractionResponse(status=handled.answer["status"], consistency_token=token)
 
     async def RecordInteractions(
@@ -123,7 +113,6 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return pb.RecordInteractionsResponse(results=results, consistency_token=token)
 
     async def ListComments(self, request: pb.ListCommentsRequest, context: Any) -> pb.ListCommentsResponse:
-        await self._parts.gate.wait(current_call())
         limit = validate.page_size(request.page_size)
         after = parse_page_token(request.page_token)
         content_id = parsing.asked_id(request.content_id, "content_id")
@@ -169,8 +158,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         """One result per item, and the token that covers them all."""
         call = current_call()
         results, position = await imports.run(keys, items, parse, lambda rows: record(rows, call.context()), id_of)
-        self._parts.wake_relay()
-        return results, await call.answer_token(position, covers_all=True)
+        return results, await call.recorded(position, covers_all=True)
 
 
 def _content(

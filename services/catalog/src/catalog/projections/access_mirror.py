@@ -22,4 +22,4 @@ class AccessRow(NamedTuple):
 ACCESS = ReadTable("access_mirror", AccessRow)
 
 
-MIRROR = projection("access_mirror", puts(ACCESS, billing.ENTITLEMENT_GRANTED), halts=True, partition_local=True)
+MIRROR = projection("access_mirror", puts(ACCESS, billing.ENTITLEMENT_GRANTED), partition_local=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,6 @@ from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
 from servicekit import imports, validate
 from servicekit.call import Call, current_call
-from servicekit.reading import ReadGate
 from servicekit.times import timestamp
 
 REGISTERED = "User registered successfully."
@@ -46,10 +44,8 @@ class Parts:
     hashes: Hashes
     issuers: Issuers
     claim_codes: ClaimCodes
-    gate: ReadGate
     common_passwords: frozenset[str]
     public_url: str
-    wake_relay: Callable[[], None]
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
@@ -69,8 +65,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         handled = await parts.accounts.register(
             new, str(uuid.uuid4()), self._index(username), call.context(), call.idempotency(request, ["password"])
         )
-        parts.wake_relay()
-        await call.answer_token(handled.position)
+        await call.recorded(handled.position)
         return pb.RegisterResponse(message=REGISTERED)
 
     async def LogIn(self, request: pb.LogInRequest, context: Any) -> pb.LogInResponse:
@@ -116,7 +111,6 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def GetMember(self, request: pb.GetMemberRequest, context: Any) -> pb.GetMemberResponse:
         call = current_call()
         caller = call.require_caller()
-        await self._parts.gate.wait(call)
         member = await self._parts.accounts.member(caller.member_id)
         if member is None:
             raise NotFound("there is no such member", member_id=caller.member_id)
@@ -149,8 +143,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         handled = await parts.accounts.claim(
             member_id, parts.hashes.code(member_id, request.code), password_hash, call.context()
         )
-        parts.wake_relay()
-        await call.answer_token(handled.position)
+        await call.recorded(handled.position)
         return pb.ClaimAccountResponse(message=CLAIMED)
 
     async def ImportMembers(self, request: pb.ImportMembersRequest, context: Any) -> pb.ImportMembersResponse:
@@ -165,8 +158,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             [item.external_id for item in request.items], request.items,
             lambda item: _imported(request.dataset, item, call), record, lambda row: row.member_id,
         )  # fmt: skip
-        self._parts.wake_relay()
-        token = await call.answer_token(position, covers_all=True)
+        token = await call.recorded(position, covers_all=True)
         return pb.ImportMembersResponse(results=results, consistency_token=token)
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:

@@ -21,10 +21,8 @@ from metrics.domain.revenue import FORMULA_REVENUE
 from metrics.entrypoints.shapes import freshness, window_message
 from servicekit import validate
 from servicekit.call import Call, current_call
-from servicekit.reading import ReadGate
 from servicekit.times import stamp
 
-MAY_ASK = ("importer", "auditor", "admin", "creator")
 DEFAULT_CURRENCY = "CNY"
 MAX_ID_CHARS = 200
 MAX_WINDOW_DAYS, MAX_T_DAYS, MAX_POINTS = 3660, 3650, 100
@@ -35,16 +33,15 @@ AS_OF_YEARS = (1970, 2999)
 class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     """Each answer is computed from one snapshot and says its formula, window, moment and freshness."""
 
-    def __init__(self, look: Look, zone: ZoneInfo, gate: ReadGate) -> None:
+    def __init__(self, look: Look, zone: ZoneInfo) -> None:
         self._look = look
         self._zone = zone
-        self._gate = gate
         self._calibrations = Calibrations()
 
     async def GetRetention(
         self, request: metrics_pb2.GetRetentionRequest, context: Any
     ) -> metrics_pb2.GetRetentionResponse:
-        as_of = await self._entered(request)
+        as_of = _as_of(request, current_call())
         t_days = _t_days(request.t_days)
         async with self._look() as figures:
             found = await answers.retention(figures, as_of, self._zone, t_days)
@@ -59,7 +56,8 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     async def GetMemberRetention(
         self, request: metrics_pb2.GetMemberRetentionRequest, context: Any
     ) -> metrics_pb2.GetMemberRetentionResponse:
-        as_of = await self._entered(request, own_member_id=request.member_id)
+        as_of = _as_of(request, current_call())
+        validate.text(request.member_id, "member_id", max_chars=MAX_ID_CHARS)
         w_history, w_current = _weight(request, "w_history", W_HISTORY), _weight(request, "w_current", W_CURRENT)
         async with self._look() as figures:
             calibration = await self._calibrations.get(figures, as_of, self._zone)
@@ -76,7 +74,7 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     async def GetActivity(
         self, request: metrics_pb2.GetActivityRequest, context: Any
     ) -> metrics_pb2.GetActivityResponse:
-        as_of = await self._entered(request)
+        as_of = _as_of(request, current_call())
         window_days = _window_days(request.window_days)
         async with self._look() as figures:
             found = await answers.all_activity(figures, as_of, self._zone, window_days)
@@ -91,7 +89,8 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     async def GetMemberActivity(
         self, request: metrics_pb2.GetMemberActivityRequest, context: Any
     ) -> metrics_pb2.GetMemberActivityResponse:
-        as_of = await self._entered(request, own_member_id=request.member_id)
+        as_of = _as_of(request, current_call())
+        validate.text(request.member_id, "member_id", max_chars=MAX_ID_CHARS)
         window_days = _window_days(request.window_days)
         async with self._look() as figures:
             found = await answers.member_activity(figures, request.member_id, as_of, self._zone, window_days)
@@ -102,7 +101,7 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
         )  # fmt: skip
 
     async def GetRevenue(self, request: metrics_pb2.GetRevenueRequest, context: Any) -> metrics_pb2.GetRevenueResponse:
-        as_of = await self._entered(request)
+        as_of = _as_of(request, current_call())
         window_days = _window_days(request.window_days)
         currency = validate.currency(request.currency or DEFAULT_CURRENCY, "currency")
         async with self._look() as figures:
@@ -118,7 +117,7 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     async def GetOverview(
         self, request: metrics_pb2.GetOverviewRequest, context: Any
     ) -> metrics_pb2.GetOverviewResponse:
-        as_of = await self._entered(request)
+        as_of = _as_of(request, current_call())
         async with self._look() as figures:
             found = await answers.overview(figures, as_of, self._zone)
             fresh = freshness(await figures.sources(["activity", "orders", "registry"]))
@@ -127,22 +126,6 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             interactions={str(kind): count for kind, count in found.interactions.items()},
             orders_placed=found.orders.placed, orders_paid=found.orders.paid, as_of=stamp(as_of), freshness=fresh,
         )  # fmt: skip
-
-    async def _entered(self, request: Any, own_member_id: str | None = None) -> datetime:
-        """Check who asks, wait for the call's tokens, and return the moment asked for."""
-        call = current_call()
-        _authorise(call, own_member_id)
-        as_of = _as_of(request, call)
-        await self._gate.wait(call)
-        return as_of
-
-
-def _authorise(call: Call, own_member_id: str | None) -> None:
-    caller = call.require_caller()
-    if own_member_id is not None:
-        validate.text(own_member_id, "member_id", max_chars=MAX_ID_CHARS)
-    if own_member_id != caller.member_id:
-        caller.require(*MAY_ASK)
 
 
 def _as_of(request: Any, call: Call) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.events import billing, catalog
+from eventfold.errors import FoldHalts
 from eventfold.public import PublicType
 from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 from metrics.domain.windows import day_of
@@ -51,7 +52,7 @@ COLUMN_OF: Final[Mapping[PublicType[Any], str]] = {
 _COLUMN_OF_TYPE: Final = {kind.name: column for kind, column in COLUMN_OF.items()}
 
 
-class ZoneChanged(Exception):
+class ZoneChanged(FoldHalts):
     """Days were counted in another zone: rebuild the projection, or set the zone back."""
 
     def __init__(self, counted_in: str, set_to: str) -> None:

@@ -43,5 +43,5 @@ def _order(
 
 # Each fact carries the whole order and adds its own time, so that either may come first.
 ORDER_FACTS: Final = projection(
-    "orders", becomes(ORDERS, billing.ORDER_PLACED, _placed), becomes(ORDERS, billing.ORDER_PAID, _paid), halts=True
+    "orders", becomes(ORDERS, billing.ORDER_PLACED, _placed), becomes(ORDERS, billing.ORDER_PAID, _paid)
 )

@@ -1,0 +1,92 @@
+"""Who may call what, told once for each RPC; an RPC without a policy is never served."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+from google.protobuf import descriptor_pool
+
+from servicekit.call import Call, current_call
+
+Rate = Literal["query", "command", "credential", "import", "provider"]
+"""What an RPC costs whom: for limits for each client."""
+Servicer = TypeVar("Servicer")
+ROLES = ("consumer", "creator", "importer", "auditor", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is asked before an RPC begins.
+
+    `roles` may call it: all that exist for members, none in particular (`anyone`) where no token is needed. With `own`,
+    the request's field that names a member, members may name themselves (or nobody), and `roles` anybody. A query
+    `reads` these projections, and waits for the caller's tokens in them. `idempotent` RPCs take an idempotency key.
+    """
+
+    rate: Rate
+    roles: tuple[str, ...] = ROLES
+    anyone: bool = False
+    own: str = ""
+    reads: tuple[str, ...] = ()
+    idempotent: bool = False
+
+    def admit(self, call: Call, request: Any) -> None:
+        """Raise `Unauthenticated` or `NotPermitted` where the call may not be served."""
+        if self.anyone:
+            return
+        caller = call.require_caller()
+        if self.own and getattr(request, self.own) in ("", caller.member_id):
+            return
+        caller.require(*self.roles)
+
+
+Policies = Mapping[str, Policy]
+"""By the name of the RPC."""
+
+
+class NoPolicy(Exception):
+    """An RPC has no policy, or a policy no RPC."""
+
+    def __init__(self, service: str, names: Sequence[str]) -> None:
+        super().__init__(f"{service}: policies and RPCs do not match: {', '.join(names)}")
+        self.service = service
+
+
+class Gate(Protocol):
+    """Holds a query back until what its caller has seen is applied; see `servicekit.reading.ReadGate`."""
+
+    async def wait(self, call: Call, reads: Sequence[str]) -> bool:
+        """Wait for the call's tokens in these projections."""
+
+
+class _Guarded:
+    """The RPCs of a service, each admitted by its policy first."""
+
+
+def guarded(service: str, servicer: Servicer, policies: Policies, gate: Gate) -> Servicer:
+    """The servicer of `service`, whose every RPC is admitted by its policy first. Raises `NoPolicy`."""
+    names = rpcs_of(service)
+    if odd := sorted(names ^ policies.keys()):
+        raise NoPolicy(service, odd)
+    made = _Guarded()
+    for name in names:
+        setattr(made, name, _admitted(getattr(servicer, name), policies[name], gate))
+    return cast(Servicer, made)
+
+
+def rpcs_of(service: str) -> set[str]:
+    """The names of a service's RPCs. Raises KeyError for one that no module imported here describes."""
+    return {method.name for method in descriptor_pool.Default().FindServiceByName(service).methods}
+
+
+def _admitted(behave: Callable[..., Awaitable[Any]], policy: Policy, gate: Gate) -> Callable[..., Awaitable[Any]]:
+    async def admitted(request: Any, context: Any) -> Any:
+        call = current_call()
+        policy.admit(call, request)
+        if policy.reads:
+            await gate.wait(call, policy.reads)
+        return await behave(request, context)
+
+    return admitted
