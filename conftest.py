@@ -28,19 +28,20 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
 
 
 @pytest.fixture(scope="session")
-def backing(local_stack: LocalStack) -> LocalStack:
+def backing(local_stack: LocalStack, postgres_url: str, kafka_bootstrap: str) -> LocalStack:
     """The instance with PostgreSQL and Kafka running."""
-    local_stack.start_backing()
     return local_stack
 
 
 @pytest.fixture(scope="session")
-def postgres_url(backing: LocalStack) -> str:
+def postgres_url(local_stack: LocalStack) -> str:
     """A DSN of the administrator."""
-    return backing.admin_url
+    local_stack.start_postgres()
+    return local_stack.admin_url
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(backing: LocalStack) -> str:
+def kafka_bootstrap(local_stack: LocalStack) -> str:
     """host:port of the broker."""
-    return backing.kafka_bootstrap
+    local_stack.start_kafka()
+    return local_stack.kafka_bootstrap

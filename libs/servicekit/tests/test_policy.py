@@ -43,7 +43,7 @@ async def ask(policy: Policy, caller: Caller | None, token: str = "m1") -> tuple
     servicer, gate = Servicer(), Gate()
     context: Any = None
     enter_call(Call("rpc", {}, caller, datetime.now(UTC), "service", b"k", context))
-    admitting = guarded(SERVICE, servicer, {"Resolve": policy}, gate)
+    admitting = guarded(SERVICE, [(servicer, {"Resolve": policy})], gate)
     assert await admitting.Resolve(consistency_pb2.ResolveRequest(token=token), None) == "answer"
     return servicer, gate
 
@@ -90,11 +90,11 @@ async def test_members_name_themselves_and_operators_anybody(token: str, role: s
 @pytest.mark.parametrize("policies", [{}, {"Resolve": Policy("query"), "Resolv": Policy("query")}], ids=str)
 def test_a_service_whose_rpcs_and_policies_do_not_match_cannot_be_made(policies: Policies) -> None:
     with pytest.raises(NoPolicy, match="Resolv"):
-        guarded(SERVICE, Servicer(), policies, Gate())
+        guarded(SERVICE, [(Servicer(), policies)], Gate())
 
 
 async def test_what_is_no_rpc_is_not_reached() -> None:
-    admitting = guarded(SERVICE, Servicer(), {"Resolve": Policy("query")}, Gate())
+    admitting = guarded(SERVICE, [(Servicer(), {"Resolve": Policy("query")})], Gate())
     assert rpcs_of(SERVICE) == {"Resolve"}
     with pytest.raises(AttributeError):
         _ = admitting.asked

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.application.publication import to_public
-from catalog.domain.access import Decision, Grant, decide_access, depends_on_grant
-from catalog.domain.codec import CODEC
-from catalog.domain.content import (
+from catalog.access.domain import Decision, Grant, decide_access, depends_on_grant
+from catalog.bootstrap import DEFINITION
+from catalog.content.domain import (
     CONTENT,
     EXCERPT_CHARS,
     ContentPublished,
@@ -25,7 +24,9 @@ from catalog.domain.content import (
     Work,
     excerpt_of,
 )
-from catalog.domain.interaction import (
+from catalog.content.projections import CounterRow
+from catalog.content.rpc import _content
+from catalog.interaction.domain import (
     INTERACTION,
     Commented,
     Completed,
@@ -38,8 +39,6 @@ from catalog.domain.interaction import (
     Viewed,
     pair,
 )
-from catalog.entrypoints.servicer import _content
-from catalog.projections.contents import CounterRow
 from contracts.avro import AvroCodec
 from eventfold.decider import Recorded
 from eventfold.errors import NotFound
@@ -135,11 +134,11 @@ INTERACTIONS: Sequence[Event] = [
 
 
 def stored(event: object, stream: str, key: str) -> Recorded:
-    return Recorded(stream, 1, event, CODEC.types[type(event)][0], key, NOW, NOW, seq=1)
+    return Recorded(stream, 1, event, DEFINITION.codec.types[type(event)][0], key, NOW, NOW, seq=1)
 
 
 def wire_of(recorded: Recorded) -> tuple[str, bytes, bytes]:
-    record = Publisher("/lyceum/catalog", to_public, AvroCodec()).encode(recorded)
+    record = Publisher("/lyceum/catalog", DEFINITION.to_public, AvroCodec()).encode(recorded)
     assert record is not None
     headers = b"".join(name.encode() + value for name, value in record.headers)
     return record.topic, record.key, record.value + headers
@@ -161,20 +160,20 @@ def test_comment_texts_and_client_keys_never_reach_a_topic(event: Event) -> None
 
 
 def test_an_interaction_names_member_and_content() -> None:
-    public = to_public(stored(Rated(5, 4), INTERACTION.stream(pair("m1", "c-1/2")), "m1"))
+    public = DEFINITION.to_public(stored(Rated(5, 4), INTERACTION.stream(pair("m1", "c-1/2")), "m1"))
     assert public is not None and public.type == "lyceum.catalog.interaction.rated.v1"
     assert public.data == {"member_id": "m1", "content_id": "c-1/2", "occurred_at": NOW, "rating": 5, "previous": 4}
 
 
 def test_what_changed_nothing_is_not_told() -> None:
-    assert to_public(stored(Repeated("k"), INTERACTION.stream(pair("m1", "c1")), "m1")) is None
+    assert DEFINITION.to_public(stored(Repeated("k"), INTERACTION.stream(pair("m1", "c1")), "m1")) is None
 
 
 def test_every_stored_event_is_public_or_private_on_purpose() -> None:
-    assert {type(event) for event in [PUBLISHED, *INTERACTIONS, Repeated("k")]} == set(CODEC.types)
+    assert {type(event) for event in [PUBLISHED, *INTERACTIONS, Repeated("k")]} == set(DEFINITION.codec.types)
 
 
 def test_published_content_comes_back_from_the_store_as_it_went() -> None:
     bare = ContentPublished("m1", replace(WORK, byline=None, media=None, lessons=(), tags=()))
     for event in (PUBLISHED, bare):
-        assert CODEC.decode(*CODEC.encode(event)) == event
+        assert DEFINITION.codec.decode(*DEFINITION.codec.encode(event)) == event

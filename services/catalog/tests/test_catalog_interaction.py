@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.domain.codec import CODEC
-from catalog.domain.interaction import (
+from catalog.bootstrap import DEFINITION
+from catalog.interaction.domain import (
     IMPORTED,
     INTERACTION,
     REMEMBERED_KEYS,
@@ -163,8 +163,8 @@ def test_all_of_a_members_interactions_share_a_partition() -> None:
     ids=repr,
 )  # fmt: skip
 def test_events_come_back_from_the_store_as_they_went(event: Event) -> None:
-    assert CODEC.decode(*CODEC.encode(event)) == event
+    assert DEFINITION.codec.decode(*DEFINITION.codec.encode(event)) == event
 
 
 def test_likes_that_were_stored_without_a_key_are_still_read() -> None:
-    assert CODEC.decode("interaction.liked", 1, {}) == Liked("")
+    assert DEFINITION.codec.decode("interaction.liked", 1, {}) == Liked("")

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.domain.interaction import IMPORTED
-from catalog.entrypoints import parsing
+from catalog.content import parsing
+from catalog.interaction import parsing as acts
+from catalog.interaction.domain import IMPORTED
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
+from servicekit import validate
 from servicekit.paging import Place, page_token, parse_page_token
 
 MEDIA = pb.Media(uri="https://media.test/1", sha256="ab" * 32, duration_ms=1, size_bytes=2)
@@ -98,7 +100,7 @@ def test_the_short_form_names_its_own_fields() -> None:
 )  # fmt: skip
 def test_acts_that_make_no_sense_are_refused_by_field(interaction: pb.Interaction, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        parsing.act(interaction, "m1", "c1")
+        acts.act(interaction, "m1", "c1")
     assert refused.value.field == field
 
 
@@ -144,4 +146,4 @@ def test_no_token_whatever_breaks_the_parser(token: str) -> None:
 
 def test_ids_that_postgresql_cannot_hold_are_refused() -> None:
     with pytest.raises(InvalidInput):
-        parsing.asked_id("a\x00b", "content_id")
+        validate.asked_id("a\x00b", "content_id")

@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.access.projections import MIRROR, AccessRow
 from catalog.bootstrap import DEFINITION
-from catalog.projections.access_mirror import MIRROR, AccessRow
-from catalog.projections.contents import COMMENTING, COUNTING, INDEX, CommentRow, ContentRow, CounterRow
+from catalog.content.projections import COUNTING, INDEX, ContentRow, CounterRow
+from catalog.interaction.projections import COMMENTING, CommentRow
 from contracts.events import billing
 from contracts.events import catalog as public
 from eventfold.public import PublicType

@@ -12,13 +12,9 @@ from typing import Any
 import pytest
 from servicing import Answering, Delivered, migrated
 
-from catalog.adapters.bylines import Bylines
-from catalog.adapters.queries import Queries
-from catalog.application.interacting import Interacting
-from catalog.application.publishing import Publishing
 from catalog.bootstrap import DEFINITION
-from catalog.entrypoints.policies import POLICIES, SERVICE
-from catalog.entrypoints.servicer import CatalogServicer, Parts
+from catalog.content.slice import CONTENT
+from catalog.interaction.slice import INTERACTION
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
 from eventfold.fold import FoldRunner, PartitionBatch
@@ -29,9 +25,8 @@ from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import make_pool
 from servicekit.definition import Wiring, wire
-from servicekit.policy import guarded
-from servicekit.server import read_gate
 from servicekit.settings import ServiceSettings
+from servicekit.slices import servicer_of
 
 CREATOR, READER = Caller("maker", "creator", "s"), Caller("reader", "consumer", "s")
 IMPORTER = Caller("boss", "importer", "s")
@@ -39,12 +34,15 @@ PAST = datetime(1998, 4, 1, tzinfo=UTC)
 BODY = "正文" * 300
 
 
+SERVICE = "lyceum.catalog.v1.CatalogService"
+
+
 @dataclass
 class House:
     """The service without its network edge; `settle` does what relay and worker do, in one process."""
 
     wiring: Wiring
-    servicer: CatalogServicer
+    servicer: Any
     runner: FoldRunner
     url: str
     offsets: dict[str, int] = field(default_factory=dict)
@@ -107,17 +105,7 @@ async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
         settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
         wiring = wire(DEFINITION, settings, pool, lambda: None)
         runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, groups=DEFINITION.groups)
-        yield House(wiring, guarded(SERVICE, servicer(wiring), POLICIES, read_gate(wiring)), runner, url)
-
-
-def servicer(wiring: Wiring) -> CatalogServicer:
-    return CatalogServicer(
-        Parts(
-            publishing=Publishing(wiring.store, wiring.pool, wiring.subject_keys),
-            interacting=Interacting(wiring.store, wiring.pool, wiring.subject_keys),
-            queries=Queries(wiring.pool), bylines=Bylines(wiring.pool, wiring.subject_keys),
-        )
-    )  # fmt: skip
+        yield House(wiring, servicer_of([CONTENT, INTERACTION], SERVICE, wiring), runner, url)
 
 
 async def refused(awaited: Any, kind: type[Exception]) -> Exception:

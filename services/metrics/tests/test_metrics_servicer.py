@@ -45,7 +45,10 @@ def servicer() -> MetricsServicer:
         yield figures
 
     never_opened: Pool = AsyncConnectionPool("", open=False)  # a call without a token needs no connection
-    return guarded(SERVICE, MetricsServicer(look, SHANGHAI), POLICIES, ReadGate(never_opened, {}, {}))
+    admitting: MetricsServicer = guarded(
+        SERVICE, [(MetricsServicer(look, SHANGHAI), POLICIES)], ReadGate(never_opened, {}, {})
+    )
+    return admitting
 
 
 def called_by(role: str | None, member_id: str = "someone") -> None:

@@ -49,7 +49,8 @@ class OpenGate(ReadGate):
 @pytest.fixture
 def servicer() -> RecoServicer:
     factors = LiveFactors(Tables(), Pairs(Bounds(10, 10, 10)))
-    return guarded(SERVICE, RecoServicer(factors), POLICIES, OpenGate())
+    admitting: RecoServicer = guarded(SERVICE, [(RecoServicer(factors), POLICIES)], OpenGate())
+    return admitting
 
 
 def called_by(role: str | None, member_id: str = "me", **metadata: str) -> None:

@@ -12,6 +12,8 @@ from eventfold.errors import Unrecordable
 from eventfold.exact import Checks, Inexact
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+Stored = Mapping[type[Any], tuple[str, int]]
+"""The stored name and current version of each class of private events."""
 
 
 def json_converter() -> Any:
@@ -41,7 +43,7 @@ class EventCodec:
 
     def __init__(
         self,
-        types: Mapping[type[Any], tuple[str, int]],
+        types: Stored,
         upcasters: Mapping[tuple[str, int], Upcaster] | None = None,
     ) -> None:
         self._names = dict(types)
@@ -54,7 +56,7 @@ class EventCodec:
         self._checks = Checks(self._converter)
 
     @property
-    def types(self) -> Mapping[type[Any], tuple[str, int]]:
+    def types(self) -> Stored:
         """Stored name and current version of every event class."""
         return self._names
 

@@ -8,11 +8,12 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from psycopg import DataError
 
+from eventfold.decider import Context
 from eventfold.desk import Outcome
 from eventfold.errors import DomainError, InvalidInput
 from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate
-from servicekit.call import Call
+from servicekit.call import Call, current_call
 
 IMPORTER = "importer"
 MAX_DATASET_CHARS = 100
@@ -21,6 +22,7 @@ MAX_EXTERNAL_ID_CHARS = 200
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 Record = Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]]
+RecordWith = Callable[[Sequence[Row], Context], Awaitable[tuple[Sequence[Outcome], int | None]]]
 
 SPOILING = (DomainError, DataError)
 """What one row may do to a statement or a lookup for many: a key that is destroyed, a value that PostgreSQL refuses."""
@@ -47,6 +49,16 @@ async def run(
     rows = parse_items(items, parse)
     outcomes, position = await _recorded([row for row in rows if not isinstance(row, DomainError)], record)
     return results(external_ids, rows, outcomes, id_of), position
+
+
+async def answered(
+    external_ids: Sequence[str], items: Iterable[Item], parse: Callable[[Item], Row], record: RecordWith[Row],
+    id_of: Callable[[Row], str],
+) -> tuple[list[ItemResult], str]:  # fmt: skip
+    """As `run`, within the present call: the results, and the token that covers them all."""
+    call = current_call()
+    found, position = await run(external_ids, items, parse, lambda rows: record(rows, call.context()), id_of)
+    return found, await call.recorded(position, covers_all=True)
 
 
 async def _recorded(rows: list[Row], record: Record[Row]) -> tuple[Sequence[Outcome], int | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol
 
 from google.protobuf import descriptor_pool
 
@@ -12,7 +12,6 @@ from servicekit.call import Call, current_call
 
 Rate = Literal["query", "command", "credential", "import", "provider"]
 """What an RPC costs whom: for limits for each client."""
-Servicer = TypeVar("Servicer")
 ROLES = ("consumer", "creator", "importer", "auditor", "admin")
 
 
@@ -65,15 +64,17 @@ class _Guarded:
     """The RPCs of a service, each admitted by its policy first."""
 
 
-def guarded(service: str, servicer: Servicer, policies: Policies, gate: Gate) -> Servicer:
-    """The servicer of `service`, whose every RPC is admitted by its policy first. Raises `NoPolicy`."""
-    names = rpcs_of(service)
-    if odd := sorted(names ^ policies.keys()):
-        raise NoPolicy(service, odd)
+def guarded(service: str, servicers: Sequence[tuple[object, Policies]], gate: Gate) -> Any:
+    """A servicer of `service` made of these, whose every RPC is admitted by its policy first. Raises `NoPolicy` unless
+    each RPC has one policy, of one of them."""
+    served = [(name, policy, one) for one, policies in servicers for name, policy in policies.items()]
+    names = [name for name, _, _ in served]
+    if odd := {*rpcs_of(service) ^ set(names), *(name for name in names if names.count(name) > 1)}:
+        raise NoPolicy(service, sorted(odd))
     made = _Guarded()
-    for name in names:
-        setattr(made, name, _admitted(getattr(servicer, name), policies[name], gate))
-    return cast(Servicer, made)
+    for name, policy, one in served:
+        setattr(made, name, _admitted(getattr(one, name), policy, gate))
+    return made
 
 
 def rpcs_of(service: str) -> set[str]:

@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from eventfold.errors import InvalidInput
 
 MAX_BATCH_ITEMS = 500
+MAX_ID_CHARS = 200
 MAX_PAGE_ITEMS = 200
 DEFAULT_PAGE_ITEMS = 50
 ITEMS = "items"
@@ -78,6 +79,11 @@ def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:
     if "\x00" in value:
         raise InvalidInput("must not contain NUL", field=field)
     return value
+
+
+def asked_id(value: str, field: str) -> str:
+    """An id that a query names; it need not exist."""
+    return text(value, field, min_chars=0, max_chars=MAX_ID_CHARS)
 
 
 def one_of(value: str, field: str, allowed: Collection[str]) -> str:

@@ -65,7 +65,7 @@ class Server:
 
     async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
         """Add the servicer; returns its full name."""
-        servicer = guarded(SERVICE, BillingServicer(self._parts(wiring)), POLICIES, read_gate(wiring))
+        servicer = guarded(SERVICE, [(BillingServicer(self._parts(wiring)), POLICIES)], read_gate(wiring))
         billing_pb2_grpc.add_BillingServiceServicer_to_server(servicer, server)
         return [SERVICE]
 

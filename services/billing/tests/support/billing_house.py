@@ -172,7 +172,7 @@ def built(url: str, pool: Pool) -> House:
         worker="t", pool=pool, avro=AvroCodec(), groups=DEFINITION.groups,
         store=store,
     )  # fmt: skip
-    rpc = guarded(SERVICE, BillingServicer(parts), POLICIES, ReadGate(pool, {}, {}))
+    rpc = guarded(SERVICE, [(BillingServicer(parts), POLICIES)], ReadGate(pool, {}, {}))
     return House(url, pool, store, publisher, runner, provider, rpc)
 
 

@@ -69,7 +69,7 @@ def parts(wiring: Wiring) -> Parts:
 
 async def register(wiring: Wiring, server: grpc.aio.Server) -> list[str]:
     """Add the servicer."""
-    servicer = guarded(SERVICE, IdentityServicer(parts(wiring)), POLICIES, read_gate(wiring))
+    servicer = guarded(SERVICE, [(IdentityServicer(parts(wiring)), POLICIES)], read_gate(wiring))
     add_IdentityServiceServicer_to_server(servicer, server)
     return [SERVICE]
 

@@ -32,7 +32,8 @@ PAST = datetime(1997, 5, 1, tzinfo=UTC)
 
 def admitting(wiring: Wiring, wired: Parts) -> IdentityServicer:
     """The servicer behind its policies."""
-    return guarded(SERVICE, IdentityServicer(wired), POLICIES, read_gate(wiring))
+    admitting: IdentityServicer = guarded(SERVICE, [(IdentityServicer(wired), POLICIES)], read_gate(wiring))
+    return admitting
 
 
 @dataclass

@@ -29,7 +29,7 @@ async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
     """Add the servicer; returns its full name."""
     zone = wiring.settings.zone
     servicer = MetricsServicer(postgres_look(wiring.queries, zone), zone)
-    admitting = guarded(SERVICE, servicer, POLICIES, read_gate(wiring))
+    admitting = guarded(SERVICE, [(servicer, POLICIES)], read_gate(wiring))
     metrics_pb2_grpc.add_MetricsServiceServicer_to_server(admitting, server)
     return [SERVICE]
 

@@ -36,7 +36,7 @@ class Server:
 
     async def register(self, wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
         """Add the servicer; returns its full name."""
-        servicer = guarded(SERVICE, RecoServicer(self._shared(wiring)), POLICIES, read_gate(wiring))
+        servicer = guarded(SERVICE, [(RecoServicer(self._shared(wiring)), POLICIES)], read_gate(wiring))
         reco_pb2_grpc.add_RecoServiceServicer_to_server(servicer, server)
         return [SERVICE]
 

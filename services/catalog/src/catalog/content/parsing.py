@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
-from catalog.application.interacting import Act
-from catalog.application.publishing import Manuscript
-from catalog.domain.content import EXCERPT_CHARS, KINDS, Lesson, Media, Work, excerpt_of
-from catalog.domain.interaction import IMPORTED
+from catalog.content.application import Manuscript
+from catalog.content.domain import EXCERPT_CHARS, KINDS, Lesson, Media, Work, excerpt_of
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
@@ -21,15 +18,8 @@ MAX_BODY_CHARS = 200_000
 MAX_TAGS = 20
 MAX_TAG_CHARS = 50
 MAX_LESSONS = 200
-MAX_COMMENT_CHARS = 5_000
 SHA256_HEX = 64
-ACTS = ("view", "like", "unlike", "comment", "share", "rate", "complete")
 TEXT_KINDS = ("text", "course")
-
-
-def asked_id(value: str, field: str) -> str:
-    """An id that a query names; it need not exist."""
-    return validate.text(value, field, min_chars=0, max_chars=MAX_EXTERNAL_ID_CHARS)
 
 
 def manuscript(request: pb.PublishContentRequest, content_id: str, creator_id: str) -> Manuscript:
@@ -115,37 +105,4 @@ def _lesson(lesson: pb.Lesson, number: int) -> Lesson:
     return Lesson(
         validate.text(lesson.title, f"{field}.title", max_chars=MAX_TITLE_CHARS),
         validate.text(lesson.body, f"{field}.body", min_chars=0, max_chars=MAX_BODY_CHARS), media,
-    )  # fmt: skip
-
-
-def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
-    """An interaction of the caller."""
-    kind = validate.one_of(interaction.kind, "kind", ACTS)
-    validate.text(content_id, "content_id", max_chars=MAX_EXTERNAL_ID_CHARS)
-    validate.text(interaction.client_key, "client_key", min_chars=0, max_chars=MAX_EXTERNAL_ID_CHARS)
-    if interaction.client_key.startswith(IMPORTED):
-        raise InvalidInput(f"must not begin with {IMPORTED}", field="client_key")
-    if kind == "rate":
-        validate.between(interaction.rating, "rating", 1, 5)
-    if kind == "comment":
-        validate.text(interaction.comment, "comment", max_chars=MAX_COMMENT_CHARS)
-    if kind == "share":
-        validate.text(interaction.channel, "channel", max_chars=MAX_TAG_CHARS)
-    return Act(
-        member_id, content_id, kind, str(uuid.uuid4()), interaction.rating, interaction.comment, interaction.channel,
-        validate.between(interaction.watched_ms, "watched_ms", 0, 10**10), interaction.client_key,
-    )  # fmt: skip
-
-
-def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
-    """A row of an import; its id is also its key, so that it counts once for ever."""
-    external_id = validate.text(item.external_id, "external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
-    member = validate.text(item.member_external_id, "member_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
-    content = validate.text(item.content_external_id, "content_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
-    plain = act(item.interaction, imported_id("member", dataset, member), imported_id("content", dataset, content))
-    act_id = imported_id("interaction", dataset, external_id)
-    at = validate.past_time(item.occurred_at, "occurred_at", call.now)
-    return Act(
-        plain.member_id, plain.content_id, plain.kind, act_id, plain.rating, plain.text, plain.channel,
-        plain.watched_ms, f"{IMPORTED}{act_id}", at,
     )  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from catalog.domain.content import CONTENT, RequirePublished
-from catalog.domain.interaction import (
+from catalog.content.domain import CONTENT, RequirePublished
+from catalog.interaction.domain import (
     INTERACTION,
     Command,
     Comment,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from catalog.domain.content import CONTENT, ContentPublished, PublishContent, Work
+from catalog.content.domain import CONTENT, ContentPublished, PublishContent, Work
 from eventfold.decider import Ask, Context, Item
 from eventfold.desk import Outcome
 from eventfold.idempotency import Idempotency

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
+from eventfold.codec import Stored
 from eventfold.decider import Decider, StreamType
 from eventfold.sealing import Sealed
 
@@ -229,3 +230,14 @@ def content_of(stream_id: str) -> str:
 INTERACTION: StreamType[Command, Bond, Event] = StreamType(
     "interaction", Decider(Bond(), decide, evolve), partition_key=member_of, remembered=True
 )
+
+EVENTS: Final[Stored] = {
+    Viewed: ("interaction.viewed", 1),
+    Liked: ("interaction.liked", 1),
+    Unliked: ("interaction.unliked", 1),
+    Commented: ("interaction.commented", 1),
+    Shared: ("interaction.shared", 1),
+    Rated: ("interaction.rated", 1),
+    Completed: ("interaction.completed", 1),
+    Repeated: ("interaction.repeated", 1),
+}

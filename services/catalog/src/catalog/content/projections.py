@@ -36,23 +36,8 @@ class CounterRow(NamedTuple):
     completions: int = 0
 
 
-class CommentRow(NamedTuple):
-    """Where a comment stands; its sealed text stays in the interaction's stream."""
-
-    content_id: str
-    comment_id: str
-    member_id: str
-    commented_at: datetime
-
-
 CONTENTS = ReadTable("content_index", ContentRow)
 COUNTERS = ReadTable("content_counter", CounterRow)
-COMMENTS = ReadTable("content_comment", CommentRow, key_columns=2)
-
-
-def _comment(data: public.InteractionCommented) -> CommentRow:
-    return CommentRow(data["content_id"], data["comment_id"], data["member_id"], data["occurred_at"])
-
 
 INDEX = projection("content_index", puts(CONTENTS, public.CONTENT_PUBLISHED), partition_local=True)
 # Sums only, so members' partitions may interleave as they like.
@@ -69,4 +54,3 @@ COUNTING = projection(
         rating_sum=lambda data: data["rating"] - (data["previous"] or 0),
     )),
 )  # fmt: skip
-COMMENTING = projection("content_comment", puts(COMMENTS, public.INTERACTION_COMMENTED, _comment), partition_local=True)

@@ -1,13 +1,10 @@
-"""Queries over the catalog's projections."""
+"""The feed and its counters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import orjson
 
-from catalog.domain.access import Grant
-from catalog.projections.contents import CommentRow, ContentRow, CounterRow
+from catalog.content.projections import ContentRow, CounterRow
 from eventfold.store import Pool
 from servicekit.paging import Place
 
@@ -21,8 +18,8 @@ WHERE (%(creator)s::text IS NULL OR creator_id = %(creator)s)
 ORDER BY published_at DESC, i.content_id DESC LIMIT %(limit)s"""
 
 
-class Queries:
-    """Reads feed, counters, comments and the access mirror."""
+class Feed:
+    """Reads what is published and what members did with it."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -45,27 +42,3 @@ class Queries:
             query = f"SELECT {', '.join(CounterRow._fields)} FROM content_counter WHERE content_id = %s"  # noqa: S608
             row = await (await conn.execute(query, [content_id])).fetchone()
         return CounterRow._make(row) if row else CounterRow(content_id, 0, 0, 0, 0, 0, 0, 0)
-
-    async def comments(self, content_id: str, after: Place | None, limit: int) -> Sequence[CommentRow]:
-        """A page of comments, oldest first."""
-        async with self._pool.connection() as conn:
-            cursor = await conn.execute(
-                """SELECT content_id, comment_id, member_id, commented_at FROM content_comment
-                   WHERE content_id = %(content)s AND (%(at)s::timestamptz IS NULL
-                         OR (commented_at, comment_id) > (%(at)s::timestamptz, %(id)s))
-                   ORDER BY commented_at, comment_id LIMIT %(limit)s""",
-                {"content": content_id, "at": after.at if after else None, "id": after.id if after else "",
-                 "limit": limit},
-            )  # fmt: skip
-            return [CommentRow._make(row) for row in await cursor.fetchall()]
-
-    async def grant(self, member_id: str, product_id: str) -> Grant | None:
-        """The member's longest-lasting entitlement to a product."""
-        async with self._pool.connection() as conn:
-            cursor = await conn.execute(
-                """SELECT expires_at FROM access_mirror WHERE member_id = %s AND product_id = %s
-                   ORDER BY expires_at DESC NULLS FIRST LIMIT 1""",
-                [member_id, product_id],
-            )
-            row = await cursor.fetchone()
-        return Grant(row[0]) if row else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from eventfold.codec import Stored
 from eventfold.decider import Decider, StreamType
 from eventfold.errors import NotFound
 from eventfold.sealing import Sealed
@@ -94,3 +96,6 @@ CONTENT: StreamType[Command, bool, ContentPublished] = StreamType(
 def excerpt_of(body: str, access: str) -> str:
     """What everybody may read: the beginning of the body, and never more than half of a paid one."""
     return body[: min(EXCERPT_CHARS, len(body) // 2) if access == "paid" else EXCERPT_CHARS]
+
+
+EVENTS: Final[Stored] = {ContentPublished: ("content.published", 1)}

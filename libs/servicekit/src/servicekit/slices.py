@@ -1,0 +1,94 @@
+"""A service in slices: each has its events, folds and RPCs; the service is what they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+
+from eventfold.codec import EventCodec, Stored, Upcaster
+from eventfold.decider import Recorded
+from eventfold.public import PublicEvent
+from eventfold.publish import ToPublic
+from eventfold.readmodel import FoldGroup
+from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.policy import Policies, guarded
+from servicekit.server import read_gate
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A feature of a service.
+
+    `events` are its private events with their stored names, `to_public` gives their public form (None: there is none,
+    or they are another slice's), `groups` are its folds: groups of one name in several slices are one group. `rpcs`
+    makes the servicer of the RPCs for which it has `policies`.
+    """
+
+    events: Stored = field(default_factory=dict)
+    upcasters: Mapping[tuple[str, int], Upcaster] = field(default_factory=dict)
+    to_public: ToPublic = field(default=lambda _: None)
+    groups: tuple[FoldGroup, ...] = ()
+    policies: Policies = field(default_factory=dict)
+    rpcs: Callable[[Wiring], object] = field(default=lambda _: None)
+
+
+def codec_of(slices: Sequence[Slice]) -> EventCodec:
+    """All private events of the slices. Raises ValueError for a name that two have."""
+    events: dict[type[Any], tuple[str, int]] = {}
+    upcasters: dict[tuple[str, int], Upcaster] = {}
+    for one in slices:
+        events |= one.events
+        upcasters |= one.upcasters
+    return EventCodec(events, upcasters)
+
+
+def to_public_of(slices: Sequence[Slice]) -> ToPublic:
+    """The public form of an event, by the slice that has it among its own."""
+    by_event = {event: one.to_public for one in slices for event in one.events}
+
+    def to_public(recorded: Recorded) -> PublicEvent | None:
+        return by_event[type(recorded.event)](recorded)
+
+    return to_public
+
+
+def groups_of(slices: Sequence[Slice]) -> tuple[FoldGroup, ...]:
+    """The groups of folds of the slices, those that halt first. Raises ValueError where two of one name differ in their
+    fate."""
+    found: dict[str, FoldGroup] = {}
+    for group in (group for one in slices for group in one.groups):
+        known = found.setdefault(group.name, replace(group, projections=(), processes=()))
+        if known.parks != group.parks:
+            raise ValueError(f"group {group.name} halts in one slice and parks in another")
+        found[group.name] = replace(
+            known, projections=(*known.projections, *group.projections), processes=(*known.processes, *group.processes)
+        )
+    return tuple(sorted(found.values(), key=lambda group: group.parks))
+
+
+def servicer_of(slices: Sequence[Slice], grpc_service: str, wiring: Wiring) -> Any:
+    """What the slices serve together, behind their policies. Raises `NoPolicy`."""
+    servicers = [(one.rpcs(wiring), one.policies) for one in slices if one.policies]
+    return guarded(grpc_service, servicers, read_gate(wiring))
+
+
+AddServicer = Callable[[Any, grpc.aio.Server], None]
+
+
+def made_of(
+    slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServicer, **more: Any
+) -> ServiceDefinition:  # fmt: skip
+    """The service that these slices make, which serves `grpc_service`; `more` is what else its definition says."""
+    policies = {name: policy for one in slices for name, policy in one.policies.items()}
+
+    async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
+        add_servicer(servicer_of(slices, grpc_service, wiring), server)
+        return [grpc_service]
+
+    return ServiceDefinition(
+        codec=codec_of(slices), to_public=to_public_of(slices), groups=groups_of(slices), register=register,
+        policies={grpc_service: policies}, **more,
+    )  # fmt: skip

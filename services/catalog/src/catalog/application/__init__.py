@@ -1,1 +1,0 @@
-"""Use cases: what a request makes the deciders decide."""

@@ -1,0 +1,1 @@
+"""What members do with content: views, likes, comments, shares, ratings, completions."""

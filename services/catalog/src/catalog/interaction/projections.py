@@ -1,0 +1,29 @@
+"""Where comments stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.events import catalog as public
+from eventfold.declared import projection, puts
+from eventfold.readmodel import ReadTable
+
+
+class CommentRow(NamedTuple):
+    """Where a comment stands; its sealed text stays in the interaction's stream."""
+
+    content_id: str
+    comment_id: str
+    member_id: str
+    commented_at: datetime
+
+
+COMMENTS = ReadTable("content_comment", CommentRow, key_columns=2)
+
+
+def _comment(data: public.InteractionCommented) -> CommentRow:
+    return CommentRow(data["content_id"], data["comment_id"], data["member_id"], data["occurred_at"])
+
+
+COMMENTING = projection("content_comment", puts(COMMENTS, public.INTERACTION_COMMENTED, _comment), partition_local=True)

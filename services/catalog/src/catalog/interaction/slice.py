@@ -1,0 +1,30 @@
+"""The slice of interactions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog.interaction.application import Interacting
+from catalog.interaction.domain import EVENTS
+from catalog.interaction.projections import COMMENTING
+from catalog.interaction.publication import to_public
+from catalog.interaction.queries import Comments
+from catalog.interaction.rpc import POLICIES, InteractionRpcs
+from eventfold.readmodel import FoldGroup
+from servicekit.definition import Wiring
+from servicekit.slices import Slice
+
+
+def rpcs(wiring: Wiring) -> InteractionRpcs:
+    """What the slice serves."""
+    interacting = Interacting(wiring.store, wiring.pool, wiring.subject_keys)
+    return InteractionRpcs(interacting, Comments(wiring.queries))
+
+
+INTERACTION: Final = Slice(
+    events=EVENTS,
+    to_public=to_public,
+    groups=(FoldGroup("feed", (COMMENTING,), parks=True),),
+    policies=POLICIES,
+    rpcs=rpcs,
+)  # fmt: skip

@@ -1,1 +1,0 @@
-"""Pure folds of public events into rows."""
