@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from delivering import Delivered, record
 from house import House
-from shelf import SHELVES, TOPIC, JsonInsteadOfAvro
+from shelf import COUNTING, SHELVES, TOPIC, JsonInsteadOfAvro
 
 from eventfold.decider import event_id
 from eventfold.fold import FoldRunner, PartitionBatch
+from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
 from eventfold_ops import dlq
 from eventfold_ops.cli import main
 
@@ -122,6 +125,24 @@ async def test_redrive_is_refused_while_the_fold_cannot_and_changes_nothing(shel
     status, _, err = await shell("dlq", "redrive", "counting", "a")
     assert status == 1 and "nothing was redriven" in err and "poisonous title" in err and err.count("\n") == 1
     assert await counts(shell.house) == before == [("a", "x;"), ("b", "y;")]
+    assert len(await shell.house.rows("SELECT 1 FROM dead_letter")) == 3
+
+
+async def test_a_redrive_that_fails_in_another_way_is_refused_in_a_sentence_without_what_it_says(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a failure of the fold's code says may hold personal data."""
+
+    def failing(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+        raise KeyError("somebody's name")
+
+    app = importlib.import_module("library_app")
+    group = FoldGroup("shelves", (replace(COUNTING, fold=failing),), parks=True)
+    monkeypatch.setattr(app, "SHELVES", group)
+    before = await counts(shell.house)
+    status, _, err = await shell("dlq", "redrive", "counting", "a")
+    assert status == 1 and "nothing was redriven: KeyError in its fold" in err and err.count("\n") == 1
+    assert "somebody" not in err and await counts(shell.house) == before
     assert len(await shell.house.rows("SELECT 1 FROM dead_letter")) == 3
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eventfold.errors import Poison
+from eventfold.passing import of_one_record
 from eventfold_ops import dlq
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.output import Refused, cut, say, say_either, say_json, table
@@ -88,9 +89,12 @@ async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
     async with await deployment.connect() as conn:
         try:
             count = await dlq.redrive(conn, projection, deployment.avro, arguments.record_key)
-        except Poison as poison:
+        except Exception as failure:
+            if not of_one_record(failure):
+                raise
             advice = "deploy the corrected fold and redrive again, or see `dlq show` and `dlq discard`"
-            raise Refused(f"nothing was redriven: {poison}; {advice}") from poison
+            said = str(failure) if isinstance(failure, Poison) else f"{type(failure).__name__} in its fold"
+            raise Refused(f"nothing was redriven: {said}; {advice}") from failure
     say_either(arguments.json, {"redriven": count}, f"redrove {count} records of {arguments.record_key}")
     return 0
 
