@@ -67,8 +67,9 @@ asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs nod
 registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
 	@tools/registry/trial.sh
 
+UNIT_AT_ONCE := 3 # they wait more than they compute; each has servers of its own
 unit: setup ## tests that start no stack
-	$(RUN) pytest -q $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
+	$(RUN) pytest -q -n $(UNIT_AT_ONCE) --dist loadfile $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
 
 integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)

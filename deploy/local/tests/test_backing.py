@@ -146,11 +146,16 @@ def test_given_the_brokers_jars_when_they_are_listed_then_what_logs_is_bound_in_
 
 
 def test_given_a_broker_when_it_starts_and_ends_then_its_log_says_so(stack: LocalStack) -> None:
+    log = stack.supervisor.logs / "kafka.log"
     stack.restart("kafka")
-    said = (stack.supervisor.logs / "kafka.log").read_text()
-    assert "SLF4J" not in said
-    ended, started = said.rindex("Transition from SHUTTING_DOWN to SHUTDOWN"), said.rindex("STARTING")
-    assert ended < started
+
+    def complaint() -> str | None:
+        said = log.read_text()
+        ended, started = said.rfind("Transition from SHUTTING_DOWN to SHUTDOWN"), said.rfind("STARTING")
+        return None if 0 < ended < started else "the log does not say that it ended and started"
+
+    assert poll(complaint, WAIT_S) is None
+    assert "SLF4J" not in log.read_text()
     assert poll(lambda: kafka.complaint(stack.kafka_bootstrap), WAIT_S) is None
 
 
