@@ -68,7 +68,8 @@ trial balance of zero, every topic equal to its store (each event once by `ce_id
 it is mounted again; in half of the trials workers stood still before. With both disks everything is killed at once.
 *cut-segment*: the newest segment of a partition is cut at a random byte while the broker is down. *emptied-broker*,
 *deleted-topic*: what the name says. *restored-…*: one service's schema is dumped, 10 to 60 commands follow, and the
-dump is restored; *restored-files*: all of PostgreSQL's files. What came between must be gone there, and only there.
+dump is restored; *restored-files*: all of PostgreSQL's files; *promoted-laggard*: a replica that was cut off takes the
+place of the primary, which dies, while the services run. What came between must be gone there, and only there.
 
 *`make up`*, *first command*, *all agrees*: from the end of the fault to the end of the repair, to the first command
 sent after the fault that was acknowledged, and to the moment at which nothing differed any more (the load goes on
