@@ -147,3 +147,15 @@ async def test_more_than_can_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -
         await tasks[-1]
     deciding.go_on.set()
     assert await asyncio.gather(*tasks[:-1]) == ["a", "b", "c"]
+
+
+async def test_a_hot_stream_is_loaded_by_an_index_and_not_by_reading_all_events(house: House) -> None:
+    """Else each of its commands costs what the whole store holds."""
+    for n in range(20):
+        await house.store.handle(add("one", f"{n}", HOT_SHELF), context())
+    async with await house.connect() as conn:
+        await conn.execute("SET random_page_cost = 1.1")  # as services have it
+        await conn.execute("BEGIN")
+        await house.store.decide(conn, [add("one", "more", HOT_SHELF)], context())
+        scans = "SELECT seq_scan, idx_scan > 0 FROM pg_stat_xact_user_tables WHERE relid = 'events'::regclass"
+        assert await (await conn.execute(scans)).fetchall() == [(0, True)]

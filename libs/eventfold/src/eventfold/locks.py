@@ -13,5 +13,9 @@ def key(kind: str, name: str = "''") -> str:
 
 
 def qualified(kind: str, name: str = "''") -> str:
-    """SQL for the text that `key` hashes, for functions that hash it themselves."""
-    return f"current_schema() || '|{kind}|' || {name}"
+    """SQL for the text that `key` hashes, for functions that hash it themselves.
+
+    Its collation is told: names have one of their own, a function that is given one compares by it within, and could
+    then use no index over texts.
+    """
+    return f"current_schema() COLLATE \"default\" || '|{kind}|' || {name}"
