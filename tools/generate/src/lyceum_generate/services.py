@@ -47,9 +47,11 @@ def _declared(service: str) -> Iterator[StreamType[Any, Any, Any]]:
 
 
 def _domain(service: str) -> Iterator[ModuleType]:
-    package = importlib.import_module(f"{service}.domain")
-    for info in pkgutil.iter_modules(package.__path__):
-        yield importlib.import_module(f"{package.__name__}.{info.name}")
+    """The domain of the service or of each of its features: modules called `domain`, or in a folder of that name."""
+    package = importlib.import_module(service)
+    for info in pkgutil.walk_packages(package.__path__, f"{service}."):
+        if "domain" in info.name.split("."):
+            yield importlib.import_module(info.name)
 
 
 def _events(kind: StreamType[Any, Any, Any]) -> tuple[type[Any], ...]:
