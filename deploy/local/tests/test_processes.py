@@ -17,6 +17,7 @@ from servicekit import probe
 WAIT_S = 30.0
 STAND_IN = """
 import os, signal, sys, grpc
+from threading import Timer
 from concurrent.futures import ThreadPoolExecutor
 from grpc_health.v1 import health, health_pb2_grpc
 from prometheus_client import Gauge, start_http_server
@@ -35,6 +36,19 @@ def went_back():
     rewound.labels("identity").set(1)
     start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
     serve(status=2)
+def went_back_late():
+    leading = Gauge("eventfold_relay_leading_epoch", "As a relay says it.", ["relay"])
+    leading.labels("identity").set(0)
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    def look():
+        rewound = Gauge("eventfold_relay_rewound", "As a relay says it.", ["relay"])
+        rewound.labels("identity").set(1)
+    Timer(1.0, look).start()
+    serve()
+def never_looks():
+    Gauge("eventfold_relay_leading_epoch", "As a relay says it.", ["relay"]).labels("identity").set(0)
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    serve()
 def serve(status=1):
     server = grpc.server(ThreadPoolExecutor(2))
     servicer = health.HealthServicer()
@@ -110,6 +124,29 @@ def test_given_a_server_whose_store_went_back_when_it_is_started_then_it_is_name
     stack.supervisor.stop(["identity-serve"])
     with pytest.raises(HistoryRewound, match="SERVICE=identity"):
         stack.start_servers(["identity"])
+    stack.stop("identity-serve")
+
+
+def test_given_a_relay_that_looks_after_its_server_serves_when_it_finds_its_store_behind_then_it_is_named(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, serve="went_back_late")
+    stack.supervisor.stop(["identity-serve"])
+    stack.start_servers(["identity"])
+    with pytest.raises(HistoryRewound, match="SERVICE=identity"):
+        stack.await_relay("identity")
+    stack.stop("identity-serve")
+
+
+def test_given_a_relay_that_never_looks_when_it_is_waited_for_then_that_is_told(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.stack.COMPARE_WAIT_S", 0.5)
+    stand_in(tmp_path, monkeypatch, serve="never_looks")
+    stack.supervisor.stop(["identity-serve"])
+    stack.start_servers(["identity"])
+    with pytest.raises(NotReady, match="has not compared its store with its topics yet"):
+        stack.await_relay("identity")
     stack.stop("identity-serve")
 
 

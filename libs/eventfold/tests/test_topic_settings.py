@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from reading import header, read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, add, to_public
 
+from eventfold import relay
 from eventfold.errors import TopicMisconfigured, Unpublishable
 from eventfold.publish import MAX_AROUND_BYTES, MAX_BATCH_BYTES, MAX_VALUE_BYTES, Publisher
 from eventfold.store import EventStore
@@ -105,6 +107,41 @@ async def test_what_somebody_has_set_so_that_it_loses_or_refuses_is_refused(
 async def test_a_start_without_its_topic_is_refused(kafka_bootstrap: str) -> None:
     with pytest.raises(TopicMisconfigured, match="run `prepare`"):
         await check_topics(kafka_bootstrap, ["nobody.made.this"])
+
+
+async def test_a_relay_sends_nothing_to_a_topic_that_somebody_made_lose_its_history_until_it_is_put_right(
+    house: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "RETRY_MAX_S", 0.2)
+    topic = house.prefix + TOPIC
+    await prepare_topics(kafka_bootstrap, [topic], partitions=1)
+    refused: list[TopicMisconfigured] = []
+
+    async def examine(topics: Sequence[str]) -> None:
+        try:
+            await check_topics(kafka_bootstrap, topics)
+        except TopicMisconfigured as misconfigured:
+            refused.append(misconfigured)
+            raise
+
+    await set_on(kafka_bootstrap, topic, {**CREATED, "retention.ms": "86400000"})
+    async with relaying(house, kafka_bootstrap, examine=examine):
+        await house.store.handle(add("one", "a"), context())
+        await eventually(lambda: more_than(refused, 2))
+        assert not await read_all(kafka_bootstrap, topic)
+        await set_on(kafka_bootstrap, topic, CREATED)
+        await eventually(lambda: everything_acknowledged(house))
+    assert "retention.ms" in str(refused[0])
+    assert len(await read_all(kafka_bootstrap, topic)) == 1
+
+
+async def more_than(found: Sequence[object], count: int) -> bool:
+    return len(found) > count
+
+
+async def set_on(bootstrap: str, name: str, settings: Mapping[str, str]) -> None:
+    async with administrator(bootstrap) as admin:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(settings))])
 
 
 def with_clock(house: House, ahead: timedelta) -> House:

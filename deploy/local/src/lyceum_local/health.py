@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 
 ASK_TIMEOUT_S = 2.0
+HAS_RELAY = re.compile(r"^eventfold_relay_leading_epoch\{", re.MULTILINE)
+COMPARED = re.compile(r"^eventfold_relay_rewound\{", re.MULTILINE)
 REWOUND = re.compile(r"^eventfold_relay_rewound(\{.*\})? [1-9]", re.MULTILINE)
 
 
@@ -22,11 +24,24 @@ def http_complaint(url: str) -> str | None:
 
 def rewound(host: str, metrics_port: int) -> bool:
     """Whether the process says of itself that its store went back behind its topics; False where it does not answer."""
+    return REWOUND.search(_metrics(host, metrics_port)) is not None
+
+
+def relay_complaint(host: str, metrics_port: int) -> str | None:
+    """None once the process's relay has held its store against its topics, whatever it found, and where it has none."""
+    page = _metrics(host, metrics_port)
+    if not page or (HAS_RELAY.search(page) and not COMPARED.search(page)):
+        return "its relay has not compared its store with its topics yet"
+    return None
+
+
+def _metrics(host: str, port: int) -> str:
+    """What the process tells of itself; empty where it does not answer."""
     try:
-        with urllib.request.urlopen(f"http://{host}:{metrics_port}/metrics", timeout=ASK_TIMEOUT_S) as page:
-            return REWOUND.search(page.read().decode(errors="replace")) is not None
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=ASK_TIMEOUT_S) as page:
+            return str(page.read().decode(errors="replace"))
     except OSError:
-        return False
+        return ""
 
 
 def tcp_complaint(host: str, port: int) -> str | None:

@@ -22,6 +22,8 @@ PREPARE_AT_ONCE = 2
 SERVE_WAIT_S = 60.0
 GATEWAY_WAIT_S = 30.0
 WORK_WAIT_S = 60.0
+COMPARE_WAIT_S = 30.0
+"""A relay that was killed keeps its lease for some seconds."""
 
 
 class LocalStack(Instance):
@@ -110,6 +112,13 @@ class LocalStack(Instance):
             raise HistoryRewound(name)
         return complaint
 
+    def await_relay(self, name: str) -> None:
+        """A server serves before its relay has looked. Raises HistoryRewound for what it found."""
+        port = self.ports.of(f"{name}_serve_metrics")
+        self._await(f"{name}-serve", partial(health.relay_complaint, LOOPBACK, port), COMPARE_WAIT_S)
+        if health.rewound(LOOPBACK, port):
+            raise HistoryRewound(name)
+
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
         """The folds and processes of the named services, until each reads what it has of its topics."""
         self.launch_workers(names)
@@ -157,6 +166,8 @@ class LocalStack(Instance):
         failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
         self.launch_workers(present)
         failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
+        named = {failure.service for failure in failures if isinstance(failure, HistoryRewound)}
+        failures += _at_once([partial(self.await_relay, name) for name in present if name not in named])
         _raise(failures)
 
     def _tell_missing(self, packages: Sequence[str]) -> None:

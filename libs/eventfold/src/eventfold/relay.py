@@ -87,6 +87,13 @@ _UNSENT = AFTER.format(TO_SEND)
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], Any]
+Examine = Callable[[Sequence[str]], Awaitable[None]]
+"""Raises `TopicMisconfigured` for a topic on Kafka that would lose its history or refuse what may be written; and
+`KafkaError`."""
+
+
+async def taken_as_they_are(topics: Sequence[str]) -> None:
+    """Examines nothing."""
 
 
 def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
@@ -109,13 +116,13 @@ class Relay:
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll.
 
     `connect` opens a connection of the relay's own role, in autocommit mode. `topics` are all topics that the service
-    may publish on; while one is missing the relay sends nothing, says so, and looks again. `tails` reads what they
-    hold.
+    may publish on; while one is missing, or `examine` refuses it, the relay sends nothing, says so, and looks again.
+    `tails` reads what they hold.
     """
 
     def __init__(
         self, *, name: str, holder: str, connect: Connect, producers: Producers, tails: Tails, publisher: Publisher,
-        codec: EventCodec, topics: Sequence[str],
+        codec: EventCodec, topics: Sequence[str], examine: Examine = taken_as_they_are,
     ) -> None:  # fmt: skip
         self._name = name
         self._holder = holder
@@ -125,6 +132,7 @@ class Relay:
         self._publisher = publisher
         self._codec = codec
         self._topics = topics
+        self._examine = examine
         self._awake = asyncio.Event()
         self._listener: Listener | None = None
         self._came_to_nothing = False
@@ -143,6 +151,7 @@ class Relay:
 
     async def run(self) -> None:
         """Lead whenever the lease can be had. Lost leases, connections and brokers only cost a new start."""
+        telemetry.RELAY_LEADING.labels(self._name).set(0)
         await _together(self._terms(), self._watch())
 
     async def _terms(self) -> None:
@@ -325,6 +334,7 @@ class _Term:
         """Learn what the topics hold, and hold it against the store. Raises `HistoryRewound` and
         `TopicMisconfigured`."""
         names = await generations.current_names(self._sequencer, self._relay._topics)
+        await self._relay._examine(list(names.values()))
         kafka = {name: len(await _partitions_of(self._session, name)) for name in names.values()}
         self._standing = await compare(
             self._sequencer, names, kafka, self._relay._tails, self.lease.cursor, self._relay.suspects

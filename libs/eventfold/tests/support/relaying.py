@@ -11,7 +11,7 @@ from house import House
 from shelf import CODEC, TOPIC
 
 from eventfold import relay
-from eventfold.relay import Relay
+from eventfold.relay import Examine, Relay, taken_as_they_are
 from eventfold.witness import tails_of
 
 DEADLINE_S = 20.0
@@ -19,12 +19,13 @@ DEADLINE_S = 20.0
 
 @contextlib.asynccontextmanager
 async def relaying(
-    house: House, bootstrap: str, holder: str = "one", producers: Callable[[], AIOKafkaProducer] | None = None
-) -> AsyncIterator[Relay]:
+    house: House, bootstrap: str, holder: str = "one", producers: Callable[[], AIOKafkaProducer] | None = None,
+    examine: Examine = taken_as_they_are,
+) -> AsyncIterator[Relay]:  # fmt: skip
     running = Relay(
         name="relay", holder=holder, connect=house.connect, publisher=house.publisher, codec=CODEC,
         producers=producers or (lambda: relay.producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
-        tails=tails_of(bootstrap),
+        tails=tails_of(bootstrap), examine=examine,
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:

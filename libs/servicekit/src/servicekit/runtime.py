@@ -23,7 +23,7 @@ from eventfold.idempotency import sweep_idempotency
 from eventfold.publish import Publisher
 from eventfold.relay import Relay, producer
 from eventfold.store import Pool
-from eventfold.topics import on_record, prepare_topics
+from eventfold.topics import check_topics, on_record, prepare_topics
 from eventfold.witness import tails_of
 from eventfold.worker import fold_app, run
 from servicekit import database, migrate, parked
@@ -102,6 +102,7 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
             definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
         ),
         codec=definition.codec, topics=[settings.topic_prefix + topic for topic in definition.topics],
+        examine=partial(check_topics, settings.kafka_bootstrap),
     )  # fmt: skip
 
 
