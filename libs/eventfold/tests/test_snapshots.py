@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from house import NOW, House, context
 from shelf import CODEC, DECIDER, SHELF, AddBook, Shelf, add
 
+from eventfold import store as store_module
 from eventfold.decider import Ask, Item, SnapshotPolicy, StreamType
 from eventfold.errors import Unpublishable, WrongState
+from eventfold.rows import Row
 from eventfold.snapshots import Known, StateCache
 from eventfold.store import EventStore
 
@@ -94,6 +98,38 @@ async def test_another_process_may_write_between(house: House) -> None:
     for n, store in enumerate([first, second] * 4):
         await store.handle(add("one", f"{n}", LONG), context())
     assert await titles(first) == await titles(second) == TITLES
+
+
+@pytest.mark.parametrize("kind", [SHELF, LONG, replace(SHELF, hot=True)], ids=["plain", "snapshots", "hot"])
+@pytest.mark.parametrize("events", [0, 1, 3, 4, 5, 8, 9, 13])
+async def test_a_long_stream_is_read_part_by_part(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    events: int,
+    kind: StreamType,  # type: ignore[type-arg]
+) -> None:
+    """Of which none is larger than the bound, by those who decide and by those who read."""
+    monkeypatch.setattr(store_module, "EVENTS_AT_ONCE", 4)
+    sizes: list[int] = []
+    monkeypatch.setattr(EventStore, "_rows_after", counting(EventStore._rows_after, sizes))
+    written = [f"{n:02}" for n in range(events)]
+    for title in written:
+        await another(house).handle(add("one", title, kind), context())
+    other = await another(house).handle_batch([add("two", "a", kind), add("one", "last", kind)], context())
+    assert [event.version for outcome in other.outcomes for event in outcome.events] == [1, events + 1]
+    assert await titles(another(house), kind) == [*written, "last"]
+    assert max(sizes) <= 4
+
+
+def counting(
+    read: Callable[..., Awaitable[dict[str, list[Row]]]], sizes: list[int]
+) -> Callable[..., Awaitable[dict[str, list[Row]]]]:
+    async def counted(*given: Any, **named: Any) -> dict[str, list[Row]]:
+        found = await read(*given, **named)
+        sizes.extend(map(len, found.values()))
+        return found
+
+    return counted
 
 
 async def test_a_stream_reads_as_it_was_recorded_at_a_time(house: House) -> None:

@@ -20,11 +20,11 @@ COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_
 # The function locks what it is given, in that order, whatever schema asks: so the names say which.
 LOAD_IN_TURN = f"""SELECT {COLUMNS} FROM events_in_turn(
   ARRAY(SELECT {locks.qualified("stream", "one")} FROM unnest(%s::text[]) WITH ORDINALITY AS t(one, n) ORDER BY n),
-  %s, %s)"""
+  %s, %s, %s)"""
 # Of what is known already only the fact is read, to see that it is still there.
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
-WHERE version > known ORDER BY stream, version"""
+WHERE version > known AND version <= known::bigint + %s ORDER BY stream, version"""
 STREAM, VERSION, RECORDED_AT = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at"))
 Row = tuple[Any, ...]
 """An event in the order of `COLUMNS`, with its `seq` where that is asked for."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventfold.errors import EventfoldError
 
-VERSION = 7
+VERSION = 8
 
 
 class Unversioned(EventfoldError):
@@ -222,6 +222,15 @@ CREATE TABLE refused (
 CREATE TABLE void_seq (seq bigint PRIMARY KEY);
 """
 
+# The same for at most so many events of each stream. The older form stays for servers of an older build.
+_V8 = """
+CREATE FUNCTION events_in_turn(locked text[], streams text[], known integer[], at_most integer) RETURNS SETOF events
+LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
+  FOREACH one IN ARRAY locked LOOP PERFORM pg_advisory_xact_lock(hashtextextended(one, 0)); END LOOP; RETURN QUERY
+  SELECT e.* FROM events e JOIN unnest(streams, known) AS w(stream, known) USING (stream)
+  WHERE version > w.known AND version <= w.known::bigint + at_most ORDER BY e.stream, version; END $$;
+"""
+
 # One row, which says at which version the tables are.
 _NOTE = """
 CREATE TABLE eventfold_schema (version integer NOT NULL);
@@ -229,7 +238,7 @@ INSERT INTO eventfold_schema VALUES (0);
 """
 _NOTED = "UPDATE eventfold_schema SET version = {}"
 
-_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7}
+_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7, 8: _V8}
 
 
 def statements(script: str) -> list[str]:

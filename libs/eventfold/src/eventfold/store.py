@@ -62,6 +62,10 @@ set_json_loads(orjson.loads)
 DEADLINE_S = 30.0
 """Of a command that nobody waits for."""
 
+EVENTS_AT_ONCE = 500
+"""Of each stream, while it is read into a state."""
+ALL_EVENTS = 2**31 - 1
+
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
@@ -109,24 +113,26 @@ class EventStore:
         return self._publication.source
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
-        """The events of each stream in version order; a stream without any maps to an empty list."""
+        """The events of each stream in version order; a stream without any maps to an empty list. All are held in
+        memory: for streams that are known to be short. Others are told by their `state`."""
         start = dict.fromkeys(streams, 0)
-        rows = await self._rows_after(conn, start, start)
+        rows = await self._rows_after(conn, start, start, at_most=ALL_EVENTS)
         return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
 
     async def _rows_after(
-        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = ()
-    ) -> dict[str, list[Row]]:
-        """The rows of each stream above version `after`, up to version `seen` without their data. Waits for the locks
-        of hot streams `locked` first, which last until the end of the transaction."""
+        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
+        *, at_most: int,
+    ) -> dict[str, list[Row]]:  # fmt: skip
+        """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
+        data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
         found: dict[str, list[Row]] = {stream: [] for stream in after}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))
         if locked:
             with waiting_for(locked):
-                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known])
+                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known, at_most])
         else:
             bounds = literal("int", [seen[stream] for stream in after])
-            cursor = await conn.execute(LOAD, [streams, known, bounds])
+            cursor = await conn.execute(LOAD, [streams, known, bounds, at_most])
         for row in await cursor.fetchall():
             found[row[STREAM]].append(row)
         return found
@@ -332,7 +338,9 @@ class EventStore:
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
         seen = {stream: one.version for stream, one in known.items()}
         after = {stream: version - (stream in remembered) for stream, version in seen.items()}
-        rows = await self._rows_after(conn, after, seen, hot_streams(asks.values()) if in_turn else ())
+        rows = await self._rows_after(
+            conn, after, seen, hot_streams(asks.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
+        )
         gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
         for stream in gone:
             self._states.forget(stream)
@@ -340,7 +348,21 @@ class EventStore:
             stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
             for stream in asks if stream not in gone
         }  # fmt: skip
+        longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
+        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, asks)
         return found | await self._known(conn, gone, in_turn=in_turn)
+
+    async def _read_on(self, conn: Connection, found: Mapping[str, Known], asks: Mapping[str, Ask]) -> dict[str, Known]:
+        """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
+        read: dict[str, Known] = {}
+        for stream, known in found.items():
+            while True:
+                start = {stream: known.version}
+                rows = (await self._rows_after(conn, start, start, at_most=EVENTS_AT_ONCE))[stream]
+                read[stream] = known = grown(known, asks[stream], self._since(rows, known.version))
+                if len(rows) < EVENTS_AT_ONCE:
+                    break
+        return read
 
     def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
         return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
@@ -381,7 +403,7 @@ class EventStore:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
         if hot := hot_streams(asks):
-            await self._rows_after(conn, {}, {}, hot)
+            await self._rows_after(conn, {}, {}, hot, at_most=0)
 
     async def _append(
         self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row], asks: Mapping[str, Ask]
