@@ -43,6 +43,14 @@ class Content:
     waiting: int
 
 
+class NothingParked(NotFound):
+    """A key under which nothing is parked, or no longer."""
+
+    def __init__(self, projection: str, record_key: str) -> None:
+        reason = "nothing is parked under this key: see `dlq list`"
+        super().__init__(reason, projection=projection, record_key=record_key)
+
+
 async def parked(
     conn: Connection, projection: str | None = None, limit: int = MAX_LISTED
 ) -> list[DeadLetter]:  # fmt: skip
@@ -73,8 +81,8 @@ async def content(conn: Connection, projection: str, event_id: str) -> Content:
 async def redrive(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> int:
     """Fold all parked records of a key, in order, all or none; returns how many. The caller commits.
 
-    The fold may be far past them: its position stays. Raises `Poison` when the fold still cannot apply one, `NotFound`
-    when nothing is parked under the key.
+    The fold may be far past them: its position stays. Raises `Poison` when the fold still cannot apply one, and
+    `NothingParked`.
     """
     async with conn.transaction():
         await _take_turns(conn, projection, record_key)
@@ -105,8 +113,7 @@ async def _take(conn: Connection, projection: Projection, avro: Avro, record_key
     )
     rows: Sequence[Any] = sorted(await cursor.fetchall(), key=lambda row: row[6])
     if not rows:
-        reason = "nothing is parked under this key: see `dlq list`"
-        raise NotFound(reason, projection=projection.name, record_key=record_key)
+        raise NothingParked(projection.name, record_key)
     return [_event(row, avro) for row in rows]
 
 

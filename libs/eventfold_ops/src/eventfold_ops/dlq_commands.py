@@ -89,6 +89,8 @@ async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
     async with await deployment.connect() as conn:
         try:
             count = await dlq.redrive(conn, projection, deployment.avro, arguments.record_key)
+        except dlq.NothingParked:
+            raise
         except Exception as failure:
             if not of_one_record(failure):
                 raise
