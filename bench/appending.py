@@ -15,12 +15,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from bench.workload import TYPE
 from contracts.avro import AvroCodec
-from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Context, Decider, Item, Recorded, StreamType
-from eventfold.public import PublicEvent
-from eventfold.publish import Publisher
-from eventfold.rows import ONE
-from eventfold.store import EventStore, Pool
+from eventfold import Ask, Context, Decider, EventCodec, EventStore, Item, Pool, PublicEvent, Recorded, StreamType
+from eventfold.publish.publisher import Publisher
+from eventfold.write.rows import ONE
 from servicekit import database
 
 SECONDS = 6.0

@@ -28,9 +28,9 @@ from bench import running
 from bench.visible import Crowd
 from bench.workload import TYPE
 from contracts.avro import AvroCodec
-from eventfold.publish import partition_of
-from eventfold.relay import producer
-from eventfold.topics import prepare_topics
+from eventfold.publish.publisher import partition_of
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import prepare_topics
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.catalog.v1 import catalog_pb2_grpc
 from lyceum_local.ports import LOOPBACK, free_block
@@ -98,7 +98,7 @@ async def serve(url: str, bootstrap: str, port: str) -> None:
         url, min_size=CONNECTIONS, max_size=CONNECTIONS, open=False, kwargs={"autocommit": True}
     )
     await pool.open()
-    session = producer(bootstrap, "bare")
+    session = Producer(bootstrap, "bare")
     await session.start()
     server = grpc.aio.server()
     servicer = Servicer(pool, session)  # type: ignore[abstract]  # what is not asked for stays unimplemented

@@ -27,11 +27,11 @@ from psycopg_pool import AsyncConnectionPool
 from bench.stopwatch import Stopwatch
 from bench.workload import ADD_COUNTER, ADD_PAIR, MOVE, views
 from contracts.avro import AvroCodec
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.positions import Run
-from eventfold.projecting import load_rows, write_changes
-from eventfold.readmodel import FoldGroup, Projection, PublicRecord
-from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
+from eventfold import FoldGroup, Projection, PublicRecord
+from eventfold.fold.positions import Run
+from eventfold.fold.projecting import load_rows, write_changes
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 
 TAKE, TAKE_WITHIN_S = 1000, 0.1
 """Faust gives many events at once when there are so many, or after so long."""

@@ -13,15 +13,14 @@ from aiokafka import AIOKafkaProducer
 from bench.appending import CODEC, STREAM, Viewed, make_store, to_public
 from bench.workload import TYPE
 from contracts.avro import AvroCodec
-from eventfold import relay
-from eventfold.decider import Ask, Context, Item, Recorded, StreamType
-from eventfold.garbage import collect_less
-from eventfold.public import topic_of
-from eventfold.publish import Publisher, Record, partition_of
-from eventfold.relay import Relay
-from eventfold.store import Connection
-from eventfold.topics import prepare_topics
-from eventfold.witness import tails_of
+from eventfold import Ask, Connection, Context, Item, Recorded, StreamType
+from eventfold.fold.garbage import collect_less
+from eventfold.publish.publisher import Publisher, Record, partition_of
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import prepare_topics
+from eventfold.publish.witness import tails_of
+from eventfold.vocabulary.public import topic_of
 from servicekit import database
 
 PARTITIONS = 4
@@ -61,7 +60,7 @@ def _view(n: int) -> Viewed:
 async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, prefix: str) -> float:
     running = Relay(
         name="relay", holder="bench", connect=lambda: database.connect(url),
-        producers=lambda: relay.producer(bootstrap, "bench"), publisher=publisher, codec=CODEC,
+        producers=lambda: Producer(bootstrap, "bench"), publisher=publisher, codec=CODEC,
         topics=[prefix + topic_of(TYPE)], tails=tails_of(bootstrap),
     )  # fmt: skip
     task = asyncio.create_task(running.run())
@@ -100,7 +99,7 @@ def _encoded(publisher: Publisher, events: int) -> list[Record]:
 
 
 async def _produced(bootstrap: str, records: Sequence[Record], way: object) -> float:
-    session = relay.producer(bootstrap, "bench")
+    session = Producer(bootstrap, "bench")
     await session.start()
     try:
         started = time.perf_counter()

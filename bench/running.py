@@ -16,9 +16,9 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 
 from bench.workload import COUNTERS, PAIRS, Load, records
-from eventfold import schema
-from eventfold.publish import partition_of
-from eventfold.topics import prepare_topics
+from eventfold.postgres import schema
+from eventfold.publish.publisher import partition_of
+from eventfold.publish.topics import prepare_topics
 from lyceum_local.stack import LocalStack
 
 ROOT = Path(__file__).parents[1]

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from contracts.avro import AvroCodec
 from contracts.events.catalog import INTERACTION_VIEWED, InteractionViewed
-from eventfold.public import PublicType
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from eventfold import Changes, Draft, Key, Projection, PublicRecord, PublicType, ReadTable, Rows
 
 TYPE = INTERACTION_VIEWED.name
 ZIPF = 1.1

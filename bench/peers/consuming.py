@@ -16,7 +16,7 @@ import psycopg
 from bench.stopwatch import Stopwatch
 from bench.workload import ADD_COUNTER, ADD_PAIR, COUNTERS, MOVE, PAIRS, fold, keys
 from contracts.avro import AvroCodec
-from eventfold.readmodel import Key, PublicRecord, ReadTable
+from eventfold import Key, PublicRecord, ReadTable
 
 BATCH_RECORDS = 8000
 TABLES: tuple[ReadTable[Any], ...] = (PAIRS, COUNTERS)

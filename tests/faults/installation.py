@@ -18,8 +18,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 from shelf import COUNTS, TOPIC
 
-from eventfold import schema
-from eventfold.topics import administrator, prepare_topics
+from eventfold.postgres import schema
+from eventfold.publish.topics import administrator, prepare_topics
 from lyceum_local.kafka import Listener
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.settings import Ports, StackSettings

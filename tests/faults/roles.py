@@ -23,15 +23,14 @@ from aiokafka import AIOKafkaProducer
 from psycopg_pool import AsyncConnectionPool
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add, to_public
 
-from eventfold import lease, relay
-from eventfold.decider import Context
-from eventfold.fold import FoldRunner
-from eventfold.idempotency import Idempotency
-from eventfold.lease import Head, Lease
-from eventfold.publish import Publisher
-from eventfold.relay import Relay
-from eventfold.store import Connection, EventStore, Pool
-from eventfold.witness import tails_of
+from eventfold import Connection, Context, EventStore, Idempotency, Pool
+from eventfold.fold.runner import FoldRunner
+from eventfold.publish import lease
+from eventfold.publish.lease import Head, Lease
+from eventfold.publish.publisher import Publisher
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.witness import tails_of
 from tests.faults.striking import Strikes, StruckConnection
 
 HANDLE_DEADLINE_S = 5.0
@@ -112,7 +111,7 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
 
 
 def struck_producer(settings: Settings, strikes: Strikes, name: str) -> AIOKafkaProducer:
-    made = relay.producer(settings.bootstrap, name)
+    made = Producer(settings.bootstrap, name)
     send = made.send_batch
 
     async def send_batch(*arguments: Any, **named: Any) -> Any:
@@ -134,7 +133,7 @@ class StruckRunner(FoldRunner):
 
 
 def work(settings: Settings, strikes: Strikes) -> None:
-    from eventfold.worker import fold_app, run  # Faust takes a second, which the other roles need not wait for
+    from eventfold.fold.worker import fold_app, run  # Faust takes a second, which the other roles need not wait for
 
     pool = pool_of(settings, strikes, "after-fold-before-commit", 2)
     runner = StruckRunner(

@@ -22,7 +22,7 @@ from fastavro import parse_schema, schemaless_reader
 from contracts.avro import AvroCodec, frame_of, schema_folder, shipped_schemas
 from contracts.golden import golden_files, read_golden
 from contracts.registry import Registry, SchemaRefused, avro_codec, register_all
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
 
 HOME, JAVA = os.environ.get("APICURIO_HOME", ""), os.environ.get("APICURIO_JAVA", "java")
 GOLDEN = Path(__file__).parents[3] / "schemas" / "golden"

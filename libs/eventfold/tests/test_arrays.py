@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventfold.arrays import literal
-from eventfold.exact import Inexact
+from eventfold.postgres.arrays import literal
+from eventfold.vocabulary.exact import Inexact
 
 TEXTS = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=8) | st.sampled_from(
     ['"', "\\", "NULL", "null", "{}", ",", " ", "", '\\"', "{a,b}", "知识"]

@@ -18,11 +18,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.protocol.metadata import MetadataRequest
 from relaying import eventually
 
-from eventfold import sending
-from eventfold.connections import Connection, closed
-from eventfold.faust_transport import BatchConsumer
-from eventfold.publish import Record
-from eventfold.topics import prepare_topics
+from eventfold.fold.faust_transport import BatchConsumer
+from eventfold.publish import sending
+from eventfold.publish.connections import Connection, closed
+from eventfold.publish.publisher import Record
+from eventfold.publish.topics import prepare_topics
 
 WAIT_S = 10.0
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

@@ -12,11 +12,11 @@ from delivering import Delivered, record
 from house import House
 from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
 
-from eventfold.crossing import check_partitions, chosen
+from eventfold import FoldGroup, Projection
 from eventfold.errors import OffsetGap, TopicLost, TopicMisconfigured
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.generations import CLOSED_TYPE, Barrier, logical, number, physical
-from eventfold.readmodel import FoldGroup, Projection
+from eventfold.fold.crossing import check_partitions, chosen
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.generations import CLOSED_TYPE, Barrier, logical, number, physical
 
 BARRIER_SEQ = 10
 OFFSETS = (5, 0, 2)

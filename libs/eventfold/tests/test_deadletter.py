@@ -8,11 +8,12 @@ from house import House
 from prometheus_client import REGISTRY
 from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, count
 
-from eventfold import deadletter
-from eventfold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS, TooManyParked, parked_now, show_parked
+from eventfold import Changes, FoldGroup, Projection, PublicRecord, Rows
 from eventfold.errors import Poison
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Changes, ConsumedRecord, FoldGroup, KeptRecord, Projection, PublicRecord, Rows
+from eventfold.fold import deadletter
+from eventfold.fold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS, TooManyParked, parked_now, show_parked
+from eventfold.fold.readmodel import ConsumedRecord, KeptRecord
+from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold_ops import dlq
 
 GARBAGE = b"\xff\x00\xed\xa0\x80"

@@ -10,9 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventfold.declared import NotDeclarable, adds, becomes, latest, least, most, on, projection, puts, sets
-from eventfold.public import PublicType
-from eventfold.readmodel import PublicRecord, ReadTable
+from eventfold import (
+    PublicRecord,
+    PublicType,
+    ReadTable,
+    adds,
+    becomes,
+    latest,
+    least,
+    most,
+    on,
+    projection,
+    puts,
+    sets,
+)
+from eventfold.fold.declared import NotDeclarable
 from eventfold.testing import folded, record
 
 

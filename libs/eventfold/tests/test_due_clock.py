@@ -10,10 +10,9 @@ import pytest
 from alarms import ALARM, PACE, Clock, SetAlarm, asked, dates, record, store_of, worker
 from house import NOW, House, context
 
-from eventfold import lease as leases
-from eventfold.decider import Item
-from eventfold.due import Due, DueHandler
-from eventfold.due_worker import DueWorker
+from eventfold import Due, DueHandler, Item
+from eventfold.publish import lease as leases
+from eventfold.timers.due_worker import DueWorker
 
 JUMP_S = 600.0
 PAUSE_S = 30.0

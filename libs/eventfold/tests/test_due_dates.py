@@ -32,14 +32,14 @@ from house import NOW, House, context
 from prometheus_client import REGISTRY
 from relaying import eventually
 
-from eventfold import due_worker
-from eventfold import lease as leases
-from eventfold.decider import Ask, Item, Recorded, event_id
-from eventfold.due import Due, DueHandler, Pace, timer
-from eventfold.due_worker import DueWorker
+from eventfold import Ask, Connection, Due, DueHandler, EventStore, Item, Pace, Recorded
 from eventfold.errors import LeaseLost, OutcomeUnknown, Unpublishable
-from eventfold.lease import Lease
-from eventfold.store import Connection, EventStore
+from eventfold.publish import lease as leases
+from eventfold.publish.lease import Lease
+from eventfold.timers import due_worker
+from eventfold.timers.due_worker import DueWorker
+from eventfold.vocabulary.decider import event_id
+from eventfold.vocabulary.due import timer
 
 SOON = NOW + timedelta(seconds=10)
 LATER = NOW + timedelta(seconds=20)

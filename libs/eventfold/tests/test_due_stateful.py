@@ -37,13 +37,11 @@ from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from eventfold import due_worker
-from eventfold import lease as leases
-from eventfold.decider import Item
-from eventfold.due import Due, DueHandler
+from eventfold import Connection, Due, DueHandler, Item
 from eventfold.errors import LeaseLost
-from eventfold.lease import Lease
-from eventfold.store import Connection
+from eventfold.publish import lease as leases
+from eventfold.publish.lease import Lease
+from eventfold.timers import due_worker
 
 EXAMPLES, STEPS, WORKERS_AT_ONCE, LOOKS_TO_REST = 100, 30, 3, 200
 NEVER_S = 3600.0  # leases end when a rule says so, not by the clock

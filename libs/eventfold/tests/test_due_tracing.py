@@ -14,13 +14,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from spanning import CAUSE, cause, exported, linked, told, written
 
-from eventfold import due_dates, tracing
-from eventfold import lease as leases
-from eventfold.decider import Ask, Item
-from eventfold.due import Due, DueHandler, timer
-from eventfold.due_worker import DueWorker
+from eventfold import Ask, Due, DueHandler, Item, tracing
 from eventfold.errors import OutcomeUnknown, WrongState
-from eventfold.intents import INTENT, Answer, RecordIntent, carrying_out, number_of
+from eventfold.publish import lease as leases
+from eventfold.timers.due_worker import DueWorker
+from eventfold.timers.intents import INTENT, Answer, RecordIntent, carrying_out, number_of
+from eventfold.vocabulary.due import timer
+from eventfold.write import due_dates
 
 WEEKS = timedelta(weeks=3)
 TEXT = "personal text"
@@ -64,7 +64,7 @@ async def test_a_deadline_that_comes_weeks_later_links_to_what_set_it_and_its_ev
     assert (span.name, span.kind, span.parent) == ("due alarm", SpanKind.INTERNAL, None)
     assert linked(span) == [CAUSE] and written(span)[3:35] != CAUSE[3:35]
     assert await traceparents(house, "alarm-a") == [cause(1), CAUSE, cause(2), written(span)]
-    assert told(span) == {"eventfold.worker": "due", "eventfold.stream_type": "alarm", "eventfold.attempt": 1}
+    assert told(span) == {"eventfold.fold.worker": "due", "eventfold.stream_type": "alarm", "eventfold.attempt": 1}
     assert span.status.status_code is StatusCode.UNSET
 
 

@@ -22,13 +22,11 @@ from hypothesis import strategies as st
 from shelf import CODEC as SHELF_CODEC
 from shelf import HOT_SHELF, AddBook, BookAdded, add
 
-from eventfold import desk
-from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Decider, Item, SnapshotPolicy, StreamType
+from eventfold import Ask, Decider, EventCodec, Idempotency, Item, SnapshotPolicy, StreamType
 from eventfold.errors import InvalidInput, TooMuchAtOnce, Unrecordable
-from eventfold.idempotency import Idempotency
-from eventfold.recordable import MAX_NAME_BYTES
-from eventfold.sessions import connect
+from eventfold.postgres.sessions import connect
+from eventfold.write import desk
+from eventfold.write.recordable import MAX_NAME_BYTES
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,10 +9,9 @@ import pytest
 from house import House, context
 from shelf import HOT_SHELF, SHELF, AddBook, add
 
-from eventfold.decider import ANY_VERSION, NO_STREAM, Ask, Item
+from eventfold import ANY_VERSION, Ask, Handled, Idempotency, Item
 from eventfold.errors import UnexpectedVersion
-from eventfold.idempotency import Idempotency
-from eventfold.store import Handled
+from eventfold.vocabulary.decider import NO_STREAM
 
 KINDS = pytest.mark.parametrize("kind", [SHELF, HOT_SHELF], ids=lambda kind: kind.name)
 

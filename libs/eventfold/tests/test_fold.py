@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from psycopg.errors import IdleInTransactionSessionTimeout
 from shelf import COUNTING, FILLED, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, fold
 
-from eventfold import positions
-from eventfold.decider import Ask, Context, Item, event_id
+from eventfold import Ask, Context, FoldGroup, Item, Process, Projection, PublicRecord
 from eventfold.errors import OffsetGap, Poison, RecordsMissing
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.passing import PASSING
-from eventfold.positions import take_turns
-from eventfold.readmodel import FoldGroup, Process, Projection, PublicRecord
+from eventfold.fold import positions
+from eventfold.fold.passing import PASSING
+from eventfold.fold.positions import take_turns
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.vocabulary.decider import event_id
 from eventfold_ops.dlq import discard, redrive
 
 
@@ -206,7 +206,7 @@ async def test_what_a_process_reacts_to_is_applied_in_parts_for_it_holds_the_str
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given room for two records in a transaction, and one of five that a process cannot react to
-    monkeypatch.setattr("eventfold.fold.REACTING_RECORDS", 2)
+    monkeypatch.setattr("eventfold.fold.runner.REACTING_RECORDS", 2)
     titles = ["v", "w", "x", "", "z"]
     batch = [record(n, n + 1, "a", title) for n, title in enumerate(titles)]
     with pytest.raises(Exception, match="needs a title"):

@@ -12,9 +12,8 @@ import pytest
 from house import House
 from psycopg.errors import LockNotAvailable
 
-from eventfold.following import Mark, continued, hand_over, look
-from eventfold.readmodel import ReadTable
-from eventfold.store import Connection
+from eventfold import Connection, ReadTable
+from eventfold.reading.following import Mark, continued, hand_over, look
 
 
 class Owned(NamedTuple):

@@ -13,12 +13,11 @@ from house import House
 from prometheus_client import REGISTRY
 from shelf import COUNTING, FILLED, TOPIC, JsonInsteadOfAvro, count
 
-from eventfold import deadletter
-from eventfold.decider import event_id
-from eventfold.declared import adds, on, projection
+from eventfold import Changes, FoldGroup, Process, Projection, PublicRecord, ReadTable, Rows, adds, on, projection
 from eventfold.errors import FoldHalts, OffsetGap
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Changes, FoldGroup, Process, Projection, PublicRecord, ReadTable, Rows
+from eventfold.fold import deadletter
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.vocabulary.decider import event_id
 
 
 class TitleRow(NamedTuple):

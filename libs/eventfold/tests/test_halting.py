@@ -7,8 +7,9 @@ import time
 
 from prometheus_client import REGISTRY
 
-from eventfold import halting, telemetry
+from eventfold import telemetry
 from eventfold.errors import OffsetGap
+from eventfold.fold import halting
 
 SHOWN_S = 60.0
 

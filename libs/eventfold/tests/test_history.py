@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from eventfold.consistency import Token
-from eventfold.decider import event_id
 from eventfold.errors import InvalidInput
-from eventfold.history import History, as_json, holds_position, kept_seq, of_json, of_seq
+from eventfold.publish.history import History, as_json, holds_position, kept_seq, of_json, of_seq
+from eventfold.reading.consistency import Token
+from eventfold.vocabulary.decider import event_id
 
 ONE = History(1, "a" * 32, 1)
 TWO = History(2, "b" * 32, 1_000_040, kept_seq=24, kept_position=30)

@@ -10,10 +10,10 @@ import pytest
 from house import House, context
 from shelf import HOT_SHELF, add
 
-from eventfold import hot
+from eventfold import Idempotency
 from eventfold.errors import Contention, EventfoldError, IdempotencyMismatch, Unpublishable, WrongState
-from eventfold.hot import HotQueue
-from eventfold.idempotency import Idempotency
+from eventfold.write import hot
+from eventfold.write.hot import HotQueue
 
 COMMANDS, WRITERS_SHELF = 30, "one"
 TITLES = ["t1", "t2", "t3", "t4", "audit", "", "unpublishable"]

@@ -12,8 +12,8 @@ from delivering import record
 from house import House, built, context
 from shelf import COUNTING, HOT_SHELF, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.locks import key
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.postgres.locks import key
 from eventfold_ops import shadow
 from eventfold_ops.shadow import NotAShadow
 

@@ -17,12 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelf import FILLED, TOPIC, JsonInsteadOfAvro
 
-from eventfold import lease as leases
-from eventfold.decider import Ask, Item
-from eventfold.due import Pace
+from eventfold import Ask, FoldGroup, Item, Pace, Process, PublicRecord
 from eventfold.errors import LeaseLost, NotFound, OutcomeUnknown, WrongState
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.intents import (
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish import lease as leases
+from eventfold.timers.intents import (
     INTENT,
     Answer,
     AskAgain,
@@ -36,7 +35,6 @@ from eventfold.intents import (
     carrying_out,
     number_of,
 )
-from eventfold.readmodel import FoldGroup, Process, PublicRecord
 
 NUMBER = number_of("event", "refund")
 REFUND = RecordIntent("bank", {"amount_minor": 900})

@@ -14,10 +14,11 @@ from prometheus_client import REGISTRY
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
 
-from eventfold import lag, lease
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import FoldGroup
-from eventfold.topics import prepare_topics
+from eventfold import FoldGroup
+from eventfold.fold.lag import FoldLag
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish import lag, lease
+from eventfold.publish.topics import prepare_topics
 
 LATE = replace(COUNTING, name="late")
 
@@ -74,7 +75,7 @@ async def test_a_partition_that_was_closed_is_not_behind(house: House) -> None:
 
 
 async def test_the_metric_grows_while_nothing_is_applied_and_goes_with_its_partition(house: House) -> None:
-    topic, watching = house.prefix + TOPIC, lag.FoldLag(runner(house, COUNTING))
+    topic, watching = house.prefix + TOPIC, FoldLag(runner(house, COUNTING))
     await watching.look(Assigned({TP(topic, 0): 3, TP(topic, 1): None}))
     assert (shown(topic, 0), shown(topic, 1)) == (3, 0)
     await watching.look(Assigned({TP(topic, 0): 9}))

@@ -11,8 +11,9 @@ from reading import read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
-from eventfold import relay, sending
-from eventfold.topics import prepare_topics
+from eventfold.publish import sending, term
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import prepare_topics
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ async def topic(house: House, kafka_bootstrap: str) -> str:
 
 def swallowing(bootstrap: str) -> Any:
     """A producer whose batches nobody ever answers, and that cannot be stopped while they wait."""
-    made = relay.producer(bootstrap, "swallowing")
+    made = Producer(bootstrap, "swallowing")
 
     async def send_batch(*_: Any, **__: Any) -> Any:
         return asyncio.get_running_loop().create_future()
@@ -39,7 +40,7 @@ async def test_a_relay_that_cannot_deliver_gives_way_and_is_not_kept_by_its_own_
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "SEND_WITHIN_S", 1000.0)  # nothing else ends it
-    monkeypatch.setattr(relay, "PROGRESS_WITHIN_S", 1.0)
+    monkeypatch.setattr(term, "PROGRESS_WITHIN_S", 1.0)
     await house.store.handle(add("one", "a"), context())
     async with relaying(house, kafka_bootstrap, "stuck", producers=lambda: swallowing(kafka_bootstrap)):
 
@@ -57,7 +58,7 @@ async def test_who_cannot_reach_kafka_never_takes_the_lease(house: House, kafka_
 
     def unreachable() -> Any:
         tried.set()
-        return relay.producer("127.0.0.1:1", "nobody")
+        return Producer("127.0.0.1:1", "nobody")
 
     async with relaying(house, kafka_bootstrap, "cut off", producers=unreachable):
         await asyncio.wait_for(tried.wait(), 10)

@@ -19,8 +19,8 @@ from processes import SUPPORT, started
 from relaying import eventually, relaying
 from shelf import TOPIC, add
 
-from eventfold.intents import INTENT, RecordIntent, number_of
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
+from eventfold.timers.intents import INTENT, RecordIntent, number_of
 
 WITHIN_S = 60.0
 ALARMS, INTENTS = 3, 3

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shelf import JsonInsteadOfAvro, to_public
 
-from eventfold.decider import EVENT_ID_NAMESPACE, event_id, event_id_text
-from eventfold.publish import Envelope, Publisher, at_us, rfc3339
+from eventfold.publish.publisher import Envelope, Publisher, at_us, rfc3339
+from eventfold.vocabulary.decider import EVENT_ID_NAMESPACE, event_id, event_id_text
 
 
 @given(stream=st.text(st.characters(blacklist_categories=["Cs"])), version=st.integers(1, 2**31 - 1))

@@ -19,7 +19,7 @@ from reading import read_all
 from relaying import eventually
 
 from eventfold.errors import WrongState
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -13,10 +13,11 @@ from relaying import eventually, relaying
 from shelf import TOPIC, add
 from working import folded_as_recorded, worker
 
-from eventfold import relay
-from eventfold.relay import ROWS_PER_BATCH
-from eventfold.rows import bounded
-from eventfold.topics import administrator, prepare_topics
+from eventfold.publish import term
+from eventfold.publish.sending import Producer
+from eventfold.publish.term import ROWS_PER_BATCH
+from eventfold.publish.topics import administrator, prepare_topics
+from eventfold.write.rows import bounded
 
 PARTITIONS = 2
 SHELVES = 10
@@ -117,7 +118,7 @@ async def test_a_broker_that_is_away_parks_nothing(
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable() -> Any:
-        return relay.producer("127.0.0.1:1", "nobody")
+        return Producer("127.0.0.1:1", "nobody")
 
     await written(house, "a")
     async with relaying(house, kafka_bootstrap, producers=unreachable):
@@ -137,15 +138,15 @@ async def test_a_broker_that_is_away_parks_nothing(
 async def test_a_batch_is_bounded_in_bytes(
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "BYTES_PER_BATCH", 20_000)
+    monkeypatch.setattr(term, "BYTES_PER_BATCH", 20_000)
     sizes: list[int] = []
-    made = relay._Term._made
+    made = term.Term._made
 
     async def watched(self: Any, rows: Any) -> Any:
         sizes.append(sum(len(row[2] or b"") for row in rows))
         return await made(self, rows)
 
-    monkeypatch.setattr(relay._Term, "_made", watched)
+    monkeypatch.setattr(term.Term, "_made", watched)
     await written(house, *(f"{n}{TOO_LONG}" for n in range(8)))
     async with relaying(house, kafka_bootstrap):
         with worker(house, kafka_bootstrap):

@@ -17,13 +17,17 @@ from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
-from eventfold import consistency, generations, lease, relay
-from eventfold.codec import EventCodec, UnknownEventType
-from eventfold.consistency import Target, Token
+from eventfold import EventCodec
 from eventfold.errors import InvalidInput, LeaseLost, TopicMisconfigured
-from eventfold.relay import Relay
-from eventfold.topics import prepare_topics
-from eventfold.witness import tails_of
+from eventfold.publish import generations, lease, relay, term
+from eventfold.publish.outgoing import Target
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import prepare_topics
+from eventfold.publish.witness import tails_of
+from eventfold.reading import consistency
+from eventfold.reading.consistency import Token
+from eventfold.vocabulary.codec import UnknownEventType
 
 PARTITIONS = 4
 
@@ -111,7 +115,7 @@ class FailingOnce:
         self.fired = False
 
     def __call__(self) -> AIOKafkaProducer:
-        made = relay.producer(self._bootstrap, "failing")
+        made = Producer(self._bootstrap, "failing")
         send = made.send_batch
 
         async def send_batch(*arguments: Any, **named: Any) -> Any:
@@ -152,7 +156,7 @@ async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, ka
     await house.store.handle_batch([add("one", "a"), add("one", "b")], context())
     running = Relay(
         name="relay", holder="one", connect=house.connect, publisher=house.publisher, codec=Unreadable({}),
-        producers=lambda: relay.producer(kafka_bootstrap, "one"), topics=[topic], tails=tails_of(kafka_bootstrap),
+        producers=lambda: Producer(kafka_bootstrap, "one"), topics=[topic], tails=tails_of(kafka_bootstrap),
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:
@@ -217,7 +221,7 @@ async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
     monkeypatch.setattr(StoppedOnce, "stops", 0)
     running = Relay(
         name="relay", holder="one", connect=lambda: StoppedOnce.connect(house.url, autocommit=True), codec=CODEC,
-        producers=lambda: relay.producer(kafka_bootstrap, "one"), publisher=house.publisher, topics=[topic],
+        producers=lambda: Producer(kafka_bootstrap, "one"), publisher=house.publisher, topics=[topic],
         tails=tails_of(kafka_bootstrap),
     )  # fmt: skip
     await house.store.handle(add("one", "a"), context())
@@ -323,7 +327,7 @@ class Unknowing:
 async def test_a_missing_topic_ends_the_term_with_the_way_out() -> None:
     session: Any = Unknowing()
     with pytest.raises(TopicMisconfigured, match=r"topic gone: does not exist; run `prepare`"):
-        await relay._partitions_of(session, "gone")
+        await term._partitions_of(session, "gone")
     assert issubclass(TopicMisconfigured, relay.RESTARTING), "and the relay looks again"
 
 

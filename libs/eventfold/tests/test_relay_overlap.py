@@ -12,9 +12,10 @@ from memory_kafka import Kafka
 from shelf import CODEC, TOPIC, add
 from stepped_relay import GatedConnection, SteppedRelay
 
-from eventfold import relay
-from eventfold.relay import Relay
-from eventfold.witness import tails_of
+from eventfold.publish import term
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.witness import tails_of
 
 STEPS = 100
 WHILE_S, NEVER_S = 0.05, 3600.0
@@ -57,7 +58,7 @@ def sent(house: House, kafka: Kafka) -> list[int]:
 async def test_a_failed_send_ends_the_term_once_the_sequencing_beside_it_is_done(
     house: House, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "ROWS_PER_BATCH", 1)
+    monkeypatch.setattr(term, "ROWS_PER_BATCH", 1)
     for title in ("first", "second", "third"):
         await house.store.handle(add("one", title), context())
     leader = await leading(house, kafka, "first")
@@ -91,7 +92,7 @@ async def test_a_batch_with_room_for_more_is_followed_when_others_may_have_come(
 
 async def test_who_waits_for_others_to_come_is_not_woken_by_the_first_of_them(house: House, kafka: Kafka) -> None:
     waiting = Relay(
-        name="relay", holder="one", connect=house.connect, producers=lambda: relay.producer("", ""),
+        name="relay", holder="one", connect=house.connect, producers=lambda: Producer("", ""),
         publisher=house.publisher, codec=CODEC, topics=[], tails=tails_of(""),
     )  # fmt: skip
     waiting.wake()

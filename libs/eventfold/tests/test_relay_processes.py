@@ -14,7 +14,7 @@ from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
 
 TAKEOVER_S = 10.0
 BATCHES, SHELVES = 60, 40

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from house import House
 from relaying import eventually
 
+from eventfold import DataKey, Sealed, SubjectKeys
 from eventfold.errors import KeyDestroyed, NotFound
-from eventfold.sealing import KEPT_FOR_S, KEY_BYTES, DataKey, KeyEncryptionKey, Sealed, SubjectKeys
+from eventfold.sealing.keys import KEPT_FOR_S, KEY_BYTES, KeyEncryptionKey
 
 NAME = "Karoline"
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -135,7 +136,7 @@ async def test_a_key_asked_for_again_is_unwrapped_once_in_a_while_and_not_at_all
 async def test_no_more_unwrapped_keys_are_kept_than_the_bound_says(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eventfold.sealing.KEPT_KEYS", 2)
+    monkeypatch.setattr("eventfold.sealing.keys.KEPT_KEYS", 2)
     kek = CountingKey(rsa_key())
     keys = SubjectKeys(kek, os.urandom)
     sealed = {name: (await ensured(house, keys, name)).seal("name", name) for name in ("ada", "grace", "mary")}

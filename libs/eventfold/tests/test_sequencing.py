@@ -21,11 +21,12 @@ from reading import assert_unbroken_runs, header, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, add
 
-from eventfold import lease as leases
-from eventfold import schema, sequencing
-from eventfold.rows import AFTER, LAST_SEQ
-from eventfold.store import Connection, EventStore
-from eventfold.topics import prepare_topics
+from eventfold import Connection, EventStore
+from eventfold.postgres import schema
+from eventfold.publish import lease as leases
+from eventfold.publish import sequencing
+from eventfold.publish.topics import prepare_topics
+from eventfold.write.rows import AFTER, LAST_SEQ
 from lyceum_local import postgres
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack

@@ -12,12 +12,11 @@ import pytest
 from house import NOW, House, context
 from shelf import CODEC, DECIDER, SHELF, AddBook, Shelf, add
 
-from eventfold import store as store_module
-from eventfold.decider import Ask, Item, SnapshotPolicy, StreamType
+from eventfold import Ask, EventStore, Item, SnapshotPolicy, StreamType
 from eventfold.errors import Unpublishable, WrongState
-from eventfold.rows import Row
-from eventfold.snapshots import Known, StateCache
-from eventfold.store import EventStore
+from eventfold.write import store as store_module
+from eventfold.write.rows import Row
+from eventfold.write.snapshots import Known, StateCache
 
 EVERY = 3
 LONG = StreamType("longshelf", DECIDER, snapshots=SnapshotPolicy(Shelf, 1, EVERY))

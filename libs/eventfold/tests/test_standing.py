@@ -15,9 +15,9 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 from working import folded_as_recorded, worker
 
-from eventfold import relay, witness
 from eventfold.errors import LeaseLost
-from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold.publish import term, witness
+from eventfold.publish.topics import administrator, existing_topics, prepare_topics
 from eventfold_ops import replay
 
 PARTITIONS = 4
@@ -100,8 +100,8 @@ async def test_a_topic_that_is_emptied_under_an_idle_relay_is_filled_again(
 async def test_what_was_sent_to_an_emptied_topic_too_early_is_read_after_what_was_before_it(
     house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "LOOK_AFTER_S", 1000.0)
-    monkeypatch.setattr(relay, "CHECK_EVERY_S", 1000.0)  # it notices by the offsets that it is answered
+    monkeypatch.setattr(term, "LOOK_AFTER_S", 1000.0)
+    monkeypatch.setattr(term, "CHECK_EVERY_S", 1000.0)  # it notices by the offsets that it is answered
     await written(house, "first")
     async with relaying(house, kafka_bootstrap) as running:
         await eventually(lambda: everything_acknowledged(house))

@@ -10,12 +10,10 @@ from house import House, context
 from relaying import eventually
 from shelf import HOT_SHELF, SHELF, add
 
-from eventfold.decider import StreamType
+from eventfold import Connection, Idempotency, StreamType
 from eventfold.errors import Contention, DeadlineExceeded, EventfoldError
-from eventfold.hot import HotQueue
-from eventfold.idempotency import Idempotency
-from eventfold.rows import LOAD_IN_TURN
-from eventfold.store import Connection
+from eventfold.write.hot import HotQueue
+from eventfold.write.rows import LOAD_IN_TURN
 
 CALLERS, STREAMS, DEADLINE_S, SOON_S = 20, 12, 2.0, 1.5
 ENDED = (Contention, DeadlineExceeded)

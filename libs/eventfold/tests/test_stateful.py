@@ -27,7 +27,7 @@ from shelf_operating import MAX_PARTITIONS, Operators
 from shelf_writing import HOT, Writers
 from stepped_relay import GatedConnection, SteppedRelay
 
-from eventfold import generations, relay
+from eventfold.publish import generations, term
 from eventfold_ops import filling, refold, replay
 
 PARTITIONS, RELAYS_AT_ONCE, STEPS_TO_REST = 2, 3, 2000
@@ -69,7 +69,7 @@ class Library(RuleBasedStateMachine):
         self._workers = Workers(house, self._kafka, self._model)
         self._operators = Operators(house, self._kafka)
         self._checks = Checks(house, self._kafka, self._model)
-        relay.ROWS_PER_BATCH = ROWS_PER_BATCH
+        term.ROWS_PER_BATCH = ROWS_PER_BATCH
         self._relays: list[SteppedRelay] = []
         self._relays_started = 0
 
@@ -140,7 +140,7 @@ class Library(RuleBasedStateMachine):
     @rule(rows=st.integers(1, ROWS_PER_BATCH))
     def a_deployment_changes_how_much_is_sent_at_once(self, rows: int) -> None:
         """What was sequenced before it may take several batches to send again."""
-        relay.ROWS_PER_BATCH = rows
+        term.ROWS_PER_BATCH = rows
 
     @relays_run
     @rule(which=picks, gate=picks)
@@ -352,8 +352,8 @@ def library(postgres_url: str) -> Iterator[Callable[[], Library]]:
 def test_any_interleaving_ends_where_the_model_ends(
     library: Callable[[], Library], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "ROWS_PER_BATCH", ROWS_PER_BATCH)
-    monkeypatch.setattr(relay, "HEARTBEAT_S", NEVER_S)
+    monkeypatch.setattr(term, "ROWS_PER_BATCH", ROWS_PER_BATCH)
+    monkeypatch.setattr(term, "HEARTBEAT_S", NEVER_S)
     monkeypatch.setattr(generations, "ROWS_PER_FILL", ROWS_PER_FILL)
     monkeypatch.setattr(replay, "NEARLY_FILLED_EVENTS", NEARLY_FILLED_EVENTS)
     monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", AT_ONCE_S)

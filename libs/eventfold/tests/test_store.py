@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from relaying import eventually
 from shelf import CODEC, DECIDER, HOT_SHELF, SHELF, AddBook, Audited, BookAdded, Shelf, add
 
-from eventfold.codec import EventCodec, UnknownEventType
-from eventfold.decider import Ask, Item
+from eventfold import Ask, EventCodec, Idempotency, Item
 from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
-from eventfold.idempotency import Idempotency, sweep_idempotency
+from eventfold.vocabulary.codec import UnknownEventType
+from eventfold.write.idempotency import sweep_idempotency
 
 READ_WITHIN_S = 5.0
 B = '{"title": "b"}'

@@ -17,12 +17,12 @@ from reading import header, read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, add, to_public
 
-from eventfold import relay
+from eventfold import EventStore
 from eventfold.errors import TopicMisconfigured, Unpublishable
-from eventfold.publish import MAX_AROUND_BYTES, MAX_BATCH_BYTES, MAX_VALUE_BYTES, Publisher
-from eventfold.store import EventStore
-from eventfold.topic_settings import CREATED, complaint
-from eventfold.topics import administrator, check_topics, prepare_topics
+from eventfold.publish import relay
+from eventfold.publish.publisher import MAX_AROUND_BYTES, MAX_BATCH_BYTES, MAX_VALUE_BYTES, Publisher
+from eventfold.publish.topic_settings import CREATED, complaint
+from eventfold.publish.topics import administrator, check_topics, prepare_topics
 
 GOOD = {
     **CREATED,

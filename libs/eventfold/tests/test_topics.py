@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import BrokerResponseError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
-from eventfold import topics
 from eventfold.errors import TopicMisconfigured
+from eventfold.publish import topics
 
 
 class Refusing:

@@ -20,11 +20,9 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTS, FILLED, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add, count, keys
 from spanning import CAUSE, cause, exported, linked, told
 
-from eventfold import tracing
-from eventfold.decider import Ask, Item
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import FoldGroup, Process, Projection, PublicRecord
-from eventfold.topics import prepare_topics
+from eventfold import Ask, FoldGroup, Item, Process, Projection, PublicRecord, tracing
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.topics import prepare_topics
 
 COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, count)
 MALFORMED = [

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from eventfold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
-from eventfold.topics import prepare_topics
+from eventfold.fold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
+from eventfold.publish.topics import prepare_topics
 
 LINGER_S = 0.2
 LONG_MS = 20_000

@@ -13,12 +13,12 @@ from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, BookAdded, JsonInsteadOfAvro, add, to_public
 
-from eventfold import relay
-from eventfold.codec import EventCodec
-from eventfold.publish import Publisher
-from eventfold.relay import Relay
-from eventfold.topics import prepare_topics
-from eventfold.witness import tails_of
+from eventfold import EventCodec
+from eventfold.publish.publisher import Publisher
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import prepare_topics
+from eventfold.publish.witness import tails_of
 
 
 class OldAvro(JsonInsteadOfAvro):
@@ -45,7 +45,7 @@ async def old_relay(house: House, bootstrap: str, topic: str) -> AsyncIterator[a
     running = Relay(
         name="relay", holder="old", connect=house.connect, codec=OLD_CODEC, topics=[topic],
         publisher=Publisher("/library", to_public, OldAvro(), house.prefix), tails=tails_of(bootstrap),
-        producers=lambda: relay.producer(bootstrap, "old"),
+        producers=lambda: Producer(bootstrap, "old"),
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:

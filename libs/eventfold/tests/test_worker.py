@@ -19,8 +19,8 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 from working import BOOKS, SHELVES, applied, folded_as_recorded, loading, publish, shared_by, tell_who_applies, worker
 
-from eventfold.topics import administrator, existing_topics, prepare_topics
-from eventfold.worker import HALTED
+from eventfold.fold.worker import HALTED
+from eventfold.publish.topics import administrator, existing_topics, prepare_topics
 from lyceum_local.ports import free_block
 
 

@@ -10,7 +10,7 @@ from house import House, built, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
 from eventfold_ops.deployment import Deployment
 
 

@@ -18,9 +18,9 @@ from delivering import Delivered, record
 from house import House
 from shelf import COUNTING, SHELVES, TOPIC, JsonInsteadOfAvro
 
-from eventfold.decider import event_id
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
+from eventfold import Changes, FoldGroup, PublicRecord, Rows
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.vocabulary.decider import event_id
 from eventfold_ops import dlq
 from eventfold_ops.cli import main
 

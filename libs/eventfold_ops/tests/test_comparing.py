@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from house import House
 
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable
 from eventfold_ops.comparing import Compared, compare
 from eventfold_ops.progress import Progress
 

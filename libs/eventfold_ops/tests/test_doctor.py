@@ -15,8 +15,8 @@ from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
-from eventfold.store import Connection
-from eventfold.topics import administrator
+from eventfold import Connection
+from eventfold.publish.topics import administrator
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import examining, folding, reading
 from eventfold_ops.doctor.cluster import Cluster, look

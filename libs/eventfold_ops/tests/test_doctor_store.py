@@ -11,9 +11,8 @@ from house import House, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTING, CountRow, add
 
-from eventfold.codec import EventCodec
-from eventfold.readmodel import FoldGroup, ReadTable
-from eventfold.sealing import KeyEncryptionKey
+from eventfold import EventCodec, FoldGroup, ReadTable
+from eventfold.sealing.keys import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import numbering
 from eventfold_ops.doctor.examining import examine

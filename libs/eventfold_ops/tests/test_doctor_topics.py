@@ -11,7 +11,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 from working import folded_as_recorded, worker
 
-from eventfold.topics import prepare_topics
+from eventfold.publish.topics import prepare_topics
 from eventfold_ops import compare
 from eventfold_ops.doctor.examining import examine
 

@@ -13,8 +13,8 @@ from house import House
 from psycopg.errors import IdleInTransactionSessionTimeout, UndefinedColumn, UndefinedTable
 
 from contracts.avro import AvroCodec, UnknownFingerprint
-from eventfold.codec import UnknownEventType
 from eventfold.errors import LeaseLost, Poison
+from eventfold.vocabulary.codec import UnknownEventType
 from eventfold_ops import dlq
 from eventfold_ops.cli import main
 from eventfold_ops.failures import ADVICE, sentence

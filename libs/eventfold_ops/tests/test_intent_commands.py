@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 from house import House, context
 
-from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Item
-from eventfold.intents import EVENTS, INTENT, Answer, IntentCommand, RecordAnswer, RecordIntent
-from eventfold.publish import Publisher
-from eventfold.store import EventStore
+from eventfold import Ask, EventCodec, EventStore, Item
+from eventfold.publish.publisher import Publisher
+from eventfold.timers.intents import EVENTS, INTENT, Answer, IntentCommand, RecordAnswer, RecordIntent
 from eventfold_ops import intent_commands
 from eventfold_ops.cli import main
 

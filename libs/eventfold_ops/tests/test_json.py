@@ -17,11 +17,9 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import COUNTING, TOPIC, add
 from working import worker
 
-from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Item
-from eventfold.intents import EVENTS, INTENT, RecordIntent
-from eventfold.publish import Publisher
-from eventfold.store import EventStore
+from eventfold import Ask, EventCodec, EventStore, Item
+from eventfold.publish.publisher import Publisher
+from eventfold.timers.intents import EVENTS, INTENT, RecordIntent
 from eventfold_ops.cli import main, parser
 from eventfold_ops.deployment import Deployment
 

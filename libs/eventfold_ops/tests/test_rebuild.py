@@ -19,9 +19,9 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add, count
 from shelf_model import Model
 from working import SHELVES, as_recorded, folded_as_recorded, loading, publish, worker
 
+from eventfold import FoldGroup
 from eventfold.errors import NotFound
-from eventfold.readmodel import FoldGroup
-from eventfold.topics import administrator, prepare_topics
+from eventfold.publish.topics import administrator, prepare_topics
 from eventfold_ops import compare, comparing, dlq, rebuild, replay
 from eventfold_ops.at_live import RebuildRunning
 

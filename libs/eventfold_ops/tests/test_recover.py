@@ -15,9 +15,9 @@ from restoring import OF_STORE, TABLES, restored, saved
 from shelf import TOPIC, add
 from working import as_recorded, folded_as_recorded, worker
 
-from eventfold import history
-from eventfold.generations import CLOSED_TYPE
-from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold.publish import history
+from eventfold.publish.generations import CLOSED_TYPE
+from eventfold.publish.topics import administrator, existing_topics, prepare_topics
 from eventfold_ops import recover
 from eventfold_ops.doctor.examining import examine
 from eventfold_ops.recover import NothingToRecover

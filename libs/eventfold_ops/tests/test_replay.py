@@ -27,10 +27,10 @@ from working import (
     worker,
 )
 
-from eventfold import generations, sending
-from eventfold.generations import CLOSED_TYPE, physical
-from eventfold.topics import OnRecord, administrator, existing_topics, on_record, prepare_topics
-from eventfold.worker import HALTED
+from eventfold.fold.worker import HALTED
+from eventfold.publish import generations, sending
+from eventfold.publish.generations import CLOSED_TYPE, physical
+from eventfold.publish.topics import OnRecord, administrator, existing_topics, on_record, prepare_topics
 from eventfold_ops import compare, rebuild, replay, switch
 from eventfold_ops.dlq import redrive
 from eventfold_ops.replay import CannotReplay

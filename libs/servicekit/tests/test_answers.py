@@ -13,8 +13,9 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventfold.consistency import Target, Token
 from eventfold.errors import AnswerTooLarge
+from eventfold.publish.outgoing import Target
+from eventfold.reading.consistency import Token
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.consistency.v1 import consistency_pb2
 from servicekit import answers

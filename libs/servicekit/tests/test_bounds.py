@@ -16,9 +16,9 @@ from edging import serving
 from psycopg.errors import LockNotAvailable, QueryCanceled, ReadOnlySqlTransaction
 from psycopg_pool import PoolTimeout
 
-from eventfold.consistency import Token
+from eventfold import Pool
 from eventfold.errors import Blocked, DeadlineExceeded, OutcomeUnknown
-from eventfold.store import Pool
+from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit import database
 from servicekit.call import Call, enter_call

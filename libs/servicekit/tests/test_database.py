@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from eventfold.sessions import FIXED
+from eventfold.postgres.sessions import FIXED
 from servicekit import database
 
 SIZE = 4

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 from servicing import migrated
 
-from eventfold.codec import EventCodec
-from eventfold.readmodel import ReadTable
+from eventfold import EventCodec, ReadTable
 from servicekit.definition import ServiceDefinition
 from servicekit.drafting import BadName, statements, write
 from servicekit.migrate import check_version, migrate

@@ -15,8 +15,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 from spanning import CAUSE, exported, written
 
-from eventfold.consistency import Target, Token
 from eventfold.errors import NotFound
+from eventfold.publish.outgoing import Target
+from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
 

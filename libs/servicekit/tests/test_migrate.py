@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from servicing import migrated
 
-from eventfold.codec import EventCodec
-from eventfold.locks import key
+from eventfold import EventCodec
+from eventfold.postgres.locks import key
 from servicekit.definition import ServiceDefinition
 from servicekit.migrate import SchemaBehind, check_version, migrate
 from servicekit.settings import ServiceSettings

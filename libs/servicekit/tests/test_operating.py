@@ -12,9 +12,8 @@ import pytest
 from fake_registry import running
 
 from contracts.golden import read_golden
-from eventfold.codec import EventCodec
-from eventfold.readmodel import FoldGroup
-from eventfold.sealing import KeyEncryptionKey
+from eventfold import EventCodec, FoldGroup
+from eventfold.sealing.keys import KeyEncryptionKey
 from eventfold_ops.deployment import NotConfigured, load
 from servicekit import keys
 from servicekit.definition import ServiceDefinition

@@ -21,8 +21,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from spanning import CAUSE, cause, exported, told, written
 
 from eventfold import tracing
-from eventfold.consistency import Target, Token
 from eventfold.errors import Contention, InvalidInput, NotFound, Unauthenticated
+from eventfold.publish.outgoing import Target
+from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
 from servicekit.closing import Closing

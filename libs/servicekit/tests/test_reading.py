@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventfold import consistency
-from eventfold.consistency import Target, Token, reached
-from eventfold.store import Pool
+from eventfold import Pool
+from eventfold.publish.outgoing import Target
+from eventfold.reading import consistency
+from eventfold.reading.consistency import Token, reached
 from servicekit import database
 from servicekit.histories import OwnHistory
 from servicekit.reading import TARGETS_REMEMBERED, Sequenced, Watch

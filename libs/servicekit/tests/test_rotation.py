@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from eventfold import schema
-from eventfold.rewrapping import rewrap
-from eventfold.sealing import KeyEncryptionKeys, SubjectKeys
-from eventfold.store import Pool
+from eventfold import Pool, SubjectKeys
+from eventfold.postgres import schema
+from eventfold.sealing.keys import KeyEncryptionKeys
+from eventfold.sealing.rewrapping import rewrap
 from servicekit import database, key_commands, keys
 from servicekit.keyring import RELOAD_S, KeyRing
 from servicekit.rotation import SPARE_S, KeyKind, Rotation

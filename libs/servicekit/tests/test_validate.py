@@ -11,7 +11,7 @@ from edging import serving
 from google.rpc.status_pb2 import Status
 from psycopg import DataError, OperationalError
 
-from eventfold.desk import Outcome
+from eventfold import Outcome
 from eventfold.errors import InvalidInput, KeyDestroyed
 from lyceum.billing.v1 import billing_pb2
 from lyceum.catalog.v1 import catalog_pb2

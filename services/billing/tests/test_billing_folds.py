@@ -19,8 +19,8 @@ from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from contracts.events import billing as events
 from contracts.events.catalog import CONTENT_PUBLISHED
-from eventfold.readmodel import PublicRecord
-from eventfold.readmodel import given as given_to
+from eventfold import PublicRecord
+from eventfold.fold.readmodel import given as given_to
 from eventfold.testing import Tables, folded, record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

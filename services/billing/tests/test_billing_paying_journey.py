@@ -13,9 +13,9 @@ from billing.application.ports import Provider, Report
 from billing.application.reconciling import Reconciler
 from billing.domain.money import Money
 from billing.domain.payment import AmountMismatch, payment_id_from
-from eventfold import lease as leases
-from eventfold.due_worker import DueWorker
 from eventfold.errors import NotFound, WrongState
+from eventfold.publish import lease as leases
+from eventfold.timers.due_worker import DueWorker
 
 
 async def test_callbacks_that_contradict_are_refused_and_record_nothing(house: House) -> None:

@@ -17,8 +17,8 @@ from billing.domain.product import ProductPriced
 from billing.domain.promotion import PromotionScheduled
 from contracts.avro import AvroCodec
 from contracts.events.billing import TOPICS
-from eventfold.decider import Recorded
-from eventfold.public import topic_of
+from eventfold import Recorded
+from eventfold.vocabulary.public import topic_of
 
 AT = datetime(1997, 1, 1, tzinfo=UTC)
 CNY = Money(100, "CNY")

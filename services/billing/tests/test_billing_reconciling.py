@@ -25,8 +25,7 @@ from billing.domain.payment import (
     merchant_number_of,
     payment_id_of,
 )
-from eventfold.decider import NOTHING_DUE, Ask, DueDate, Item, Recorded
-from eventfold.due import Due
+from eventfold import NOTHING_DUE, Ask, Due, DueDate, Item, Recorded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRES_AFTER = timedelta(hours=2)

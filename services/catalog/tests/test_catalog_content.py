@@ -40,10 +40,9 @@ from catalog.interaction.domain import (
     pair,
 )
 from contracts.avro import AvroCodec
-from eventfold.decider import Recorded
+from eventfold import Recorded, Sealed
 from eventfold.errors import NotFound
-from eventfold.publish import Publisher
-from eventfold.sealing import Sealed
+from eventfold.publish.publisher import Publisher
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "Secret-body-7f3a"

@@ -34,7 +34,7 @@ from catalog.interaction.domain import (
     member_of,
     pair,
 )
-from eventfold.sealing import Sealed
+from eventfold import Sealed
 
 TEXT = Sealed("m1", "comment", "box")
 DECIDER = INTERACTION.decider

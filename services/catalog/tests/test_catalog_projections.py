@@ -15,8 +15,7 @@ from catalog.content.projections import COUNTING, INDEX, ContentRow, CounterRow
 from catalog.interaction.projections import COMMENTING, CommentRow
 from contracts.events import billing
 from contracts.events import catalog as public
-from eventfold.public import PublicType
-from eventfold.readmodel import PublicRecord
+from eventfold import PublicRecord, PublicType
 from eventfold.testing import folded, record
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -17,9 +17,9 @@ from catalog.content.slice import CONTENT
 from catalog.interaction.slice import INTERACTION
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.public import topic_of
-from eventfold.rows import COLUMNS, recorded
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.vocabulary.public import topic_of
+from eventfold.write.rows import COLUMNS, recorded
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller

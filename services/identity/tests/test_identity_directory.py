@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from contracts.avro import AvroCodec
 from contracts.events import identity as public
-from eventfold.decider import Recorded
-from eventfold.publish import Publisher
-from eventfold.readmodel import PublicRecord
-from eventfold.sealing import Sealed
+from eventfold import PublicRecord, Recorded, Sealed
+from eventfold.publish.publisher import Publisher
 from eventfold.testing import folded, record
 from identity.application.publication import to_public
 from identity.domain.codec import CODEC

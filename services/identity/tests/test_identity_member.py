@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from eventfold import Sealed
 from eventfold.errors import AlreadyExists, NotFound, WrongState
-from eventfold.sealing import Sealed
 from identity.domain.codec import CODEC
 from identity.domain.member import (
     MAX_CODE_TRIES,

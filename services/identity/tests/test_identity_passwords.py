@@ -8,8 +8,8 @@ import pytest
 from identity_house import IMPORTER, PASSWORD, House, claim, code_for, erase, importing, refused, weaken
 
 from contracts.external_ids import imported_id
-from eventfold.decider import Ask
-from eventfold.sealing import KeyEncryptionKey, Sealed
+from eventfold import Ask, Sealed
+from eventfold.sealing.keys import KeyEncryptionKey
 from identity.adapters.passwords import Passwords
 from identity.application.accounts import WrongCode
 from identity.application.password_hashes import PasswordHashes

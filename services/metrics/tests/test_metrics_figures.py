@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 from servicing import Delivered, NoAvro, migrated
 
+from eventfold import FoldGroup, Projection, PublicRecord
 from eventfold.errors import NotFound
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.publish import rfc3339
-from eventfold.readmodel import FoldGroup, Projection, PublicRecord
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.publisher import rfc3339
 from eventfold.testing import Tables, folded
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.adapters.figures_postgres import postgres_look

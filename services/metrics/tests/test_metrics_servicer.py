@@ -13,8 +13,8 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from psycopg_pool import AsyncConnectionPool
 
+from eventfold import Pool
 from eventfold.errors import DomainError, InvalidInput, NotPermitted, Unauthenticated
-from eventfold.store import Pool
 from lyceum.metrics.v1 import metrics_pb2
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.entrypoints.policies import POLICIES, SERVICE

@@ -11,9 +11,9 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from servicing import Delivered, NoAvro, migrated
 
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.publish import rfc3339
-from eventfold.store import Pool
+from eventfold import Pool
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.publisher import rfc3339
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventfold.readmodel import PublicRecord
+from eventfold import PublicRecord
 from eventfold.testing import Tables, record
 from eventfold.testing import folded as folded_by
 from reco.projections.factors import FACTORS, PairRow

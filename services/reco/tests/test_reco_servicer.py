@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
-from eventfold.following import Mark
+from eventfold.reading.following import Mark
 from lyceum.reco.v1 import reco_pb2
 from reco.application.live_factors import LiveFactors, Look, Reached
 from reco.application.pairs import Bounds, Pairs

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eventfold.topics import administrator
+from eventfold.publish.topics import administrator
 from lyceum_local.settings import SERVICES
 from tests.faults.stack import restores
 from tests.faults.stack.product import PARTS, PREFIX, Product

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from eventfold.generations import current_names
-from eventfold.topics import existing_topics
+from eventfold.publish.generations import current_names
+from eventfold.publish.topics import existing_topics
 
 READ_S = 60.0
 

@@ -7,7 +7,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from eventfold.decider import event_id
+from eventfold.vocabulary.decider import event_id
 from lyceum_local.settings import SERVICES
 from tests.faults.keeper import until
 from tests.faults.stack.load import PRICE_MINOR

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from eventfold.topics import existing_topics
+from eventfold.publish.topics import existing_topics
 from lyceum_local.stack import LocalStack
 
 PREFIX, TOPIC = "gone.", "lyceum.identity.member"

@@ -7,7 +7,7 @@ import importlib
 import psycopg
 import pytest
 
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 from servicekit.definition import ServiceDefinition

@@ -14,9 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 from shop import bought, opened, promoted, quote
 
 from contracts.avro import AvroCodec
-from eventfold import schema
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.readmodel import FoldGroup, Projection, ReadTable
+from eventfold import FoldGroup, Projection, ReadTable
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.postgres import schema
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 from servicekit import database

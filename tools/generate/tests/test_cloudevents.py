@@ -10,8 +10,8 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka
 from cloudevents.core.formats.json import JSONFormat
 
 from contracts.avro import AvroCodec
-from eventfold.decider import Context, Recorded
-from eventfold.publish import Publisher, Record
+from eventfold import Context, Recorded
+from eventfold.publish.publisher import Publisher, Record
 from lyceum_generate.public import emitted
 from lyceum_generate.services import definitions
 

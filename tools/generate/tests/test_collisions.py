@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eventfold.codec import EventCodec
-from eventfold.readmodel import FoldGroup
+from eventfold import EventCodec, FoldGroup
 from lyceum_generate import collisions, public, services
 from lyceum_generate.__main__ import generate
 from lyceum_generate.collisions import NamesCollide, complaints

@@ -14,9 +14,8 @@ import yaml
 from fastavro import parse_schema
 
 from contracts.avro import AvroCodec, frame_of, schema_folder, shipped_schemas
-from eventfold.decider import Context
-from eventfold.publish import Publisher, placed
-from eventfold.readmodel import Process, Projection
+from eventfold import Context, Process, Projection
+from eventfold.publish.publisher import Publisher, placed
 from lyceum_generate import lyceum_events
 from lyceum_generate.__main__ import ASYNCAPI, EVENTS
 from lyceum_generate.public import emitted

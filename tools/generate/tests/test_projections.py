@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.golden import read_golden
-from eventfold.public import PublicType
-from eventfold.readmodel import Projection, PublicRecord
+from eventfold import Projection, PublicRecord, PublicType
 from eventfold.testing import folded, record
 from lyceum_generate.services import definitions
 

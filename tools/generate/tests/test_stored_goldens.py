@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eventfold.codec import EventCodec
+from eventfold import EventCodec
 from lyceum_generate.__main__ import STORED
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored, complaints, read

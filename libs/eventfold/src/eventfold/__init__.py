@@ -1,1 +1,63 @@
-"""Event sourcing on PostgreSQL and Kafka with Faust as its stream engine; see the README beside this package."""
+"""Event sourcing on PostgreSQL and Kafka with Faust as its stream engine; see the README beside this package.
+
+These are the names with which a service is written. Its rooms, each of which uses only those before it: `vocabulary`
+(what is decided and told) and `postgres` (sessions, locks, tables), `write` (the store), `publish` (the relay and its
+topics), `fold` (projections, processes and their worker), and above them `reading` (one's own writes), `timers` (due
+dates, calls to others) and `sealing` (personal data under keys). `testing` ships with it.
+"""
+
+from eventfold.fold.declared import (
+    Change,
+    Rule,
+    adds,
+    becomes,
+    latest,
+    least,
+    most,
+    on,
+    projection,
+    puts,
+    sets,
+)
+from eventfold.fold.readmodel import (
+    Changes,
+    Draft,
+    Fold,
+    FoldGroup,
+    Handler,
+    Key,
+    Process,
+    Projection,
+    PublicRecord,
+    ReadTable,
+    Rows,
+)
+from eventfold.postgres.sessions import Connection, Pool
+from eventfold.sealing.keys import DataKey, Sealed, SubjectKeys
+from eventfold.vocabulary.codec import EventCodec, Stored, Upcaster
+from eventfold.vocabulary.decider import (
+    ANY_VERSION,
+    NOTHING_DUE,
+    Ask,
+    Context,
+    Decider,
+    DueDate,
+    Item,
+    Recorded,
+    SnapshotPolicy,
+    StreamType,
+)
+from eventfold.vocabulary.due import Due, DueHandler, Pace
+from eventfold.vocabulary.public import Data, PublicEvent, PublicType
+from eventfold.write.commands import Handled
+from eventfold.write.desk import Outcome
+from eventfold.write.idempotency import Idempotency
+from eventfold.write.store import EventStore
+
+__all__ = [
+    "ANY_VERSION", "NOTHING_DUE", "Ask", "Change", "Changes", "Connection", "Context", "Data", "DataKey", "Decider",
+    "Draft", "Due", "DueDate", "DueHandler", "EventCodec", "EventStore", "Fold", "FoldGroup", "Handled", "Handler",
+    "Idempotency", "Item", "Key", "Outcome", "Pace", "Pool", "Process", "Projection", "PublicEvent", "PublicRecord",
+    "PublicType", "ReadTable", "Recorded", "Rows", "Rule", "Sealed", "SnapshotPolicy", "Stored", "StreamType",
+    "SubjectKeys", "Upcaster", "adds", "becomes", "latest", "least", "most", "on", "projection", "puts", "sets",
+]  # fmt: skip

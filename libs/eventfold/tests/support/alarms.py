@@ -14,13 +14,24 @@ from typing import Any
 
 from house import NOW, House, context
 
-from eventfold.codec import EventCodec
-from eventfold.decider import NOTHING_DUE, Ask, Decider, DueDate, Item, Recorded, StreamType
-from eventfold.due import Due, DueHandler, Pace, timer
-from eventfold.due_worker import DueWorker, elapsed_s
+from eventfold import (
+    NOTHING_DUE,
+    Ask,
+    Decider,
+    Due,
+    DueDate,
+    DueHandler,
+    EventCodec,
+    EventStore,
+    Item,
+    Pace,
+    Recorded,
+    StreamType,
+)
 from eventfold.errors import WrongState
-from eventfold.intents import EVENTS
-from eventfold.store import EventStore
+from eventfold.timers.due_worker import DueWorker, elapsed_s
+from eventfold.timers.intents import EVENTS
+from eventfold.vocabulary.due import timer
 
 PACE = Pace(timedelta(seconds=1), timedelta(seconds=60))
 

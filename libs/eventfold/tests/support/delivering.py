@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from eventfold.decider import event_id
+from eventfold.vocabulary.decider import event_id
 
 
 @dataclass

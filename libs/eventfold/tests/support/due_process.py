@@ -19,11 +19,11 @@ import psycopg
 from alarms import ALARM, CODEC, Unpublished, ring
 from psycopg_pool import AsyncConnectionPool
 
-from eventfold.due import Pace, timer
-from eventfold.due_worker import DueWorker
-from eventfold.intents import Answer, carrying_out
-from eventfold.lease import Lease
-from eventfold.store import Connection, EventStore
+from eventfold import Connection, EventStore, Pace
+from eventfold.publish.lease import Lease
+from eventfold.timers.due_worker import DueWorker
+from eventfold.timers.intents import Answer, carrying_out
+from eventfold.vocabulary.due import timer
 
 BANK = """CREATE TABLE bank_call (what text NOT NULL, number text NOT NULL);
 CREATE TABLE bank_effect (number text PRIMARY KEY);"""

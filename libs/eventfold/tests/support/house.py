@@ -14,10 +14,9 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 from shelf import CODEC, COUNTS, JsonInsteadOfAvro, to_public
 
-from eventfold import schema
-from eventfold.decider import Context
-from eventfold.publish import Publisher
-from eventfold.store import Connection, EventStore, Pool
+from eventfold import Connection, Context, EventStore, Pool
+from eventfold.postgres import schema
+from eventfold.publish.publisher import Publisher
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from reading import read_all
 from relaying import eventually
 
-from eventfold.topics import administrator, existing_topics, prepare_topics
+from eventfold.publish.topics import administrator, existing_topics, prepare_topics
 
 
 async def remade(bootstrap: str, topic: str) -> None:

@@ -10,7 +10,7 @@ from deployed import deployment
 from house import House
 from memory_kafka import Gates, Kafka, Reader, Session
 
-from eventfold.store import Connection
+from eventfold import Connection
 from eventfold_ops.deployment import Deployment
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
-from eventfold.crossing import closes
-from eventfold.fold import PartitionBatch
-from eventfold.witness import TAIL_RECORDS, Place, Tail, Tails, seen, tail_of
+from eventfold.fold.crossing import closes
+from eventfold.fold.runner import PartitionBatch
+from eventfold.publish.witness import TAIL_RECORDS, Place, Tail, Tails, seen, tail_of
 
 RECORDS_PER_BATCH = 2
 """So few that a run takes several batches, and can end between any two of them."""

@@ -16,12 +16,10 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 from shelf import CODEC, FILLED, SHELF, AddBook, JsonInsteadOfAvro, to_public
 
-from eventfold.decider import Ask, Item
-from eventfold.fold import FoldRunner
-from eventfold.publish import Publisher
-from eventfold.readmodel import FoldGroup, Process, PublicRecord
-from eventfold.store import EventStore
-from eventfold.worker import fold_app, run
+from eventfold import Ask, EventStore, FoldGroup, Item, Process, PublicRecord
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.worker import fold_app, run
+from eventfold.publish.publisher import Publisher
 
 POINTS = ("after-append-before-commit", "after-commit-before-acknowledge")
 AT_PASS = 3

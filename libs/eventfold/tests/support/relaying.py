@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaProducer
 from house import House
 from shelf import CODEC, TOPIC
 
-from eventfold import relay
-from eventfold.relay import Examine, Relay, taken_as_they_are
-from eventfold.witness import tails_of
+from eventfold.publish.relay import Relay
+from eventfold.publish.relay_context import Examine, taken_as_they_are
+from eventfold.publish.sending import Producer
+from eventfold.publish.witness import tails_of
 
 DEADLINE_S = 20.0
 
@@ -24,7 +25,7 @@ async def relaying(
 ) -> AsyncIterator[Relay]:  # fmt: skip
     running = Relay(
         name="relay", holder=holder, connect=house.connect, publisher=house.publisher, codec=CODEC,
-        producers=producers or (lambda: relay.producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
+        producers=producers or (lambda: Producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
         tails=tails_of(bootstrap), examine=examine,
     )  # fmt: skip
     task = asyncio.create_task(running.run())

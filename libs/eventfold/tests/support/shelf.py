@@ -7,12 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
-from eventfold.codec import EventCodec
-from eventfold.decider import Ask, Decider, Item, Recorded, StreamType
+from eventfold import (
+    Ask,
+    Changes,
+    Decider,
+    Draft,
+    EventCodec,
+    FoldGroup,
+    Item,
+    Key,
+    Projection,
+    PublicEvent,
+    PublicRecord,
+    PublicType,
+    ReadTable,
+    Recorded,
+    Rows,
+    StreamType,
+)
 from eventfold.errors import Poison, WrongState
-from eventfold.public import PublicEvent, PublicType
-from eventfold.publish import Avro
-from eventfold.readmodel import Changes, Draft, FoldGroup, Key, Projection, PublicRecord, ReadTable, Rows
+from eventfold.publish.publisher import Avro
 
 CAPACITY_BOOKS = 1_000_000
 

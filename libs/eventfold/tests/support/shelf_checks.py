@@ -13,7 +13,7 @@ from shelf import TOPIC
 from shelf_model import AUDIT, Model
 from shelf_writing import stream_of
 
-from eventfold.publish import partition_of
+from eventfold.publish.publisher import partition_of
 
 _SEEN = """SELECT
   (SELECT jsonb_agg(jsonb_build_array(stream, version, coalesce(data->>'title', 'audit'), partition_key, seq)

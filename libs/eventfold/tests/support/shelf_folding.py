@@ -16,13 +16,13 @@ from shelf import COUNTING, JsonInsteadOfAvro, count, fold
 from shelf_model import Model
 from shelf_writing import stream_of
 
-from eventfold import crossing
-from eventfold.decider import event_id
+from eventfold import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.errors import NotFound, Poison, TopicLost
-from eventfold.fold import FoldRunner, Standing
-from eventfold.positions import Run, check_within
-from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
-from eventfold.worker import apply_with_retry
+from eventfold.fold import crossing
+from eventfold.fold.positions import Run, check_within
+from eventfold.fold.runner import FoldRunner, Standing
+from eventfold.fold.worker import apply_with_retry
+from eventfold.vocabulary.decider import event_id
 from eventfold_ops import dlq, rebuild
 from eventfold_ops.refold import RefoldStalled
 

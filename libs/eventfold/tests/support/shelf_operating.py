@@ -9,7 +9,7 @@ from memory_kafka import Kafka
 from shelf import COUNTING, TOPIC
 from stepped_relay import SteppedReplay
 
-from eventfold.generations import Generation, current_names, load, number
+from eventfold.publish.generations import Generation, current_names, load, number
 from eventfold_ops import switch
 from eventfold_ops.switch import CannotSwitch
 

@@ -8,11 +8,11 @@ import sys
 import psycopg
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, to_public
 
-from eventfold import relay
-from eventfold.publish import Publisher
-from eventfold.relay import Relay
-from eventfold.store import Connection
-from eventfold.witness import tails_of
+from eventfold import Connection
+from eventfold.publish.publisher import Publisher
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.witness import tails_of
 
 
 async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
@@ -20,7 +20,7 @@ async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
         return await psycopg.AsyncConnection.connect(url, autocommit=True)
 
     await Relay(
-        name="relay", holder=holder, connect=connect, producers=lambda: relay.producer(bootstrap, holder),
+        name="relay", holder=holder, connect=connect, producers=lambda: Producer(bootstrap, holder),
         publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
         tails=tails_of(bootstrap),
     ).run()  # fmt: skip

@@ -18,10 +18,10 @@ from prometheus_client import start_http_server
 from psycopg_pool import AsyncConnectionPool
 from shelf import COUNTING, JsonInsteadOfAvro, fold
 
-from eventfold import halting
-from eventfold.fold import FoldRunner
-from eventfold.readmodel import Changes, FoldGroup, PublicRecord, Rows
-from eventfold.worker import fold_app, run
+from eventfold import Changes, FoldGroup, PublicRecord, Rows
+from eventfold.fold import halting
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.worker import fold_app, run
 
 PAUSE_S = 0.05
 SHOWN_S = 120.0

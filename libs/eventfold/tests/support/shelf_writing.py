@@ -10,10 +10,8 @@ from house import House, context
 from shelf import HOT_SHELF, SHELF, AddBook
 from shelf_model import Model
 
-from eventfold.decider import Ask, Item, Recorded
+from eventfold import Ask, Connection, Handled, Idempotency, Item, Recorded
 from eventfold.errors import IdempotencyMismatch
-from eventfold.idempotency import Idempotency
-from eventfold.store import Connection, Handled
 
 HOT = "h"
 """The one shelf whose writers queue."""

@@ -21,7 +21,7 @@ from memory_kafka import Gates, Kafka, Session, tails_of
 from shelf import CODEC, TOPIC
 
 from eventfold.errors import LeaseLost, TopicMisconfigured
-from eventfold.relay import Relay
+from eventfold.publish.relay import Relay
 from eventfold_ops import replay
 
 SETTLING_TURNS = 40

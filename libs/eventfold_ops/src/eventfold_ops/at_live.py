@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Literal
 
-from eventfold import locks
+from eventfold import Connection, Projection
 from eventfold.errors import EventfoldError
-from eventfold.positions import take_turns
-from eventfold.readmodel import Projection, turn
-from eventfold.store import Connection
+from eventfold.fold.positions import take_turns
+from eventfold.fold.readmodel import turn
+from eventfold.postgres import locks
 from eventfold_ops import shadow
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.refold import Refold, live_positions

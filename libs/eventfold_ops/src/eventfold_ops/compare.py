@@ -7,8 +7,7 @@ from dataclasses import asdict, replace
 
 import orjson
 
-from eventfold.readmodel import Projection
-from eventfold.store import Connection
+from eventfold import Connection, Projection
 from eventfold_ops import comparing
 from eventfold_ops.at_live import AtTheEnd, at_live_positions
 from eventfold_ops.deployment import Deployment

@@ -7,8 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from eventfold.readmodel import ReadTable
-from eventfold.store import Connection
+from eventfold import Connection, ReadTable
 
 FLOAT_TOLERANCE = 1e-8
 """Absolute below 1, relative above."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from eventfold import relay, sessions, topics, witness
-from eventfold.codec import EventCodec
+from eventfold import Connection, EventCodec, FoldGroup, Handler, Projection
 from eventfold.errors import NotFound
-from eventfold.publish import Avro, Publisher
-from eventfold.readmodel import FoldGroup, Handler, Projection
-from eventfold.store import Connection
+from eventfold.postgres import sessions
+from eventfold.publish import topics, witness
+from eventfold.publish.publisher import Avro, Publisher
+from eventfold.publish.sending import Producer
 
 
 class NoSuchApp(Exception):
@@ -109,7 +109,7 @@ class Deployment:
 
     def producer(self, purpose: str) -> AIOKafkaProducer:
         """A producer of this process with the relay's settings. Not started."""
-        return relay.producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
+        return Producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
 
     def consumer(self, purpose: str, partition_fetch_bytes: int) -> AIOKafkaConsumer:
         """A consumer that is told what to read and where to begin; its group, named for `purpose`, is for those who

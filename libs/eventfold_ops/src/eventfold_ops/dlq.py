@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eventfold.deadletter import headers_of
+from eventfold import Connection, Projection, PublicRecord
 from eventfold.errors import NotFound
-from eventfold.positions import take_turns
-from eventfold.projecting import load_rows, write_changes
-from eventfold.publish import Avro
-from eventfold.readmodel import KeptRecord, Projection, PublicRecord, given, turn
-from eventfold.store import Connection
+from eventfold.fold.deadletter import headers_of
+from eventfold.fold.positions import take_turns
+from eventfold.fold.projecting import load_rows, write_changes
+from eventfold.fold.readmodel import KeptRecord, given, turn
+from eventfold.publish.publisher import Avro
 
 MAX_LISTED = 1000
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eventfold.errors import Poison
-from eventfold.passing import of_one_record
+from eventfold.fold.passing import of_one_record
 from eventfold_ops import dlq
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.output import Refused, cut, say, say_either, say_json, table

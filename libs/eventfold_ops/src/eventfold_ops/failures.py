@@ -9,8 +9,8 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout, UndefinedColumn, UndefinedTable
 
 from contracts.avro import UnknownFingerprint
-from eventfold.codec import UnknownEventType
 from eventfold.errors import Poison
+from eventfold.vocabulary.codec import UnknownEventType
 
 ADVICE: Sequence[tuple[type[Exception], str, str]] = (
     (UnknownFingerprint, "a record is of a newer schema than this build", "then run this with it"),

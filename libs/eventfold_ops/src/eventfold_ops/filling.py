@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from aiokafka.errors import KafkaError
 
-from eventfold import generations, history, sending
-from eventfold.generations import Generation
-from eventfold.store import Connection
+from eventfold import Connection
+from eventfold.publish import generations, history, sending
+from eventfold.publish.generations import Generation
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 

@@ -11,11 +11,10 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from eventfold import sessions
-from eventfold.decider import Ask, Context, Item
+from eventfold import Ask, Connection, Context, EventStore, Item
 from eventfold.errors import DomainError
-from eventfold.intents import INTENT, AskAgain, IntentReopened
-from eventfold.store import Connection, EventStore
+from eventfold.postgres import sessions
+from eventfold.timers.intents import INTENT, AskAgain, IntentReopened
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.output import Refused, cut, say, say_either, say_json, table
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from eventfold.store import Connection
+from eventfold import Connection
 from eventfold_ops import compare, shadow
 from eventfold_ops.at_live import at_live_positions
 from eventfold_ops.deployment import Deployment

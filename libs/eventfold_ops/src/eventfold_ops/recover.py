@@ -14,12 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eventfold import generations, history, lease, standing, witness
+from eventfold import Connection
 from eventfold.errors import EventfoldError
-from eventfold.generations import Generation, logical, number
-from eventfold.history import NUMBERS_LEFT_OUT, Histories, History
-from eventfold.store import Connection
-from eventfold.witness import Place, Seen, Tail
+from eventfold.publish import generations, history, lease, standing, witness
+from eventfold.publish.generations import Generation, logical, number
+from eventfold.publish.history import NUMBERS_LEFT_OUT, Histories, History
+from eventfold.publish.witness import Place, Seen, Tail
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.filling import filled
 from eventfold_ops.output import say_either

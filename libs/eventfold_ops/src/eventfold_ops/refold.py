@@ -11,12 +11,13 @@ from aiokafka.errors import KafkaError
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from eventfold import crossing, sessions
+from eventfold import Connection, Pool
 from eventfold.errors import EventfoldError
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.generations import logical, number
-from eventfold.store import Connection, Pool
-from eventfold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold.fold import crossing
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold.postgres import sessions
+from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 from eventfold_ops.shadow import Shadow

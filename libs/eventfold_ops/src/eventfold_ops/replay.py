@@ -12,11 +12,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from eventfold import generations, lease
+from eventfold import Connection
 from eventfold.errors import EventfoldError
-from eventfold.generations import Generation
-from eventfold.history import last_seq
-from eventfold.store import Connection
+from eventfold.publish import generations, lease
+from eventfold.publish.generations import Generation
+from eventfold.publish.history import last_seq
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.filling import filled
 from eventfold_ops.output import say_either

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from eventfold import Connection, Projection
 from eventfold.errors import EventfoldError
-from eventfold.readmodel import Projection
-from eventfold.store import Connection
 
 KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
 MAX_IDENTIFIER_BYTES = 63

@@ -11,12 +11,12 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from eventfold.crossing import remember_partitions
+from eventfold import Connection, Process, Projection
 from eventfold.errors import EventfoldError
-from eventfold.generations import logical, number
-from eventfold.positions import take_turns
-from eventfold.readmodel import Process, Projection, turn
-from eventfold.store import Connection
+from eventfold.fold.crossing import remember_partitions
+from eventfold.fold.positions import take_turns
+from eventfold.fold.readmodel import turn
+from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.output import say_either
 

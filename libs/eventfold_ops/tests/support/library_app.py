@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, to_public
 
-from eventfold.codec import EventCodec
-from eventfold.intents import EVENTS
-from eventfold.publish import Publisher
+from eventfold import EventCodec
+from eventfold.publish.publisher import Publisher
+from eventfold.timers.intents import EVENTS
 from eventfold_ops.deployment import Deployment
 
 

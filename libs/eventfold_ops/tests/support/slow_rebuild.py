@@ -10,8 +10,8 @@ from deployed import command
 from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, to_public
 from shelf_worker import slow_fold
 
-from eventfold.publish import Publisher
-from eventfold.readmodel import FoldGroup
+from eventfold import FoldGroup
+from eventfold.publish.publisher import Publisher
 from eventfold_ops import rebuild, refold
 from eventfold_ops.deployment import Deployment
 

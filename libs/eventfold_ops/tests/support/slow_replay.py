@@ -8,8 +8,8 @@ import sys
 from deployed import command
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, to_public
 
-from eventfold import generations
-from eventfold.publish import Publisher
+from eventfold.publish import generations
+from eventfold.publish.publisher import Publisher
 from eventfold_ops import replay
 from eventfold_ops.deployment import Deployment
 

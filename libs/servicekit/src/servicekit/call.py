@@ -15,11 +15,9 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from eventfold import tracing
-from eventfold.consistency import Token
-from eventfold.decider import Context
+from eventfold import Context, Idempotency, tracing
 from eventfold.errors import InvalidInput, Unauthenticated
-from eventfold.idempotency import Idempotency
+from eventfold.reading.consistency import Token
 from servicekit.caller import Caller
 
 MAX_DEADLINE_S = 30.0

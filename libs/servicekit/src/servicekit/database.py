@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from eventfold import sessions
-from eventfold.store import Connection, Pool
+from eventfold import Connection, Pool
+from eventfold.postgres import sessions
 from servicekit.call import MAX_DEADLINE_S, present_call
 
 WAIT_FOR_CONNECTION_S = 5.0

@@ -13,11 +13,9 @@ import grpc
 
 from contracts.avro import AvroCodec
 from contracts.registry import avro_codec
-from eventfold.codec import EventCodec
-from eventfold.publish import Publisher, ToPublic
-from eventfold.readmodel import FoldGroup, Process, Projection
-from eventfold.sealing import KeyEncryptionKeys, SubjectKeys
-from eventfold.store import Connection, EventStore, Pool
+from eventfold import Connection, EventCodec, EventStore, FoldGroup, Pool, Process, Projection, SubjectKeys
+from eventfold.publish.publisher import Publisher, ToPublic
+from eventfold.sealing.keys import KeyEncryptionKeys
 from servicekit import database
 from servicekit.background import Work
 from servicekit.call import callers_deadline_s
@@ -69,7 +67,7 @@ class ServiceDefinition:
     `topics` are those that it emits on; `groups` its folds, by their fate; `register` adds its servicers to a server
     and returns their full names, by which `policies` has theirs; `background` names what runs beside the server until
     it has drained (see `servicekit.background`); `commands` are further roles for operators, which get the rest of the
-    command line. Folds that need not be up to date at once wait for `linger_s` (see `eventfold.worker.fold_app`).
+    command line. Folds that need not be up to date at once wait for `linger_s` (see `eventfold.fold.worker.fold_app`).
     `key_kinds` names the keys of its own that can be replaced, for its settings.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _COLUMNS = """SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull FROM pg_attribute

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from eventfold import history
-from eventfold.consistency import Token
+from eventfold import Connection, Pool
 from eventfold.errors import HistoryRewritten
-from eventfold.history import Histories
-from eventfold.store import Connection, Pool
+from eventfold.publish import history
+from eventfold.publish.history import Histories
+from eventfold.reading.consistency import Token
 
 LOOK_EVERY_S = 5.0
 

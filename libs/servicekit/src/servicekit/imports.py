@@ -8,8 +8,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from psycopg import DataError
 
-from eventfold.decider import Context
-from eventfold.desk import Outcome
+from eventfold import Context, Outcome
 from eventfold.errors import DomainError, InvalidInput
 from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate

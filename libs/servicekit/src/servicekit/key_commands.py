@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eventfold.rewrapping import rewrap
-from eventfold.sealing import KeyEncryptionKeys
+from eventfold.sealing.keys import KeyEncryptionKeys
+from eventfold.sealing.rewrapping import rewrap
 from servicekit import database, keys
 from servicekit.keyring import RELOAD_S, KeyRing, StoredKey
 from servicekit.rotation import KeyKind, Rotation
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEK, IDEMPOTENCY = "kek.pem", "idempotency.key"
 ANSWERS_KEPT_S = 7 * 86400.0
-"""As long as `eventfold.idempotency` keeps answers."""
+"""As long as `eventfold.write.idempotency` keeps answers."""
 WAIT_S = 1200.0
 UNFINISHED = 75
 """Exit status (EX_TEMPFAIL) of a rotation that has to be run again."""

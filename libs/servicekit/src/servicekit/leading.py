@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from eventfold.due import DueHandler
-from eventfold.due_worker import DueWorker
-from eventfold.standstill import LOCK_WAIT_MS
-from eventfold.store import Connection
+from eventfold import Connection, DueHandler
+from eventfold.timers.due_worker import DueWorker
+from eventfold.write.standstill import LOCK_WAIT_MS
 from servicekit.definition import Wiring
 
 

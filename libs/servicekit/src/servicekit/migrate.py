@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from eventfold import schema
+from eventfold.postgres import schema
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def step(revision: str, after: str | None, then: str) -> Step:
 
 
 def query_of(connection: Connection) -> schema.Query:
-    """As `eventfold.schema` asks for it."""
+    """As `eventfold.postgres.schema` asks for it."""
 
     def query(statement: str) -> Sequence[Sequence[Any]]:
         result = connection.exec_driver_sql(statement)

@@ -9,9 +9,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from contracts.registry import avro_codec
-from eventfold.publish import Publisher
-from eventfold.readmodel import FoldGroup
-from eventfold.sealing import KeyEncryptionKey
+from eventfold import FoldGroup
+from eventfold.publish.publisher import Publisher
+from eventfold.sealing.keys import KeyEncryptionKey
 from eventfold_ops.deployment import Deployment
 from servicekit.definition import ServiceDefinition
 from servicekit.key_commands import kek_ring

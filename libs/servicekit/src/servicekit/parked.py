@@ -7,8 +7,8 @@ import logging
 
 import psycopg
 
-from eventfold.deadletter import parked_now, show_parked
-from eventfold.store import Pool
+from eventfold import Pool
+from eventfold.fold.deadletter import parked_now, show_parked
 from servicekit.definition import ServiceDefinition
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 
-from eventfold import consistency
-from eventfold.consistency import Applied, Target, Token
+from eventfold import Pool
 from eventfold.errors import HistoryRewritten, InvalidInput
-from eventfold.store import Pool
+from eventfold.publish.outgoing import Target
+from eventfold.reading import consistency
+from eventfold.reading.consistency import Applied, Token
 from servicekit.call import Call
 
 WAIT_S = 2.0

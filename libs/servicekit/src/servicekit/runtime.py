@@ -15,17 +15,18 @@ import uvloop
 from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
-from eventfold import halting, telemetry
+from eventfold import Pool, telemetry
 from eventfold.errors import HistoryRewound
-from eventfold.fold import FoldRunner
-from eventfold.garbage import collect_less
-from eventfold.idempotency import sweep_idempotency
-from eventfold.publish import Publisher
-from eventfold.relay import Relay, producer
-from eventfold.store import Pool
-from eventfold.topics import check_topics, on_record, prepare_topics
-from eventfold.witness import tails_of
-from eventfold.worker import fold_app, run
+from eventfold.fold import halting
+from eventfold.fold.garbage import collect_less
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.worker import fold_app, run
+from eventfold.publish.publisher import Publisher
+from eventfold.publish.relay import Relay
+from eventfold.publish.sending import Producer
+from eventfold.publish.topics import check_topics, on_record, prepare_topics
+from eventfold.publish.witness import tails_of
+from eventfold.write.idempotency import sweep_idempotency
 from servicekit import database, migrate, parked
 from servicekit.background import Work, beside
 from servicekit.definition import ServiceDefinition, wire
@@ -96,7 +97,7 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
     return Relay(
         name=definition.relay_name, holder=holder(),
         connect=lambda: database.connect(settings.database_url),
-        producers=lambda: producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
+        producers=lambda: Producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
         tails=tails_of(settings.kafka_bootstrap),
         publisher=Publisher(
             definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix

@@ -13,9 +13,10 @@ from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from eventfold import consistency
-from eventfold.consistency import Target, Token
 from eventfold.errors import HistoryRewound, HistoryRewritten, PeerUnavailable
+from eventfold.publish.outgoing import Target
+from eventfold.reading import consistency
+from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from servicekit.call import present_call

@@ -8,11 +8,8 @@ from typing import Any
 
 import grpc
 
-from eventfold.codec import EventCodec, Stored, Upcaster
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
-from eventfold.publish import ToPublic
-from eventfold.readmodel import FoldGroup
+from eventfold import EventCodec, FoldGroup, PublicEvent, Recorded, Stored, Upcaster
+from eventfold.publish.publisher import ToPublic
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.policy import Policies, guarded
 from servicekit.server import read_gate

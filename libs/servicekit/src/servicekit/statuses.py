@@ -13,7 +13,6 @@ from psycopg import OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from eventfold.codec import UnknownEventType
 from eventfold.errors import (
     AlreadyExists,
     Contention,
@@ -32,6 +31,7 @@ from eventfold.errors import (
     VersionConflict,
     WrongState,
 )
+from eventfold.vocabulary.codec import UnknownEventType
 from servicekit.draining import Overloaded, Stopping
 
 DOMAIN = "lyceum"

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from eventfold.publish import Avro
+from eventfold.publish.publisher import Avro
 from servicekit.definition import ServiceDefinition
 from servicekit.migrate import migrate
 

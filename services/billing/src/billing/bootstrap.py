@@ -30,7 +30,7 @@ from billing.projections.owners import CONTENT_OWNERS
 from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
 from billing.settings import BillingSettings
 from contracts.events.billing import TOPICS
-from eventfold.readmodel import FoldGroup
+from eventfold import FoldGroup
 from eventfold_ops.deployment import Deployment
 from lyceum.billing.v1 import billing_pb2_grpc
 from servicekit import keys

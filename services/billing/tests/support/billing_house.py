@@ -26,10 +26,10 @@ from billing.domain.payment import Intent
 from billing.entrypoints.policies import POLICIES, SERVICE
 from billing.entrypoints.servicer import BillingServicer, Parts
 from contracts.avro import AvroCodec
-from eventfold.fold import FoldRunner, PartitionBatch
-from eventfold.publish import Publisher
-from eventfold.rows import COLUMNS, recorded
-from eventfold.store import EventStore, Pool
+from eventfold import EventStore, Pool
+from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.publisher import Publisher
+from eventfold.write.rows import COLUMNS, recorded
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 from servicekit.call import Call, enter_call

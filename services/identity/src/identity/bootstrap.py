@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 
 from contracts.events.identity import TOPICS
-from eventfold.readmodel import FoldGroup
+from eventfold import FoldGroup
 from eventfold_ops.deployment import Deployment
 from identity.adapters.notifier import FileNotifier, Notifier, WebhookNotifier
 from identity.adapters.passwords import AttemptLimiter, Passwords, common_passwords

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from relaying import eventually
 from servicing import Answering
 
-from eventfold.decider import Ask, Context, Item
+from eventfold import Ask, Context, Item
 from identity.adapters.notifier import Notifier
 from identity.application.password_hashes import PasswordHashes
 from identity.bootstrap import parts

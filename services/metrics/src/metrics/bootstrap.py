@@ -7,8 +7,7 @@ from pathlib import Path
 
 import grpc
 
-from eventfold.codec import EventCodec
-from eventfold.readmodel import FoldGroup
+from eventfold import EventCodec, FoldGroup
 from eventfold_ops.deployment import Deployment
 from lyceum.metrics.v1 import metrics_pb2_grpc
 from metrics.adapters.figures_postgres import postgres_look

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import grpc
 
-from eventfold.codec import EventCodec
-from eventfold.readmodel import FoldGroup
+from eventfold import EventCodec, FoldGroup
 from eventfold_ops.deployment import Deployment
 from lyceum.reco.v1 import reco_pb2_grpc
 from reco.adapters.tables import PostgresFactorTables

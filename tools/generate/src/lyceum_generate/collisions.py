@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contracts.collisions import shared
-from eventfold.public import topic_of
-from eventfold.readmodel import Process, Projection
+from eventfold import Process, Projection
+from eventfold.vocabulary.public import topic_of
 from lyceum_generate.public import Emitted, emitted
 from lyceum_generate.services import FOLDER, definitions, stream_types
 from servicekit.definition import ServiceDefinition
@@ -63,7 +63,7 @@ def _ambiguous(names: Iterator[str]) -> list[str]:
 
 
 def _stored(services: Mapping[str, ServiceDefinition]) -> Iterator[Claim]:
-    """`eventfold.intents`' events are those of whichever service keeps intents."""
+    """`eventfold.timers.intents`' events are those of whichever service keeps intents."""
     for service, definition in services.items():
         yield from (
             (name, service) for event, (name, _) in definition.codec.types.items()

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from contracts.avro import Shipped, schema_folder, shipped_schemas
-from eventfold.decider import StreamType, own_id
+from eventfold import StreamType
+from eventfold.vocabulary.decider import own_id
 from eventfold_ops.catalogue import asyncapi
 from eventfold_ops.catalogue.events import Catalogue, EventType, Reader, Topic
 from eventfold_ops.catalogue.page import page as events_page

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from eventfold.decider import Context, Recorded, StreamType
+from eventfold import Context, Recorded, StreamType
 from lyceum_generate.services import definitions, stream_types
 from lyceum_generate.stored import SAMPLED_AT, sample
 

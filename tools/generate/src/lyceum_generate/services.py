@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
-from eventfold.decider import StreamType
+from eventfold import StreamType
 from servicekit.definition import ServiceDefinition
 
 FOLDER = Path(__file__).parents[4] / "services"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from eventfold.codec import EventCodec
+from eventfold import EventCodec
 
 SAMPLED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 _PLAIN: dict[Any, Any] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.avro import Shipped, schema_folder, shipped_schemas
-from eventfold.public import topic_of
+from eventfold.vocabulary.public import topic_of
 
 HEAD = '"""Public events of {context}. Generated from schemas/avro by `make generate`."""'
 _PLAIN: Mapping[str, str] = {
@@ -62,7 +62,7 @@ def module(context: str, types: Sequence[Shipped]) -> str:
     imports = [f"from datetime import {', '.join(times)}"] if times else []
     lines = [
         HEAD.format(context=context), "", "from __future__ import annotations", "", *imports,
-        "from typing import Final, TypedDict", "", "from eventfold.public import PublicType", "", "", body, "",
+        "from typing import Final, TypedDict", "", "from eventfold import PublicType", "", "", body, "",
     ]  # fmt: skip
     return "\n".join(lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, TypedDict
 
-from eventfold.public import PublicType
+from eventfold import PublicType
 
 
 class ContentPublished(TypedDict):

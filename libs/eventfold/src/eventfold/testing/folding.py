@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventfold.readmodel import Key, Projection, PublicRecord, Rows, given
+from eventfold import Key, Projection, PublicRecord, Rows
+from eventfold.fold.readmodel import given
 
 Tables = dict[str, dict[Key, Any]]
 """The rows of each table by key."""

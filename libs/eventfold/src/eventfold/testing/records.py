@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, overload
 
-from eventfold.public import Data, PublicType, topic_of
-from eventfold.publish import rfc3339
-from eventfold.readmodel import KeptRecord, PublicRecord
+from eventfold import Data, PublicRecord, PublicType
+from eventfold.fold.readmodel import KeptRecord
+from eventfold.publish.publisher import rfc3339
+from eventfold.vocabulary.public import topic_of
 
 OCCURRED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eventfold.public import topic_of
+from eventfold.vocabulary.public import topic_of
 
 
 @dataclass(frozen=True)

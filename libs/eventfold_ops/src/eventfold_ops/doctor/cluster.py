@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from eventfold.generations import logical, number
+from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
 
 ANSWER_S = 15.0

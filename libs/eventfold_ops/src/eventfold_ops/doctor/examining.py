@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from aiokafka.errors import KafkaError
 from psycopg import Error
 
-from eventfold.store import Connection
+from eventfold import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import folding, numbering, reading, relaying, storing, topics, waiting, witnessing
 from eventfold_ops.doctor.cluster import Cluster, look

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from eventfold.crossing import chosen
-from eventfold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS
+from eventfold import Connection
 from eventfold.errors import TopicLost
-from eventfold.store import Connection
+from eventfold.fold.crossing import chosen
+from eventfold.fold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from eventfold import schema
-from eventfold.rows import LAST_SEQ
-from eventfold.store import Connection
+from eventfold import Connection
+from eventfold.postgres import schema
+from eventfold.write.rows import LAST_SEQ
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok
 
@@ -14,8 +14,8 @@ _FIRES = ("O", "A")
 
 _TRIGGER = f"SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = '{TRIGGER}'"
 
-# Between two histories numbers are left out on purpose (`eventfold.history`). Numbers alone would pass for right where
-# as many events are lost as lie in nobody's queue; sums of positions tell.
+# Between two histories numbers are left out on purpose (`eventfold.publish.history`). Sums of positions detect lost
+# events even where as many are in nobody's queue, which numbers alone would not.
 _SEQUENCE = f"""WITH recorded AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM events),
 waiting AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM unsequenced),
 numbered AS (SELECT coalesce(sum(length), 0)::bigint AS n,

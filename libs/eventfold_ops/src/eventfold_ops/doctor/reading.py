@@ -9,8 +9,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from eventfold.crossing import closes
-from eventfold.witness import opens
+from eventfold.fold.crossing import closes
+from eventfold.publish.witness import opens
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster, consumer_of
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eventfold.rows import AFTER, LAST_SEQ
-from eventfold.store import Connection
+from eventfold import Connection
+from eventfold.write.rows import AFTER, LAST_SEQ
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age

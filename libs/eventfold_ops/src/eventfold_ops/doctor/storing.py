@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from eventfold import schema
-from eventfold.readmodel import CHANGED_IN, Projection, ReadTable
-from eventfold.store import Connection
+from eventfold import Connection, Projection, ReadTable
+from eventfold.fold.readmodel import CHANGED_IN
+from eventfold.postgres import schema
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 
@@ -30,7 +30,7 @@ Column = tuple[str, str, bool]
 
 
 def own_tables() -> list[str]:
-    """The tables that `eventfold.schema` makes."""
+    """The tables that `eventfold.postgres.schema` makes."""
     found = [re.match(r"\s*CREATE TABLE (\w+)", statement) for statement in schema.all_statements()]
     return [match[1] for match in found if match]
 

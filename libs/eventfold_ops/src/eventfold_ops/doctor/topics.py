@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eventfold.generations import current_names, logical
-from eventfold.store import Connection
+from eventfold import Connection
+from eventfold.publish.generations import current_names, logical
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster, Topic
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning

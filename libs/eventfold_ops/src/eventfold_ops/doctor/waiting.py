@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventfold.store import Connection
+from eventfold import Connection
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age

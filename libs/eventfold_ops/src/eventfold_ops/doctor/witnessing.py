@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from eventfold import generations, history, standing, witness
-from eventfold.publish import Record, partition_of
-from eventfold.rows import AFTER, TO_SEND, envelope_to_send, recorded_to_send
-from eventfold.store import Connection
-from eventfold.witness import Place, Tail
+from eventfold import Connection
+from eventfold.publish import generations, history, standing, witness
+from eventfold.publish.outgoing import TO_SEND, envelope_to_send, recorded_to_send
+from eventfold.publish.publisher import Record, partition_of
+from eventfold.publish.witness import Place, Tail
+from eventfold.write.rows import AFTER
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster, consumer_of
 from eventfold_ops.doctor.finding import Finding, broken, ok

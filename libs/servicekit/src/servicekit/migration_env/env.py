@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from eventfold import locks, schema
+from eventfold.postgres import locks, schema
 from servicekit.migrate import query_of
 
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)

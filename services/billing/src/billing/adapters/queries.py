@@ -11,7 +11,7 @@ from billing.projections.entitlements import EntitlementRow
 from billing.projections.ledger import LEDGER, POSTINGS, BalanceRow, PostingRow
 from billing.projections.orders import ORDERS, OrderRow
 from billing.projections.prices import PRICES, PriceRow
-from eventfold.store import Pool
+from eventfold import Pool
 from servicekit.paging import Place
 
 

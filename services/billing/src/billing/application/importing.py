@@ -10,10 +10,8 @@ from billing.application.ports import ContentOwners
 from billing.domain.money import Money
 from billing.domain.order import ORDER, ImportOrder, Terms
 from billing.domain.product import PRODUCT
-from eventfold.decider import Ask, Context, Item
-from eventfold.desk import Outcome
+from eventfold import Ask, Context, EventStore, Handled, Item, Outcome, Pool
 from eventfold.errors import NotFound
-from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from billing.application.selling import Command
 from billing.domain import payment
 from billing.domain.order import ORDER, MarkPaid, Order
 from billing.domain.payment import PAYMENT, Capture, Fail, Initiate, Intent, Payment
-from eventfold.decider import Ask, Context, Item
+from eventfold import Ask, Context, EventStore, Handled, Item, Pool
 from eventfold.errors import InvalidInput, NotFound, WrongState
-from eventfold.store import EventStore, Handled, Pool
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,7 @@ from billing.domain.payment import PaymentCaptured, PaymentFailed, PaymentInitia
 from billing.domain.product import ProductPriced
 from billing.domain.promotion import PromotionScheduled
 from contracts.events import billing as public
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
+from eventfold import PublicEvent, Recorded
 
 
 def to_public(recorded: Recorded) -> PublicEvent:

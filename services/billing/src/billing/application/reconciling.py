@@ -8,8 +8,7 @@ from datetime import timedelta
 from billing.application.paying import asks_of, failing
 from billing.application.ports import Provider, ProviderUnavailable
 from billing.domain.payment import ASK_AFTER, PAYMENT, Intent, merchant_number_of
-from eventfold.decider import Ask, Item
-from eventfold.due import Due, DueHandler, Pace
+from eventfold import Ask, Due, DueHandler, Item, Pace
 
 LONGEST_PAUSE = timedelta(hours=1)
 

@@ -12,10 +12,8 @@ from billing.domain.order import ORDER, PlaceOrder, order_id_of, terms_of
 from billing.domain.product import PRODUCT, PriceProduct, Product
 from billing.domain.promotion import PROMOTION, Promotion, SchedulePromotion
 from billing.domain.quote import Quote, Wish
-from eventfold.decider import Ask, Context, Item
+from eventfold import Ask, Context, EventStore, Handled, Idempotency, Item, Pool
 from eventfold.errors import NotFound, NotPermitted
-from eventfold.idempotency import Idempotency
-from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from billing.domain.order import OrderPaid, OrderPlaced
 from billing.domain.payment import PaymentCaptured, PaymentFailed, PaymentInitiated
 from billing.domain.product import ProductPriced
 from billing.domain.promotion import PromotionScheduled
-from eventfold.codec import EventCodec
+from eventfold import EventCodec
 
 CODEC = EventCodec({
     ProductPriced: ("product.priced", 1),

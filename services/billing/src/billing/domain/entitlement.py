@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 
 _NAMESPACE = uuid.UUID("c1d0a6c8-54f4-5b50-b1fb-0d5f6c2f7a93")
 

@@ -10,7 +10,7 @@ from typing import Literal, assert_never
 
 from billing.domain.money import Money
 from billing.domain.quote import Price, Quote
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 from eventfold.errors import AlreadyExists, NotFound, WrongState
 
 _NAMESPACE = uuid.UUID("3d1c5f0a-6f43-5c0e-9a0b-7d3c8a9e4b10")

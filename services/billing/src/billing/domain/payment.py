@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal, assert_never
 
 from billing.domain.money import Money
-from eventfold.decider import NOTHING_DUE, Decider, DueDate, Recorded, StreamType
+from eventfold import NOTHING_DUE, Decider, DueDate, Recorded, StreamType
 from eventfold.errors import InvalidInput, NotFound, WrongState
 
 _NAMESPACE = uuid.UUID("b7a4a5d2-0c58-5d5f-8f5b-1f0d0c6c9e21")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from billing.domain.money import MAX_AMOUNT_MINOR, Money
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 from eventfold.errors import InvalidInput, NotPermitted
 
 Pricing = Literal["fixed", "open_amount"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.money import BPS_WHOLE, Money
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 from eventfold.errors import AlreadyExists, InvalidInput
 
 MAX_PRODUCTS = 500

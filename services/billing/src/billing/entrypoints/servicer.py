@@ -16,8 +16,8 @@ from billing.application.ports import ProviderUnavailable
 from billing.application.selling import Command, Selling
 from billing.entrypoints import parsing, shaping
 from billing.entrypoints.policies import SELLERS
+from eventfold import Handled
 from eventfold.errors import NotFound
-from eventfold.store import Handled
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.billing.v1 import billing_pb2_grpc
 from servicekit import imports, validate

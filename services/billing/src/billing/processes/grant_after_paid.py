@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from billing.domain.entitlement import ENTITLEMENT, GrantEntitlement, entitlement_id_of
 from billing.domain.order import IMPORTED
 from contracts.events.billing import ORDER_PAID, OrderPaid
-from eventfold.decider import Ask, Context, Item
-from eventfold.readmodel import Process, PublicRecord
+from eventfold import Ask, Context, Item, Process, PublicRecord
 
 NAME = "grant-after-paid"
 

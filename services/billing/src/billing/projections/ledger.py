@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from billing.domain.money import share_bps
 from contracts.events import billing as public
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from eventfold import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 
 PLATFORM_REVENUE = "platform_revenue"
 PROMOTION_DISCOUNTS = "promotion_discounts"

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import billing as public
-from eventfold.declared import becomes, projection
-from eventfold.readmodel import PublicRecord, ReadTable
+from eventfold import PublicRecord, ReadTable, becomes, projection
 
 
 class OrderRow(NamedTuple):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts.events.catalog import CONTENT_PUBLISHED
-from eventfold.declared import projection, puts
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable, projection, puts
 
 
 class OwnerRow(NamedTuple):

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import billing
-from eventfold.declared import projection, puts
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable, projection, puts
 
 
 class AccessRow(NamedTuple):

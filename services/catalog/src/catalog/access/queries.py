@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.access.domain import Grant
-from eventfold.store import Pool
+from eventfold import Pool
 
 _LONGEST = """SELECT expires_at FROM access_mirror WHERE member_id = %s AND product_id = %s
 ORDER BY expires_at DESC NULLS FIRST LIMIT 1"""

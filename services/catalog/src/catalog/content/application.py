@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from catalog.content.domain import CONTENT, ContentPublished, PublishContent, Work
-from eventfold.decider import Ask, Context, Item
-from eventfold.desk import Outcome
-from eventfold.idempotency import Idempotency
-from eventfold.sealing import SubjectKeys
-from eventfold.store import EventStore, Handled, Pool
+from eventfold import Ask, Context, EventStore, Handled, Idempotency, Item, Outcome, Pool, SubjectKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from eventfold import Pool, Sealed, SubjectKeys
 from eventfold.errors import KeyDestroyed
-from eventfold.sealing import Sealed, SubjectKeys
-from eventfold.store import Pool
 
 
 class Bylines:

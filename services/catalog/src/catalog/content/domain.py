@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from eventfold.codec import Stored
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, Sealed, Stored, StreamType
 from eventfold.errors import NotFound
-from eventfold.sealing import Sealed
 
 KINDS = ("text", "image", "audio", "video", "course")
 EXCERPT_CHARS = 200

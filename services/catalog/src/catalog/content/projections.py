@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import catalog as public
-from eventfold.declared import adds, on, projection, puts
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable, adds, on, projection, puts
 
 
 class ContentRow(NamedTuple):

@@ -6,8 +6,7 @@ import hashlib
 
 from catalog.content.domain import ContentPublished
 from contracts.events import catalog as public
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
+from eventfold import PublicEvent, Recorded
 
 
 def to_public(recorded: Recorded) -> PublicEvent | None:

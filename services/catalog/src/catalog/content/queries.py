@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from catalog.content.projections import ContentRow, CounterRow
-from eventfold.store import Pool
+from eventfold import Pool
 from servicekit.paging import Place
 
 _LIST = """SELECT i.content_id, creator_id, kind, title, excerpt, tags, access, published_at,

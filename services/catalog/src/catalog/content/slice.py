@@ -12,7 +12,7 @@ from catalog.content.projections import COUNTING, INDEX
 from catalog.content.publication import to_public
 from catalog.content.queries import Feed
 from catalog.content.rpc import POLICIES, ContentRpcs
-from eventfold.readmodel import FoldGroup
+from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 

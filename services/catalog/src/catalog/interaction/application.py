@@ -21,12 +21,8 @@ from catalog.interaction.domain import (
     View,
     pair,
 )
-from eventfold.decider import Ask, Context, Item
-from eventfold.desk import Outcome
+from eventfold import Ask, Context, DataKey, EventStore, Handled, Idempotency, Item, Outcome, Pool, SubjectKeys
 from eventfold.errors import KeyDestroyed, NotFound
-from eventfold.idempotency import Idempotency
-from eventfold.sealing import DataKey, SubjectKeys
-from eventfold.store import EventStore, Handled, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from eventfold.codec import Stored
-from eventfold.decider import Decider, StreamType
-from eventfold.sealing import Sealed
+from eventfold import Decider, Sealed, Stored, StreamType
 
 REMEMBERED_KEYS = 50
 """Client keys that a stream remembers: a key repeated after that many newer acts would count again."""

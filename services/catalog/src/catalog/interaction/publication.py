@@ -14,8 +14,7 @@ from catalog.interaction.domain import (
     content_of,
 )
 from contracts.events import catalog as public
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
+from eventfold import PublicEvent, Recorded
 
 _PREFIX = INTERACTION.stream("")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.interaction.projections import CommentRow
-from eventfold.store import Pool
+from eventfold import Pool
 from servicekit.paging import Place
 
 

@@ -10,7 +10,7 @@ from catalog.interaction.projections import COMMENTING
 from catalog.interaction.publication import to_public
 from catalog.interaction.queries import Comments
 from catalog.interaction.rpc import POLICIES, InteractionRpcs
-from eventfold.readmodel import FoldGroup
+from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from eventfold.store import Pool
+from eventfold import Pool
 
 
 class Directory:

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from eventfold.decider import Ask, Context, Item
-from eventfold.desk import Outcome
+from eventfold import Ask, Context, DataKey, EventStore, Handled, Idempotency, Item, Outcome, Pool, Sealed, SubjectKeys
 from eventfold.errors import WrongState
-from eventfold.idempotency import Idempotency
-from eventfold.sealing import DataKey, Sealed, SubjectKeys
-from eventfold.store import EventStore, Handled, Pool
 from identity.application.password_hashes import FIELD, NOBODY
 from identity.domain.member import (
     MEMBER,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from eventfold import DataKey, Pool, Sealed, SubjectKeys
 from eventfold.errors import KeyDestroyed
-from eventfold.sealing import DataKey, Sealed, SubjectKeys
-from eventfold.store import Pool
 from identity.domain.member import Member
 
 FIELD = "password_hash"

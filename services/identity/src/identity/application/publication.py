@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contracts.events import identity as public
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
+from eventfold import PublicEvent, Recorded
 from identity.domain.member import MemberClaimed, MemberRegistered, RoleGranted
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from eventfold.decider import Ask, Context, Item
+from eventfold import Ask, Context, EventStore, Item
 from eventfold.errors import Unauthenticated
-from eventfold.store import EventStore
 from identity.domain.session import SESSION, RefreshSession, RevokeSession, SessionRefreshed, StartSession
 
 

@@ -1,6 +1,6 @@
 """Stored names and versions of identity's events."""
 
-from eventfold.codec import EventCodec
+from eventfold import EventCodec
 from identity.domain import member, session, username
 
 CODEC = EventCodec(

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, Sealed, StreamType
 from eventfold.errors import NotFound, WrongState
-from eventfold.sealing import Sealed
 
 ROLES = ("consumer", "creator", "importer", "auditor", "admin")
 MAX_CODE_TRIES = 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 
 GRACE = timedelta(seconds=10)
 

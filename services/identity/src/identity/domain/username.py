@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eventfold.decider import Decider, StreamType
+from eventfold import Decider, StreamType
 from eventfold.errors import AlreadyExists
 
 

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from eventfold.decider import Context
+from eventfold import Context
 from identity.adapters.notifier import Notifier
 from identity.adapters.tokens import Hashes, new_code
 from identity.application.accounts import Accounts

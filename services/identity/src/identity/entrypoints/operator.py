@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from eventfold.decider import Context
+from eventfold import Context
 from eventfold.errors import AlreadyExists, DomainError
 from identity.adapters.passwords import Passwords, common_passwords
 from identity.adapters.tokens import Hashes

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.external_ids import imported_id
-from eventfold.desk import Outcome
+from eventfold import Outcome, Sealed
 from eventfold.errors import KeyDestroyed, NotFound
-from eventfold.sealing import Sealed
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuers

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import identity as public
-from eventfold.declared import on, projection, puts, sets
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable, on, projection, puts, sets
 
 
 class MemberRow(NamedTuple):

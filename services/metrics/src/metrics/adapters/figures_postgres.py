@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from eventfold.store import Connection, Pool
+from eventfold import Connection, Pool
 from metrics.application.figures import Look, Orders, Payments, Source
 from metrics.domain.calibration import MemberWeeks
 from metrics.domain.kinds import KINDS, Kind

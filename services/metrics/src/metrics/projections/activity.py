@@ -9,9 +9,8 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.events import billing, catalog
+from eventfold import Changes, Draft, Key, Projection, PublicRecord, PublicType, ReadTable, Rows
 from eventfold.errors import FoldHalts
-from eventfold.public import PublicType
-from eventfold.readmodel import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
 from metrics.domain.windows import day_of
 
 

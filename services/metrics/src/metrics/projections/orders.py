@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import billing
-from eventfold.declared import becomes, projection
-from eventfold.readmodel import PublicRecord, ReadTable
+from eventfold import PublicRecord, ReadTable, becomes, projection
 
 
 class OrderRow(NamedTuple):

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import catalog, identity
-from eventfold.declared import least, on, projection, puts, sets
-from eventfold.readmodel import ReadTable
+from eventfold import ReadTable, least, on, projection, puts, sets
 
 COMMUNITY_ROLES: Final = ("consumer", "creator")
 """Accounts of these roles are the members that the metrics count; operators' accounts are not."""

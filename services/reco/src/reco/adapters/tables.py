@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eventfold.following import Mark, continued, hand_over, look
-from eventfold.store import Connection, Pool
+from eventfold import Connection, Pool
+from eventfold.reading.following import Mark, continued, hand_over, look
 from reco.application.live_factors import Look, Reached
 from reco.application.pairs import Pairs
 from reco.projections.factors import FACTORS, ITEMS, PAIRS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from eventfold.following import Mark
+from eventfold.reading.following import Mark
 from reco.application.pairs import Pairs
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from eventfold.decider import Recorded
-from eventfold.public import PublicEvent
+from eventfold import PublicEvent, Recorded
 
 
 def to_public(recorded: Recorded) -> PublicEvent | None:

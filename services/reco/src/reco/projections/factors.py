@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypedDict
 
 from contracts.events import billing, catalog
-from eventfold.declared import Change, Rule, latest, least, most, on, projection, puts
-from eventfold.public import Data, PublicType
-from eventfold.readmodel import Key, ReadTable
+from eventfold import Change, Data, Key, PublicType, ReadTable, Rule, latest, least, most, on, projection, puts
 from reco.domain.signals import WEIGHTS, Signal
 
 

@@ -1,0 +1,233 @@
+"""Projections by declaration: what each type of event does to the rows of a table.
+
+    projection("counters", on(COUNTERS, LIKED, adds(likes=1)), on(COUNTERS, UNLIKED, adds(likes=-1)))
+
+What only adds, or keeps the least, the most or the latest, is said as such: such rows depend on no order. Declarations
+are checked when they are made, so that a misspelt column or field ends a process at its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Generic, Literal
+
+from eventfold.fold.readmodel import TYPE_HEADER, Changes, Draft, Key, Projection, PublicRecord, ReadTable, Row, Rows
+from eventfold.vocabulary.public import Data, PublicType
+
+Of = Callable[[Data], Any]
+"""What the data of an event says of a column."""
+KeyOf = Callable[[Data], Key]
+
+
+class NotDeclarable(TypeError):
+    """A declaration names what its table or its type of event does not have, or leaves a column without a value."""
+
+    def __init__(self, table: str, event: PublicType[Any], reason: str) -> None:
+        super().__init__(f"table {table} on {event.name}: {reason}")
+        self.table = table
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[Data]):
+    """How an event changes columns. `latest` goes by the column `by`, which is one of them."""
+
+    kind: Literal["adds", "least", "most", "latest", "sets"]
+    columns: Mapping[str, Of[Data]]
+    by: str = ""
+
+
+def adds(**columns: int | Callable[[Data], int]) -> Change[Data]:
+    """Sums: so many for each event."""
+    return Change("adds", {name: _always(of) if isinstance(of, int) else of for name, of in columns.items()})
+
+
+def least(**columns: Of[Data]) -> Change[Data]:
+    """The least that any event said."""
+    return Change("least", columns)
+
+
+def most(**columns: Of[Data]) -> Change[Data]:
+    """The most that any event said."""
+    return Change("most", columns)
+
+
+def latest(by: str, **columns: Of[Data]) -> Change[Data]:
+    """What the event with the highest `by` said; of several with the same the last that came."""
+    return Change("latest", columns, by)
+
+
+def sets(**columns: Of[Data]) -> Change[Data]:
+    """What the last event said: for rows whose events share a stream, and so an order."""
+    return Change("sets", columns)
+
+
+def _always(value: int) -> Callable[[Any], int]:
+    return lambda _: value
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Data]):
+    """What a type of event does to a table: `becomes` gives the next row for the present one (None: there is none), or
+    None, which leaves things as they are. Where nothing `reads` it, the present row is not loaded. `changes` say the
+    same for who would apply them as a set; there are none where a function says it."""
+
+    table: ReadTable[Any]
+    event: PublicType[Data]
+    key: KeyOf[Data]
+    becomes: Callable[[Any, PublicRecord[Data]], Any]
+    reads: bool = True
+    changes: tuple[Change[Data], ...] = ()
+
+
+def puts(table: ReadTable[Row], event: PublicType[Data], row: Callable[[Data], Row] | None = None) -> Rule[Data]:
+    """Each event makes a row, or replaces that of its key; with no `row` of the fields that are named as the columns.
+    Raises `NotDeclarable`."""
+    if row is None:
+        _check_fields(table, event, table.columns)
+        copied, make = _several(table.columns), table.row_class._make  # type: ignore[attr-defined]
+        return Rule(table, event, lambda data: table.key(make(copied(data))), lambda _, e: make(copied(e.data)), False)
+    made = row
+    return Rule(table, event, lambda data: table.key(made(data)), lambda _, e: made(e.data), False)
+
+
+def becomes(
+    table: ReadTable[Row], event: PublicType[Data],
+    then: Callable[[Row | None, PublicRecord[Data]], Row | None], key: KeyOf[Data] | None = None,
+) -> Rule[Data]:  # fmt: skip
+    """The general form: `then` gives the next row, None to leave things as they are. The key is of the fields that are
+    named as its columns unless `key` says otherwise. Raises `NotDeclarable`."""
+    return Rule(table, event, key or _key_of(table, event), then)
+
+
+def on(
+    table: ReadTable[Row], event: PublicType[Data], *changes: Change[Data], key: KeyOf[Data] | None = None,
+    known_only: bool = False,
+) -> Rule[Data]:  # fmt: skip
+    """Each event changes columns of its row; where there is none it begins with the columns' defaults (None
+    for optional ones), or with `known_only` nothing happens. The key as in `becomes`. Raises `NotDeclarable`."""
+    key_of, steps = key or _key_of(table, event), _steps(table, event, changes)
+    start = _start(table, event, changes) if not known_only else []
+
+    def then(row: Any, one: PublicRecord[Data]) -> Any:
+        if row is None and known_only:
+            return None
+        values = list(row) if row is not None else [*key_of(one.data), *start]
+        for step in steps:
+            step(values, one.data)
+        return table.row_class._make(values)  # type: ignore[attr-defined]
+
+    return Rule(table, event, key_of, then, True, changes)
+
+
+def projection(name: str, *rules: Rule[Any], partition_local: bool = False) -> Projection:
+    """The projection that the rules make; see `Projection` for `partition_local`."""
+    types = tuple(dict.fromkeys(rule.event for rule in rules))
+    tables = tuple(dict.fromkeys(rule.table for rule in rules))
+    return Projection(name, types, tables, _keys(rules), _fold(rules), partition_local)
+
+
+def _keys(rules: Sequence[Rule[Any]]) -> Callable[[Sequence[PublicRecord]], Mapping[str, list[Key]]]:
+    reading = _by_type(rule for rule in rules if rule.reads)
+
+    def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
+        wanted: dict[str, list[Key]] = {rule.table.name: [] for rule in rules}
+        for event in events:
+            for rule in reading.get(event.headers[TYPE_HEADER], ()):
+                wanted[rule.table.name].append(rule.key(event.data))
+        return wanted
+
+    return keys
+
+
+def _fold(rules: Sequence[Rule[Any]]) -> Callable[[Rows, Sequence[PublicRecord]], Changes]:
+    applying = _by_type(rules)
+
+    def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
+        draft = Draft(rows)
+        for event in events:
+            for rule in applying.get(event.headers[TYPE_HEADER], ()):
+                present = draft.get(rule.table, rule.key(event.data)) if rule.reads else None
+                if (row := rule.becomes(present, event)) is not None:
+                    draft.put(rule.table, row)
+        return draft.changes()
+
+    return fold
+
+
+def _by_type(rules: Iterable[Rule[Any]]) -> dict[bytes, list[Rule[Any]]]:
+    found: dict[bytes, list[Rule[Any]]] = {}
+    for rule in rules:
+        found.setdefault(rule.event.header, []).append(rule)
+    return found
+
+
+Step = Callable[[list[Any], Any], None]
+"""Changes the values of a row in place, by the data of an event."""
+
+
+def _steps(table: ReadTable[Any], event: PublicType[Any], changes: Sequence[Change[Any]]) -> list[Step]:
+    for change in changes:
+        missing = sorted(set(change.columns) - set(table.columns[len(table.key_columns) :]))
+        if missing or (change.kind == "latest" and change.by not in change.columns):
+            raise NotDeclarable(table.name, event, f"no column {', '.join(missing or [change.by])} to change")
+    return [_step(table, change) for change in changes]
+
+
+def _step(table: ReadTable[Any], change: Change[Any]) -> Step:
+    each = [(table.columns.index(name), of) for name, of in change.columns.items()]
+    if change.kind == "latest":
+        return _latest(each, table.columns.index(change.by), change.columns[change.by])
+    merge = _MERGES[change.kind]
+
+    def step(values: list[Any], data: Any) -> None:
+        for index, of in each:
+            old, new = values[index], of(data)
+            values[index] = new if old is None else merge(old, new)
+
+    return step
+
+
+def _latest(each: Sequence[tuple[int, Of[Any]]], by: int, at_of: Of[Any]) -> Step:
+    def step(values: list[Any], data: Any) -> None:
+        if values[by] is None or at_of(data) >= values[by]:
+            for index, of in each:
+                values[index] = of(data)
+
+    return step
+
+
+_MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "adds": lambda old, new: old + new, "least": min, "most": max, "sets": lambda _, new: new,
+}  # fmt: skip
+
+
+def _start(table: ReadTable[Any], event: PublicType[Any], changes: Sequence[Change[Any]]) -> list[Any]:
+    """The values of a new row behind its key, before the changes: defaults, None for what they give."""
+    defaults = table.row_class._field_defaults
+    given = {name for change in changes for name in change.columns}
+    optional = {name for name, _, nullable in table.declared if nullable}
+    others = table.columns[len(table.key_columns) :]
+    if without := [name for name in others if name not in {*defaults, *given, *optional}]:
+        raise NotDeclarable(table.name, event, f"a new row would have no {', '.join(without)}: give it a default")
+    marked = {name for change in changes if change.kind != "adds" for name in change.columns}
+    return [None if name in marked else defaults.get(name) for name in others]
+
+
+def _key_of(table: ReadTable[Any], event: PublicType[Data]) -> KeyOf[Data]:
+    _check_fields(table, event, table.key_columns)
+    return _several(table.key_columns)
+
+
+def _several(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """The values under these names, as a tuple also where it is one."""
+    if len(names) == 1:
+        [only] = names
+        return lambda data: (data[only],)
+    return itemgetter(*names)
+
+
+def _check_fields(table: ReadTable[Any], event: PublicType[Any], names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in event.fields.__annotations__]:
+        raise NotDeclarable(table.name, event, f"the event has no field {', '.join(missing)}")

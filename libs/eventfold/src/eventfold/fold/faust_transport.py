@@ -1,0 +1,181 @@
+"""Faust, one message per fetch, starting from positions that the folds keep in their own database.
+
+Stock Faust makes a message, an event and an acknowledgement of every record. This transport makes one message for each
+partition of a fetch, at the last offset of its run, which stands for the offsets before it too. The last message of a
+fetch carries the runs of all its partitions, so that the agent applies them in one transaction; the others are empty
+and only keep Faust's bookkeeping. On assignment it seeks to the stored positions: Faust's committed offset is only a
+hint for lag monitors (see docs/adr for the reasons and measurements).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from aiokafka.consumer import consumer as aiokafka_consumer
+from aiokafka.consumer import fetcher
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from eventfold import telemetry
+from eventfold.fold.runner import PartitionBatch
+
+PAUSED_LOOK_S = 0.005
+PARTIAL_WAIT_MS = 20
+"""How long the broker holds back a fetch that leaves partitions out."""
+LINGER_BYTES = 64 * 1024
+"""So much, some hundred records, is worth a fetch and a transaction at once."""
+
+StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
+"""From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
+
+
+class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """Records as the parser in C made them: wrapping each once more costs as much as parsing it."""
+
+    def __iter__(self) -> Any:
+        return self._records_iterator  # without a call of `__next__` for each record
+
+    def _consumer_record(self, tp: object, record: Any) -> Any:
+        return record
+
+
+class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
+    """Has the broker wait for records only while all partitions are asked for.
+
+    One fetch at a time is under way to a broker, and it leaves out partitions that are paused, or of which something
+    fetched is still to be taken. These would stand still until one of the others has a record, or the wait is over.
+    """
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        requests, *rest = super()._get_actions_per_node(assignment)
+        if requests:
+            assigned = Counter(map(self._select_read_replica, assignment.tps))
+            for node, request in requests:
+                if sum(len(partitions) for _, partitions in request.topics) < assigned[node]:
+                    request._max_wait_ms = min(request._max_wait_ms, PARTIAL_WAIT_MS)
+        return requests, *rest
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's, whose settings do not say what the broker shall wait for."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        if transport.linger_s:
+            consumer._fetch_min_bytes = LINGER_BYTES
+            consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
+        """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
+        if self.flow_active and not self._get_active_partitions():
+            # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
+            await self.sleep(PAUSED_LOOK_S)
+            return
+        try:
+            records, active = await self._wait_next_records(timeout)
+        except KeyError:
+            # aiokafka drops what it had fetched of a partition while a rebalance takes it away. What it has handed out
+            # before it noticed is lost to us, so everything is read again from the stored positions.
+            await self.perform_seek()
+            return
+        if records is None or self.should_stop or not self.flow_active:
+            return
+        batches = [
+            PartitionBatch(tp.topic, tp.partition, batch) for tp, batch in records.items()
+            if batch and (active is None or tp in active or tp in self._buffered_partitions)
+        ]  # fmt: skip
+        generation = self.app.consumer_generation_id
+        for batch in batches:
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            tp = TP(batch.topic, batch.partition)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, self._message(tp, batch.records[-1], batches if batch is batches[-1] else [])
+
+    def _message(self, tp: TP, last: Any, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
+        message: Any = ConsumerMessage  # Faust's types know single records only
+        return message(  # type: ignore[no-any-return]
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batches,
+            last.checksum, None, None, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    def cut_off(self) -> bool:
+        """Whether the task that keeps Kafka's metadata, or the place in the group, has ended before the worker: nothing
+        will ever be read again. Faust does not look."""
+        consumer = getattr(self._thread, "_consumer", None)
+        if consumer is None or consumer._coordinator is None or self.should_stop:
+            return False
+        return bool(consumer._client._sync_task.done() or consumer._coordinator._coordination_task.done())
+
+    def unknown(self, topics: Collection[str]) -> set[str]:
+        """Those of the topics that Kafka's metadata do not have, as far as this consumer has heard."""
+        consumer = getattr(self._thread, "_consumer", None)
+        if consumer is None or self.should_stop:
+            return set()
+        return {topic for topic in topics if consumer._client.cluster.partitions_for_topic(topic) is None}
+
+    def stop_flow(self) -> None:
+        """Partitions change hands: nothing is read until it is known from where."""
+        super().stop_flow()
+        telemetry.FOLD_READY.labels(self.app.conf.id).set(0)
+
+    def resume_flow(self) -> None:
+        """What this worker has now, if anything, has been sought: it reads from here on."""
+        super().resume_flow()
+        telemetry.FOLD_READY.labels(self.app.conf.id).set(1)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """The offsets between two messages are none that Faust waits for."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What to commit: messages are acknowledged in order, so the last one speaks for all.
+
+        Faust would look for gaps, and keep a number for each record for ever where a partition has several messages
+        between two commits.
+        """
+        acknowledged = self._acked[tp]
+        if not acknowledged:
+            return None
+        highest = max(acknowledged)
+        acknowledged.clear()
+        self._acked_index[tp].clear()
+        return highest + 1
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition to the position in the folds' database, and return these positions."""
+        transport: Any = self.transport
+        assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
+        stored = await transport.start_offsets(assigned, self) if assigned else {}
+        offsets = {TP(topic, partition): offset for (topic, partition), offset in stored.items()}
+        for tp, offset in offsets.items():
+            self._thread.seek(tp, offset)
+        return offsets
+
+
+class BatchTransport(driver.Transport):
+    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. With
+    `linger_s` the broker holds small fetches back for so long.
+
+    aiokafka has no settings for its classes of records and of the fetcher, so making a transport sets them for every
+    consumer of the process.
+    """
+
+    Consumer = BatchConsumer
+    start_offsets: StartOffsets
+    linger_s: float = 0.0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        fetcher.PartitionRecords = PlainRecords
+        aiokafka_consumer.Fetcher = Fetcher

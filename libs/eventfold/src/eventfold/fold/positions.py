@@ -1,0 +1,196 @@
+"""How far each handler has come on each partition: read under its turns, moved with what it wrote."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from eventfold import telemetry
+from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
+from eventfold.fold import crossing
+from eventfold.fold.readmodel import PublicRecord
+from eventfold.postgres import locks
+from eventfold.postgres.arrays import literal, literals
+from eventfold.postgres.sessions import Connection
+
+log = logging.getLogger(__name__)
+
+Place = tuple[str, int]
+"""A partition: topic on Kafka and number."""
+
+Run = Sequence[PublicRecord]
+"""Decoded records of one partition, without a gap."""
+
+IDLE_IN_TRANSACTION_MS = 5000
+"""How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
+
+# Named with the schema, for a shadow of the same projection has turns of its own.
+_TURNS = f"""WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
+SELECT pg_advisory_xact_lock({locks.key("fold", "t.turn")})
+FROM bound, unnest(%s::text[]) AS t(turn)"""
+
+_STORED = """SELECT projection, topic, partition, next_offset, seq, closed,
+  EXISTS (SELECT 1 FROM dead_letter d WHERE d.projection = p.projection), history
+FROM fold_position p JOIN unnest(%s::text[], %s::int[]) AS w(topic, partition) USING (topic, partition)
+WHERE projection = ANY(%s::text[])"""
+
+_START = """SELECT w.topic, w.partition, min(coalesce(p.next_offset, 0))
+FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(projection, topic, partition)
+LEFT JOIN fold_position p USING (projection, topic, partition) GROUP BY w.topic, w.partition"""
+
+_MOVE = """WITH w AS (
+  SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[],
+    %s::bigint[]) AS w(projection, topic, partition, next_offset, seq, occurred_at, history, expected)
+)
+INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, occurred_at, history, applied_at)
+SELECT projection, topic, partition, next_offset, seq, occurred_at, history, clock_timestamp() FROM w
+ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, occurred_at = EXCLUDED.occurred_at,
+    history = EXCLUDED.history, applied_at = EXCLUDED.applied_at
+WHERE p.next_offset = (
+  SELECT expected FROM w WHERE (w.projection, w.topic, w.partition) = (p.projection, p.topic, p.partition)
+)
+RETURNING projection, topic, partition"""
+_MOVE_KINDS = ("text", "text", "int", "bigint", "bigint", "timestamptz", "text", "bigint")
+
+_MOVE_TO = """INSERT INTO fold_position AS p (projection, topic, partition, next_offset, seq, applied_at)
+VALUES (%s, %s, %s, %s, 0, clock_timestamp()) ON CONFLICT (projection, topic, partition) DO UPDATE
+SET next_offset = EXCLUDED.next_offset WHERE p.next_offset = %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied.
+
+    Where a closing record was met, the partition is `closed`: nothing that comes after it counts. `parked` says whether
+    the handler had parked records, of any partition, when this was read.
+    """
+
+    next_offset: int
+    seq: int
+    closed: bool = False
+    parked: bool = False
+    history: str | None = None
+    """That of the last record which was applied."""
+
+
+START = Position(0, 0)
+UNKNOWN = Position(0, 0, parked=True)
+"""Of a partition on which a handler has no position yet: it may have parked records of others."""
+
+
+class Move(NamedTuple):
+    """A handler's next position on a partition; `expected` is the offset that it stands at."""
+
+    handler: str
+    topic: str
+    partition: int
+    next_offset: int
+    seq: int
+    occurred_at: datetime
+    history: str | None
+    expected: int
+
+
+def place(run: Run) -> Place:
+    """The partition of a run."""
+    return run[0].topic, run[0].partition
+
+
+async def take_turns(conn: Connection, turns: Collection[str]) -> None:
+    """Wait for these turns, in one order for all, and keep them until the transaction ends.
+
+    PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
+    others wait.
+    """
+    await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), literal("text", sorted(turns))])
+
+
+async def stored(
+    conn: Connection, handlers: Sequence[str], places: Sequence[Place]
+) -> dict[tuple[str, Place], Position]:
+    """The position of each handler on each partition where it has one. Read it under the handlers' turns."""
+    cursor = await conn.execute(_STORED, [*literals(("text", "int"), places), literal("text", handlers)])
+    return {(name, (topic, n)): Position(*position) for name, topic, n, *position in await cursor.fetchall()}
+
+
+async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[Place, int]:
+    """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 where one is new."""
+    cursor = await conn.execute(_START, literals(("text", "text", "int"), wanted))
+    return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
+
+
+def unbroken(position: Position, run: Run) -> Run:
+    """The run up to where records are missing in it. Raises `RecordsMissing` where that is at once."""
+    highest = position.seq
+    for n, event in enumerate(run):
+        if event.seq <= highest:
+            continue
+        if event.previous > highest and n == 0:
+            raise RecordsMissing(event.topic, event.partition, highest, event.previous, event.offset)
+        if event.previous > highest:
+            return run[:n]
+        highest = event.seq
+    return run
+
+
+def not_applied(position: Position, events: Run) -> list[PublicRecord]:
+    """The events above the position, stripped of redelivered ones and of control records. Raises `OffsetGap` where the
+    records are not those that the position was written for."""
+    first = events[0]
+    # A mirror that writes in transactions leaves offsets without records: then the numbers tell that none is missing.
+    if first.offset > position.next_offset and not first.follows(position.seq):
+        raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
+    fresh: list[PublicRecord] = []
+    highest = position.seq
+    for event in events:
+        if event.seq > highest:
+            if event.offset < position.next_offset:
+                raise OffsetGap(event.topic, event.partition, position.next_offset, event.offset)
+            highest = event.seq
+            fresh.append(event)
+    if fresh and crossing.is_closing(fresh[-1]):
+        fresh.pop()
+    return fresh
+
+
+def moved_over(handler: str, position: Position, run: Run) -> Move | None:
+    """Where the handler stands once the run is applied; None where it stood beyond it before."""
+    last = run[-1]
+    if last.offset < position.next_offset:
+        return None
+    seq = max(position.seq, max(event.seq for event in run))
+    return Move(
+        handler, last.topic, last.partition, last.offset + 1, seq, last.occurred_at, last.history or position.history,
+        position.next_offset,
+    )  # fmt: skip
+
+
+async def move(conn: Connection, moves: Sequence[Move]) -> None:
+    """Compare-and-set all of them. Raises `StalePosition` for the first that another worker had moved."""
+    if not moves:
+        return
+    cursor = await conn.execute(_MOVE, literals(_MOVE_KINDS, moves))
+    done = {tuple(row) for row in await cursor.fetchall()}
+    for one in moves:
+        if one[:3] not in done:
+            telemetry.FOLD_STALE.labels(one.handler).inc()
+            raise StalePosition(one.handler, one.topic, one.partition)
+
+
+async def move_to(conn: Connection, handler: str, at: Place, position: Position, offset: int) -> None:
+    """Have a handler read a partition from `offset` on, unless it has moved meanwhile: what it has applied it drops by
+    `seq`."""
+    log.error("%s reads %s[%d] from offset %d on: the topic is not what it was", handler, *at, offset)
+    await conn.execute(_MOVE_TO, [handler, *at, offset, position.next_offset])
+
+
+def check_within(offsets: Mapping[Place, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
+    """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
+    for (topic, partition), offset in offsets.items():
+        bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])
+        if bounded != offset:
+            raise OffsetGap(topic, partition, offset, bounded)

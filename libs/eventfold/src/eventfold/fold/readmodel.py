@@ -1,0 +1,386 @@
+"""The read side's vocabulary: public records, read tables and projections. All of it is pure.
+
+A projection names the rows that a batch of events needs (`keys`) and says how they change (`fold`). The runtime loads
+the rows in one query per table, folds the batch in memory and writes what changed in one statement per table, together
+with the position that it has consumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from types import NoneType, UnionType
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from eventfold.postgres.arrays import literals
+from eventfold.vocabulary.decider import Item
+from eventfold.vocabulary.public import Data, PublicType
+
+Key = tuple[Any, ...]
+Row = TypeVar("Row", bound=tuple[Any, ...])
+TYPE_HEADER: Final = "ce_type"
+
+
+class ConsumedRecord(Protocol):
+    """What the runtime needs of a Kafka record (aiokafka's have it)."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset on the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The partition key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The framed value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values, in order."""
+
+
+class KeptRecord(NamedTuple):
+    """A `ConsumedRecord` that comes from elsewhere than a consumer."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class PublicRecord(Generic[Data]):
+    """A public event as a fold sees it: `data` decoded to the newest minor.
+
+    The envelope fields are read from the record's headers when they are first asked for: a fold asks for few of them.
+    """
+
+    __slots__ = ("_headers", "_record", "_seq", "data", "partition", "topic")
+
+    def __init__(self, topic: str, partition: int, record: ConsumedRecord, data: Data) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.data = data
+        self._record = record
+        self._headers: dict[str, bytes] | None = None
+        self._seq = 0
+
+    @property
+    def offset(self) -> int:
+        """Its offset on the partition."""
+        return self._record.offset
+
+    @property
+    def key(self) -> str:
+        """The partition key; empty where the record has none. Bytes that are no text which PostgreSQL takes, from
+        elsewhere than a relay, are spelt out."""
+        return (self._record.key or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+
+    @property
+    def value(self) -> bytes:
+        """`data` as it was written."""
+        return self._record.value or b""
+
+    @property
+    def headers(self) -> Mapping[str, bytes]:
+        """All headers; of several under one name the last."""
+        if self._headers is None:
+            self._headers = dict(self._record.headers)
+        return self._headers
+
+    @property
+    def seq(self) -> int:
+        """`ce_sequence`: the event's number, from 1, in the service that emitted it."""
+        if not self._seq:
+            self._seq = int(self.headers["ce_sequence"])
+        return self._seq
+
+    @property
+    def previous(self) -> int:
+        """The number of the record before it on its partition, as its relay wrote it; 0 where it did not."""
+        return int(self.headers.get("ce_previoussequence", b"0"))
+
+    def follows(self, seq: int) -> bool:
+        """Whether its relay says that nothing stands between it and the event of this number on its partition."""
+        return "ce_previoussequence" in self.headers and self.previous <= seq
+
+    @property
+    def history(self) -> str | None:
+        """The history of its store in which it was numbered (`eventfold.publish.history`)."""
+        value = self.headers.get("ce_history")
+        return value.decode() if value else None
+
+    @property
+    def type(self) -> str:
+        """`ce_type`."""
+        return self.headers[TYPE_HEADER].decode()
+
+    def of(self, *types: PublicType[Any]) -> bool:
+        """Whether it is of one of these types."""
+        return self.headers[TYPE_HEADER] in [one.header for one in types]
+
+    @property
+    def id(self) -> str:
+        """`ce_id`: the same for every delivery of the same event."""
+        return self.headers["ce_id"].decode()
+
+    @property
+    def source(self) -> str:
+        """`ce_source`: the service that emitted it."""
+        return self.headers.get("ce_source", b"").decode()
+
+    @property
+    def stream(self) -> str:
+        """`ce_subject`: the stream that recorded the event."""
+        return self.headers["ce_subject"].decode()
+
+    @property
+    def version(self) -> int:
+        """`ce_aggregateversion`: the event's number in its stream, from 1."""
+        return int(self.headers["ce_aggregateversion"])
+
+    @property
+    def occurred_at(self) -> datetime:
+        """Business time, UTC."""
+        return datetime.fromisoformat(self.headers["ce_time"].decode())
+
+    @property
+    def correlation_id(self) -> str:
+        """What the whole chain of cause and effect shares; the event's own id where it has none."""
+        return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()
+
+    @property
+    def traceparent(self) -> str | None:
+        """The span that caused the event, as its recorder wrote it."""
+        value = self.headers.get("traceparent")
+        return value.decode("ascii", "replace") if value else None
+
+    @property
+    def backfill(self) -> bool:
+        """Whether an import recorded the event with a past business time."""
+        return self.headers.get("ce_backfill") == b"true"
+
+
+_SQL_TYPES: Mapping[Any, str] = {
+    str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea", datetime: "timestamptz",
+    date: "date", dict: "jsonb", list: "jsonb",
+}  # fmt: skip
+CHANGED_IN: Final = "changed_in"
+_DEFAULTS: Final = {"xid8": " DEFAULT pg_current_xact_id()"}
+
+
+def _sql_type(hint: Any) -> tuple[str, bool]:
+    """PostgreSQL type and nullability of a column annotation such as `int`, `str | None` or `list[str]`."""
+    alternatives = [part for part in get_args(hint) if part is not NoneType] if _is_optional(hint) else [hint]
+    plain = get_origin(alternatives[0]) or alternatives[0]
+    if len(alternatives) != 1 or plain not in _SQL_TYPES:
+        raise TypeError(f"no column type for {hint}")
+    return _SQL_TYPES[plain], _is_optional(hint)
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint)
+
+
+class ReadTable(Generic[Row]):
+    """A table of a projection, declared by a NamedTuple whose first `key_columns` fields are the primary key.
+
+    Column types follow from the annotations: str, int (bigint), float, bool, bytes, datetime (timestamptz), date, and
+    dict or list (jsonb), each optionally `| None`. Migrations create the table; a test holds them to `create_sql`.
+
+    A `followed` table has one column more, which is no part of a row: `changed_in` is the transaction that wrote the
+    row last, for readers that keep up with the table (`eventfold.reading.following`). Its migration makes an index on
+    it.
+    """
+
+    def __init__(self, name: str, row_class: type[Row], key_columns: int = 1, *, followed: bool = False) -> None:
+        hints = get_type_hints(row_class)
+        self.name = name
+        self.row_class = row_class
+        self.columns: tuple[str, ...] = row_class._fields  # type: ignore[attr-defined]
+        self.key_columns = self.columns[:key_columns]
+        self.followed = followed
+        self.types = [_sql_type(hints[column]) for column in self.columns]
+
+    def key(self, row: Row) -> Key:
+        """The primary key of a row."""
+        return row[: len(self.key_columns)]
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+        """Rows (or keys) as one array literal per column, as the statements below take them."""
+        kinds = [kind for kind, _ in self.types]
+        return literals(kinds[: len(rows[0])], rows)
+
+    def _unnest(self, count: int) -> str:
+        return f"unnest({', '.join(f'%s::{kind}[]' for kind, _ in self.types[:count])})"
+
+    @property
+    def declared(self) -> list[tuple[str, str, bool]]:
+        """Name, PostgreSQL type and nullability of each column that the table has, in their order."""
+        own = [(name, kind, nullable) for name, (kind, nullable) in zip(self.columns, self.types, strict=True)]
+        return [*own, (CHANGED_IN, "xid8", False)] if self.followed else own
+
+    @cached_property
+    def create_sql(self) -> str:
+        """The table as the declaration means it."""
+        columns = [
+            f"{name} {kind}{'' if nullable else ' NOT NULL'}{_DEFAULTS.get(kind, '')}"
+            for name, kind, nullable in self.declared
+        ]
+        return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(self.key_columns)}))"
+
+    @cached_property
+    def load_sql(self) -> str:
+        """Rows of the given keys."""
+        keys = ", ".join(self.key_columns)
+        columns = ", ".join(f"t.{column}" for column in self.columns)
+        return (
+            f"SELECT {columns} FROM {self._unnest(len(self.key_columns))} AS k({keys}) "
+            f"JOIN {self.name} t USING ({keys})"
+        )
+
+    @cached_property
+    def upsert_sql(self) -> str:
+        """Insert the given rows or replace those of the same key."""
+        names = self.columns
+        values = [name for name, _, _ in self.declared if name not in self.key_columns]
+        action = "UPDATE SET " + ", ".join(f"{name} = EXCLUDED.{name}" for name in values) if values else "NOTHING"
+        return (
+            f"INSERT INTO {self.name} ({', '.join(names)}) SELECT * FROM {self._unnest(len(names))} "
+            f"ON CONFLICT ({', '.join(self.key_columns)}) DO {action}"
+        )
+
+    @cached_property
+    def delete_sql(self) -> str:
+        """Delete the rows of the given keys."""
+        keys = ", ".join(self.key_columns)
+        match = " AND ".join(f"t.{name} = k.{name}" for name in self.key_columns)
+        return f"DELETE FROM {self.name} t USING {self._unnest(len(self.key_columns))} AS k({keys}) WHERE {match}"
+
+
+Rows = Mapping[str, Mapping[Key, Any]]
+Changes = Mapping[str, Mapping[Key, Any]]
+
+
+class Draft:
+    """Rows under change within one fold: reads see earlier writes, `changes()` is what the fold returns."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._changes: dict[str, dict[Key, Any]] = {}
+
+    def get(self, table: ReadTable[Row], key: Key) -> Row | None:
+        """The row of `key` as it stands now; None if there is none."""
+        changed = self._changes.get(table.name)
+        if changed is not None and key in changed:
+            row: Row | None = changed[key]
+            return row
+        return self._rows[table.name].get(key)
+
+    def put(self, table: ReadTable[Row], row: Row) -> None:
+        """Insert or replace a row."""
+        self._changes.setdefault(table.name, {})[table.key(row)] = row
+
+    def delete(self, table: ReadTable[Row], key: Key) -> None:
+        """Remove the row of `key`, if there is one."""
+        self._changes.setdefault(table.name, {})[key] = None
+
+    def changes(self) -> Changes:
+        """Table name -> key -> new row, or None for a deleted one."""
+        return self._changes
+
+
+Keys = Callable[[Sequence[PublicRecord[Any]]], Mapping[str, Iterable[Key]]]
+Fold = Callable[[Rows, Sequence[PublicRecord[Any]]], Changes]
+On = tuple[PublicType[Any], ...]
+"""The types of events that a handler is given; what it does not name never reaches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A pure fold of public events into rows: the general form, of which `declared.projection` makes most.
+
+    `fold` gets the rows of `keys(events)` and must not depend on how partitions and topics interleave. It may raise
+    `Poison` for a record that it can never apply, and `FoldHalts` where it can apply none; what becomes of that, and of
+    any other failure, is for its group to say. `partition_local` promises that no row is touched from two partitions;
+    otherwise workers take turns.
+    """
+
+    name: str
+    on: On
+    tables: tuple[ReadTable[Any], ...]
+    keys: Keys
+    fold: Fold
+    partition_local: bool = False
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Those of its types, without prefix."""
+        return _topics(self.on)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process manager: pure `react(event)` names the commands that an event of the types `on` calls for.
+
+    Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
+    Commands must be answerable by deciders without refusal: a refused one halts the worker.
+    """
+
+    name: str
+    on: On
+    react: Callable[[PublicRecord[Any]], Sequence[Item]]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Those of its types, without prefix."""
+        return _topics(self.on)
+
+
+Handler = Projection | Process
+"""What consumes."""
+
+
+@dataclass(frozen=True)
+class FoldGroup:
+    """Handlers that share a fate: they are applied in one transaction, and fail together.
+
+    A group that `parks` sets aside a record that some projection cannot fold, with the later ones of its key, and goes
+    on; where it cannot go on it stands still, alone. One that does not (money, entitlement, consent, erasure, and every
+    process) halts the worker instead. Raises TypeError for a process in a group that parks.
+    """
+
+    name: str
+    projections: tuple[Projection, ...] = ()
+    processes: tuple[Process, ...] = ()
+    parks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.parks and self.processes:
+            raise TypeError(
+                f"group {self.name}: what a process reacts to cannot be left out; give it a group that halts"
+            )
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """All of them."""
+        return (*self.projections, *self.processes)
+
+
+def _topics(types: On) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.topic for one in types))
+
+
+def given(handler: Handler, events: Sequence[PublicRecord[Any]]) -> list[PublicRecord[Any]]:
+    """Those of the events that the handler names."""
+    wanted = frozenset(one.header for one in handler.on)
+    return [event for event in events if event.headers.get(TYPE_HEADER) in wanted]
+
+
+def turn(handler: Handler, topic: str, partition: int) -> str:
+    """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
+    local = isinstance(handler, Projection) and handler.partition_local
+    return f"{handler.name}|{topic}|{partition}" if local else handler.name

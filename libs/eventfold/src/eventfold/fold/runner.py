@@ -1,0 +1,381 @@
+"""The fold runtime: applies batches of records to projections and processes, exactly once each.
+
+Rows, reactions and the consumed position are written in one transaction. The position stored there, not Kafka's
+committed offset, says what comes next; whoever holds the records may apply them, and a second application finds the
+position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+from opentelemetry.trace import SpanKind
+
+from eventfold import telemetry, tracing
+from eventfold.errors import RecordsMissing
+from eventfold.fold import crossing, positions, regaining
+from eventfold.fold.deadletter import held_keys
+from eventfold.fold.passing import LOST_PLACE, PASSING, of_one_record
+from eventfold.fold.positions import Move, Run, take_turns
+from eventfold.fold.projecting import project
+from eventfold.fold.readmodel import ConsumedRecord, FoldGroup, Handler, Process, PublicRecord, given, turn
+from eventfold.postgres.sessions import Connection, Pool
+from eventfold.publish import history, standing
+from eventfold.publish.generations import Barrier
+from eventfold.publish.history import Histories
+from eventfold.publish.publisher import Avro
+from eventfold.publish.witness import Look, opens
+from eventfold.vocabulary.decider import Context, Item
+from eventfold.write.store import EventStore
+
+log = logging.getLogger(__name__)
+
+REACTING_RECORDS = 1000
+"""Of all partitions together, in one transaction with a process."""
+
+Standing = Mapping[tuple[str, positions.Place], positions.Position]
+
+
+class PartitionBatch(NamedTuple):
+    """A contiguous run of records of one partition, as fetched."""
+
+    topic: str
+    partition: int
+    records: Sequence[ConsumedRecord]
+
+
+class Misfit(NamedTuple):
+    """A handler whose position does not fit what is on a partition."""
+
+    handler: Handler
+    place: positions.Place
+    position: positions.Position
+
+
+Find = Callable[[positions.Place, int, int], Awaitable[int | None]]
+"""Where a partition goes on for whoever has applied it up to a number and an offset; see `witness.continues_at`."""
+
+
+class FoldRunner:
+    """Applies batches to every handler that reads their topics.
+
+    `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka, and are read in
+    generation 1 unless `follow` says otherwise.
+    """
+
+    def __init__(
+        self, *, worker: str, pool: Pool, avro: Avro, groups: Sequence[FoldGroup], store: EventStore | None = None,
+        topic_prefix: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:  # fmt: skip
+        self._worker = worker
+        self._pool = pool
+        self._avro = avro
+        self._store = store
+        self._clock = clock
+        self._groups = groups
+        self._still: set[str] = set()
+        self._ordered = sorted((one for group in groups for one in group.handlers), key=lambda one: one.name)
+        self._prefix = topic_prefix
+        self.follow({})
+
+    def follow(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Read from now on the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
+        self._names = {(handler, topic): names.get((handler, topic), topic) for handler, topic in self.wanted}
+        self._handlers: dict[str, list[Handler]] = {}
+        self._grouped: dict[tuple[str, str], list[Handler]] = {}
+        self._read: dict[str, set[str]] = {}
+        self._crossed = False
+        for handler in self._ordered:
+            self._read[handler.name] = {name for (one, _), name in self._names.items() if one == handler.name}
+            for name in sorted(self._read[handler.name]):
+                self._handlers.setdefault(name, []).append(handler)
+        for group in self._groups:
+            for name, readers in self._handlers.items():
+                self._grouped[group.name, name] = [one for one in readers if one in group.handlers]
+
+    @property
+    def wanted(self) -> list[tuple[str, str]]:
+        """Each handler with each topic, with prefix, that it reads."""
+        return [(handler.name, self._prefix + topic) for handler in self._ordered for topic in handler.topics]
+
+    @property
+    def names(self) -> crossing.Names:
+        """What it follows: the topic on Kafka by handler and topic with prefix."""
+        return self._names
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic on Kafka that some handler reads."""
+        return sorted(self._handlers)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether a handler has gone over to another topic since the last `follow`: it is time to follow anew."""
+        return self._crossed
+
+    async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new. Those
+        that stand still do not count, unless there are no others."""
+        wanted = [
+            (one.name, topic, partition) for topic, partition in partitions
+            for one in self._moving(topic) or self._handlers[topic]
+        ]  # fmt: skip
+        async with self._pool.connection() as conn:
+            return await positions.start(conn, wanted)
+
+    async def misfits(self, partitions: Sequence[positions.Place], look: Look) -> list[Misfit]:
+        """The handlers whose positions do not fit what is on the partitions now. `look` reads single records."""
+        async with self._pool.connection() as conn:
+            standing = await positions.stored(conn, sorted(self._read), partitions)
+        at = [
+            (handler, place, position) for place in partitions for handler in self._moving(place[0])
+            if not (position := standing.get((handler.name, place), positions.START)).closed
+        ]  # fmt: skip
+        seen = await look(
+            {
+                (place, position.next_offset - n)
+                for _, place, position in at
+                for n in (0, 1)
+                if position.next_offset >= n
+            }
+        )
+        return [
+            Misfit(handler, place, position) for handler, place, position in at
+            if not regaining.fits(position, *(seen.get((place, position.next_offset - n)) for n in (1, 0)))
+        ]  # fmt: skip
+
+    async def find_again(self, misfit: Misfit, partitions: int, histories: Histories, find: Find) -> None:
+        """Have a handler read a partition from where it goes on, or fold anew what never happened. `partitions` and
+        `histories` are the topic's. Raises `RecordsMissing`."""
+        handler, place, position = misfit
+        async with self._pool.connection() as conn, conn.transaction():
+            if not regaining.holds(position, histories):
+                await regaining.over(conn, handler, place[0], place[0], partitions, histories)
+                return
+        offset = await find(place, position.seq, position.next_offset)
+        if offset is None:
+            raise RecordsMissing(*place, position.seq, position.seq + 1, position.next_offset)
+        async with self._pool.connection() as conn, conn.transaction():
+            await take_turns(conn, {turn(handler, *place)})
+            await positions.move_to(conn, handler.name, place, position, offset)
+
+    async def over(
+        self, conn: Connection, handler: str, old: str, new: str, partitions: int, histories: Histories
+    ) -> None:
+        """Have a handler go on at another generation, for the one that it was on is gone."""
+        one = next(one for one in self._ordered if one.name == handler)
+        async with conn.transaction():
+            await regaining.over(conn, one, old, new, partitions, histories)
+
+    async def behind(self, ends: Mapping[positions.Place, int]) -> dict[tuple[str, str, int], int]:
+        """How many records each handler has yet to apply of each partition, by handler, topic and partition. `ends`
+        are the offsets above the last record of each."""
+        async with self._pool.connection() as conn:
+            standing = await positions.stored(conn, sorted(self._read), list(ends))
+        at = {
+            (handler.name, *place): standing.get((handler.name, place), positions.START)
+            for place in ends for handler in self._handlers.get(place[0], ())
+        }  # fmt: skip
+        return {
+            (name, topic, partition): max(0, ends[topic, partition] - position.next_offset)
+            for (name, topic, partition), position in at.items() if not position.closed
+        }  # fmt: skip
+
+    async def apply(self, batches: Sequence[PartitionBatch]) -> None:
+        """Decode and apply one contiguous run of records of each of several partitions; see `apply_decoded`."""
+        await self.apply_decoded(self.decode(batches))
+
+    def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
+        """The public records of each batch. Where one cannot be decoded, on an unknown fingerprint say, and only groups
+        that park read its topic, these stand still and it is left out; else raises what the Avro codec raises."""
+        runs = []
+        for batch in batches:
+            try:
+                runs.append(self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)))
+            except Exception as failure:  # noqa: BLE001 - it is raised again unless the groups may stand still
+                for group in self._moving_groups({batch.topic}):
+                    self._stand_still(group, failure)
+        return runs
+
+    def _moving_groups(self, topics: Collection[str]) -> list[FoldGroup]:
+        """The groups that read one of these topics and do not stand still."""
+        return [
+            group for group in self._groups
+            if group.name not in self._still and any(self._grouped.get((group.name, topic)) for topic in topics)
+        ]  # fmt: skip
+
+    def _moving(self, topic: str) -> list[Handler]:
+        return [one for group in self._moving_groups({topic}) for one in self._grouped[group.name, topic]]
+
+    def _stand_still(self, group: FoldGroup, failure: Exception) -> None:
+        """From now on the group is not applied, until the process starts anew; its positions stay where they are.
+        Raises `failure` for a group that halts the worker, and where it is the last that moves."""
+        if not group.parks or len(self._still) + 1 == len(self._groups):
+            raise failure
+        self._still.add(group.name)
+        telemetry.FOLD_GROUP_STILL.labels(self._worker, group.name).set(1)
+        log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
+
+    def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
+        """Control records stand at the ends of a run, if it has any: an opening one (or a few, where a fill was begun
+        again) at its beginning, a closing one at its end."""
+        opening = next((n for n, one in enumerate(records) if not opens(one)), len(records))
+        closing = len(records) - int(crossing.closes(records[-1]))
+        plain = records[opening:closing]
+        data = [None] * opening + self._avro.decode_all([one.value or b"" for one in plain])
+        data += [orjson.loads(one.value or b"") for one in records[closing:]]
+        return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
+
+    async def apply_decoded(self, runs: Sequence[Run]) -> None:
+        """Apply runs of several partitions, each group's handlers in a transaction of their own; where a process reacts
+        to them, in several of at most `REACTING_RECORDS`, for it holds the streams that it writes until each ends.
+
+        Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
+        meanwhile, and whatever a group that halts raised; nothing of that transaction's is then written. A group that
+        parks sets aside the records that it cannot fold; where it cannot go on it stands still.
+        """
+        for group in self._moving_groups({run[0].topic for run in runs}):
+            mine = [run for run in runs if self._grouped[group.name, run[0].topic]]
+            for part in parts(mine, REACTING_RECORDS) if group.processes else [mine]:
+                await self._apply_group(group, part)
+
+    async def _apply_group(self, group: FoldGroup, runs: Sequence[Run]) -> None:
+        started = time.perf_counter()
+        places = [positions.place(run) for run in runs]
+        headers = (event.headers for run in runs for event in run)
+        with tracing.batch("process", SpanKind.CONSUMER, self._worker, places, headers):
+            try:
+                await self._apply_or_park(group, runs, places)
+            except (*PASSING, *LOST_PLACE):
+                raise
+            except Exception as failure:  # noqa: BLE001 - it is raised again unless the group may stand still
+                self._stand_still(group, failure)
+        telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
+
+    async def _apply_or_park(self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
+        try:
+            await self._apply(group, runs, places)
+        except Exception as failure:
+            if not group.parks or not of_one_record(failure):
+                raise
+            log.warning("group %s looks for the record that it cannot fold: %r", group.name, failure)
+            await self._apply(group, runs, places, one_by_one=True)
+
+    async def _apply(
+        self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place], *, one_by_one: bool = False
+    ) -> None:  # fmt: skip
+        handlers = self._reading(group, {topic for topic, _ in places})
+        async with self._pool.connection() as conn, conn.transaction():
+            await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
+            standing = await positions.stored(conn, [one.name for one in handlers], places)
+            held = await held_keys(conn, self._holding(handlers, places, standing))
+            moves = []
+            for one in handlers:
+                fresh, moved = self._unseen(one, runs, standing)
+                if isinstance(one, Process):
+                    await self._react(conn, one, fresh)
+                else:
+                    aside = held.get(one.name, set())
+                    await project(conn, one, fresh, aside, parks=group.parks, one_by_one=one_by_one)
+                moves += moved
+            await positions.move(conn, moves)
+            moved_on = await self._cross(conn, group, [run for run in runs if crossing.is_closing(run[-1])], standing)
+        self._crossed = self._crossed or moved_on
+
+    def _holding(self, handlers: Sequence[Handler], places: Sequence[positions.Place], standing: Standing) -> list[str]:
+        """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
+        return [
+            one.name for one in handlers
+            if any(
+                standing.get((one.name, place), positions.UNKNOWN).parked
+                for place in places if place[0] in self._read[one.name]
+            )
+        ]  # fmt: skip
+
+    async def _cross(self, conn: Connection, group: FoldGroup, closing: Sequence[Run], standing: Standing) -> bool:
+        """Close what has come to its end; whether a handler goes on at the next generation. One that misses records
+        before the end has not come to it."""
+        crossed = False
+        for run in closing:
+            barrier = Barrier.of(run[-1].data)
+            for handler in self._grouped[group.name, run[0].topic]:
+                position = standing.get((handler.name, positions.place(run)), positions.START)
+                if not position.closed and len(positions.unbroken(position, run)) < len(run):
+                    continue
+                done = await crossing.close(conn, handler.name, run[-1])
+                if done and barrier.rewound:
+                    new, partitions = barrier.next_topic, len(barrier.offsets)
+                    await regaining.over(conn, handler, run[0].topic, new, partitions, barrier.histories)
+                crossed |= done
+        return crossed
+
+    def _reading(self, group: FoldGroup, topics: Collection[str]) -> list[Handler]:
+        """The group's handlers of these topics, each once, in name order."""
+        found = {one.name: one for topic in topics for one in self._grouped[group.name, topic]}
+        return [found[name] for name in sorted(found)]
+
+    def _unseen(
+        self, handler: Handler, runs: Sequence[Run], standing: Standing
+    ) -> tuple[list[PublicRecord], list[Move]]:  # fmt: skip
+        """What the handler has not applied of the runs that it reads and names, and where it stands after them."""
+        reading = [
+            (position, positions.unbroken(position, run)) for run in runs if run[0].topic in self._read[handler.name]
+            if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
+        ]  # fmt: skip
+        unseen = [event for position, run in reading for event in positions.not_applied(position, run)]
+        fresh = given(handler, unseen)
+        telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
+        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(len(run) for _, run in reading) - len(unseen))
+        moves = [positions.moved_over(handler.name, position, run) for position, run in reading]
+        return fresh, [move for move in moves if move is not None]
+
+    async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
+        if not events:
+            return
+        if self._store is None:
+            raise TypeError("a worker with processes needs the event store")
+        now = self._clock()
+        reactions = [(event, said) for event in events if (said := process.react(event))]
+        happened = await self._that_happened(conn, process, [event for event, _ in reactions])
+        items = [_caused(item, event, process, now) for event, said in reactions if event in happened for item in said]
+        if not items:
+            return
+        context = Context(now=now, actor=process.name, correlation_id=events[0].correlation_id)
+        outcomes, _ = await self._store.decide(conn, items, context)
+        for outcome in outcomes:
+            if outcome.error:
+                raise outcome.error
+
+    async def _that_happened(
+        self, conn: Connection, process: Process, events: Sequence[PublicRecord]
+    ) -> set[PublicRecord]:
+        """Of the service's own events those that its store knows: where it was restored to an earlier point, its topics
+        hold others, and what a process causes is not taken back. Others' events are theirs to tell."""
+        own = [event for event in events if self._store and event.source == self._store.source]
+        if not own:
+            return set(events)
+        ids = await standing.ids_of(conn, await history.load(conn), [event.seq for event in own])
+        never = {event for event in own if ids.get(event.seq) != event.id}
+        if never:
+            log.error("process %s does not react to %d events that its store does not know", process.name, len(never))
+        return set(events) - never
+
+
+def parts(runs: Sequence[Run], most_records: int) -> Iterator[list[Run]]:
+    """The runs in parts of about so many records, each partition's in its order."""
+    each = max(1, most_records // len(runs))
+    for start in range(0, max(map(len, runs)), each):
+        yield [part for run in runs if (part := run[start : start + each])]
+
+
+def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:
+    """The item recorded by the worker's clock, as a part of its cause's trace; business time and cause stay what the
+    reaction says, and where it says nothing are the event's."""
+    said = item.context or Context(now, process.name, event.correlation_id, event.id)
+    return replace(item, context=replace(said, now=now, traceparent=tracing.checked(event.traceparent)))

@@ -1,0 +1,1 @@
+"""PostgreSQL as all rooms use it: sessions, arguments, locks, and the tables themselves."""

@@ -1,0 +1,99 @@
+"""Events that the broker will not take: named, set aside with what must stand behind them, and tried again.
+
+A refused event loses its number, for whatever a reader finds above a number has all lower ones before it. It goes back
+into the queue, and so does what was numbered after it under its key; its key is left out of what is numbered until it
+is tried again, at growing pauses. Everything else goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from eventfold import telemetry
+from eventfold.postgres.sessions import Connection
+from eventfold.publish.history import Histories, of_seq
+from eventfold.vocabulary.decider import event_id_text
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 600
+
+_NUMBERED = """SELECT first_seq, first_position, length FROM sequence_run
+WHERE first_seq + length > %s ORDER BY first_seq"""
+_OF_KEY = """SELECT position FROM events WHERE position = ANY(%s::bigint[]) AND partition_key =
+  (SELECT partition_key FROM events WHERE position = %s) ORDER BY position"""
+_PLACE = "SELECT stream, version FROM events WHERE position = %s"
+_SET_ASIDE = """INSERT INTO refused AS r (position, partition_key, event_id, reason, refused_at, attempts, next_try_at)
+SELECT position, partition_key, %(id)s, %(reason)s, clock_timestamp(), 1,
+  clock_timestamp() + make_interval(secs => %(first)s)
+FROM events WHERE position = %(position)s ON CONFLICT (position) DO UPDATE
+SET reason = EXCLUDED.reason, attempts = r.attempts + 1, event_id = EXCLUDED.event_id,
+    next_try_at = clock_timestamp() + make_interval(secs => least(%(longest)s, %(first)s * 2.0 ^ least(r.attempts, 20)))
+RETURNING attempts, partition_key"""
+_HELD = "SELECT partition_key FROM refused WHERE next_try_at > clock_timestamp()"
+_TAKEN = "DELETE FROM refused WHERE position = ANY(%s::bigint[])"
+
+
+async def held_keys(conn: Connection) -> list[str]:
+    """The keys of which nothing is numbered now."""
+    return sorted({key for (key,) in await (await conn.execute(_HELD)).fetchall()})
+
+
+async def any_there(conn: Connection) -> bool:
+    """Whether some event is refused, held or tried again just now."""
+    await count(conn)
+    return await (await conn.execute("SELECT 1 FROM refused LIMIT 1")).fetchone() is not None
+
+
+async def taken(conn: Connection, positions: Collection[int]) -> None:
+    """These were sent: what of them had been refused is not any more."""
+    if (await conn.execute(_TAKEN, [list(positions)])).rowcount:
+        await count(conn)
+
+
+async def set_aside(conn: Connection, histories: Histories, seq: int, reason: str) -> None:
+    """Take its number from a refused event, and from those of its key that were numbered after it; in the caller's
+    transaction, as the leader."""
+    await conn.execute("LOCK TABLE sequence_run IN SHARE ROW EXCLUSIVE MODE")
+    runs = await (await conn.execute(_NUMBERED, [seq])).fetchall()
+    numbers = {first + n: position + n for first, position, length in runs for n in range(length) if first + n >= seq}
+    behind = [p for (p,) in await (await conn.execute(_OF_KEY, [list(numbers.values()), numbers[seq]])).fetchall()]
+    gone = {number for number, position in numbers.items() if position in set(behind)}
+    for first, position, length in runs:
+        await _cut(conn, first, position, length, gone)
+    await conn.execute("INSERT INTO void_seq SELECT * FROM unnest(%s::bigint[])", [sorted(gone)])
+    await conn.execute("INSERT INTO unsequenced SELECT * FROM unnest(%s::bigint[]) ON CONFLICT DO NOTHING", [behind])
+    await _tell(conn, histories, numbers[seq], seq, reason)
+
+
+async def _cut(conn: Connection, first: int, position: int, length: int, gone: set[int]) -> None:
+    """Write a run anew without some of its numbers."""
+    staying = [n for n in range(length) if first + n not in gone]
+    if len(staying) == length:
+        return
+    await conn.execute("DELETE FROM sequence_run WHERE first_seq = %s", [first])
+    begins = [n for n in staying if n - 1 not in set(staying)]
+    for n in begins:
+        end = next(m for m in range(n, length + 1) if m not in set(staying))
+        await conn.execute("INSERT INTO sequence_run VALUES (%s, %s, %s)", [first + n, position + n, end - n])
+
+
+async def _tell(conn: Connection, histories: Histories, position: int, seq: int, reason: str) -> None:
+    row = await (await conn.execute(_PLACE, [position])).fetchone()
+    stream, version = row or ("", 0)
+    event_id = event_id_text(stream, version, of_seq(histories, seq).salt)
+    named = {"id": event_id, "reason": reason, "position": position, "first": FIRST_PAUSE_S, "longest": LONGEST_PAUSE_S}
+    done = await (await conn.execute(_SET_ASIDE, named)).fetchone()
+    log.error(
+        "the broker refuses event %s (%s version %d) for good: %s; it and what comes after it under its key wait, and "
+        "are tried again: see docs/runbooks/refused-events.md", event_id, stream, version, reason,
+        extra={"event_id": event_id, "reason": reason, "attempts": done[0] if done else 1},
+    )  # fmt: skip
+    await count(conn)
+
+
+async def count(conn: Connection) -> None:
+    """Set the metric from what is stored."""
+    row = await (await conn.execute("SELECT count(*) FROM refused")).fetchone()
+    telemetry.RELAY_REFUSED.set(row[0] if row else 0)

@@ -1,0 +1,215 @@
+"""How records reach a topic: unbroken runs, one batch in flight per partition, over connections that are never renewed.
+
+A broker that lost power may have lost what it acknowledged, and the only sign of it is that a connection ended. So a
+producer here sends nothing over a connection that was opened after it was `settled`, and tries no batch twice: whoever
+uses it compares the topic with the store again, and begins with another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import TopicPartition as Place
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    for_code,
+    kafka_errors,
+)
+from aiokafka.producer import sender
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.offset import OffsetRequest
+
+from eventfold.errors import RefusedForGood
+from eventfold.publish.connections import closed
+from eventfold.publish.publisher import Record
+
+REQUEST_WITHIN_S = 10.0
+SEND_WITHIN_S = 15.0
+"""Longer than a producer waits for the answer to one batch. Where nothing has come by then, its sender has ended, and
+nothing will."""
+METADATA_EVERY_S = 60.0
+"""Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
+    """Kafka's code 87, which the client does not know."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker failed to validate the record."
+
+
+kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+
+FOR_GOOD = (
+    MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, PolicyViolationError, InvalidRecordError,
+)  # fmt: skip
+"""What a broker answers where a record is to blame, not the moment."""
+
+
+TopicPartition = tuple[str, int]
+READ_UNCOMMITTED, LATEST = 0, -1
+
+
+class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc]
+    """Lets a batch that failed fail: a second try may come to a broker that has forgotten what was before it."""
+
+    def _can_retry(self, error: object, batch: object) -> bool:
+        return False
+
+
+class _Sender(sender.Sender):  # type: ignore[misc]
+    """aiokafka's, with that handler."""
+
+    async def _send_produce_req(self, node_id: int, batches: Any) -> None:
+        await _Handler(self, batches).do(node_id)
+        self._in_flight.remove(node_id)
+        self._muted_partitions.difference_update(batches)
+
+
+class Producer(AIOKafkaProducer):  # type: ignore[misc]
+    """A producer that sends over the connections which it has when it is settled, and over no others.
+
+    It is not an idempotent one: it sends nothing twice, and one that was refused a batch could send no other.
+    """
+
+    def __init__(self, bootstrap: str, client_id: str) -> None:
+        super().__init__(
+            bootstrap_servers=bootstrap, client_id=client_id, acks="all",
+            max_batch_size=1_000_000, max_request_size=1_048_576, request_timeout_ms=int(REQUEST_WITHIN_S * 1000),
+            metadata_max_age_ms=int(METADATA_EVERY_S * 1000),
+        )  # fmt: skip
+        self._sender.__class__ = _Sender
+
+    async def settle(self) -> None:
+        """Connect to every broker; from here on a connection that ends is not replaced. Raises `KafkaError`."""
+        client = self.client
+        for broker in client.cluster.brokers():
+            if await client._get_conn(broker.nodeId) is None:
+                raise KafkaConnectionError(f"broker {broker.nodeId} cannot be reached")
+        client._get_conn = self._connected
+
+    async def _connected(self, node_id: Any, **named: Any) -> Any:
+        conn = self.client._conns.get((node_id, named.get("group", sender.ConnectionGroup.DEFAULT)))
+        return conn if conn is not None and conn.connected() else None
+
+    async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions end now, by their leaders, over the connections that records go by. Raises `KafkaError`."""
+        by_leader: dict[Any, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        for topic, partition in places:
+            leader = self.client.cluster.leader_for_partition(Place(topic, partition))
+            by_leader[leader][topic].append((partition, LATEST))
+        found: dict[TopicPartition, int] = {}
+        for leader, topics in by_leader.items():
+            answer = await self.client.send(leader, OffsetRequest(-1, READ_UNCOMMITTED, list(topics.items())))
+            found |= {(topic, one[0]): _end(one) for topic, partitions in answer.topics for one in partitions}
+        return found
+
+    def check(self) -> None:
+        """Raise `KafkaConnectionError` once a connection has ended: the broker may not be what it was."""
+        if not all(conn.connected() for conn in self.client._conns.values()):
+            raise KafkaConnectionError("a broker closed its connection: what it holds is compared again")
+
+
+def _end(answered: tuple[int, int, int, int]) -> int:
+    _, code, _, end = answered
+    if code:
+        raise for_code(code)()
+    return end
+
+
+@contextlib.asynccontextmanager
+async def started(session: Any) -> AsyncIterator[Any]:
+    """The producer, started; stopped on leaving, within a bounded time."""
+    try:
+        await _start(session)
+        yield session
+    finally:
+        await closed(session.stop)
+
+
+async def _start(session: Any) -> None:
+    try:
+        async with asyncio.timeout(REQUEST_WITHIN_S):
+            await session.start()
+    except TimeoutError as late:
+        raise KafkaTimeoutError(f"Kafka gave no answer within {REQUEST_WITHIN_S:.0f} s") from late
+
+
+Acknowledged = Callable[[TopicPartition, int, int], None]
+"""Told of each batch that is acknowledged: its partition, the offset of its first record, and how many it has."""
+
+
+def _unheard(_: TopicPartition, __: int, ___: int) -> None:
+    """Nobody listens."""
+
+
+async def send_runs(
+    session: Any, runs: Mapping[TopicPartition, Sequence[Record]], acknowledged: Acknowledged = _unheard
+) -> dict[TopicPartition, int]:
+    """Send each partition's records in order and wait for all acknowledgements.
+
+    Returns an offset of each partition above everything that it acknowledged before the last batch sent here. Raises
+    `KafkaError`, and what `acknowledged` raises, once nothing is under way any more: then the producer must be dropped,
+    and the run starts again where the topic ends.
+    """
+    sending = [_send_run(session, place, run, acknowledged) for place, run in runs.items()]
+    ends = await asyncio.gather(*sending, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return dict(zip(runs, ends, strict=True))  # type: ignore[arg-type] # what is raised is none of them
+
+
+async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], acknowledged: Acknowledged) -> int:
+    """Send one partition's records in order, the next batch only after the last one is acknowledged."""
+    sent = next_offset = 0
+    at_most = len(run)
+    while sent < len(run):
+        builder = session.create_batch()
+        _fill(builder, itertools.islice(run, sent, sent + at_most))
+        count = builder.record_count()
+        try:
+            first = (await _acknowledged(session, builder, *place)).offset
+        except FOR_GOOD as refusal:
+            if count == 1:
+                raise RefusedForGood(*place, seq_of(run[sent]), repr(refusal)) from refusal
+            at_most = count // 2  # nothing of the batch was taken: its parts tell which record is to blame
+            continue
+        acknowledged(place, first, count)
+        sent, at_most = sent + count, max(at_most, len(run) if count < at_most else at_most)
+        next_offset = max(next_offset, first + count)
+    return next_offset
+
+
+def seq_of(record: Record) -> int:
+    """Its number, as its headers say."""
+    return int(dict(record.headers)["ce_sequence"])
+
+
+async def _acknowledged(session: Any, builder: BatchBuilder, topic: str, partition: int) -> Any:
+    try:
+        async with asyncio.timeout(SEND_WITHIN_S):
+            return await (await session.send_batch(builder, topic, partition=partition))
+    except TimeoutError as late:
+        raise KafkaTimeoutError(f"{topic}[{partition}]: no answer within {SEND_WITHIN_S:.0f} s") from late
+
+
+def _fill(builder: BatchBuilder, records: Iterable[Record]) -> None:
+    """Add as many as there is room for; the first always has room."""
+    append = builder.append
+    for _, key, value, headers, timestamp_ms in records:
+        if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            return

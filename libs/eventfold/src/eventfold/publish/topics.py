@@ -1,0 +1,163 @@
+"""Event topics: created as declared, and refused where they would lose their history or not take what is written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+
+from eventfold.errors import TopicMisconfigured
+from eventfold.postgres.sessions import Connection
+from eventfold.publish.connections import closed
+from eventfold.publish.generations import logical, number
+from eventfold.publish.topic_settings import ADOPTED, CREATED, complaint
+
+_SET_ON_THE_TOPIC = 1
+"""The source of a setting that is the topic's own, not the broker's or Kafka's default."""
+
+_WRITTEN = "SELECT topic, count(*) FROM relay_head GROUP BY topic"
+_READ = "SELECT topic, partitions FROM topic_read"
+
+log = logging.getLogger(__name__)
+
+
+class OnRecord(NamedTuple):
+    """The partitions of topics on Kafka, generation by generation, as a database has them: of those that its relay
+    writes now, and of those that its handlers have read."""
+
+    written: Mapping[str, int]
+    read: Mapping[str, int]
+
+
+NOTHING_ON_RECORD = OnRecord({}, {})
+
+
+async def prepare_topics(
+    bootstrap: str, topics: Sequence[str], *, partitions: int, replication: int = 1,
+    on_record: OnRecord = NOTHING_ON_RECORD,
+) -> None:  # fmt: skip
+    """Create missing event topics (`topic_settings.CREATED`) and check those that exist, once what nobody has set on
+    them is set.
+
+    What a relay has written and is gone is made anew with as many partitions as are on record: the relay fills it again
+    from the store before it sends anything new. What others write, and something of it was read, is left to them. Of
+    topics with later generations the first is left alone. Raises `TopicMisconfigured` for a topic with another number
+    of partitions, and one that would lose its history or refuse what may be written.
+    """
+    async with administrator(bootstrap) as admin:
+        existing = set(await admin.list_topics())
+        lost = {name: count for name, count in on_record.written.items() if name not in existing}
+        for name, count in lost.items():
+            log.error("topic %s is not on Kafka: it is made anew, and filled from the store", name)
+            await _create_missing(admin, [name], count, replication)
+        later = {logical(name) for name in {*existing, *lost} if number(name) > 1}
+        declared = [one for one in topics if one not in later and one not in lost]
+        left = {logical(name) for name in on_record.read} - existing
+        missing = [one for one in declared if one not in existing and one not in left]
+        await _create_missing(admin, missing, partitions, replication)
+        present = [one for one in declared if one in existing]
+        await _adopt(admin, present)
+        await _check(admin, [*missing, *present], partitions, on_record.written)
+
+
+async def check_topics(bootstrap: str, topics: Sequence[str]) -> None:
+    """Raise `TopicMisconfigured` for the first of these topics on Kafka that is missing, would lose its history, or
+    would refuse what may be written. Raises `KafkaError`. A few round trips."""
+    async with administrator(bootstrap) as admin:
+        existing = set(await admin.list_topics())
+        for topic in topics:
+            if topic not in existing:
+                raise TopicMisconfigured(topic, "is not on Kafka; run `prepare`")
+        await _check(admin, topics, partitions=None)
+
+
+async def on_record(conn: Connection) -> OnRecord:
+    """What the database knows of topics."""
+    written, read = await conn.execute(_WRITTEN), await conn.execute(_READ)
+    return OnRecord(dict(await written.fetchall()), dict(await read.fetchall()))
+
+
+async def existing_topics(bootstrap: str) -> dict[str, int]:
+    """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
+    async with administrator(bootstrap) as admin:
+        described = await admin.describe_topics()
+    return {one["topic"]: len(one["partitions"]) for one in described}
+
+
+@contextlib.asynccontextmanager
+async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client, closed on leaving and where it cannot start."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await closed(admin.close)
+
+
+async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], partitions: int, replication: int) -> None:
+    new = [
+        NewTopic(name, num_partitions=partitions, replication_factor=replication, topic_configs=dict(CREATED))
+        for name in topics
+    ]  # fmt: skip
+    if not new:
+        return
+    response = await admin.create_topics(new)
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicMisconfigured(name, f"cannot be created: {error.__name__} {message}")
+
+
+async def _adopt(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
+    """Set what nobody has set on topics that exist; what has been set on them stays."""
+    changed = []
+    for name, settings in (await _settings(admin, topics)).items():
+        own = {key: value for key, (value, source) in settings.items() if source == _SET_ON_THE_TOPIC}
+        missing = {key: CREATED[key] for key in ADOPTED if key not in own and settings[key][0] != CREATED[key]}
+        if missing:  # this request takes away what it does not name
+            changed.append(ConfigResource(ConfigResourceType.TOPIC, name, configs={**own, **missing}))
+    for response in await admin.alter_configs(changed) if changed else ():
+        for code, message, _, name in response.resources:
+            if code:
+                raise TopicMisconfigured(name, f"cannot be set up: {for_code(code).__name__} {message}")
+
+
+async def _check(
+    admin: AIOKafkaAdminClient,
+    topics: Sequence[str],
+    partitions: int | None,
+    written: Collection[str] = (),
+) -> None:
+    if not topics:
+        return
+    described: dict[str, Sequence[Any]] = {}
+    for description in await admin.describe_topics(list(topics)):
+        name, found = description["topic"], description["partitions"]
+        if partitions and found and name not in written and len(found) != partitions:
+            raise TopicMisconfigured(name, f"has {len(found)} partitions, declared are {partitions}")
+        described[name] = found
+    for name, settings in (await _settings(admin, topics)).items():
+        replicas = min((len(one["replicas"]) for one in described[name]), default=None)
+        if reason := complaint({key: value for key, (value, _) in settings.items()}, replicas):
+            raise TopicMisconfigured(name, reason)
+
+
+async def _settings(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, Mapping[str, tuple[str, int]]]:
+    """Each setting of each topic, with its source. A topic that was made a moment ago may not be known to every broker
+    yet and is left out: it is as it was made."""
+    found: dict[str, Mapping[str, tuple[str, int]]] = {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    for response in await admin.describe_configs(resources) if resources else ():
+        for code, message, _, name, entries in response.resources:
+            error = for_code(code)
+            if code and error is not UnknownTopicOrPartitionError:
+                raise TopicMisconfigured(name, f"cannot be examined: {error.__name__} {message}")
+            if not code:
+                found[name] = {entry[0]: (entry[1] or "", entry[3]) for entry in entries}
+    return found

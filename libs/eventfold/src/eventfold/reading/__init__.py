@@ -1,0 +1,1 @@
+"""Reading what one has written: consistency tokens, and tables that are followed in memory."""

@@ -1,0 +1,1 @@
+"""Personal data, sealed under its subject's key."""

@@ -1,0 +1,97 @@
+"""Decisions in memory: the states of streams that are known, and what is decided upon them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from eventfold.errors import DomainError, TooMuchAtOnce, UnexpectedVersion
+from eventfold.vocabulary.codec import EventCodec
+from eventfold.vocabulary.decider import Ask, Context, Item, Recorded
+from eventfold.write.rows import Row, size_bytes
+from eventfold.write.snapshots import Known
+
+MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
+"""Of the events of one transaction: as JSON, and as they are published."""
+MAX_AT_ONCE_EVENTS = 10_000
+"""Of one transaction: what others record meanwhile becomes visible behind them."""
+ITEMS_AT_A_STRETCH = 50
+"""So many are decided before others in the process have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: its new events (none: it had been done before), or the reason for its refusal."""
+
+    events: tuple[Recorded, ...] = ()
+    error: DomainError | None = None
+
+
+def unwritten(ask: Ask) -> Known:
+    """A stream before its first event."""
+    return Known(0, ask.stream_type.decider.initial)
+
+
+def grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
+    """A state after further events."""
+    state = reduce(ask.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
+    return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
+
+
+class Desk:
+    """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
+
+    def __init__(
+        self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask], row_of: Callable[[Recorded], Row]
+    ) -> None:
+        self._codec = codec
+        self._row_of = row_of
+        self.rows: list[Row] = []
+        self._bytes = 0
+        self.asks = asks
+        self.states: dict[str, Known] = dict(known)
+
+    async def decide_all(self, items: Sequence[Item], context: Context) -> list[Outcome]:
+        """What becomes of each item, in order. Others in this process have their turns in between."""
+        outcomes: list[Outcome] = []
+        for n, item in enumerate(items, 1):
+            outcomes.append(self.decide(item, context))
+            if n % ITEMS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+        return outcomes
+
+    def decide(self, item: Item, context: Context) -> Outcome:
+        """What becomes of the item; refused, by its decider or because an event of it cannot be kept or is too
+        much beside the others, it changes no state. The rows of its events are added to `rows`."""
+        tentative: dict[str, Known] = {}
+        events: list[Recorded] = []
+        try:
+            for ask in item.asks:
+                version, state, recorded_at = tentative.get(ask.stream) or self.states[ask.stream]
+                if ask.expected is not None and ask.expected != version:
+                    raise UnexpectedVersion(ask.stream, ask.expected, version)
+                for event in ask.stream_type.decider.decide(ask.command, state):
+                    version, state = version + 1, ask.stream_type.decider.evolve(state, event)
+                    events.append(self._record(ask, version, event, item.context or context))
+                    recorded_at = events[-1].recorded_at
+                tentative[ask.stream] = Known(version, state, recorded_at)
+            rows = [self._row_of(event) for event in events]
+            if (bytes_now := self._bytes + sum(map(size_bytes, rows))) > MAX_AT_ONCE_BYTES:
+                raise TooMuchAtOnce(MAX_AT_ONCE_BYTES, "bytes")
+            if len(self.rows) + len(rows) > MAX_AT_ONCE_EVENTS:
+                raise TooMuchAtOnce(MAX_AT_ONCE_EVENTS, "events")
+        except DomainError as error:
+            return Outcome(error=error)
+        self.states.update(tentative)
+        self.rows += rows
+        self._bytes = bytes_now
+        return Outcome(tuple(events))
+
+    def _record(self, ask: Ask, version: int, event: Any, context: Context) -> Recorded:
+        name = self._codec.types[type(event)][0]
+        occurred_at = context.occurred_at or context.now
+        key = ask.stream_type.partition_key(ask.stream_id)
+        return Recorded(ask.stream, version, event, name, key, occurred_at, context.now, context.meta())

@@ -1,0 +1,442 @@
+"""The event store: loads streams, takes decisions and appends their events, all in one transaction.
+
+The events table is the outbox: what is committed here will be published by the relay, in stream order, exactly as
+decided. Bad decisions, encodings and collisions leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, Protocol
+
+import orjson
+from psycopg import DataError
+from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.types.json import set_json_loads
+
+from eventfold.errors import (
+    Blocked,
+    Contention,
+    DeadlineExceeded,
+    IdempotencyMismatch,
+    TooMuchAtOnce,
+    Unrecordable,
+    VersionConflict,
+)
+from eventfold.postgres.arrays import literal
+from eventfold.postgres.sessions import Connection, Pool
+from eventfold.vocabulary.codec import EventCodec
+from eventfold.vocabulary.decider import ANY_VERSION, Ask, Context, Item, Recorded
+from eventfold.write import due_dates
+from eventfold.write.commands import (
+    Answer,
+    Command,
+    Handled,
+    each_answer,
+    hot_streams,
+    lines_of,
+    no_answer,
+    replayed_answer,
+    retry_pause_s,
+    transaction,
+    unless_failed,
+)
+from eventfold.write.desk import Desk, Outcome, grown, unwritten
+from eventfold.write.hot import HotQueue
+from eventfold.write.idempotency import Idempotency, answered, keep_answers
+from eventfold.write.rows import (
+    AT,
+    LOAD,
+    LOAD_IN_TURN,
+    MANY_NEW,
+    STREAM,
+    VERSION,
+    Row,
+    columns,
+    insertion,
+    recorded,
+    row_of,
+)
+from eventfold.write.snapshots import LOAD as LOAD_SNAPSHOTS
+from eventfold.write.snapshots import SAVE as SAVE_SNAPSHOTS
+from eventfold.write.snapshots import Known, StateCache, due, restored
+from eventfold.write.standstill import Standstill, waiting_for
+
+set_json_loads(orjson.loads)
+
+DEADLINE_S = 30.0
+"""Of a command that nobody waits for."""
+
+EVENTS_AT_ONCE = 500
+"""Of each stream, while it is read into a state."""
+ALL_EVENTS = 2**31 - 1
+
+
+class Publication(Protocol):
+    """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
+
+    @property
+    def source(self) -> str:
+        """`ce_source` of everything that is published."""
+
+    def value(self, recorded: Recorded) -> bytes | None:
+        """The event's public form, encoded; None if it has none. Raises `Unpublishable`."""
+
+
+class EventStore:
+    """Decides and appends over a pool of connections in autocommit mode; its statements wait for no lock longer than
+    `standstill.LOCK_WAIT_MS`.
+
+    One instance per service process; safe for concurrent use. What only reads goes over `queries`, if there is such a
+    pool, so that no command can take its connections. `deadline_s` tells how long the present caller waits.
+    """
+
+    def __init__(
+        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None,
+        deadline_s: Callable[[], float] = lambda: DEADLINE_S,
+    ) -> None:  # fmt: skip
+        self._pool = pool
+        self._queries = queries or pool
+        self._codec = codec
+        self._publication = publication
+        self._rng = rng
+        self._deadline_s = deadline_s
+        self._states = StateCache()
+        self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
+        self._standstill = Standstill()
+
+    def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """A connection for what only reads. Raises PoolTimeout."""
+        return self._queries.connection()
+
+    @property
+    def source(self) -> str:
+        """`ce_source` of what is recorded here."""
+        return self._publication.source
+
+    async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """The events of each stream in version order; a stream without any maps to an empty list. All are held in
+        memory: for streams that are known to be short. Others are told by their `state`."""
+        start = dict.fromkeys(streams, 0)
+        rows = await self._rows_after(conn, start, start, at_most=ALL_EVENTS)
+        return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
+
+    async def _rows_after(
+        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
+        *, at_most: int,
+    ) -> dict[str, list[Row]]:  # fmt: skip
+        """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
+        data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
+        found: dict[str, list[Row]] = {stream: [] for stream in after}
+        streams, known = literal("text", list(after)), literal("int", list(after.values()))
+        if locked:
+            with waiting_for(locked):
+                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known, at_most])
+        else:
+            bounds = literal("int", [seen[stream] for stream in after])
+            cursor = await conn.execute(LOAD, [streams, known, bounds, at_most])
+        for row in await cursor.fetchall():
+            found[row[STREAM]].append(row)
+        return found
+
+    async def at(self, conn: Connection, position: int) -> Recorded | None:
+        """The event at an insert position; None if there is none."""
+        cursor = await conn.execute(AT, [position])
+        row = await cursor.fetchone()
+        return None if row is None else recorded(self._codec, row)
+
+    async def last_position(self) -> int | None:
+        """The highest insert position so far; None in an empty store."""
+        async with self.reading() as conn:
+            row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
+            return int(row[0]) if row and row[0] is not None else None
+
+    async def state(self, conn: Connection, ask: Ask, *, as_of: datetime | None = None) -> Any:
+        """The state of the stream that `ask` addresses, now or as it was recorded by `as_of`; the command is not
+        looked at."""
+        if as_of is None:
+            return (await self.states(conn, [ask]))[ask.stream]
+        history = (await self.load(conn, [ask.stream]))[ask.stream]
+        by_then = takewhile(lambda recorded: recorded.recorded_at <= as_of, history)
+        return ask.stream_type.decider.fold([recorded.event for recorded in by_then])
+
+    async def states(self, conn: Connection, asks: Sequence[Ask]) -> dict[str, Any]:
+        """The present state of each stream that is addressed, by its full name; the commands are not looked at."""
+        known = await self._known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
+        return {stream: one.state for stream, one in known.items()}
+
+    async def current(self, ask: Ask) -> Any:
+        """`state` over a connection of the store's own."""
+        async with self.reading() as conn:
+            return await self.state(conn, ask)
+
+    async def handle(
+        self,
+        item: Item,
+        context: Context,
+        *,
+        idempotency: Idempotency | None = None,
+        answer: Answer = no_answer,
+        deadline_s: float | None = None,
+    ) -> Handled:
+        """Take one decision and record it, together with others that wait for the same hot stream.
+
+        Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
+        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`. After `deadline_s` (the caller's) raises
+        `Contention` where nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no
+        connection was to be had.
+        """
+        command = Command([item], context, idempotency, answer, self._give_up_at(deadline_s), raise_errors=True)
+        if hot := hot_streams(item.asks):
+            return await self._hot.ask(hot[0], command, command.give_up_at)
+        return await self._handle(command)
+
+    async def handle_batch(
+        self,
+        items: Sequence[Item],
+        context: Context,
+        *,
+        idempotency: Idempotency | None = None,
+        answer: Answer = no_answer,
+        deadline_s: float | None = None,
+    ) -> Handled:
+        """Decide `items` in order within one transaction; refused items record nothing, the others stand.
+
+        Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
+        """
+        give_up_at = self._give_up_at(deadline_s)
+        return await self._handle(Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
+
+    def _give_up_at(self, deadline_s: float | None) -> float:
+        return time.monotonic() + (self._deadline_s() if deadline_s is None else deadline_s)
+
+    async def _handle(self, command: Command) -> Handled:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                [made] = await self._try([command], trust_new=attempt == 1)
+                return unless_failed(made)
+            except VersionConflict as conflict:
+                await asyncio.sleep(min(retry_pause_s(attempt, self._rng), command.left_s))
+                if command.left_s == 0:
+                    raise Contention(conflict.streams, attempt) from conflict
+
+    async def _try(self, commands: Sequence[Command], *, trust_new: bool) -> list[Handled | Exception]:
+        """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
+        begun, left_s = False, max(command.left_s for command in commands)
+        try:
+            async with asyncio.timeout(left_s) as limit, self._standstill.turn(lines_of(commands)) as in_turn:
+                begun = True
+                with waiting_for(lines_of(commands)):
+                    return await self._attempt(commands, trust_new, left_s, () if in_turn else lines_of(commands))
+        except Blocked as blocked:
+            self._standstill.note(blocked)
+            raise
+        except TimeoutError as timeout:
+            if not limit.expired():
+                raise
+            raise DeadlineExceeded("a command") if begun else Contention(tuple(lines_of(commands)), 0) from timeout
+
+    async def _together(self, commands: Sequence[Command]) -> Sequence[Handled | Exception]:
+        """Several commands in one transaction; where one spoils it each alone, and each that is too much. Raises
+        `Blocked`."""
+        if len(commands) > 1:
+            try:
+                made = await self._try(commands, trust_new=False)
+                return [
+                    await self._alone(command) if isinstance(answer, TooMuchAtOnce) else answer
+                    for command, answer in zip(commands, made, strict=True)
+                ]
+            except Blocked:
+                raise
+            except (VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
+                pass  # which of them it was shows when each is tried alone
+        return [await self._alone(command) for command in commands]
+
+    async def _alone(self, command: Command) -> Handled | Exception:
+        try:
+            return await self._handle(command)
+        except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
+            return failure
+
+    async def _attempt(
+        self, commands: Sequence[Command], trust_new: bool, left_s: float, lines: Iterable[str]
+    ) -> list[Handled | Exception]:
+        """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
+        None of `lines` may have come to stand still while a connection was waited for."""
+        async with self._pool.connection(min(left_s, self._pool.timeout)) as conn:
+            await self._standstill.ready(conn, lines)
+            async with transaction(conn, commands):
+                desk, made, answers = await self._answers(conn, commands, trust_new)
+        self._remember(desk)
+        fresh = iter(made)
+        return [answer or next(fresh) for answer in answers]
+
+    async def _answers(
+        self, conn: Connection, commands: Sequence[Command], trust_new: bool
+    ) -> tuple[Desk, list[Handled | Exception], list[Handled | None]]:
+        """The desk, what became of each command that had to be decided, and for each command its stored answer."""
+        keys = [command.idempotency for command in commands if command.idempotency]
+        known = await answered(conn, keys) if keys else {}
+        answers = [replayed_answer(command, known) for command in commands]
+        asking = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
+        items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
+        desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
+        made = list(each_answer(asking, outcomes, positions))
+        await keep_answers(conn, [
+            (one.idempotency, handled.answer, handled.position, one.context.now)
+            for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
+        ])  # fmt: skip
+        return desk, made, answers
+
+    def _remember(self, desk: Desk) -> None:
+        """Keep the states of streams that are looked at again and again, now that they are committed."""
+        for stream, known in desk.states.items():
+            kind = desk.asks[stream].stream_type
+            if (kind.hot or kind.snapshots or kind.remembered) and known.recorded_at is not None:
+                self._states.put(stream, known)
+
+    async def decide(
+        self, conn: Connection, items: Sequence[Item], context: Context, *, trust_new: bool = False
+    ) -> tuple[list[Outcome], int | None]:
+        """Decide and append over the caller's connection, in its transaction if it has begun one.
+
+        All events go in by one statement, so in autocommit mode they are committed together when this returns. Hot
+        streams need a transaction: their locks last until its end. With `trust_new`, streams said to be new are not
+        read. Returns the outcomes, `Unpublishable` and `Unrecordable` among their errors, and the highest position
+        written. Raises `VersionConflict` (a transaction is then aborted: roll back and retry).
+        """
+        _, outcomes, positions = await self._decide(conn, items, context, trust_new)
+        return outcomes, max(positions, default=None)
+
+    async def _decide(
+        self, conn: Connection, items: Sequence[Item], context: Context, trust_new: bool
+    ) -> tuple[Desk, list[Outcome], list[int]]:
+        asks = {ask.stream: ask for item in items for ask in item.asks}
+        known = {
+            stream: unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
+        }
+        unread = {stream: ask for stream, ask in asks.items() if stream not in known}
+        known |= await self._known(conn, unread, in_turn=True)
+        desk = Desk(self._codec, known, asks, self._row)
+        outcomes = await desk.decide_all(items, context)
+        events = [event for outcome in outcomes for event in outcome.events]
+        positions = await self._append(conn, events, desk.rows, asks)
+        if snapshots := due(known, desk.states, asks):
+            await conn.execute(SAVE_SNAPSHOTS, snapshots)
+        return desk, outcomes, positions
+
+    async def _known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
+        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
+        for their turn, readers do not."""
+        if not asks:
+            return {}
+        remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
+        known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
+        kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and stream not in remembered]
+        if kept:
+            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
+        # Of a remembered stream the last known event is looked at too, to see that it is still there.
+        seen = {stream: one.version for stream, one in known.items()}
+        after = {stream: version - (stream in remembered) for stream, version in seen.items()}
+        rows = await self._rows_after(
+            conn, after, seen, hot_streams(asks.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
+        )
+        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
+        for stream in gone:
+            self._states.forget(stream)
+        found = {
+            stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
+            for stream in asks if stream not in gone
+        }  # fmt: skip
+        longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
+        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, asks)
+        return found | await self._known(conn, gone, in_turn=in_turn)
+
+    async def _read_on(self, conn: Connection, found: Mapping[str, Known], asks: Mapping[str, Ask]) -> dict[str, Known]:
+        """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
+        read: dict[str, Known] = {}
+        for stream, known in found.items():
+            while True:
+                start = {stream: known.version}
+                rows = (await self._rows_after(conn, start, start, at_most=EVENTS_AT_ONCE))[stream]
+                read[stream] = known = grown(known, asks[stream], self._since(rows, known.version))
+                if len(rows) < EVENTS_AT_ONCE:
+                    break
+        return read
+
+    def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
+        return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
+
+    async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
+        """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
+
+        Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
+        outcome without events, what cannot be kept one with its error. Returns the outcomes and the highest position
+        written. Blocks for one statement. Raises `Blocked` where an open transaction holds one of the streams (nothing
+        is then recorded), and TypeError for an item of another shape, one that expects a version, or a stream type with
+        due dates.
+        """
+        asks = {ask.stream: ask for item in items for ask in item.asks}
+        desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks, self._row)
+        outcomes = await desk.decide_all(items, context)
+        events = [event for outcome in outcomes for event in outcome.events]
+        if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
+            raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
+        if any(ask.expected is not ANY_VERSION for ask in asks.values()):
+            raise TypeError("record_new reads nothing, and cannot tell what version a stream has")
+        if any(ask.stream_type.due for ask in asks.values()):
+            raise TypeError("record_new sets no due dates")
+        with waiting_for(asks):
+            async with self._pool.connection() as conn:
+                await self._standstill.ready(conn, asks)
+                rows = await self._insert_new(conn, desk.rows)
+        made = {stream for _, stream in rows}
+        kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
+        return kept, max((position for position, _ in rows), default=None)
+
+    async def _insert_new(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        if not rows:
+            return []
+        return await (await conn.execute(MANY_NEW, columns(rows))).fetchall()
+
+    async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
+        """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
+        caller's transaction."""
+        if hot := hot_streams(asks):
+            await self._rows_after(conn, {}, {}, hot, at_most=0)
+
+    async def _append(
+        self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row], asks: Mapping[str, Ask]
+    ) -> list[int]:
+        """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
+        locks in that order too."""
+        changes = due_dates.changes(events, asks)
+        with waiting_for(event.stream for event in events):
+            if not changes:
+                return await self._insert(conn, events, rows)
+            async with conn.transaction():
+                await due_dates.write(conn, changes)
+                return await self._insert(conn, events, rows)
+
+    async def _insert(self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row]) -> list[int]:
+        """The position of each event, in order."""
+        if not events:
+            return []
+        statement, values = insertion(rows)
+        try:
+            cursor = await conn.execute(statement, values)
+        except (UniqueViolation, DeadlockDetected) as conflict:
+            raise VersionConflict(tuple(sorted({event.stream for event in events}))) from conflict
+        return [row[0] for row in await cursor.fetchall()]
+
+    def _row(self, event: Recorded) -> Row:
+        return row_of(self._codec, event, self._publication.value)
