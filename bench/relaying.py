@@ -50,7 +50,7 @@ async def seed(url: str, events: int) -> None:
         for first in range(1, events + 1, RECORDED_AT_ONCE):
             views = [(n, _view(n)) for n in range(first, min(first + RECORDED_AT_ONCE, events + 1))]
             items = [Item((Ask(BY_MEMBER, f"{n}/{view.member_id}", view, new=True),)) for n, view in views]
-            await store.record_new(items, Context(datetime.now(UTC), "bench", "bench"))
+            await store.handle_batch(items, Context(datetime.now(UTC), "bench", "bench"))
 
 
 def _view(n: int) -> Viewed:

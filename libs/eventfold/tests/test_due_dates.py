@@ -121,12 +121,6 @@ async def test_writers_that_collide_leave_the_date_of_the_last(house: House) -> 
     assert (due_at.isoformat(), 6) == last[0]
 
 
-async def test_bulk_recording_refuses_a_stream_type_with_due_dates(house: House) -> None:
-    with pytest.raises(TypeError, match="due dates"):
-        await store_of(house).record_new([asked("a", SetAlarm(SOON))], context())
-    assert await dates(house) == []
-
-
 async def test_nothing_happens_before_the_time_and_one_thing_after_it(house: House, led: Led, clock: Clock) -> None:
     await record(store_of(house), "a", SetAlarm(SOON))
     one = worker(house, clock)

@@ -20,7 +20,7 @@ from house import House, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelf import CODEC as SHELF_CODEC
-from shelf import HOT_SHELF, AddBook, BookAdded, add
+from shelf import HOT_SHELF, SHELF, AddBook, BookAdded, Shelf, add
 
 from eventfold import Ask, Decider, EventCodec, Idempotency, Item, SnapshotPolicy, StreamType
 from eventfold.errors import InvalidInput, TooMuchAtOnce, Unrecordable
@@ -171,13 +171,16 @@ def test_an_enum_whose_values_json_confuses_is_refused() -> None:
         EventCodec({Oddly: ("oddly", 1)}).encode(Oddly(Odd.NOT_A_NUMBER))
 
 
+KEPT_SHELF = replace(SHELF, name="keptshelf", snapshots=SnapshotPolicy(Shelf, 1, every_events=2))
+
+
 @pytest.mark.parametrize("title", ["a\x00b", "\ud800", "字" * 6_000_000], ids=["NUL", "surrogate", "too large"])
 async def test_one_item_that_cannot_be_kept_is_refused_alone(house: House, title: str) -> None:
     items = [add("one", "a"), add("one", title), add("two", title), add("one", "b")]
     handled = await house.store.handle_batch(items, context())
     assert [len(outcome.events) for outcome in handled.outcomes] == [1, 0, 0, 1]
     assert all(isinstance(handled.outcomes[index].error, InvalidInput) for index in (1, 2))
-    bulk, _ = await house.store.record_new([add("three", title), add("four", "a")], context())
+    bulk = (await house.store.handle_batch([add("three", title), add("four", "a")], context())).outcomes
     assert isinstance(bulk[0].error, InvalidInput) and len(bulk[1].events) == 1
     with pytest.raises(InvalidInput):
         await house.store.handle(add("one", title), context())
@@ -190,9 +193,15 @@ async def test_one_item_that_cannot_be_kept_is_refused_alone(house: House, title
     ["a\x00b", "\ud800", "x" * MAX_NAME_BYTES, "字" * (MAX_NAME_BYTES // 3)],
     ids=["NUL", "surrogate", "long", "wide"],
 )
-async def test_a_stream_whose_name_cannot_be_kept_is_refused_alone(house: House, shelf: str) -> None:
-    bulk, _ = await house.store.record_new([add(shelf, "a"), add("four", "a")], context())
+@pytest.mark.parametrize("kind", [SHELF, HOT_SHELF, KEPT_SHELF], ids=["plain", "hot", "snapshots"])
+async def test_a_stream_whose_name_cannot_be_kept_is_refused_alone(
+    house: House, shelf: str, kind: StreamType[Any, Any, Any]
+) -> None:
+    bulk = (await house.store.handle_batch([add(shelf, "a", kind), add("four", "a", kind)], context())).outcomes
     assert isinstance(bulk[0].error, Unrecordable) and bulk[0].error.field == "stream" and len(bulk[1].events) == 1
+    assert await house.store.current(Ask(kind, shelf, None)) == Shelf(), "nothing is there"
+    with pytest.raises(Unrecordable):
+        await house.store.handle(add(shelf, "a", kind), context())
 
 
 @pytest.mark.parametrize(
@@ -276,7 +285,7 @@ async def test_what_is_too_much_for_one_transaction_is_told_so_or_recorded_in_an
     # When a batch has five, the rest is told to come again
     handled = await house.store.handle_batch([add("one", title) for title in titles], context())
     assert [type(outcome.error) for outcome in handled.outcomes] == [NoneType, NoneType, *[TooMuchAtOnce] * 3]
-    bulk, _ = await house.store.record_new([add(title[:9], title) for title in titles], context())
+    bulk = (await house.store.handle_batch([add(title[:9], title) for title in titles], context())).outcomes
     assert [type(outcome.error) for outcome in bulk] == [NoneType, NoneType, *[TooMuchAtOnce] * 3]
     # When five callers wait for one hot stream, all are recorded
     await asyncio.gather(*(house.store.handle(add("one", title, HOT_SHELF), context()) for title in titles))

@@ -85,9 +85,3 @@ async def test_an_item_over_two_streams_is_refused_whole(house: House) -> None:
     with pytest.raises(UnexpectedVersion):
         await house.store.handle(Item((adding("a", NO_STREAM).asks[0], two)), context())
     assert await written(house) == []
-
-
-async def test_bulk_recording_reads_nothing_and_so_takes_no_expectation(house: House) -> None:
-    with pytest.raises(TypeError, match="version"):
-        await house.store.record_new([adding("a", NO_STREAM)], context())
-    assert await written(house) == []

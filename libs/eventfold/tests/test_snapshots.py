@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from house import NOW, House, context
-from shelf import CODEC, DECIDER, SHELF, AddBook, Shelf, add
+from shelf import CODEC, DECIDER, SHELF, Shelf, add
 
-from eventfold import Ask, EventStore, Item, SnapshotPolicy, StreamType
-from eventfold.errors import Unpublishable, WrongState
+from eventfold import Ask, EventStore, SnapshotPolicy, StreamType
 from eventfold.write import store as store_module
 from eventfold.write.rows import Row
 from eventfold.write.snapshots import Known, StateCache
@@ -177,27 +176,3 @@ def test_the_memory_is_bounded_in_bytes_too_and_a_state_that_fills_it_is_not_kep
         cache.forget(f"{n}")
     cache.put("again", Known(1, "x" * 98))
     assert cache.get("again") is not None
-
-
-async def test_new_streams_are_recorded_in_one_statement_and_never_twice(house: House) -> None:
-    first, position = await house.store.record_new([add(f"key-{n}", "seen") for n in range(3)], context())
-    again, _ = await house.store.record_new([add(f"key-{n}", "seen") for n in range(5)], context())
-    assert [len(one.events) for one in first] == [1, 1, 1] and position is not None
-    assert [len(one.events) for one in again] == [0, 0, 0, 1, 1]
-    assert await house.rows("SELECT count(*)::int, count(DISTINCT stream)::int FROM events") == [(5, 5)]
-
-
-async def test_refused_items_of_a_bulk_record_nothing_and_the_others_stand(house: House) -> None:
-    outcomes, _ = await house.store.record_new([add("a", ""), add("b", "seen")], context())
-    assert isinstance(outcomes[0].error, WrongState) and len(outcomes[1].events) == 1
-    outcomes, _ = await house.store.record_new([add("c", "seen"), add("d", "unpublishable")], context())
-    assert len(outcomes[0].events) == 1 and isinstance(outcomes[1].error, Unpublishable)
-    assert await house.rows("SELECT stream FROM events ORDER BY position") == [("shelf-b",), ("shelf-c",)]
-
-
-async def test_a_bulk_takes_first_events_only(house: House) -> None:
-    two = Item((Ask(SHELF, "a", AddBook("x")), Ask(SHELF, "b", AddBook("y"))))
-    for items in ([two], [add("a", "x"), add("a", "y")]):
-        with pytest.raises(TypeError):
-            await house.store.record_new(items, context())
-    assert await house.rows("SELECT 1 FROM events") == []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from eventfold.vocabulary.decider import Ask, Context, Item
 from eventfold.write.desk import Outcome
 from eventfold.write.idempotency import Answers, Idempotency
+from eventfold.write.recordable import may_exist
 
 if TYPE_CHECKING:
     from eventfold.postgres.sessions import Connection
@@ -103,7 +104,7 @@ def lines_of(commands: Sequence[Command]) -> Iterator[str]:
 
 def hot_streams(asks: Iterable[Ask]) -> list[str]:
     """The streams whose writers queue, in one order for all."""
-    return sorted({ask.stream for ask in asks if ask.stream_type.hot})
+    return sorted({ask.stream for ask in asks if ask.stream_type.hot and may_exist(ask.stream)})
 
 
 def transaction(conn: Connection, commands: Sequence[Command]) -> contextlib.AbstractAsyncContextManager[object]:

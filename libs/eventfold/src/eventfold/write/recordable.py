@@ -23,6 +23,17 @@ EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=
 """Between these a time can be written in any zone."""
 
 
+def may_exist(stream: str) -> bool:
+    """Whether there can be a stream of this name. Of another there is nothing to read, and PostgreSQL would not take
+    the question: it has no text with a NUL or half a surrogate pair."""
+    if stream.isascii():
+        return "\x00" not in stream
+    try:
+        return b"\x00" not in stream.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def check_envelope(recorded: Recorded) -> bytes:
     """The surroundings of an event as JSON. Raises `Unrecordable` where they, its name or its times would not be read
     as they are."""

@@ -64,7 +64,6 @@ FROM unnest(%s::text[], %s::int[], %s::text[], %s::smallint[], %s::text[]::jsonb
             %s::timestamptz[], %s::timestamptz[], %s::text[]::jsonb[], %s::bytea[])
 WITH ORDINALITY AS t({FIELDS}, n) ORDER BY n RETURNING position"""
 _KINDS = ("text", "int", "text", "smallint", "text", "text", "timestamptz", "timestamptz", "text", "bytea")
-MANY_NEW = MANY.replace("RETURNING position", "ON CONFLICT DO NOTHING RETURNING position, stream")
 
 
 def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
@@ -79,7 +78,7 @@ def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
 
 
 def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    """The values of `FIELDS`, turned, as `MANY` and `MANY_NEW` take them."""
+    """The values of `FIELDS`, turned, as `MANY` takes them."""
     return literals(_KINDS, rows)
 
 

@@ -33,7 +33,7 @@ from eventfold.errors import (
 from eventfold.postgres.arrays import literal
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.vocabulary.codec import EventCodec
-from eventfold.vocabulary.decider import ANY_VERSION, Ask, Context, Item, Recorded
+from eventfold.vocabulary.decider import Ask, Context, Item, Recorded
 from eventfold.write import due_dates
 from eventfold.write.commands import (
     Answer,
@@ -51,15 +51,14 @@ from eventfold.write.commands import (
 from eventfold.write.desk import Desk, Outcome, grown, unwritten
 from eventfold.write.hot import HotQueue
 from eventfold.write.idempotency import Idempotency, answered, keep_answers
+from eventfold.write.recordable import may_exist
 from eventfold.write.rows import (
     AT,
     LOAD,
     LOAD_IN_TURN,
-    MANY_NEW,
     STREAM,
     VERSION,
     Row,
-    columns,
     insertion,
     recorded,
     row_of,
@@ -135,6 +134,7 @@ class EventStore:
         """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
         data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
         found: dict[str, list[Row]] = {stream: [] for stream in after}
+        after = {stream: version for stream, version in after.items() if may_exist(stream)}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))
         if locked:
             with waiting_for(locked):
@@ -341,7 +341,10 @@ class EventStore:
             return {}
         remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
         known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
-        kept = [stream for stream, ask in asks.items() if ask.stream_type.snapshots and stream not in remembered]
+        kept = [
+            stream for stream, ask in asks.items()
+            if ask.stream_type.snapshots and stream not in remembered and may_exist(stream)
+        ]  # fmt: skip
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
@@ -375,38 +378,6 @@ class EventStore:
 
     def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
         return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
-
-    async def record_new(self, items: Sequence[Item], context: Context) -> tuple[list[Outcome], int | None]:
-        """Record many events that each begin a stream of their own, named by a client's key, without reading anything.
-
-        Each item holds one ask, and its decision from the initial state one event. What was recorded before gives an
-        outcome without events, what cannot be kept one with its error. Returns the outcomes and the highest position
-        written. Blocks for one statement. Raises `Blocked` where an open transaction holds one of the streams (nothing
-        is then recorded), and TypeError for an item of another shape, one that expects a version, or a stream type with
-        due dates.
-        """
-        asks = {ask.stream: ask for item in items for ask in item.asks}
-        desk = Desk(self._codec, {stream: unwritten(ask) for stream, ask in asks.items()}, asks, self._row)
-        outcomes = await desk.decide_all(items, context)
-        events = [event for outcome in outcomes for event in outcome.events]
-        if any(len(item.asks) != 1 for item in items) or any(event.version != 1 for event in events):
-            raise TypeError("record_new takes items of one ask that cause at most the first event of their stream")
-        if any(ask.expected is not ANY_VERSION for ask in asks.values()):
-            raise TypeError("record_new reads nothing, and cannot tell what version a stream has")
-        if any(ask.stream_type.due for ask in asks.values()):
-            raise TypeError("record_new sets no due dates")
-        with waiting_for(asks):
-            async with self._pool.connection() as conn:
-                await self._standstill.ready(conn, asks)
-                rows = await self._insert_new(conn, desk.rows)
-        made = {stream for _, stream in rows}
-        kept = [one if one.error or not one.events or one.events[0].stream in made else Outcome() for one in outcomes]
-        return kept, max((position for position, _ in rows), default=None)
-
-    async def _insert_new(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, str]]:
-        if not rows:
-            return []
-        return await (await conn.execute(MANY_NEW, columns(rows))).fetchall()
 
     async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
