@@ -64,7 +64,7 @@ async def test_a_deadline_that_comes_weeks_later_links_to_what_set_it_and_its_ev
     assert (span.name, span.kind, span.parent) == ("due alarm", SpanKind.INTERNAL, None)
     assert linked(span) == [CAUSE] and written(span)[3:35] != CAUSE[3:35]
     assert await traceparents(house, "alarm-a") == [cause(1), CAUSE, cause(2), written(span)]
-    assert told(span) == {"eventfold.fold.worker": "due", "eventfold.stream_type": "alarm", "eventfold.attempt": 1}
+    assert told(span) == {"eventfold.worker": "due", "eventfold.stream_type": "alarm", "eventfold.attempt": 1}
     assert span.status.status_code is StatusCode.UNSET
 
 

@@ -13,7 +13,7 @@ from house import NOW, House, context
 from shelf import CODEC, DECIDER, SHELF, Shelf, add
 
 from eventfold import Ask, EventStore, SnapshotPolicy, StreamType
-from eventfold.write import store as store_module
+from eventfold.write import loading
 from eventfold.write.rows import Row
 from eventfold.write.snapshots import Known, StateCache
 
@@ -107,9 +107,9 @@ async def test_a_long_stream_is_read_part_by_part(
     kind: StreamType,  # type: ignore[type-arg]
 ) -> None:
     """Of which none is larger than the bound, by those who decide and by those who read."""
-    monkeypatch.setattr(store_module, "EVENTS_AT_ONCE", 4)
+    monkeypatch.setattr(loading, "EVENTS_AT_ONCE", 4)
     sizes: list[int] = []
-    monkeypatch.setattr(EventStore, "_rows_after", counting(EventStore._rows_after, sizes))
+    monkeypatch.setattr(loading.Loader, "rows_after", counting(loading.Loader.rows_after, sizes))
     written = [f"{n:02}" for n in range(events)]
     for title in written:
         await another(house).handle(add("one", title, kind), context())

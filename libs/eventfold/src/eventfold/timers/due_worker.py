@@ -222,7 +222,7 @@ class DueWorker:
     def _span(self, taken: Taken, cause: str | None) -> contextlib.AbstractContextManager[Span]:
         """Linked to what set the date and no part of it: that may be weeks ago, and its trace is at an end."""
         attributes = {
-            "eventfold.fold.worker": self._name, "eventfold.stream_type": taken.stream_type,
+            "eventfold.worker": self._name, "eventfold.stream_type": taken.stream_type,
             "eventfold.attempt": taken.attempt,
         }  # fmt: skip
         links = tracing.links([cause]) if cause else ()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import orjson
 from psycopg import DataError
-from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.types.json import set_json_loads
 
 from eventfold.errors import (
@@ -30,11 +29,10 @@ from eventfold.errors import (
     Unrecordable,
     VersionConflict,
 )
-from eventfold.postgres.arrays import literal
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Ask, Context, Item, Recorded
-from eventfold.write import due_dates
+from eventfold.write.appending import append
 from eventfold.write.commands import (
     Answer,
     Command,
@@ -48,34 +46,24 @@ from eventfold.write.commands import (
     transaction,
     unless_failed,
 )
-from eventfold.write.desk import Desk, Outcome, grown, unwritten
+from eventfold.write.desk import Desk, Outcome, unwritten
 from eventfold.write.hot import HotQueue
 from eventfold.write.idempotency import Idempotency, answered, keep_answers
-from eventfold.write.recordable import may_exist
+from eventfold.write.loading import Loader
 from eventfold.write.rows import (
     AT,
-    LOAD,
-    LOAD_IN_TURN,
-    STREAM,
-    VERSION,
     Row,
-    insertion,
     recorded,
     row_of,
 )
-from eventfold.write.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.write.snapshots import SAVE as SAVE_SNAPSHOTS
-from eventfold.write.snapshots import Known, StateCache, due, restored
+from eventfold.write.snapshots import due
 from eventfold.write.standstill import Standstill, waiting_for
 
 set_json_loads(orjson.loads)
 
 DEADLINE_S = 30.0
 """Of a command that nobody waits for."""
-
-EVENTS_AT_ONCE = 500
-"""Of each stream, while it is read into a state."""
-ALL_EVENTS = 2**31 - 1
 
 
 class Publication(Protocol):
@@ -107,7 +95,7 @@ class EventStore:
         self._publication = publication
         self._rng = rng
         self._deadline_s = deadline_s
-        self._states = StateCache()
+        self._loader = Loader(codec)
         self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
         self._standstill = Standstill()
 
@@ -123,28 +111,7 @@ class EventStore:
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list. All are held in
         memory: for streams that are known to be short. Others are told by their `state`."""
-        start = dict.fromkeys(streams, 0)
-        rows = await self._rows_after(conn, start, start, at_most=ALL_EVENTS)
-        return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
-
-    async def _rows_after(
-        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
-        *, at_most: int,
-    ) -> dict[str, list[Row]]:  # fmt: skip
-        """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
-        data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
-        found: dict[str, list[Row]] = {stream: [] for stream in after}
-        after = {stream: version for stream, version in after.items() if may_exist(stream)}
-        streams, known = literal("text", list(after)), literal("int", list(after.values()))
-        if locked:
-            with waiting_for(locked):
-                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known, at_most])
-        else:
-            bounds = literal("int", [seen[stream] for stream in after])
-            cursor = await conn.execute(LOAD, [streams, known, bounds, at_most])
-        for row in await cursor.fetchall():
-            found[row[STREAM]].append(row)
-        return found
+        return await self._loader.load(conn, streams)
 
     async def at(self, conn: Connection, position: int) -> Recorded | None:
         """The event at an insert position; None if there is none."""
@@ -169,7 +136,7 @@ class EventStore:
 
     async def states(self, conn: Connection, asks: Sequence[Ask]) -> dict[str, Any]:
         """The present state of each stream that is addressed, by its full name; the commands are not looked at."""
-        known = await self._known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
+        known = await self._loader.known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
         return {stream: one.state for stream, one in known.items()}
 
     async def current(self, ask: Ask) -> Any:
@@ -302,7 +269,7 @@ class EventStore:
         for stream, known in desk.states.items():
             kind = desk.asks[stream].stream_type
             if (kind.hot or kind.snapshots or kind.remembered) and known.recorded_at is not None:
-                self._states.put(stream, known)
+                self._loader.remembered.put(stream, known)
 
     async def decide(
         self, conn: Connection, items: Sequence[Item], context: Context, *, trust_new: bool = False
@@ -325,89 +292,20 @@ class EventStore:
             stream: unwritten(ask) for stream, ask in asks.items() if trust_new and ask.new and not ask.stream_type.hot
         }
         unread = {stream: ask for stream, ask in asks.items() if stream not in known}
-        known |= await self._known(conn, unread, in_turn=True)
+        known |= await self._loader.known(conn, unread, in_turn=True)
         desk = Desk(self._codec, known, asks, self._row)
         outcomes = await desk.decide_all(items, context)
         events = [event for outcome in outcomes for event in outcome.events]
-        positions = await self._append(conn, events, desk.rows, asks)
+        positions = await append(conn, events, desk.rows, asks)
         if snapshots := due(known, desk.states, asks):
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, positions
-
-    async def _known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
-        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
-        for their turn, readers do not."""
-        if not asks:
-            return {}
-        remembered = {stream: one for stream in asks if (one := self._states.get(stream))}
-        known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
-        kept = [
-            stream for stream, ask in asks.items()
-            if ask.stream_type.snapshots and stream not in remembered and may_exist(stream)
-        ]  # fmt: skip
-        if kept:
-            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
-        # Of a remembered stream the last known event is looked at too, to see that it is still there.
-        seen = {stream: one.version for stream, one in known.items()}
-        after = {stream: version - (stream in remembered) for stream, version in seen.items()}
-        rows = await self._rows_after(
-            conn, after, seen, hot_streams(asks.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
-        )
-        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
-        for stream in gone:
-            self._states.forget(stream)
-        found = {
-            stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
-            for stream in asks if stream not in gone
-        }  # fmt: skip
-        longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
-        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, asks)
-        return found | await self._known(conn, gone, in_turn=in_turn)
-
-    async def _read_on(self, conn: Connection, found: Mapping[str, Known], asks: Mapping[str, Ask]) -> dict[str, Known]:
-        """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
-        read: dict[str, Known] = {}
-        for stream, known in found.items():
-            while True:
-                start = {stream: known.version}
-                rows = (await self._rows_after(conn, start, start, at_most=EVENTS_AT_ONCE))[stream]
-                read[stream] = known = grown(known, asks[stream], self._since(rows, known.version))
-                if len(rows) < EVENTS_AT_ONCE:
-                    break
-        return read
-
-    def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
-        return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
 
     async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
         if hot := hot_streams(asks):
-            await self._rows_after(conn, {}, {}, hot, at_most=0)
-
-    async def _append(
-        self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row], asks: Mapping[str, Ask]
-    ) -> list[int]:
-        """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
-        locks in that order too."""
-        changes = due_dates.changes(events, asks)
-        with waiting_for(event.stream for event in events):
-            if not changes:
-                return await self._insert(conn, events, rows)
-            async with conn.transaction():
-                await due_dates.write(conn, changes)
-                return await self._insert(conn, events, rows)
-
-    async def _insert(self, conn: Connection, events: Sequence[Recorded], rows: Sequence[Row]) -> list[int]:
-        """The position of each event, in order."""
-        if not events:
-            return []
-        statement, values = insertion(rows)
-        try:
-            cursor = await conn.execute(statement, values)
-        except (UniqueViolation, DeadlockDetected) as conflict:
-            raise VersionConflict(tuple(sorted({event.stream for event in events}))) from conflict
-        return [row[0] for row in await cursor.fetchall()]
+            await self._loader.rows_after(conn, {}, {}, hot, at_most=0)
 
     def _row(self, event: Recorded) -> Row:
         return row_of(self._codec, event, self._publication.value)

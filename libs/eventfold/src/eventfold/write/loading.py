@@ -1,0 +1,100 @@
+"""Streams read into states: what is remembered of each, and the events since, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from eventfold.postgres.arrays import literal
+from eventfold.postgres.sessions import Connection
+from eventfold.vocabulary.codec import EventCodec
+from eventfold.vocabulary.decider import Ask, Recorded
+from eventfold.write.commands import hot_streams
+from eventfold.write.desk import grown, unwritten
+from eventfold.write.recordable import may_exist
+from eventfold.write.rows import LOAD, LOAD_IN_TURN, STREAM, VERSION, Row, recorded
+from eventfold.write.snapshots import LOAD as LOAD_SNAPSHOTS
+from eventfold.write.snapshots import Known, StateCache, restored
+from eventfold.write.standstill import waiting_for
+
+EVENTS_AT_ONCE = 500
+"""Of each stream, while it is read into a state."""
+ALL_EVENTS = 2**31 - 1
+
+
+class Loader:
+    """Reads over connections that it is given. Safe for concurrent use."""
+
+    def __init__(self, codec: EventCodec) -> None:
+        self._codec = codec
+        self.remembered = StateCache()
+
+    async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """The events of each stream in version order; a stream without any maps to an empty list. All are held in
+        memory: for streams that are known to be short. Others are told by their `state`."""
+        start = dict.fromkeys(streams, 0)
+        rows = await self.rows_after(conn, start, start, at_most=ALL_EVENTS)
+        return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
+
+    async def known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
+        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
+        for their turn, readers do not."""
+        if not asks:
+            return {}
+        remembered = {stream: one for stream in asks if (one := self.remembered.get(stream))}
+        known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
+        kept = [
+            stream for stream, ask in asks.items()
+            if ask.stream_type.snapshots and stream not in remembered and may_exist(stream)
+        ]  # fmt: skip
+        if kept:
+            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
+        # Of a remembered stream the last known event is looked at too, to see that it is still there.
+        seen = {stream: one.version for stream, one in known.items()}
+        after = {stream: version - (stream in remembered) for stream, version in seen.items()}
+        rows = await self.rows_after(
+            conn, after, seen, hot_streams(asks.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
+        )
+        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
+        for stream in gone:
+            self.remembered.forget(stream)
+        found = {
+            stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
+            for stream in asks if stream not in gone
+        }  # fmt: skip
+        longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
+        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, asks)
+        return found | await self.known(conn, gone, in_turn=in_turn)
+
+    async def _read_on(self, conn: Connection, found: Mapping[str, Known], asks: Mapping[str, Ask]) -> dict[str, Known]:
+        """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
+        read: dict[str, Known] = {}
+        for stream, known in found.items():
+            while True:
+                start = {stream: known.version}
+                rows = (await self.rows_after(conn, start, start, at_most=EVENTS_AT_ONCE))[stream]
+                read[stream] = known = grown(known, asks[stream], self._since(rows, known.version))
+                if len(rows) < EVENTS_AT_ONCE:
+                    break
+        return read
+
+    def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
+        return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
+
+    async def rows_after(
+        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
+        *, at_most: int,
+    ) -> dict[str, list[Row]]:  # fmt: skip
+        """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
+        data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
+        found: dict[str, list[Row]] = {stream: [] for stream in after}
+        after = {stream: version for stream, version in after.items() if may_exist(stream)}
+        streams, known = literal("text", list(after)), literal("int", list(after.values()))
+        if locked:
+            with waiting_for(locked):
+                cursor = await conn.execute(LOAD_IN_TURN, [literal("text", locked), streams, known, at_most])
+        else:
+            bounds = literal("int", [seen[stream] for stream in after])
+            cursor = await conn.execute(LOAD, [streams, known, bounds, at_most])
+        for row in await cursor.fetchall():
+            found[row[STREAM]].append(row)
+        return found
