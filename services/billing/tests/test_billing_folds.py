@@ -10,13 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.entitlement import entitlement_id_of
-from billing.processes.grant_after_paid import GRANT_AFTER_PAID, NAME, react
-from billing.projections.entitlements import ENTITLEMENTS
-from billing.projections.ledger import LEDGER
-from billing.projections.orders import ORDER_BOOK, OrderRow
-from billing.projections.owners import CONTENT_OWNERS
-from billing.projections.prices import PRODUCT_PRICES, PROMOTION_TERMS
+from billing.entitlement.domain import entitlement_id_of
+from billing.entitlement.processes import GRANT_AFTER_PAID, NAME, react
+from billing.entitlement.projections import ENTITLEMENTS
+from billing.ledger.projections import LEDGER
+from billing.order.projections import ORDER_BOOK, OrderRow
+from billing.pricing.projections import CONTENT_OWNERS, PRODUCT_PRICES, PROMOTION_TERMS
 from contracts.events import billing as events
 from contracts.events.catalog import CONTENT_PUBLISHED
 from eventfold import PublicRecord

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from billing.application.publication import to_public
-from billing.domain.codec import CODEC
-from billing.domain.entitlement import EntitlementGranted
-from billing.domain.money import Money
-from billing.domain.order import OrderPaid, OrderPlaced, Terms
-from billing.domain.payment import Intent, PaymentCaptured, PaymentFailed, PaymentInitiated
-from billing.domain.product import ProductPriced
-from billing.domain.promotion import PromotionScheduled
+from billing.bootstrap import DEFINITION
+from billing.entitlement.domain import EntitlementGranted
+from billing.money import Money
+from billing.order.domain import OrderPaid, OrderPlaced, Terms
+from billing.payment.domain import Intent, PaymentCaptured, PaymentFailed, PaymentInitiated
+from billing.pricing.domain.product import ProductPriced
+from billing.pricing.domain.promotion import PromotionScheduled
 from contracts.avro import AvroCodec
 from contracts.events.billing import TOPICS
 from eventfold import Recorded
@@ -40,12 +39,12 @@ EVENTS: list[tuple[Any, str | None]] = [
 
 
 def recorded(event: Any) -> Recorded:
-    return Recorded("stream-1", 1, event, CODEC.types[type(event)][0], "1", AT, datetime.now(UTC))
+    return Recorded("stream-1", 1, event, DEFINITION.codec.types[type(event)][0], "1", AT, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(("event", "moment"), EVENTS)
 def test_the_public_form_fits_its_schema_and_carries_the_business_time(event: Any, moment: str | None) -> None:
-    public = to_public(recorded(event))
+    public = DEFINITION.to_public(recorded(event))
     assert public is not None and topic_of(public.type) in TOPICS
     avro = AvroCodec()
     decoded = avro.decode(avro.encode(public.type, public.data))
@@ -55,8 +54,8 @@ def test_the_public_form_fits_its_schema_and_carries_the_business_time(event: An
 
 @pytest.mark.parametrize("event", [event for event, _ in EVENTS])
 def test_a_stored_event_comes_back_as_it_was(event: Any) -> None:
-    assert CODEC.decode(*CODEC.encode(event)) == event
+    assert DEFINITION.codec.decode(*DEFINITION.codec.encode(event)) == event
 
 
 def test_every_stored_type_is_tried_here() -> None:
-    assert {type(event) for event, _ in EVENTS} == set(CODEC.types)
+    assert {type(event) for event, _ in EVENTS} == set(DEFINITION.codec.types)

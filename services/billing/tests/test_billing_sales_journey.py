@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from billing_house import NOW, House, money, stamp
 
-from billing.domain.order import QuoteExpired
-from billing.domain.quote import ForgedQuote
+from billing.order.domain import QuoteExpired
+from billing.pricing.domain.quote import ForgedQuote
 from eventfold.errors import IdempotencyMismatch, NotFound, NotPermitted, WrongState
 from lyceum.billing.v1 import billing_pb2 as pb
 

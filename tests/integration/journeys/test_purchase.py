@@ -8,7 +8,7 @@ import pytest
 from community import Community, eventually
 from shop import BODY, Shop, bought, lose_callbacks, opened, paid, pay, placed, promoted, quote, start_payment
 
-from billing.domain.payment import ASK_AFTER
+from billing.payment.domain import ASK_AFTER
 from lyceum_local.stack import LocalStack
 
 

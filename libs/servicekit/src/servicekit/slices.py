@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import grpc
 
 from eventfold import EventCodec, FoldGroup, PublicEvent, Recorded, Stored, Upcaster
 from eventfold.publish.publisher import ToPublic
+from servicekit.background import Work
 from servicekit.definition import ServiceDefinition, Wiring
 from servicekit.policy import Policies, guarded
+from servicekit.rotation import KeyKind
 from servicekit.server import read_gate
 
 
@@ -21,7 +24,8 @@ class Slice:
 
     `events` are its private events with their stored names, `to_public` gives their public form (None: there is none,
     or they are another slice's), `groups` are its folds: groups of one name in several slices are one group. `rpcs`
-    makes the servicer of the RPCs for which it has `policies`.
+    makes the servicer of the RPCs for which it has `policies`. `background` and `key_kinds` are as in
+    `ServiceDefinition`.
     """
 
     events: Stored = field(default_factory=dict)
@@ -30,6 +34,8 @@ class Slice:
     groups: tuple[FoldGroup, ...] = ()
     policies: Policies = field(default_factory=dict)
     rpcs: Callable[[Wiring], object] = field(default=lambda _: None)
+    background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
+    key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
 
 
 def codec_of(slices: Sequence[Slice]) -> EventCodec:
@@ -72,6 +78,14 @@ def servicer_of(slices: Sequence[Slice], grpc_service: str, wiring: Wiring) -> A
     return guarded(grpc_service, servicers, read_gate(wiring))
 
 
+def background_of(slices: Sequence[Slice], wiring: Wiring) -> Mapping[str, Work]:
+    """What the slices run beside the server. Raises ValueError for a name that two have."""
+    works = [(name, work) for one in slices for name, work in one.background(wiring).items()]
+    if len(dict(works)) < len(works):
+        raise ValueError(f"two slices run work of one name: {sorted(name for name, _ in works)}")
+    return dict(works)
+
+
 AddServicer = Callable[[Any, grpc.aio.Server], None]
 
 
@@ -87,5 +101,6 @@ def made_of(
 
     return ServiceDefinition(
         codec=codec_of(slices), to_public=to_public_of(slices), groups=groups_of(slices), register=register,
-        policies={grpc_service: policies}, **more,
+        policies={grpc_service: policies}, background=partial(background_of, slices),
+        key_kinds=lambda settings: [kind for one in slices for kind in one.key_kinds(settings)], **more,
     )  # fmt: skip

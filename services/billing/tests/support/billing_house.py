@@ -9,22 +9,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import psycopg
 from google.protobuf.timestamp_pb2 import Timestamp
 from servicing import Answering, Delivered
 
-from billing.adapters.queries import Queries
-from billing.application.importing import Importing
-from billing.application.paying import Paying
-from billing.application.ports import Provider, ProviderUnavailable, Report
-from billing.application.publication import to_public
-from billing.application.selling import Selling
-from billing.bootstrap import DEFINITION
-from billing.domain.codec import CODEC
-from billing.domain.money import Money
-from billing.domain.payment import Intent
-from billing.entrypoints.policies import POLICIES, SERVICE
-from billing.entrypoints.servicer import BillingServicer, Parts
+from billing.bootstrap import DEFINITION, SERVICE
+from billing.entitlement import rpc as entitlement
+from billing.entitlement.queries import Entitlements
+from billing.ledger import rpc as ledger
+from billing.ledger.queries import Postings
+from billing.money import Money
+from billing.order import rpc as order
+from billing.order.application import Ordering
+from billing.order.importing import Importing
+from billing.order.queries import Orders
+from billing.payment import rpc as payment
+from billing.payment.application import Paying
+from billing.payment.domain import Intent
+from billing.payment.provider import Provider, ProviderUnavailable, Report
+from billing.pricing import rpc as pricing
+from billing.pricing.application import Pricing
+from billing.pricing.queries import Owners, Prices
 from contracts.avro import AvroCodec
 from eventfold import EventStore, Pool
 from eventfold.fold.runner import FoldRunner, PartitionBatch
@@ -34,7 +38,7 @@ from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
-from servicekit.policy import guarded
+from servicekit.policy import Policies, guarded
 from servicekit.reading import ReadGate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,6 +48,7 @@ class FakeProvider:
     """Keeps what it was asked for, reports what it is told; a callback's body is the merchant number."""
 
     name = "simulator"
+    answer = "SUCCESS"
 
     def __init__(self) -> None:
         self.asked: dict[str, Intent] = {}
@@ -51,14 +56,14 @@ class FakeProvider:
         self.changes: dict[str, Any] = {}
         self.reports: dict[str, Report] = {}
 
-    async def create(self, intent: Intent, merchant_number: str) -> str:
+    async def execute(self, number: str, request: Intent) -> Report:
         if self.away:
             raise ProviderUnavailable(self.name, "away")
-        self.asked[merchant_number] = intent
-        return f"pay/{merchant_number}"
+        self.asked[number] = request
+        return Report(number, "pending", request.amount, "", "", f"pay/{number}")
 
-    async def query(self, merchant_number: str) -> Report | None:
-        return self.reports.get(merchant_number)
+    async def query(self, number: str) -> Report | None:
+        return self.reports.get(number)
 
     async def close(self, merchant_number: str) -> Report | None:
         return None
@@ -78,7 +83,7 @@ class House:
     publisher: Publisher
     runner: FoldRunner
     provider: FakeProvider
-    rpc: BillingServicer
+    rpc: Any
     seq: int = 0
     offsets: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -100,7 +105,7 @@ class House:
             await conn.execute("DELETE FROM unsequenced")
             rows = await (await conn.execute(sql, [self.seq])).fetchall()
         for row in rows:
-            event = recorded(CODEC, row)
+            event = recorded(DEFINITION.codec, row)
             self.seq = event.position or 0
             record = self.publisher.encode(replace(event, seq=self.seq))
             assert record is not None
@@ -119,19 +124,25 @@ class House:
 
     async def quoted(self, **wish: Any) -> pb.Quote:
         request = pb.CreateQuoteRequest(**{"product_id": "p1", **wish})
-        return (await self.rpc.CreateQuote(request, None)).quote
+        answer: pb.CreateQuoteResponse = await self.rpc.CreateQuote(request, None)
+        return answer.quote
 
     async def placed(self, **wish: Any) -> pb.PlaceOrderResponse:
-        return await self.rpc.PlaceOrder(pb.PlaceOrderRequest(quote=await self.quoted(**wish)), None)
+        request = pb.PlaceOrderRequest(quote=await self.quoted(**wish))
+        answer: pb.PlaceOrderResponse = await self.rpc.PlaceOrder(request, None)
+        return answer
 
     async def started(self, order_id: str) -> pb.StartPaymentResponse:
-        return await self.rpc.StartPayment(pb.StartPaymentRequest(order_id=order_id, provider="simulator"), None)
+        request = pb.StartPaymentRequest(order_id=order_id, provider="simulator")
+        answer: pb.StartPaymentResponse = await self.rpc.StartPayment(request, None)
+        return answer
 
     async def called_back(self, merchant_number: str, **changes: Any) -> str:
         self.provider.changes = changes
         request = pb.HandleProviderCallbackRequest(provider="simulator")
         request.payload.data = merchant_number.encode()
-        return (await self.rpc.HandleProviderCallback(request, None)).code
+        answer: pb.HandleProviderCallbackResponse = await self.rpc.HandleProviderCallback(request, None)
+        return answer.code
 
     async def count(self, sql: str) -> int:
         async with self.pool.connection() as conn:
@@ -156,24 +167,33 @@ def stamp(at: datetime) -> Timestamp:
 
 
 def built(url: str, pool: Pool) -> House:
-    publisher = Publisher("/lyceum/billing", to_public, AvroCodec())
-    store = EventStore(pool, CODEC, publisher, random.Random(7))
-    queries, provider = Queries(pool), FakeProvider()
-
-    async def connect() -> Any:
-        return await psycopg.AsyncConnection.connect(url, autocommit=True)
-
-    parts = Parts(
-        Selling(store, pool, queries, lambda: [b"k" * 32], 1000),
-        Paying(store, pool, {"simulator": cast(Provider, provider)}),
-        Importing(store, pool, queries, 1000), queries,
-    )  # fmt: skip
+    publisher = Publisher("/lyceum/billing", DEFINITION.to_public, AvroCodec())
+    store = EventStore(pool, DEFINITION.codec, publisher, random.Random(7))
+    provider = FakeProvider()
     runner = FoldRunner(
         worker="t", pool=pool, avro=AvroCodec(), groups=DEFINITION.groups,
         store=store,
     )  # fmt: skip
-    rpc = guarded(SERVICE, [(BillingServicer(parts), POLICIES)], ReadGate(pool, {}, {}))
+    rpc = guarded(SERVICE, servicers(store, pool, provider), ReadGate(pool, {}, {}))
     return House(url, pool, store, publisher, runner, provider, rpc)
+
+
+def servicers(store: EventStore, pool: Pool, provider: FakeProvider) -> list[tuple[object, Policies]]:
+    """What the slices serve, through a provider of ours."""
+
+    def quote_keys() -> list[bytes]:
+        return [b"k" * 32]
+
+    owners = Owners(pool).of
+    paying = Paying(store, pool, {"simulator": cast(Provider, provider)})
+    orders = order.OrderRpcs(Ordering(store, quote_keys, 1000), Importing(store, pool, owners, 1000), Orders(pool))
+    return [
+        (pricing.PricingRpcs(Pricing(store, pool, owners, quote_keys), Prices(pool)), pricing.POLICIES),
+        (orders, order.POLICIES),
+        (payment.PaymentRpcs(paying), payment.POLICIES),
+        (entitlement.EntitlementRpcs(Entitlements(pool)), entitlement.POLICIES),
+        (ledger.LedgerRpcs(Postings(pool)), ledger.POLICIES),
+    ]
 
 
 def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:

@@ -4,6 +4,9 @@ An intent is a stream named by its number, due at once. The due-date worker asks
 first attempt always what it knows of it first; so whatever dies or times out, a provider that does a thing once for a
 number does it once. The answer is an event. Where there is none after `MAX_ATTEMPTS`, that is one too: `AskAgain`
 opens the intent again, under the same number.
+
+A stream with facts of its own (a payment, which its buyer settles) is an intent, too, where it records its number first
+and has its `Provider` asked by `outcome_of`.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal, Protocol, assert_never
+from typing import Any, Literal, Protocol, TypeVar, assert_never
 
 from eventfold.errors import NotFound, WrongState
 from eventfold.vocabulary.decider import NOTHING_DUE, Ask, Decider, DueDate, Item, Recorded, StreamType
@@ -38,14 +41,33 @@ class Answer:
     detail: str
 
 
-class Provider(Protocol):
-    """A provider outside, which does a thing once for a number, however often it is asked to."""
+Request = TypeVar("Request")
+Told = TypeVar("Told")
+Request_contra = TypeVar("Request_contra", contravariant=True)
+Told_co = TypeVar("Told_co", covariant=True)
 
-    async def execute(self, number: str, request: Mapping[str, Any]) -> Answer:
-        """Do it, or say what came of it. Raises `OutcomeUnknown`, also while the provider is still at it."""
 
-    async def query(self, number: str) -> Answer | None:
+class Provider(Protocol[Request_contra, Told_co]):
+    """A provider outside, which does a thing once for a number, however often it is asked to. What it is asked for and
+    what it tells are of a form that it shares with those who ask it."""
+
+    async def execute(self, number: str, request: Request_contra) -> Told_co:
+        """Do it, or say what came of it. Raises `OutcomeUnknown`, also while the provider is still at it and has no
+        form to say so."""
+
+    async def query(self, number: str) -> Told_co | None:
         """What came of it; None where the number was never heard of. Raises `OutcomeUnknown` as `execute` does."""
+
+
+async def outcome_of(provider: Provider[Request, Told], number: str, request: Request, *, asked_before: bool) -> Told:
+    """What came of a number. Who may have been asked for it before is first asked what became of that, then to do it.
+    Raises `OutcomeUnknown`."""
+    known = await provider.query(number) if asked_before else None
+    return await provider.execute(number, request) if known is None else known
+
+
+AnyProvider = Provider[Mapping[str, Any], Answer]
+"""A provider of intents that are nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +213,7 @@ INTENT = StreamType("intent", Decider(Intent(), decide, evolve), due=due)
 
 
 def carrying_out(
-    providers: Mapping[str, Provider], pace: Pace = PACE, max_attempts: int = MAX_ATTEMPTS,
+    providers: Mapping[str, AnyProvider], pace: Pace = PACE, max_attempts: int = MAX_ATTEMPTS,
     stream_type: StreamType[Any, Any, Any] = INTENT,
 ) -> DueHandler:  # fmt: skip
     """The handler that asks the providers, by name. An intent whose provider is not here is refused, and waits."""
@@ -203,13 +225,11 @@ def carrying_out(
     return DueHandler(stream_type, handle, pace)
 
 
-async def _ask(providers: Mapping[str, Provider], due: Due) -> Answer:
+async def _ask(providers: Mapping[str, AnyProvider], due: Due) -> Answer:
     intent: Intent = due.state
     if intent.provider not in providers:
         raise NotFound(f"there is no provider {intent.provider} here")
-    provider = providers[intent.provider]
-    if due.attempt > 1 or intent.reopened:
-        known = await provider.query(due.stream_id)
-        if known:
-            return known
-    return await provider.execute(due.stream_id, intent.request or {})
+    asked_before = due.attempt > 1 or intent.reopened
+    return await outcome_of(
+        providers[intent.provider], due.stream_id, intent.request or {}, asked_before=asked_before
+    )  # fmt: skip

@@ -390,7 +390,7 @@ class StartPaymentRequest(_message.Message):
     order_id: _builtins.str
     """Id of the order."""
     provider: _builtins.str
-    """`simulator`."""
+    """Name of a payment provider that is configured here, as `simulator`."""
     def __init__(
         self,
         *,
@@ -469,7 +469,7 @@ class HandleProviderCallbackResponse(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """`SUCCESS`."""
+    """The answer that the provider expects, as `SUCCESS`."""
     def __init__(
         self,
         *,

@@ -1,1 +1,0 @@
-"""Databases, key files and providers, behind what the application needs of them."""

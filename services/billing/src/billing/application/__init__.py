@@ -1,1 +1,0 @@
-"""Use cases: what a call or a provider asks of the domain."""

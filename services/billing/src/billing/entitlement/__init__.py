@@ -1,0 +1,1 @@
+"""What members may use: granted by paid orders."""

@@ -1,1 +1,0 @@
-"""Ways in: gRPC and the reconciler."""

@@ -1,0 +1,1 @@
+"""Who earned how much: balanced double-entry postings of paid orders."""

@@ -1,0 +1,1 @@
+"""What was bought: orders from quotes, orders from elsewhere, and how far each has come."""

@@ -1,0 +1,35 @@
+"""The slice of orders."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from billing.order.application import Ordering
+from billing.order.domain import EVENTS
+from billing.order.importing import Importing
+from billing.order.projections import ORDER_BOOK
+from billing.order.publication import to_public
+from billing.order.queries import Orders
+from billing.order.rpc import POLICIES, OrderRpcs
+from billing.pricing.queries import Owners
+from billing.pricing.quote_keys import quote_keys
+from eventfold import FoldGroup
+from servicekit.definition import Wiring
+from servicekit.slices import Slice
+
+
+def rpcs(wiring: Wiring) -> OrderRpcs:
+    """What the slice serves."""
+    fee_bps = wiring.settings.platform_fee_bps
+    ordering = Ordering(wiring.store, quote_keys(wiring.settings).keys, fee_bps)
+    importing = Importing(wiring.store, wiring.pool, Owners(wiring.queries).of, fee_bps)
+    return OrderRpcs(ordering, importing, Orders(wiring.queries))
+
+
+ORDER: Final = Slice(
+    events=EVENTS,
+    to_public=to_public,
+    groups=(FoldGroup("money", (ORDER_BOOK,)),),
+    policies=POLICIES,
+    rpcs=rpcs,
+)

@@ -1,0 +1,43 @@
+"""What the simulator says of a payment, read from its JSON; the same form in answers and in callbacks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from billing.money import Money
+from billing.payment.provider import Report, UnreadableCallback
+
+_STATUS: dict[str, Literal["pending", "paid", "failed"]] = {"pending": "pending", "paid": "paid", "failed": "failed"}
+MAX_TEXT_CHARS = 200
+
+
+def payment_report(body: bytes) -> Report:
+    """The report in `body`. Raises `UnreadableCallback` naming the field that is not as it must be."""
+    try:
+        data = json.loads(body)
+    except ValueError as failure:
+        raise UnreadableCallback("must be JSON", field="payload") from failure
+    if not isinstance(data, dict):
+        raise UnreadableCallback("must be a JSON object", field="payload")
+    status = _STATUS.get(_text(data, "status"))
+    if status is None:
+        raise UnreadableCallback("must be pending, paid or failed", field="status")
+    return Report(
+        _text(data, "merchant_number"), status, Money(_integer(data, "amount_minor"), _text(data, "currency")),
+        _text(data, "provider_reference", required=status == "paid"), _text(data, "reason", required=False),
+    )  # fmt: skip
+
+
+def _text(data: dict[str, Any], name: str, *, required: bool = True) -> str:
+    value = data.get(name, "")
+    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or (required and not value):
+        raise UnreadableCallback(f"must be a text of at most {MAX_TEXT_CHARS} characters", field=name)
+    return value
+
+
+def _integer(data: dict[str, Any], name: str) -> int:
+    value = data.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UnreadableCallback("must be an integer", field=name)
+    return value

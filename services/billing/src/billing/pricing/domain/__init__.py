@@ -1,0 +1,1 @@
+"""Products, promotions, and the quotes that follow from them."""

@@ -1,0 +1,76 @@
+"""Products: what may be bought, at which price, and who earns from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from billing.money import MAX_AMOUNT_MINOR, Money
+from eventfold import Decider, Stored, StreamType
+from eventfold.errors import InvalidInput, NotPermitted
+
+Pricing = Literal["fixed", "open_amount"]
+OwnersOf = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
+"""Content id to creator id, for those whose publication is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceProduct:
+    """Set or change a price. For `open_amount` the buyer names the amount and `price` is the least one."""
+
+    product_id: str
+    creator_id: str
+    title: str
+    pricing: Pricing
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPriced:
+    """A product got a price, or another one."""
+
+    product_id: str
+    creator_id: str
+    title: str
+    pricing: Pricing
+    price: Money
+    previous: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as it stands; None in `priced` until it has its first price."""
+
+    priced: ProductPriced | None = None
+
+
+def decide(command: PriceProduct, state: Product) -> Sequence[ProductPriced]:
+    """Raises `InvalidInput` for an amount out of bounds, `NotPermitted` for another's product."""
+    if not 0 <= command.price.amount_minor <= MAX_AMOUNT_MINOR:
+        raise InvalidInput(f"must be from 0 to {MAX_AMOUNT_MINOR}", field="price.amount_minor")
+    present = state.priced
+    if present and present.creator_id != command.creator_id:
+        raise NotPermitted("the product belongs to another creator", product_id=command.product_id)
+    if present and _same(present, command):
+        return []
+    return [
+        ProductPriced(
+            command.product_id, command.creator_id, command.title, command.pricing, command.price,
+            present.price if present else None,
+        )
+    ]  # fmt: skip
+
+
+def _same(present: ProductPriced, command: PriceProduct) -> bool:
+    return (present.title, present.pricing, present.price) == (command.title, command.pricing, command.price)
+
+
+def evolve(_: Product, event: ProductPriced) -> Product:
+    """The newest price stands."""
+    return Product(event)
+
+
+PRODUCT = StreamType("product", Decider(Product(), decide, evolve))
+
+EVENTS: Final[Stored] = {ProductPriced: ("product.priced", 1)}

@@ -1,0 +1,73 @@
+"""Present prices of products, the promotions announced for them, and who published which content."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.events import billing as public
+from contracts.events.catalog import CONTENT_PUBLISHED
+from eventfold import ReadTable, projection, puts
+
+
+class PriceRow(NamedTuple):
+    """A product's present price; the least amount where `pricing` is open_amount."""
+
+    product_id: str
+    creator_id: str
+    title: str
+    pricing: str
+    amount_minor: int
+    currency: str
+    priced_at: datetime
+
+
+class PromotionRow(NamedTuple):
+    """A promotion's terms."""
+
+    promotion_id: str
+    creator_id: str
+    name: str
+    product_ids: list[str]
+    amount_off_minor: int | None
+    currency: str | None
+    percent_off_bps: int | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+class OwnerRow(NamedTuple):
+    """The creator of a content, who alone may sell it and earns from it."""
+
+    content_id: str
+    creator_id: str
+
+
+PRICES = ReadTable("product_price", PriceRow)
+PROMOTIONS = ReadTable("promotion", PromotionRow)
+OWNERS = ReadTable("content_owner", OwnerRow)
+
+
+def _price(data: public.ProductPriced) -> PriceRow:
+    """A product's facts arrive in its own order: the last price stands."""
+    price = data["price"]
+    return PriceRow(
+        data["product_id"], data["creator_id"], data["title"], data["pricing"], price["amount_minor"],
+        price["currency"], data["priced_at"],
+    )  # fmt: skip
+
+
+def _promotion(data: public.PromotionScheduled) -> PromotionRow:
+    """A promotion keeps its terms."""
+    off = data["amount_off"]
+    return PromotionRow(
+        data["promotion_id"], data["creator_id"], data["name"], data["product_ids"], off and off["amount_minor"],
+        off and off["currency"], data["percent_off_bps"], data["starts_at"], data["ends_at"],
+    )  # fmt: skip
+
+
+PRODUCT_PRICES = projection("product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), partition_local=True)
+PROMOTION_TERMS = projection(
+    "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), partition_local=True
+)
+CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), partition_local=True)

@@ -1,1 +1,0 @@
-"""Pure reactions of billing to public events."""

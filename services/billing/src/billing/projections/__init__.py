@@ -1,1 +1,0 @@
-"""Pure folds of public events into the rows that queries read."""
