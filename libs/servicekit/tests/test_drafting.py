@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from servicing import migrated
 
 from eventfold import EventCodec, ReadTable
 from servicekit.definition import ServiceDefinition
 from servicekit.drafting import BadName, statements, write
 from servicekit.migrate import check_version, migrate
 from servicekit.settings import ServiceSettings
+from servicekit.testing import migrated
 
 FIRST = """from servicekit.migrate import step
 TABLES = "CREATE TABLE book (book_id text PRIMARY KEY, pages bigint, shelf text NOT NULL)"

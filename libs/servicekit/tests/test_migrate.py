@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from servicing import migrated
 
 from eventfold import EventCodec
 from eventfold.postgres.locks import key
 from servicekit.definition import ServiceDefinition
 from servicekit.migrate import SchemaBehind, check_version, migrate
 from servicekit.settings import ServiceSettings
+from servicekit.testing import migrated
 
 WITHIN_S = 10.0
 REVISION = """revision, down_revision = "1", None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-from billing_house import House, built
-from psycopg_pool import AsyncConnectionPool
-from servicing import migrated
+from billing_house import BillingHouse, FakeProvider
 
 from billing.bootstrap import DEFINITION
+from billing.payment import providers
+from servicekit.testing import housed
 
 
 @pytest.fixture
-async def house(postgres_url: str) -> AsyncIterator[House]:
-    async with (
-        migrated(postgres_url, DEFINITION) as url,
-        AsyncConnectionPool(url, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}) as pool,
-    ):
-        yield built(url, pool)
+async def house(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BillingHouse]:
+    provider = FakeProvider()
+    monkeypatch.setattr(providers, "PROVIDERS", {"simulator": lambda _http, _url: provider})
+    async with housed(DEFINITION, postgres_url, tmp_path, BillingHouse) as one:
+        one.provider = provider
+        yield one

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from billing_house import NOW, House, imported, stamp
+from billing_house import NOW, BillingHouse, imported, stamp
 
 from eventfold.errors import InvalidInput
 from lyceum.billing.v1 import billing_pb2 as pb
 
 
-async def test_the_trial_balance_of_a_day_knows_only_what_had_happened(house: House) -> None:
+async def test_the_trial_balance_of_a_day_knows_only_what_had_happened(house: BillingHouse) -> None:
     await house.priced()
     days = [datetime(1997, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
     await imported(house, *[{"external_id": str(at.day), "ordered_at": stamp(at)} for at in days])
-    await house.carry()
-    house.enter("a", "auditor")
+    await house.settle()
+    house.enter_as("a", "auditor")
     answer = await house.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(as_of=stamp(days[1])), None)
     lines = {line.account: (line.debit_minor, line.credit_minor, line.postings) for line in answer.lines}
     assert lines == {
@@ -29,12 +29,12 @@ async def test_the_trial_balance_of_a_day_knows_only_what_had_happened(house: Ho
     assert list(whole.lines) == list(present.lines)
 
 
-async def test_lists_are_paged_newest_first_without_gaps(house: House) -> None:
+async def test_lists_are_paged_newest_first_without_gaps(house: BillingHouse) -> None:
     await house.priced()
     times = [datetime(1997, 1, 1 + number // 2, tzinfo=UTC) for number in range(5)]
     await imported(house, *[{"external_id": str(n), "ordered_at": stamp(at)} for n, at in enumerate(times)])
-    await house.carry()
-    house.enter("a", "auditor")
+    await house.settle()
+    house.enter_as("a", "auditor")
     seen: list[pb.Posting] = []
     token = ""
     for _ in range(20):

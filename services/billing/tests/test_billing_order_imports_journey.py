@@ -7,14 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from billing_house import NOW, House, batch, imported, money, stamp
+from billing_house import NOW, BillingHouse, batch, imported, money, stamp
 
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.billing.v1 import billing_pb2 as pb
 
 
-async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_are_other_orders(house: House) -> None:
+async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_are_other_orders(
+    house: BillingHouse,
+) -> None:
     await house.priced(pricing="open_amount", amount_minor=0)
     rows: list[Mapping[str, Any]] = [
         {"external_id": "1"}, {"external_id": "2"}, {"external_id": "2"},
@@ -28,12 +30,12 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
         ("created", ""),
     ]
     assert {status for status, _ in await imported(house, *rows)} == {"duplicate"}
-    await house.carry()
+    await house.settle()
     assert await house.balances() == {
         "provider_clearing:imported": 2600, "creator_payable:c1": -2340, "platform_revenue": -260,
         "promotion_discounts": 400, "list_price_contra": -400,
     }  # fmt: skip
-    house.enter(imported_id("member", "old", "7"))
+    house.enter_as(imported_id("member", "old", "7"))
     orders = (await house.rpc.ListOrders(pb.ListOrdersRequest(), None)).orders
     assert {order.order_id for order in orders} == {imported_id("order", "old", number) for number in "1234"}
     assert {order.paid_at.ToDatetime().year for order in orders} == {1997}
@@ -54,27 +56,27 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
         ({"ordered_at": stamp(NOW + timedelta(days=1))}, "ordered_at"),
     ],
 )
-async def test_a_bad_row_is_named_and_the_others_stand(house: House, change: dict[str, Any], field: str) -> None:
+async def test_a_bad_row_is_named_and_the_others_stand(house: BillingHouse, change: dict[str, Any], field: str) -> None:
     await house.priced()
     result = await imported(house, {"external_id": "1"}, {"external_id": "2", **change}, {"external_id": "3"})
     assert result == [("created", ""), ("rejected", field), ("created", "")]
 
 
-async def test_an_import_that_contradicts_itself_is_rejected(house: House) -> None:
+async def test_an_import_that_contradicts_itself_is_rejected(house: BillingHouse) -> None:
     await house.priced()
     await imported(house, {"external_id": "1"})
     assert await imported(house, {"external_id": "1", "charged": money(1)}) == [("rejected", "external_id")]
 
 
-async def test_a_batch_of_duplicates_still_answers_with_a_token_to_wait_for(house: House) -> None:
+async def test_a_batch_of_duplicates_still_answers_with_a_token_to_wait_for(house: BillingHouse) -> None:
     await house.priced()
-    house.enter("i", "importer")
+    house.enter_as("i", "importer")
     tokens = [(await house.rpc.ImportOrders(batch({"external_id": "1"}), None)).consistency_token for _ in range(2)]
     assert tokens[0] == tokens[1] != ""
 
 
-async def test_a_batch_has_bounds(house: House) -> None:
-    house.enter("i", "importer")
+async def test_a_batch_has_bounds(house: BillingHouse) -> None:
+    house.enter_as("i", "importer")
     for request in (batch(), batch(*[{"external_id": str(number)} for number in range(501)])):
         with pytest.raises(InvalidInput) as refused:
             await house.rpc.ImportOrders(request, None)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
-from billing_house import NOW, House
+from billing_house import NOW, BillingHouse
 
 from billing.money import Money
 from billing.payment.domain import AmountMismatch, payment_id_from
@@ -18,9 +18,9 @@ from eventfold.publish import lease as leases
 from eventfold.timers.due_worker import DueWorker
 
 
-async def test_callbacks_that_contradict_are_refused_and_record_nothing(house: House) -> None:
+async def test_callbacks_that_contradict_are_refused_and_record_nothing(house: BillingHouse) -> None:
     await house.priced()
-    house.enter("m1")
+    house.enter_as("m1")
     number = (await house.started((await house.placed()).order_id)).merchant_number
     before = await house.count("SELECT count(*) FROM events")
     with pytest.raises(AmountMismatch):
@@ -36,9 +36,9 @@ async def test_callbacks_that_contradict_are_refused_and_record_nothing(house: H
         await house.called_back(number, status="failed", reason="late")
 
 
-async def test_a_payment_is_taken_up_again_and_a_failed_one_followed_by_another(house: House) -> None:
+async def test_a_payment_is_taken_up_again_and_a_failed_one_followed_by_another(house: BillingHouse) -> None:
     await house.priced()
-    house.enter("m1")
+    house.enter_as("m1")
     order_id = (await house.placed()).order_id
     house.provider.away = True
     first = await house.started(order_id)
@@ -50,12 +50,12 @@ async def test_a_payment_is_taken_up_again_and_a_failed_one_followed_by_another(
     second = await house.started(order_id)
     assert second.payment_id != first.payment_id
     await house.called_back(second.merchant_number)
-    await house.carry()
+    await house.settle()
     assert await house.count("SELECT count(*) FROM events WHERE type = 'order.paid'") == 1
     assert (await house.balances())["provider_clearing:simulator"] == 1000
 
 
-async def reconciled(house: House, now: datetime) -> None:
+async def reconciled(house: BillingHouse, now: datetime) -> None:
     """One look of the due-date worker at this moment."""
     handler = Reconciler(lambda _: cast(Provider, house.provider), timedelta(hours=2)).handler
     worker = DueWorker(
@@ -69,15 +69,15 @@ async def reconciled(house: House, now: datetime) -> None:
         await leases.release(conn, lease)
 
 
-async def open_payments(house: House) -> list[str]:
+async def open_payments(house: BillingHouse) -> list[str]:
     async with house.pool.connection() as conn:
         rows = await (await conn.execute("SELECT stream_id FROM due_date ORDER BY 1")).fetchall()
     return [row[0] for row in rows]
 
 
-async def test_open_payments_are_asked_after_and_settled_ones_are_not(house: House) -> None:
+async def test_open_payments_are_asked_after_and_settled_ones_are_not(house: BillingHouse) -> None:
     await house.priced()
-    house.enter("m1")
+    house.enter_as("m1")
     started = [await house.started((await house.placed()).order_id) for _ in range(3)]
     await house.called_back(started[0].merchant_number)
     assert await open_payments(house) == sorted(one.payment_id for one in started[1:])
@@ -93,9 +93,9 @@ async def test_open_payments_are_asked_after_and_settled_ones_are_not(house: Hou
     assert await house.count("SELECT count(*) FROM events WHERE data->>'reason' = 'expired'") == 1
 
 
-async def test_a_report_that_contradicts_is_refused_and_waits_for_somebody(house: House) -> None:
+async def test_a_report_that_contradicts_is_refused_and_waits_for_somebody(house: BillingHouse) -> None:
     await house.priced()
-    house.enter("m1")
+    house.enter_as("m1")
     number = (await house.started((await house.placed()).order_id)).merchant_number
     house.provider.reports = {number: Report(number, "paid", Money(999, "CNY"), "ref", "")}
     await reconciled(house, NOW + timedelta(seconds=30))

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from servicing import Answering, Delivered, migrated
 
 from catalog.bootstrap import DEFINITION
-from catalog.content.slice import CONTENT
-from catalog.interaction.slice import INTERACTION
+from contracts.events.billing import ENTITLEMENT_GRANTED, EntitlementGranted
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
-from eventfold.fold.runner import FoldRunner, PartitionBatch
-from eventfold.vocabulary.public import topic_of
-from eventfold.write.rows import COLUMNS, recorded
 from lyceum.catalog.v1 import catalog_pb2 as pb
-from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
-from servicekit.database import make_pool
-from servicekit.definition import Wiring, wire
-from servicekit.settings import ServiceSettings
-from servicekit.slices import servicer_of
+from servicekit.testing import House, housed, refused
 
 CREATOR, READER = Caller("maker", "creator", "s"), Caller("reader", "consumer", "s")
 IMPORTER = Caller("boss", "importer", "s")
@@ -37,23 +27,8 @@ BODY = "正文" * 300
 SERVICE = "lyceum.catalog.v1.CatalogService"
 
 
-@dataclass
-class House:
-    """The service without its network edge; `settle` does what relay and worker do, in one process."""
-
-    wiring: Wiring
-    servicer: Any
-    runner: FoldRunner
-    url: str
-    offsets: dict[str, int] = field(default_factory=dict)
-    position: int = 0
-
-    async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
-        name = type(request).__name__.removesuffix("Request")
-        headers = {key.replace("_", "-"): value for key, value in metadata.items()}
-        context: Any = Answering()
-        enter_call(Call(name, headers, caller, datetime.now(UTC), "catalog", b"k" * 32, context))
-        return await getattr(self.servicer, name)(request, None)
+class CatalogHouse(House):
+    """What is done again and again here."""
 
     async def publish(self, **fields: Any) -> str:
         request = pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": BODY, **fields})
@@ -63,65 +38,28 @@ class House:
         request = pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(**fields))
         return str((await self.call(request, caller)).status)
 
-    async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        async with self.wiring.pool.connection() as conn:
-            return await (await conn.execute(query.encode(), values)).fetchall()
-
-    async def settle(self) -> None:
-        query = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608 - declared names
-        for row in await self.rows(query, self.position):
-            self.position = row[9]
-            event = recorded(self.wiring.definition.codec, (*row[:10], row[9]))
-            record = self.wiring.publisher.encode(event)
-            if record is not None:
-                await self.deliver(record.topic, record.value, dict(record.headers))
-
-    async def deliver(self, topic: str, value: bytes, headers: Mapping[str, bytes]) -> None:
-        offset = self.offsets.get(topic, 0)
-        self.offsets[topic] = offset + 1
-        delivered = Delivered(offset, b"key", value, list(headers.items()))
-        await self.runner.apply([PartitionBatch(topic, 0, [delivered])])
-
     async def grant(self, member_id: str, product_id: str, expires_at: datetime | None = None) -> None:
-        kind = "lyceum.billing.entitlement.granted.v1"
-        data = {
+        granted: EntitlementGranted = {
             "entitlement_id": str(uuid.uuid4()), "member_id": member_id, "product_id": product_id,
             "source": "purchase", "order_id": "o", "granted_at": PAST, "expires_at": expires_at,
         }  # fmt: skip
-        number = str(self.offsets.get(topic_of(kind), 0) + 1)
-        headers = {"ce_id": number, "ce_type": kind, "ce_sequence": number, "ce_time": "2026-01-01T00:00:00.000000Z"}
-        encoded = {name: text.encode() for name, text in headers.items()}
-        await self.deliver(topic_of(kind), self.wiring.avro.encode(kind, data), encoded)
-
-
-@pytest.fixture(scope="module")
-def key_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("keys")
+        await self.told(ENTITLEMENT_GRANTED, granted)
 
 
 @pytest.fixture
-async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
-    async with migrated(postgres_url, DEFINITION) as url, make_pool(url, 4) as pool:
-        settings = ServiceSettings(lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir)
-        wiring = wire(DEFINITION, settings, pool, lambda: None)
-        runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, groups=DEFINITION.groups)
-        yield House(wiring, servicer_of([CONTENT, INTERACTION], SERVICE, wiring), runner, url)
+async def house(postgres_url: str, tmp_path: Path) -> AsyncIterator[CatalogHouse]:
+    async with housed(DEFINITION, postgres_url, tmp_path, CatalogHouse) as one:
+        yield one
 
 
-async def refused(awaited: Any, kind: type[Exception]) -> Exception:
-    with pytest.raises(kind) as refusal:
-        await awaited
-    return refusal.value
-
-
-async def test_the_short_form_answers_exactly_its_sentence(house: House) -> None:
+async def test_the_short_form_answers_exactly_its_sentence(house: CatalogHouse) -> None:
     request = pb.PublishRequest(title="Python编程基础", author="某人", content="…")
     answer = await house.call(request, CREATOR)
     assert answer.message == "Content published successfully."
     assert [name.name for name, _ in answer.ListFields()] == ["message"]
 
 
-async def test_only_creators_publish(house: House) -> None:
+async def test_only_creators_publish(house: CatalogHouse) -> None:
     request = pb.PublishRequest(title="T", content="B")
     await refused(house.call(request), Unauthenticated)
     for caller in (READER, IMPORTER):
@@ -129,7 +67,7 @@ async def test_only_creators_publish(house: House) -> None:
     assert await house.rows("SELECT count(*) FROM events") == [(0,)]
 
 
-async def test_publishing_again_under_one_key_publishes_once(house: House) -> None:
+async def test_publishing_again_under_one_key_publishes_once(house: CatalogHouse) -> None:
     request = pb.PublishContentRequest(title="T", kind="text", body="B")
     answers = [await house.call(request, CREATOR, idempotency_key="k1") for _ in range(2)]
     assert answers[0].content_id == answers[1].content_id
@@ -137,7 +75,7 @@ async def test_publishing_again_under_one_key_publishes_once(house: House) -> No
     assert await house.rows("SELECT count(*) FROM events") == [(1,)]
 
 
-async def test_bylines_and_comments_are_sealed_in_the_database(house: House) -> None:
+async def test_bylines_and_comments_are_sealed_in_the_database(house: CatalogHouse) -> None:
     content_id = await house.publish(byline="Karoline")
     await house.act(content_id, kind="comment", comment="Herzlichst")
     text = str(await house.rows("SELECT e::text FROM events e"))
@@ -145,7 +83,7 @@ async def test_bylines_and_comments_are_sealed_in_the_database(house: House) -> 
     assert (await house.call(pb.GetContentRequest(content_id=content_id))).byline == "Karoline"
 
 
-async def test_paid_content_opens_for_its_creator_and_for_who_is_entitled(house: House) -> None:
+async def test_paid_content_opens_for_its_creator_and_for_who_is_entitled(house: CatalogHouse) -> None:
     content_id = await house.publish(access="paid")
     request = pb.GetContentRequest(content_id=content_id)
     for caller, reason in ((None, "anonymous"), (READER, "not_entitled"), (IMPORTER, "not_entitled")):
@@ -158,7 +96,7 @@ async def test_paid_content_opens_for_its_creator_and_for_who_is_entitled(house:
     assert (answer.access.reason, answer.body) == ("entitled", BODY)
 
 
-async def test_the_longest_of_several_entitlements_decides(house: House) -> None:
+async def test_the_longest_of_several_entitlements_decides(house: CatalogHouse) -> None:
     content_id = await house.publish(access="paid")
     request = pb.GetContentRequest(content_id=content_id)
     await house.grant(READER.member_id, content_id, datetime.now(UTC) - timedelta(days=1))
@@ -170,13 +108,13 @@ async def test_the_longest_of_several_entitlements_decides(house: House) -> None
     assert not (await house.call(request, READER)).access.HasField("expires_at")
 
 
-async def test_what_is_not_there_is_not_found(house: House) -> None:
+async def test_what_is_not_there_is_not_found(house: CatalogHouse) -> None:
     await refused(house.call(pb.GetContentRequest(content_id="nothing")), NotFound)
     await refused(house.act("nothing", kind="like"), NotFound)
     await refused(house.call(pb.GetContentRequest(content_id="\x00")), InvalidInput)
 
 
-async def test_acts_are_counted_once_each(house: House) -> None:
+async def test_acts_are_counted_once_each(house: CatalogHouse) -> None:
     content_id = await house.publish()
     acts: list[tuple[dict[str, Any], str]] = [
         ({"kind": "view", "client_key": "k"}, "created"), ({"kind": "view", "client_key": "k"}, "duplicate"),
@@ -193,13 +131,13 @@ async def test_acts_are_counted_once_each(house: House) -> None:
     assert counters == pb.Counters(views=2, likes=1, comments=1, shares=1, ratings=2, rating_sum=6, completions=1)
 
 
-async def test_acting_needs_a_member(house: House) -> None:
+async def test_acting_needs_a_member(house: CatalogHouse) -> None:
     content_id = await house.publish()
     request = pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(kind="like"))
     await refused(house.call(request), Unauthenticated)
 
 
-async def test_in_a_batch_each_act_stands_or_falls_alone(house: House) -> None:
+async def test_in_a_batch_each_act_stands_or_falls_alone(house: CatalogHouse) -> None:
     content_id = await house.publish()
     request = pb.RecordInteractionsRequest()
     kinds = [("a", content_id, "like"), ("b", "nothing", "like"), ("c", content_id, "hug"), ("d", content_id, "like")]
@@ -211,7 +149,7 @@ async def test_in_a_batch_each_act_stands_or_falls_alone(house: House) -> None:
     ]  # fmt: skip
 
 
-async def test_the_feed_is_newest_first_and_paged_without_gap_or_repeat(house: House) -> None:
+async def test_the_feed_is_newest_first_and_paged_without_gap_or_repeat(house: CatalogHouse) -> None:
     ids = [await house.publish(title=f"T{n}", tags=["even" if n % 2 == 0 else "odd"]) for n in range(7)]
     await house.settle()
     seen, token = [], ""
@@ -227,7 +165,7 @@ async def test_the_feed_is_newest_first_and_paged_without_gap_or_repeat(house: H
     assert not (await house.call(pb.ListContentsRequest(creator_id="other"))).contents
 
 
-async def test_comments_are_read_in_order_and_an_erased_author_falls_silent(house: House) -> None:
+async def test_comments_are_read_in_order_and_an_erased_author_falls_silent(house: CatalogHouse) -> None:
     content_id = await house.publish()
     for caller, text in ((READER, "first"), (CREATOR, "second"), (READER, "third")):
         await house.act(content_id, caller, kind="comment", comment=text)
@@ -260,7 +198,7 @@ def interactions(*rows: tuple[str, dict[str, Any]]) -> pb.ImportInteractionsRequ
     return request
 
 
-async def test_imported_content_belongs_to_the_imported_member_and_keeps_its_date(house: House) -> None:
+async def test_imported_content_belongs_to_the_imported_member_and_keeps_its_date(house: CatalogHouse) -> None:
     results = (await house.call(contents(2), IMPORTER)).results
     assert [one.id for one in results] == [imported_id("content", "d", "0"), imported_id("content", "d", "1")]
     answer = await house.call(pb.GetContentRequest(content_id=results[0].id))
@@ -270,13 +208,13 @@ async def test_imported_content_belongs_to_the_imported_member_and_keeps_its_dat
     assert {one.published_at.ToDatetime(tzinfo=UTC) for one in listed.contents} == {PAST}
 
 
-async def test_imports_need_the_role(house: House) -> None:
+async def test_imports_need_the_role(house: CatalogHouse) -> None:
     for request in (contents(1), interactions(("a", {"kind": "like"}))):
         await refused(house.call(request), Unauthenticated)
         await refused(house.call(request, CREATOR), NotPermitted)
 
 
-async def test_an_import_of_interactions_run_again_changes_nothing(house: House) -> None:
+async def test_an_import_of_interactions_run_again_changes_nothing(house: CatalogHouse) -> None:
     """Given likes taken back, ratings changed and more looks than client keys are remembered, when it runs again,
     then every row is known and not one event is added."""
     await house.call(contents(1), IMPORTER)
@@ -294,7 +232,7 @@ async def test_an_import_of_interactions_run_again_changes_nothing(house: House)
     assert await house.rows("SELECT count(*), max(position) FROM events") == before
 
 
-async def test_bad_rows_of_an_import_are_refused_alone(house: House) -> None:
+async def test_bad_rows_of_an_import_are_refused_alone(house: CatalogHouse) -> None:
     await house.call(contents(1), IMPORTER)
     request = interactions(("a", {"kind": "like"}), ("b", {"kind": "rate", "rating": 9}), ("", {"kind": "like"}))
     request.items.add(external_id="x", member_external_id="7", content_external_id="absent").interaction.kind = "like"
@@ -305,7 +243,7 @@ async def test_bad_rows_of_an_import_are_refused_alone(house: House) -> None:
     ]  # fmt: skip
 
 
-async def test_imported_acts_carry_their_own_time_and_are_flagged(house: House) -> None:
+async def test_imported_acts_carry_their_own_time_and_are_flagged(house: CatalogHouse) -> None:
     await house.call(contents(1), IMPORTER)
     await house.call(interactions(("a", {"kind": "like"})), IMPORTER)
     query = "SELECT occurred_at, meta->>'backfill', partition_key FROM events WHERE type = 'interaction.liked'"

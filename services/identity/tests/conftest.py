@@ -6,13 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from identity_house import House, admitting
-from servicing import migrated
+from identity_house import IdentityHouse
 
-from identity.bootstrap import DEFINITION, parts
-from identity.settings import IdentitySettings
-from servicekit.database import make_pool
-from servicekit.definition import wire
+from identity.bootstrap import DEFINITION
+from servicekit.testing import housed
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +18,6 @@ def key_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[House]:
-    async with migrated(postgres_url, DEFINITION) as url, make_pool(url, 8) as pool:
-        settings = IdentitySettings(
-            lyceum_profile="local", database_url=url, kafka_bootstrap="unused", key_dir=key_dir
-        )  # fmt: skip
-        wiring = wire(DEFINITION, settings, pool, lambda: None)
-        yield House(wiring, admitting(wiring, parts(wiring)), url)
+async def house(postgres_url: str, key_dir: Path) -> AsyncIterator[IdentityHouse]:
+    async with housed(DEFINITION, postgres_url, key_dir, IdentityHouse) as one:
+        yield one

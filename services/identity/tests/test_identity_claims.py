@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from identity_house import IMPORTER, House, claim, code_for, erase, importing, refused, sent
+from identity_house import IMPORTER, IdentityHouse, claim, code_for, erase, importing, sent
 from prometheus_client import REGISTRY
 from relaying import eventually
 
@@ -20,9 +20,10 @@ from identity.bootstrap import NotifierMissing, notifier
 from identity.entrypoints.claim_codes import MAX_UNDER_WAY
 from identity.settings import IdentitySettings
 from lyceum.identity.v1 import identity_pb2 as pb
+from servicekit.testing import refused
 
 
-async def test_an_imported_account_is_claimed_with_its_code_and_only_once(house: House) -> None:
+async def test_an_imported_account_is_claimed_with_its_code_and_only_once(house: IdentityHouse) -> None:
     await house.call(importing("sleeper"), IMPORTER)
     code = await code_for(house, "Sleeper")
     assert sent(house)[-1]["username"] == "sleeper"
@@ -33,7 +34,7 @@ async def test_an_imported_account_is_claimed_with_its_code_and_only_once(house:
     await refused(house.call(claim("sleeper", code)), WrongCode)
 
 
-async def test_codes_are_asked_for_in_vain_without_a_hint(house: House) -> None:
+async def test_codes_are_asked_for_in_vain_without_a_hint(house: IdentityHouse) -> None:
     await house.register("claimed")
     await house.call(importing("waiting"), IMPORTER)
     names = ("claimed", "nobody-here", "waiting")
@@ -44,7 +45,7 @@ async def test_codes_are_asked_for_in_vain_without_a_hint(house: House) -> None:
     assert await house.rows("SELECT count(*) FROM events WHERE type = 'member.claim_code_issued'") == [(1,)]
 
 
-async def test_a_code_is_guessed_five_times_and_not_more(house: House) -> None:
+async def test_a_code_is_guessed_five_times_and_not_more(house: IdentityHouse) -> None:
     await house.call(importing("guessed"), IMPORTER)
     code = await code_for(house, "guessed")
     for _ in range(5):
@@ -52,14 +53,14 @@ async def test_a_code_is_guessed_five_times_and_not_more(house: House) -> None:
     await refused(house.call(claim("guessed", code)), WrongCode)
 
 
-async def test_a_code_of_another_account_is_no_code(house: House) -> None:
+async def test_a_code_of_another_account_is_no_code(house: IdentityHouse) -> None:
     await house.call(importing("one-1", "two-2"), IMPORTER)
     stolen = await code_for(house, "one-1")
     if await code_for(house, "two-2") != stolen:
         await refused(house.call(claim("two-2", stolen)), WrongCode)
 
 
-async def asked(house: House, name: str) -> bytes:
+async def asked(house: IdentityHouse, name: str) -> bytes:
     """The answer to who asks for a code, to the last byte."""
     answer: bytes = (await house.call(pb.IssueClaimCodeRequest(username=name))).SerializeToString()
     return answer
@@ -84,7 +85,7 @@ class Webhook:
 
 
 @pytest.fixture
-async def webhook(house: House, unused_tcp_port: int) -> AsyncIterator[Webhook]:
+async def webhook(house: IdentityHouse, unused_tcp_port: int) -> AsyncIterator[Webhook]:
     """`house` delivers its codes here."""
     hook = Webhook()
     runner = web.ServerRunner(web.Server(hook))
@@ -97,7 +98,7 @@ async def webhook(house: House, unused_tcp_port: int) -> AsyncIterator[Webhook]:
 
 
 async def test_a_failing_notifier_tells_the_caller_nothing_and_the_operator_something(
-    house: House, webhook: Webhook, caplog: pytest.LogCaptureFixture
+    house: IdentityHouse, webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given a webhook that answers 500, then all who ask are answered alike, and the failure is counted and logged."""
     await house.call(importing("waiting"), IMPORTER)
@@ -110,7 +111,7 @@ async def test_a_failing_notifier_tells_the_caller_nothing_and_the_operator_some
     assert webhook.posted[0]["code"] not in caplog.text and "waiting" not in caplog.text
 
 
-async def test_the_answer_does_not_wait_for_the_notifier(house: House, webhook: Webhook) -> None:
+async def test_the_answer_does_not_wait_for_the_notifier(house: IdentityHouse, webhook: Webhook) -> None:
     """Given a webhook that never answers, then who asks is answered all the same, and the code is valid."""
     await house.call(importing("waiting"), IMPORTER)
     assert await asked(house, "waiting") == await asked(house, "nobody-here")
@@ -118,7 +119,7 @@ async def test_the_answer_does_not_wait_for_the_notifier(house: House, webhook: 
     assert (await house.call(claim("waiting", webhook.posted[0]["code"]))).message == "Account claimed successfully."
 
 
-async def test_an_erased_account_is_answered_like_one_that_never_was(house: House) -> None:
+async def test_an_erased_account_is_answered_like_one_that_never_was(house: IdentityHouse) -> None:
     await house.call(importing("erased"), IMPORTER)
     await erase(house, imported_id("member", "d", "0"))
     before = counted("failed")
@@ -127,7 +128,9 @@ async def test_an_erased_account_is_answered_like_one_that_never_was(house: Hous
     assert not await house.rows("SELECT 1 FROM events WHERE type = 'member.claim_code_issued'")
 
 
-async def test_codes_under_way_are_bounded_and_what_is_over_is_answered_alike(house: House, webhook: Webhook) -> None:
+async def test_codes_under_way_are_bounded_and_what_is_over_is_answered_alike(
+    house: IdentityHouse, webhook: Webhook
+) -> None:
     names = [f"many-{number}" for number in range(MAX_UNDER_WAY + 3)]
     await house.call(importing(*names), IMPORTER)
     before = counted("dropped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from identity_house import IMPORTER, PASSWORD, House, claim, code_for, erase, importing, refused, weaken
+from identity_house import IMPORTER, PASSWORD, IdentityHouse, claim, code_for, erase, importing, weaken
 
 from contracts.external_ids import imported_id
 from eventfold import Ask, Sealed
@@ -15,9 +15,10 @@ from identity.application.accounts import WrongCode
 from identity.application.password_hashes import PasswordHashes
 from identity.application.sessions import LogInFailed
 from identity.domain.member import MEMBER
+from servicekit.testing import refused
 
 
-async def test_nothing_personal_or_secret_is_in_the_database_in_plain(house: House) -> None:
+async def test_nothing_personal_or_secret_is_in_the_database_in_plain(house: IdentityHouse) -> None:
     await house.register("Karoline", email="karo@example.org", phone="+4912345678")
     await house.log_in("Karoline")
     tables = ("SELECT t::text FROM events t", "SELECT t::text FROM idempotency t", "SELECT t::text FROM subject_key t")
@@ -26,7 +27,7 @@ async def test_nothing_personal_or_secret_is_in_the_database_in_plain(house: Hou
     assert not [word for word in ("karoline", "karo@example", "4912345678", PASSWORD, "argon2") if word in text]
 
 
-async def test_password_hashes_of_every_origin_are_sealed_and_open_for_their_member(house: House) -> None:
+async def test_password_hashes_of_every_origin_are_sealed_and_open_for_their_member(house: IdentityHouse) -> None:
     """Given a password registered, claimed and renewed, then each event holds a box that opens to an Argon2id hash."""
     await house.register("origin-1")
     await house.call(importing("origin-2"), IMPORTER)
@@ -66,7 +67,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["claimed", "unclaimed", "unknown", "erased"])
-async def test_a_failed_log_in_takes_the_same_work_whoever_is_meant(house: House, work: list[str], name: str) -> None:
+async def test_a_failed_log_in_takes_the_same_work_whoever_is_meant(
+    house: IdentityHouse, work: list[str], name: str
+) -> None:
     await house.register("claimed")
     await house.register("erased")
     await house.call(importing("unclaimed"), IMPORTER)
@@ -76,13 +79,15 @@ async def test_a_failed_log_in_takes_the_same_work_whoever_is_meant(house: House
     assert work == ["unwrap", "_fits"]
 
 
-async def test_whose_key_is_destroyed_cannot_log_in_with_the_right_password(house: House) -> None:
+async def test_whose_key_is_destroyed_cannot_log_in_with_the_right_password(house: IdentityHouse) -> None:
     await house.register("gone-1")
     await erase(house, (await house.log_in("gone-1")).member_id)
     await refused(house.log_in("gone-1"), LogInFailed)
 
 
-async def test_an_account_whose_key_is_destroyed_is_not_claimed_and_says_no_more_than_one_unknown(house: House) -> None:
+async def test_an_account_whose_key_is_destroyed_is_not_claimed_and_says_no_more_than_one_unknown(
+    house: IdentityHouse,
+) -> None:
     await house.call(importing("gone-2"), IMPORTER)
     code = await code_for(house, "gone-2")
     await erase(house, imported_id("member", "d", "0"))
@@ -90,12 +95,12 @@ async def test_an_account_whose_key_is_destroyed_is_not_claimed_and_says_no_more
     assert len({(type(one), str(one)) for one in refusals}) == 1
 
 
-async def test_nobody_is_not_an_account_although_it_has_a_key(house: House) -> None:
+async def test_nobody_is_not_an_account_although_it_has_a_key(house: IdentityHouse) -> None:
     await refused(house.log_in("unknown", "nobody has a password"), LogInFailed)
     assert not await house.rows("SELECT 1 FROM events")
 
 
-async def test_a_hash_of_weaker_parameters_is_renewed_at_the_next_log_in(house: House) -> None:
+async def test_a_hash_of_weaker_parameters_is_renewed_at_the_next_log_in(house: IdentityHouse) -> None:
     await house.register("old")
     member_id = (await house.log_in("old")).member_id
     await weaken(house, member_id)

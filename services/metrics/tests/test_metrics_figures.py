@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
-from servicing import Delivered, NoAvro, migrated
 
 from eventfold import FoldGroup, Projection, PublicRecord
 from eventfold.errors import NotFound
@@ -33,6 +32,7 @@ from metrics.domain.windows import day_of, ending
 from metrics.projections.activity import ZoneChanged, activity
 from metrics.projections.orders import ORDER_FACTS
 from metrics.projections.registry import REGISTRY
+from servicekit.testing import Delivered, NoAvro, migrated
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PROJECTIONS = (activity(SHANGHAI), REGISTRY, ORDER_FACTS)

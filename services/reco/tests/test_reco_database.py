@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
-from servicing import Delivered, NoAvro, migrated
 
 from eventfold import Pool
 from eventfold.fold.runner import FoldRunner, PartitionBatch
@@ -19,6 +18,7 @@ from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors
 from reco.application.pairs import Bounds, Pairs
 from reco.bootstrap import DEFINITION
+from servicekit.testing import Delivered, NoAvro, migrated
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "test."

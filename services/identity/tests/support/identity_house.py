@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from argon2 import PasswordHasher
 from relaying import eventually
-from servicing import Answering
 
 from eventfold import Ask, Context, Item
 from identity.adapters.notifier import Notifier
@@ -18,55 +16,36 @@ from identity.application.password_hashes import PasswordHashes
 from identity.bootstrap import parts
 from identity.domain.member import MEMBER, RehashPassword
 from identity.entrypoints.policies import POLICIES, SERVICE
-from identity.entrypoints.servicer import IdentityServicer, Parts
+from identity.entrypoints.servicer import IdentityServicer
 from lyceum.identity.v1 import identity_pb2 as pb
-from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
-from servicekit.definition import Wiring
 from servicekit.policy import guarded
 from servicekit.server import read_gate
+from servicekit.testing import House
 
 PASSWORD = "password123"
 PAST = datetime(1997, 5, 1, tzinfo=UTC)
 
 
-def admitting(wiring: Wiring, wired: Parts) -> IdentityServicer:
-    """The servicer behind its policies."""
-    admitting: IdentityServicer = guarded(SERVICE, [(IdentityServicer(wired), POLICIES)], read_gate(wiring))
-    return admitting
-
-
 @dataclass
-class House:
-    """The service without its network edge; `now` is the time of the calls."""
+class IdentityHouse(House):
+    """The service at a time that stands still; what is done again and again here."""
 
-    wiring: Wiring
-    servicer: IdentityServicer
-    url: str
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
-        name = type(request).__name__.removesuffix("Request")
-        headers = {key.replace("_", "-"): value for key, value in metadata.items()}
-        context: Any = Answering()
-        enter_call(Call(name, headers, caller, self.now, "identity", b"k" * 32, context))
-        return await getattr(self.servicer, name)(request, None)
 
     def notify_by(self, notifier: Notifier) -> None:
         """Deliver codes by another notifier than the profile's."""
         wired = parts(self.wiring)
         claim_codes = replace(wired.claim_codes, notifier=notifier)
-        self.servicer = admitting(self.wiring, replace(wired, claim_codes=claim_codes))
+        behaviour = IdentityServicer(replace(wired, claim_codes=claim_codes))
+        servicer = guarded(SERVICE, [(behaviour, POLICIES)], read_gate(self.wiring))
+        self.rpcs = {name: getattr(servicer, name) for name in self.rpcs}
 
     async def register(self, name: str, **fields: Any) -> Any:
         return await self.call(pb.RegisterRequest(username=name, password=PASSWORD, **fields))
 
     async def log_in(self, name: str, password: str = PASSWORD) -> Any:
         return await self.call(pb.LogInRequest(username=name, password=password))
-
-    async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        async with self.wiring.pool.connection() as conn:
-            return await (await conn.execute(query.encode(), values)).fetchall()
 
 
 def importing(*names: str, dataset: str = "d", **changes: Any) -> pb.ImportMembersRequest:
@@ -80,18 +59,12 @@ def importing(*names: str, dataset: str = "d", **changes: Any) -> pb.ImportMembe
 IMPORTER = Caller("boss", "importer", "s")
 
 
-async def refused(awaited: Any, kind: type[Exception]) -> Exception:
-    with pytest.raises(kind) as refusal:
-        await awaited
-    return refusal.value
-
-
-async def erase(house: House, member_id: str) -> None:
+async def erase(house: IdentityHouse, member_id: str) -> None:
     async with house.wiring.pool.connection() as conn:
         await house.wiring.subject_keys.destroy(conn, member_id)
 
 
-async def weaken(house: House, member_id: str) -> None:
+async def weaken(house: IdentityHouse, member_id: str) -> None:
     """Give the member a hash of the password made under weaker parameters than today's."""
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     sealed = await PasswordHashes(house.wiring.pool, house.wiring.subject_keys).seal(member_id, weak)
@@ -99,7 +72,7 @@ async def weaken(house: House, member_id: str) -> None:
     await house.wiring.store.handle(item, Context(house.now, "test", "c"))
 
 
-async def code_for(house: House, name: str) -> str:
+async def code_for(house: IdentityHouse, name: str) -> str:
     """Ask for a code and wait for its delivery, which comes after the answer."""
     before = len(sent(house))
     await house.call(pb.IssueClaimCodeRequest(username=name))
@@ -111,7 +84,7 @@ async def code_for(house: House, name: str) -> str:
     return sent(house)[-1]["code"]
 
 
-def sent(house: House) -> list[dict[str, str]]:
+def sent(house: IdentityHouse) -> list[dict[str, str]]:
     path = house.wiring.settings.key_dir / "notifications.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
