@@ -43,6 +43,7 @@ from contracts.avro import AvroCodec
 from eventfold import Recorded, Sealed
 from eventfold.errors import NotFound
 from eventfold.publish.publisher import Publisher
+from eventfold.testing import Story
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "Secret-body-7f3a"
@@ -57,15 +58,13 @@ LIVE, ENDED, FOR_EVER = Grant(NOW + timedelta(seconds=1)), Grant(NOW), Grant(Non
 
 def test_content_is_published_once() -> None:
     command = PublishContent("m1", WORK)
-    assert list(CONTENT.decider.decide(command, False)) == [PUBLISHED]
-    assert list(CONTENT.decider.decide(command, True)) == []
+    published = Story(CONTENT.decider).when(command).then(PUBLISHED)
+    published.when(command).then()
 
 
 def test_what_is_not_published_cannot_be_acted_on() -> None:
-    with pytest.raises(NotFound) as refused:
-        CONTENT.decider.decide(RequirePublished(), False)
-    assert refused.value.field == "content_id"
-    assert list(CONTENT.decider.decide(RequirePublished(), True)) == []
+    Story(CONTENT.decider).when(RequirePublished()).refused(NotFound, field="content_id")
+    Story(CONTENT.decider).given(PUBLISHED).when(RequirePublished()).then()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ and partitions."""
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.golden import read_golden
 from eventfold import Projection, PublicRecord, PublicType
-from eventfold.testing import folded, record
+from eventfold.testing import cut, folded, rearranged, record
 from lyceum_generate.services import definitions
 
 GOLDEN = Path(__file__).parents[3] / "schemas" / "golden"
@@ -53,19 +52,5 @@ def test_rows_do_not_depend_on_how_topics_and_partitions_interleave_or_batches_a
     projection: Projection, seed: int, size: int
 ) -> None:
     events = facts(projection)
-    shuffled = list(_interleaved(events, random.Random(seed)))
-    assert folded(projection, *(shuffled[at : at + size] for at in range(0, len(shuffled), size))) == folded(
-        projection, events
-    )
-
-
-def _interleaved(events: list[PublicRecord], rng: random.Random) -> Iterator[PublicRecord]:
-    """In another order, but for that of each partition."""
-    lanes: dict[tuple[str, int], list[PublicRecord]] = {}
-    for event in events:
-        lanes.setdefault((event.topic, event.partition), []).append(event)
-    while lanes:
-        lane = rng.choice(sorted(lanes))
-        yield lanes[lane].pop(0)
-        if not lanes[lane]:
-            del lanes[lane]
+    shuffled = list(rearranged(events, random.Random(seed)))
+    assert folded(projection, *cut(shuffled, size)) == folded(projection, events)
