@@ -23,7 +23,7 @@ Outcome = tuple[type[EventfoldError] | None, float]
 async def hold(conn: Connection, stream: str, *, hot: bool = False) -> None:
     """Take the stream's next version, or its turn, and keep the transaction open."""
     if hot:
-        await conn.execute(LOAD_IN_TURN, [[stream], [], []])
+        await conn.execute(LOAD_IN_TURN, [[stream], [], [], 0])
         return
     await conn.execute(
         """INSERT INTO events
