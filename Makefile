@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops backup restore migration test lint types imports unit contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops backup restore migration test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -42,7 +42,9 @@ restore: setup ## bring everything to what a backup holds; FROM=folder, FORCE=1 
 migration: setup ## write the next migration of a service from its declared tables; SERVICE=catalog NAME=add_courses
 	@$(LOCAL) migration $(or $(SERVICE),$(error say which: make migration SERVICE=catalog NAME=add_courses)) $(or $(NAME),$(error give it a NAME in snake_case))
 
-test: setup lint types imports contracts unit integration ## everything that must hold
+test: setup ## everything that must hold; independent parts side by side
+	@tools/side_by_side.sh lint types imports unit
+	@tools/side_by_side.sh components integration contracts
 
 lint: setup ## ruff, buf lint, hadolint
 	$(RUN) ruff check --quiet .
@@ -67,9 +69,13 @@ asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs nod
 registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
 	@tools/registry/trial.sh
 
-UNIT_AT_ONCE := 3 # they wait more than they compute; each has servers of its own
-unit: setup ## tests that start no stack
-	$(RUN) pytest -q -n $(UNIT_AT_ONCE) --dist loadfile $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
+UNIT := $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
+unit: setup ## tests that need no server
+	$(RUN) pytest -q -n 2 --dist worksteal -m "not servers" $(UNIT)
+
+COMPONENTS_AT_ONCE := 3 # they wait more than they compute; each has servers of its own
+components: setup ## tests of single parts on a real PostgreSQL and Kafka
+	$(RUN) pytest -q -n $(COMPONENTS_AT_ONCE) --dist worksteal -m servers $(UNIT)
 
 integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)

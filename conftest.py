@@ -16,6 +16,17 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+SERVERS = {"local_stack", "stack"}
+"""The fixtures that start a PostgreSQL or Kafka."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a PostgreSQL or Kafka, so that the rest can be run without."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """An instance of its own, with free ports, in a folder that goes away; nothing of it is started yet."""

@@ -15,6 +15,8 @@ from lyceum_local.settings import Ports, StackSettings
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import poll
 
+pytestmark = pytest.mark.servers
+
 WAIT_S = 60.0
 
 

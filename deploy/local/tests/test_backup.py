@@ -15,6 +15,8 @@ from lyceum_local.errors import BackupFailed, BackupUnusable, DumpFailed, Folder
 from lyceum_local.settings import Ports, StackSettings
 from lyceum_local.stack import LocalStack
 
+pytestmark = pytest.mark.servers
+
 EMBEDDED = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
 
 

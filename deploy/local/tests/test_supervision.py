@@ -19,6 +19,8 @@ from lyceum_local.program import Program
 from lyceum_local.supervisor_link import Supervisor
 from lyceum_local.waiting import poll
 
+pytestmark = pytest.mark.servers
+
 WAIT_S = 15.0
 IDLE = (sys.executable, "-c", "import signal; signal.pause()")
 

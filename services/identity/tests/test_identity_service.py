@@ -153,6 +153,7 @@ async def test_the_role_never_goes_to_somebody_who_took_the_name(
     assert (await house.log_in("loader")).role == "consumer"
 
 
+@pytest.mark.usefixtures("house")
 def test_key_files_are_private(key_dir: Path) -> None:
     made: Sequence[Path] = [path for path in key_dir.iterdir() if path.suffix in {".pem", ".key"}]
     assert {path.stat().st_mode & 0o077 for path in made} == {0}

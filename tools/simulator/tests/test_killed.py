@@ -16,7 +16,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from payment_simulator.pages import FILE
+
+pytestmark = pytest.mark.servers
 
 WAIT_S = 20.0
 KILLS = 6
