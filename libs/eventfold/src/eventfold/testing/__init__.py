@@ -4,9 +4,10 @@
 `rearranged` and `cut` bring them in the orders and batches in which they may come.
 """
 
+from eventfold.testing.costs import Cost, counted
 from eventfold.testing.deciding import Decision, Story
 from eventfold.testing.folding import Tables, folded
 from eventfold.testing.orders import cut, rearranged
 from eventfold.testing.records import record
 
-__all__ = ["Decision", "Story", "Tables", "cut", "folded", "rearranged", "record"]
+__all__ = ["Cost", "Decision", "Story", "Tables", "counted", "cut", "folded", "rearranged", "record"]
