@@ -9,7 +9,7 @@ from delivering import record
 from house import House, context
 from shelf import COUNTING, HOT_SHELF, SHELF, TOPIC, JsonInsteadOfAvro, add
 
-from eventfold import Ask, FoldGroup, Idempotency, Item
+from eventfold import FoldGroup, Idempotency, Item
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.testing import counted
 
@@ -41,7 +41,7 @@ async def nothing_new(house: House, n: int) -> None:
 
 
 async def a_state(house: House, n: int) -> None:
-    await house.store.current(Ask(SHELF, "one", None))
+    await house.store.current(SHELF.at("one"))
 
 
 async def one_record(house: House, n: int) -> None:

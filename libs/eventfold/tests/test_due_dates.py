@@ -333,7 +333,7 @@ async def test_a_hot_stream_is_locked_before_its_date_as_its_writers_do(house: H
     one = worker(house, clock, handler)
     async with await house.connect() as writer:
         await writer.execute("BEGIN")
-        await store.wait_for_turns(writer, [Ask(HOT_ALARM, "a", None)])
+        await store.wait_for_turns(writer, [HOT_ALARM.at("a")])
         looking = asyncio.create_task(led.look(one))
         await eventually(lambda: _waits_for_an_advisory_lock(house))
         await store.decide(writer, [asked("a", SetAlarm(LATER), HOT_ALARM)], context())

@@ -199,7 +199,7 @@ async def test_a_stream_whose_name_cannot_be_kept_is_refused_alone(
 ) -> None:
     bulk = (await house.store.handle_batch([add(shelf, "a", kind), add("four", "a", kind)], context())).outcomes
     assert isinstance(bulk[0].error, Unrecordable) and bulk[0].error.field == "stream" and len(bulk[1].events) == 1
-    assert await house.store.current(Ask(kind, shelf, None)) == Shelf(), "nothing is there"
+    assert await house.store.current(kind.at(shelf)) == Shelf(), "nothing is there"
     with pytest.raises(Unrecordable):
         await house.store.handle(add(shelf, "a", kind), context())
 

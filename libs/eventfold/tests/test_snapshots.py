@@ -12,7 +12,7 @@ import pytest
 from house import NOW, House, context
 from shelf import CODEC, DECIDER, SHELF, Shelf, add
 
-from eventfold import Ask, EventStore, SnapshotPolicy, StreamType
+from eventfold import EventStore, SnapshotPolicy, StreamType
 from eventfold.write import loading
 from eventfold.write.rows import Row
 from eventfold.write.snapshots import Known, StateCache
@@ -33,7 +33,7 @@ async def fill(house: House, titles: list[str], kind: StreamType = LONG) -> None
 
 
 async def titles(store: EventStore, kind: StreamType = LONG) -> list[str]:  # type: ignore[type-arg]
-    return sorted((await store.current(Ask(kind, "one", None))).titles)
+    return sorted((await store.current(kind.at("one"))).titles)
 
 
 async def test_a_snapshot_is_written_with_the_events_that_fill_it(house: House) -> None:
@@ -134,7 +134,7 @@ async def test_a_stream_reads_as_it_was_recorded_at_a_time(house: House) -> None
     for day in range(3):
         later = replace(context(), now=NOW + timedelta(days=day))
         await house.store.handle(add("one", f"{day}"), later)
-    ask = Ask(SHELF, "one", None)
+    ask = SHELF.at("one")
     async with house.pool.connection() as conn:
         for day in range(3):
             state = await house.store.state(conn, ask, as_of=NOW + timedelta(days=day, hours=1))

@@ -8,7 +8,7 @@ import pytest
 from identity_house import IMPORTER, PASSWORD, IdentityHouse, claim, code_for, erase, importing, weaken
 
 from contracts.external_ids import imported_id
-from eventfold import Ask, Sealed
+from eventfold import Sealed
 from eventfold.sealing.keys import KeyEncryptionKey
 from identity.adapters.passwords import Passwords
 from identity.application.accounts import WrongCode
@@ -106,7 +106,7 @@ async def test_a_hash_of_weaker_parameters_is_renewed_at_the_next_log_in(house: 
     await weaken(house, member_id)
     await house.log_in("old")
     hashes = PasswordHashes(house.wiring.pool, house.wiring.subject_keys)
-    encoded = await hashes.open(await house.wiring.store.current(Ask(MEMBER, member_id, None)))
+    encoded = await hashes.open(await house.wiring.store.current(MEMBER.at(member_id)))
     assert encoded is not None and "m=19456,t=2" in encoded
     await house.log_in("old")
     assert await house.rows("SELECT count(*) FROM events WHERE type = 'member.password_rehashed'") == [(2,)]

@@ -29,7 +29,7 @@ from eventfold.errors import Blocked, DomainError, LeaseLost, OutcomeUnknown, Ve
 from eventfold.postgres.sessions import Connection
 from eventfold.publish import lease as leases
 from eventfold.publish.lease import Lease
-from eventfold.vocabulary.decider import Ask, Context, Item, event_id
+from eventfold.vocabulary.decider import Context, Item, event_id
 from eventfold.vocabulary.due import HANDLE_WITHIN_S, MAX_DOUBLINGS, Due, DueHandler
 from eventfold.write import due_dates
 from eventfold.write.commands import retry_pause_s
@@ -168,7 +168,7 @@ class DueWorker:
 
     async def _handle(self, conn: Connection, lease: Lease, taken: Sequence[Taken]) -> list[tuple[Taken, Item]]:
         """What each handler says, the lease renewed meanwhile; those that say nothing are left out."""
-        asks = {one: Ask(self._handlers[one.stream_type].stream_type, one.stream_id, None) for one in taken}
+        asks = {one: self._handlers[one.stream_type].stream_type.at(one.stream_id) for one in taken}
         states = await self._store.states(conn, list(asks.values()))
         versions = [(ask.stream, one.version) for one, ask in asks.items()]
         traces = await due_dates.causes(conn, versions) if tracing.recording() else {}

@@ -103,6 +103,10 @@ class StreamType(Generic[C, S, E]):
     remembered: bool = False
     due: Callable[[Recorded], DueDate | None] | None = None
 
+    def at(self, stream_id: str) -> Address:
+        """The stream of this id."""
+        return Address(self, stream_id)
+
     def stream(self, stream_id: str) -> str:
         """Full stream name, `<type>-<id>`."""
         return f"{self.name}-{stream_id}"
@@ -115,7 +119,20 @@ ANY_VERSION = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Address:
+    """Where one stream is: its type and its id."""
+
+    stream_type: StreamType[Any, Any, Any]
+    stream_id: str
+
+    @property
+    def stream(self) -> str:
+        """The stream's full name."""
+        return self.stream_type.stream(self.stream_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Address):
     """One command addressed to one stream.
 
     `new` says that the caller has just made up the stream's id: the first attempt then decides from the initial state
@@ -126,16 +143,9 @@ class Ask:
     sends such a command again needs an idempotency key: without one, its own success has moved the version.
     """
 
-    stream_type: StreamType[Any, Any, Any]
-    stream_id: str
     command: Any
     new: bool = False
     expected: int | None = ANY_VERSION
-
-    @property
-    def stream(self) -> str:
-        """Full name of the stream that the command goes to."""
-        return self.stream_type.stream(self.stream_id)
 
 
 @dataclass(frozen=True, slots=True)

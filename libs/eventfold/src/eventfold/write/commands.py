@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from eventfold.vocabulary.decider import Ask, Context, Item
+from eventfold.vocabulary.decider import Address, Context, Item
 from eventfold.write.desk import Outcome
 from eventfold.write.idempotency import Answers, Idempotency
 from eventfold.write.recordable import may_exist
@@ -102,9 +102,9 @@ def lines_of(commands: Sequence[Command]) -> Iterator[str]:
     return (line for command in commands for line in command.lines)
 
 
-def hot_streams(asks: Iterable[Ask]) -> list[str]:
+def hot_streams(addressed: Iterable[Address]) -> list[str]:
     """The streams whose writers queue, in one order for all."""
-    return sorted({ask.stream for ask in asks if ask.stream_type.hot and may_exist(ask.stream)})
+    return sorted({one.stream for one in addressed if one.stream_type.hot and may_exist(one.stream)})
 
 
 def transaction(conn: Connection, commands: Sequence[Command]) -> contextlib.AbstractAsyncContextManager[object]:

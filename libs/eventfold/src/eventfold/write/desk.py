@@ -10,7 +10,7 @@ from typing import Any
 
 from eventfold.errors import DomainError, TooMuchAtOnce, UnexpectedVersion
 from eventfold.vocabulary.codec import EventCodec
-from eventfold.vocabulary.decider import Ask, Context, Item, Recorded
+from eventfold.vocabulary.decider import Address, Ask, Context, Item, Recorded
 from eventfold.write.rows import Row, size_bytes
 from eventfold.write.snapshots import Known
 
@@ -30,14 +30,14 @@ class Outcome:
     error: DomainError | None = None
 
 
-def unwritten(ask: Ask) -> Known:
+def unwritten(one: Address) -> Known:
     """A stream before its first event."""
-    return Known(0, ask.stream_type.decider.initial)
+    return Known(0, one.stream_type.decider.initial)
 
 
-def grown(known: Known, ask: Ask, events: Sequence[Recorded]) -> Known:
+def grown(known: Known, one: Address, events: Sequence[Recorded]) -> Known:
     """A state after further events."""
-    state = reduce(ask.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
+    state = reduce(one.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
     return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
 
 

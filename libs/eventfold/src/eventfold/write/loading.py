@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from eventfold.postgres.arrays import literal
 from eventfold.postgres.sessions import Connection
 from eventfold.vocabulary.codec import EventCodec
-from eventfold.vocabulary.decider import Ask, Recorded
+from eventfold.vocabulary.decider import Address, Recorded
 from eventfold.write.commands import hot_streams
 from eventfold.write.desk import grown, unwritten
 from eventfold.write.recordable import may_exist
@@ -35,44 +35,46 @@ class Loader:
         rows = await self.rows_after(conn, start, start, at_most=ALL_EVENTS)
         return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
 
-    async def known(self, conn: Connection, asks: Mapping[str, Ask], *, in_turn: bool) -> dict[str, Known]:
+    async def known(self, conn: Connection, addressed: Mapping[str, Address], *, in_turn: bool) -> dict[str, Known]:
         """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
         for their turn, readers do not."""
-        if not asks:
+        if not addressed:
             return {}
-        remembered = {stream: one for stream in asks if (one := self.remembered.get(stream))}
-        known = {stream: unwritten(ask) for stream, ask in asks.items()} | remembered
+        remembered = {stream: one for stream in addressed if (one := self.remembered.get(stream))}
+        known = {stream: unwritten(one) for stream, one in addressed.items()} | remembered
         kept = [
-            stream for stream, ask in asks.items()
-            if ask.stream_type.snapshots and stream not in remembered and may_exist(stream)
+            stream for stream, one in addressed.items()
+            if one.stream_type.snapshots and stream not in remembered and may_exist(stream)
         ]  # fmt: skip
         if kept:
-            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), asks)
+            known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), addressed)
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
         seen = {stream: one.version for stream, one in known.items()}
         after = {stream: version - (stream in remembered) for stream, version in seen.items()}
         rows = await self.rows_after(
-            conn, after, seen, hot_streams(asks.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
+            conn, after, seen, hot_streams(addressed.values()) if in_turn else (), at_most=EVENTS_AT_ONCE
         )
-        gone = {stream: asks[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
+        gone = {stream: addressed[stream] for stream, one in remembered.items() if not one.still_there(rows[stream])}
         for stream in gone:
             self.remembered.forget(stream)
         found = {
-            stream: grown(known[stream], asks[stream], self._since(rows[stream], seen[stream]))
-            for stream in asks if stream not in gone
+            stream: grown(known[stream], addressed[stream], self._since(rows[stream], seen[stream]))
+            for stream in addressed if stream not in gone
         }  # fmt: skip
         longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
-        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, asks)
+        found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, addressed)
         return found | await self.known(conn, gone, in_turn=in_turn)
 
-    async def _read_on(self, conn: Connection, found: Mapping[str, Known], asks: Mapping[str, Ask]) -> dict[str, Known]:
+    async def _read_on(
+        self, conn: Connection, found: Mapping[str, Known], addressed: Mapping[str, Address]
+    ) -> dict[str, Known]:
         """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
         read: dict[str, Known] = {}
         for stream, known in found.items():
             while True:
                 start = {stream: known.version}
                 rows = (await self.rows_after(conn, start, start, at_most=EVENTS_AT_ONCE))[stream]
-                read[stream] = known = grown(known, asks[stream], self._since(rows, known.version))
+                read[stream] = known = grown(known, addressed[stream], self._since(rows, known.version))
                 if len(rows) < EVENTS_AT_ONCE:
                     break
         return read

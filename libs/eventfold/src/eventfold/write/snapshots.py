@@ -19,7 +19,7 @@ import orjson
 
 from eventfold.postgres.arrays import literals
 from eventfold.vocabulary.codec import json_converter
-from eventfold.vocabulary.decider import Ask, SnapshotPolicy
+from eventfold.vocabulary.decider import Address, Ask, SnapshotPolicy
 from eventfold.vocabulary.exact import Checks, Inexact
 from eventfold.write.rows import RECORDED_AT, VERSION, Row
 
@@ -101,11 +101,11 @@ _CONVERTER = json_converter()
 _CHECKS = Checks(_CONVERTER)
 
 
-def restored(rows: Sequence[tuple[str, int, int, Any]], asks: Mapping[str, Ask]) -> dict[str, Known]:
+def restored(rows: Sequence[tuple[str, int, int, Any]], addressed: Mapping[str, Address]) -> dict[str, Known]:
     """Rows of `LOAD` as states; those of another version of their policy are left out."""
     found = {}
     for stream, schema_version, version, state in rows:
-        policy = asks[stream].stream_type.snapshots
+        policy = addressed[stream].stream_type.snapshots
         if policy is not None and policy.schema_version == schema_version:
             found[stream] = Known(version, _CONVERTER.structure(state, policy.state_type))
     return found

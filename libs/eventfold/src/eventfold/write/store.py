@@ -31,7 +31,7 @@ from eventfold.errors import (
 )
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.vocabulary.codec import EventCodec
-from eventfold.vocabulary.decider import Ask, Context, Item, Recorded
+from eventfold.vocabulary.decider import Address, Context, Item, Recorded
 from eventfold.write.appending import append
 from eventfold.write.commands import (
     Answer,
@@ -125,24 +125,23 @@ class EventStore:
             row = await (await conn.execute("SELECT max(position) FROM events")).fetchone()
             return int(row[0]) if row and row[0] is not None else None
 
-    async def state(self, conn: Connection, ask: Ask, *, as_of: datetime | None = None) -> Any:
-        """The state of the stream that `ask` addresses, now or as it was recorded by `as_of`; the command is not
-        looked at."""
+    async def state(self, conn: Connection, address: Address, *, as_of: datetime | None = None) -> Any:
+        """The state of a stream, now or as it was recorded by `as_of`."""
         if as_of is None:
-            return (await self.states(conn, [ask]))[ask.stream]
-        history = (await self.load(conn, [ask.stream]))[ask.stream]
+            return (await self.states(conn, [address]))[address.stream]
+        history = (await self.load(conn, [address.stream]))[address.stream]
         by_then = takewhile(lambda recorded: recorded.recorded_at <= as_of, history)
-        return ask.stream_type.decider.fold([recorded.event for recorded in by_then])
+        return address.stream_type.decider.fold([recorded.event for recorded in by_then])
 
-    async def states(self, conn: Connection, asks: Sequence[Ask]) -> dict[str, Any]:
-        """The present state of each stream that is addressed, by its full name; the commands are not looked at."""
-        known = await self._loader.known(conn, {ask.stream: ask for ask in asks}, in_turn=False)
+    async def states(self, conn: Connection, addresses: Sequence[Address]) -> dict[str, Any]:
+        """The present state of each stream, by its full name."""
+        known = await self._loader.known(conn, {one.stream: one for one in addresses}, in_turn=False)
         return {stream: one.state for stream, one in known.items()}
 
-    async def current(self, ask: Ask) -> Any:
+    async def current(self, address: Address) -> Any:
         """`state` over a connection of the store's own."""
         async with self.reading() as conn:
-            return await self.state(conn, ask)
+            return await self.state(conn, address)
 
     async def handle(
         self,
@@ -301,10 +300,10 @@ class EventStore:
             await conn.execute(SAVE_SNAPSHOTS, snapshots)
         return desk, outcomes, positions
 
-    async def wait_for_turns(self, conn: Connection, asks: Iterable[Ask]) -> None:
+    async def wait_for_turns(self, conn: Connection, addresses: Iterable[Address]) -> None:
         """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
         caller's transaction."""
-        if hot := hot_streams(asks):
+        if hot := hot_streams(addresses):
             await self._loader.rows_after(conn, {}, {}, hot, at_most=0)
 
     def _row(self, event: Recorded) -> Row:

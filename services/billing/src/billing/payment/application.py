@@ -111,7 +111,7 @@ class Paying:
     async def payment(self, payment_id: str) -> Payment:
         """A payment as it stands."""
         async with self._pool.connection() as conn:
-            state: Payment = await self._store.state(conn, Ask(PAYMENT, payment_id, None))
+            state: Payment = await self._store.state(conn, PAYMENT.at(payment_id))
             return state
 
     async def _intent(self, member_id: str, order_id: str, provider: str) -> Intent:

@@ -96,13 +96,13 @@ class Accounts:
 
     async def find(self, index: str) -> tuple[str, Member] | None:
         """Id and state of the member who has this username; None, after the same reads, for nobody."""
-        owner = await self._store.current(Ask(USERNAME, index, None))
+        owner = await self._store.current(USERNAME.at(index))
         state = await self.member(owner or NOBODY)
         return (owner, state) if state else None
 
     async def member(self, member_id: str) -> Member | None:
         """The member's state."""
-        state: Member | None = await self._store.current(Ask(MEMBER, member_id, None))
+        state: Member | None = await self._store.current(MEMBER.at(member_id))
         return state
 
     async def issue_code(self, member_id: str, code_hash: str, lifetime: timedelta, context: Context) -> None:
