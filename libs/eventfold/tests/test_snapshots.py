@@ -14,7 +14,7 @@ from shelf import CODEC, DECIDER, SHELF, Shelf, add
 
 from eventfold import EventStore, SnapshotPolicy, StreamType
 from eventfold.write import loading
-from eventfold.write.rows import Row
+from eventfold.write.rows import StoredRow
 from eventfold.write.snapshots import Known, StateCache
 
 EVERY = 3
@@ -120,9 +120,9 @@ async def test_a_long_stream_is_read_part_by_part(
 
 
 def counting(
-    read: Callable[..., Awaitable[dict[str, list[Row]]]], sizes: list[int]
-) -> Callable[..., Awaitable[dict[str, list[Row]]]]:
-    async def counted(*given: Any, **named: Any) -> dict[str, list[Row]]:
+    read: Callable[..., Awaitable[dict[str, list[StoredRow]]]], sizes: list[int]
+) -> Callable[..., Awaitable[dict[str, list[StoredRow]]]]:
+    async def counted(*given: Any, **named: Any) -> dict[str, list[StoredRow]]:
         found = await read(*given, **named)
         sizes.extend(map(len, found.values()))
         return found

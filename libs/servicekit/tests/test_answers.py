@@ -19,7 +19,7 @@ from eventfold.reading.consistency import Token
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.consistency.v1 import consistency_pb2
 from servicekit import answers
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def pages(texts: list[str], limit: int) -> list[list[pb.Comment]]:
         messages, token = page(
             rows[after : after + limit + 1],
             limit,
-            lambda row: Place(AT, str(row[0])),
+            lambda row: PageStart(AT, str(row[0])),
             lambda row: pb.Comment(text=row[1]),
         )
         found.append(messages)

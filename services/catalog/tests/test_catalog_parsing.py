@@ -17,7 +17,7 @@ from catalog.interaction.domain import IMPORTED
 from eventfold.errors import InvalidInput
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit import validate
-from servicekit.paging import Place, page_token, parse_page_token
+from servicekit.paging import PageStart, page_token, parse_page_token
 
 MEDIA = pb.Media(uri="https://media.test/1", sha256="ab" * 32, duration_ms=1, size_bytes=2)
 Change = Callable[[pb.PublishContentRequest], Any]
@@ -107,7 +107,7 @@ def test_acts_that_make_no_sense_are_refused_by_field(interaction: pb.Interactio
 @given(st.datetimes(timezones=st.just(UTC)), st.text(max_size=40).filter(lambda text: "\x00" not in text))
 def test_a_page_token_leads_back_to_its_place(at: datetime, row_id: str) -> None:
     try:
-        place = Place(at, row_id.encode().decode())
+        place = PageStart(at, row_id.encode().decode())
     except UnicodeEncodeError:
         return
     assert parse_page_token(page_token(place)) == place

@@ -17,8 +17,6 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags, TracerProvider
 
-Place = tuple[str, int]
-
 MAX_LINKS = 32
 """Links of one span: a batch of thousands names some of its causes, not all."""
 
@@ -81,7 +79,11 @@ def failed(started: Span, kind: str) -> None:
 
 
 def batch(
-    operation: str, kind: SpanKind, client: str, places: Iterable[Place], headers: Iterable[Mapping[str, bytes]]
+    operation: str,
+    kind: SpanKind,
+    client: str,
+    places: Iterable[tuple[str, int]],
+    headers: Iterable[Mapping[str, bytes]],
 ) -> contextlib.AbstractContextManager[Span]:
     """The span of a batch: `places` are its topics and partitions, `headers` those of its records.
 
@@ -100,7 +102,7 @@ def batch(
     return span(name, kind, attributes, links=links(one.decode("ascii", "replace") for one in causes if one))
 
 
-def _destination(places: set[Place]) -> dict[str, str]:
+def _destination(places: set[tuple[str, int]]) -> dict[str, str]:
     """Topic and partition, as far as all records share them."""
     topic, partition = next(iter(places))
     shared = {} if len({topic for topic, _ in places}) > 1 else {"messaging.destination.name": topic}

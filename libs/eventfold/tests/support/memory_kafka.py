@@ -13,7 +13,7 @@ from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.fold.crossing import closes
 from eventfold.fold.runner import PartitionBatch
-from eventfold.publish.witness import TAIL_RECORDS, Place, Tail, Tails, seen, tail_of
+from eventfold.publish.witness import TAIL_RECORDS, Tail, Tails, seen, tail_of
 
 RECORDS_PER_BATCH = 2
 """So few that a run takes several batches, and can end between any two of them."""
@@ -87,7 +87,7 @@ class Kafka:
         log = self.topics[topic].partitions[partition] if topic in self.topics else []
         return PartitionBatch(topic, partition, log[offset : offset + limit_records])
 
-    def continues_at(self, place: Place, applied_seq: int) -> int | None:
+    def continues_at(self, place: TopicPartition, applied_seq: int) -> int | None:
         """The first offset whose record goes on from there; the end where there is none, None where one is missing."""
         log = self.log(place[0]).partitions[place[1]]
         above = [one for one in map(seen, log) if one.seq > applied_seq]
@@ -98,7 +98,7 @@ class Kafka:
 def tails_of(kafka: Kafka) -> Tails:
     """Reads tails there."""
 
-    async def tails(places: Sequence[Place]) -> Mapping[Place, Tail]:
+    async def tails(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, Tail]:
         logs = {place: kafka.log(place[0]).partitions[place[1]] for place in places}
         return {place: tail_of(0, len(log), log[-TAIL_RECORDS:]) for place, log in logs.items()}
 
@@ -231,7 +231,7 @@ class Session:
     async def settle(self) -> None:
         """Nothing to connect to."""
 
-    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+    async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: len(self._kafka.log(place[0]).partitions[place[1]]) for place in places}
 
     def check(self) -> None:

@@ -19,7 +19,8 @@ from eventfold.errors import EventfoldError
 from eventfold.publish import generations, history, lease, standing, witness
 from eventfold.publish.generations import Generation, logical, number
 from eventfold.publish.history import NUMBERS_LEFT_OUT, Histories, History
-from eventfold.publish.witness import Place, Seen, Tail
+from eventfold.publish.witness import Seen, Tail
+from eventfold.vocabulary.public import TopicPartition
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.filling import filled
 from eventfold_ops.output import say_either
@@ -120,11 +121,13 @@ async def _begun(deployment: Deployment, conn: Connection, *, restored: bool) ->
         ]
 
 
-def _seqs(found: Mapping[Place, Tail]) -> list[int]:
+def _seqs(found: Mapping[TopicPartition, Tail]) -> list[int]:
     return [tail.last.seq for tail in found.values() if tail.last]
 
 
-async def _tails(deployment: Deployment, topics: Sequence[str], existing: Mapping[str, int]) -> Mapping[Place, Tail]:
+async def _tails(
+    deployment: Deployment, topics: Sequence[str], existing: Mapping[str, int]
+) -> Mapping[TopicPartition, Tail]:
     """Of every generation that exists."""
     names = [name for name in existing if logical(name) in topics]
     return await witness.tails_of(deployment.kafka_bootstrap)([(n, p) for n in names for p in range(existing[n])])
@@ -142,7 +145,7 @@ async def _next_number(conn: Connection, topic: str, existing: Mapping[str, int]
     return 1 + max([1, *stored, *(number(name) for name in existing if logical(name) == topic)])
 
 
-async def _agreed(deployment: Deployment, conn: Connection, found: Mapping[Place, Tail]) -> int:
+async def _agreed(deployment: Deployment, conn: Connection, found: Mapping[TopicPartition, Tail]) -> int:
     """The highest number up to which the store has all that its topics hold. Reads back from the topics' ends."""
     known, last = await history.load(conn), await history.last_seq(conn)
     kept = last

@@ -18,25 +18,25 @@ Row = TypeVar("Row")
 Answered = TypeVar("Answered", bound=Message)
 
 
-class Place(NamedTuple):
+class PageStart(NamedTuple):
     """Where a page ended: time and id of its last row."""
 
     at: datetime
     id: str
 
 
-def page_token(place: Place) -> str:
+def page_token(place: PageStart) -> str:
     """Text for `next_page_token`."""
     return base64.urlsafe_b64encode(orjson.dumps([place.at.isoformat(), place.id])).decode()
 
 
-def parse_page_token(token: str) -> Place | None:
+def parse_page_token(token: str) -> PageStart | None:
     """Inverse of `page_token`; None for the first page. Raises `InvalidInput`."""
     if not token:
         return None
     try:
         at, row_id = orjson.loads(base64.urlsafe_b64decode(token.encode()))
-        place = Place(datetime.fromisoformat(at), str(row_id))
+        place = PageStart(datetime.fromisoformat(at), str(row_id))
         if place.at.tzinfo is None or "\x00" in place.id:
             raise ValueError("no token of ours has such a place")
         return place
@@ -45,7 +45,7 @@ def parse_page_token(token: str) -> Place | None:
 
 
 def page(
-    rows: Sequence[Row], limit: int, place_of: Callable[[Row], Place], message_of: Callable[[Row], Answered]
+    rows: Sequence[Row], limit: int, place_of: Callable[[Row], PageStart], message_of: Callable[[Row], Answered]
 ) -> tuple[list[Answered], str]:
     """The messages of a page and the token of the next, empty for the last: ask for `limit + 1` rows.
 

@@ -11,13 +11,13 @@ from servicekit.call import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class EdgeFacts:
     """The edge facts of a command: what is recorded beside it, and under which key."""
 
     context: Context
     idempotency: Idempotency | None
 
 
-def command_of(call: Call, request: Message) -> Command:
+def command_of(call: Call, request: Message) -> EdgeFacts:
     """The edge facts of this request."""
-    return Command(call.context(), call.idempotency(request))
+    return EdgeFacts(call.context(), call.idempotency(request))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eventfold import Pool
-from servicekit.paging import Place
+from servicekit.paging import PageStart
 
 
 async def rows_of(pool: Pool, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -15,6 +15,6 @@ async def rows_of(pool: Pool, sql: str, values: Sequence[Any]) -> list[tuple[Any
         return await (await conn.execute(sql, values)).fetchall()
 
 
-def before(time_column: str, id_column: str, after: Place | None) -> tuple[str, list[Any]]:
+def before(time_column: str, id_column: str, after: PageStart | None) -> tuple[str, list[Any]]:
     """The condition (and its values) of a page, newest first, that continues below `after`."""
     return ("", []) if after is None else (f" AND ({time_column}, {id_column}) < (%s, %s)", list(after))

@@ -15,10 +15,10 @@ from eventfold.fold.readmodel import PublicRecord
 from eventfold.postgres import locks
 from eventfold.postgres.arrays import literal, literals
 from eventfold.postgres.sessions import Connection
+from eventfold.vocabulary.public import TopicPartition
 
 log = logging.getLogger(__name__)
 
-Place = tuple[str, int]
 """A partition: topic on Kafka and number."""
 
 Run = Sequence[PublicRecord]
@@ -95,7 +95,7 @@ class Move(NamedTuple):
     expected: int
 
 
-def place(run: Run) -> Place:
+def place(run: Run) -> TopicPartition:
     """The partition of a run."""
     return run[0].topic, run[0].partition
 
@@ -110,14 +110,14 @@ async def take_turns(conn: Connection, turns: Collection[str]) -> None:
 
 
 async def stored(
-    conn: Connection, handlers: Sequence[str], places: Sequence[Place]
-) -> dict[tuple[str, Place], Position]:
+    conn: Connection, handlers: Sequence[str], places: Sequence[TopicPartition]
+) -> dict[tuple[str, TopicPartition], Position]:
     """The position of each handler on each partition where it has one. Read it under the handlers' turns."""
     cursor = await conn.execute(_STORED, [*literals(("text", "int"), places), literal("text", handlers)])
     return {(name, (topic, n)): Position(*position) for name, topic, n, *position in await cursor.fetchall()}
 
 
-async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[Place, int]:
+async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[TopicPartition, int]:
     """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 where one is new."""
     cursor = await conn.execute(_START, literals(("text", "text", "int"), wanted))
     return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
@@ -181,14 +181,14 @@ async def move(conn: Connection, moves: Sequence[Move]) -> None:
             raise StalePosition(one.handler, one.topic, one.partition)
 
 
-async def move_to(conn: Connection, handler: str, at: Place, position: Position, offset: int) -> None:
+async def move_to(conn: Connection, handler: str, at: TopicPartition, position: Position, offset: int) -> None:
     """Have a handler read a partition from `offset` on, unless it has moved meanwhile: what it has applied it drops by
     `seq`."""
     log.error("%s reads %s[%d] from offset %d on: the topic is not what it was", handler, *at, offset)
     await conn.execute(_MOVE_TO, [handler, *at, offset, position.next_offset])
 
 
-def check_within(offsets: Mapping[Place, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
+def check_within(offsets: Mapping[TopicPartition, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
     """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
     for (topic, partition), offset in offsets.items():
         bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])

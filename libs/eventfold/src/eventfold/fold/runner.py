@@ -32,6 +32,7 @@ from eventfold.publish.history import Histories
 from eventfold.publish.publisher import Avro
 from eventfold.publish.witness import Look, opens
 from eventfold.vocabulary.decider import Context, Item
+from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 REACTING_RECORDS = 1000
 """Of all partitions together, in one transaction with a process."""
 
-Standing = Mapping[tuple[str, positions.Place], positions.Position]
+Standing = Mapping[tuple[str, TopicPartition], positions.Position]
 
 
 class PartitionBatch(NamedTuple):
@@ -54,11 +55,11 @@ class Misfit(NamedTuple):
     """A handler whose position does not fit what is on a partition."""
 
     handler: Handler
-    place: positions.Place
+    place: TopicPartition
     position: positions.Position
 
 
-Find = Callable[[positions.Place, int, int], Awaitable[int | None]]
+Find = Callable[[TopicPartition, int, int], Awaitable[int | None]]
 """Where a partition goes on for whoever has applied it up to a number and an offset; see `witness.continues_at`."""
 
 
@@ -129,7 +130,7 @@ class FoldRunner:
         async with self._pool.connection() as conn:
             return await positions.start(conn, wanted)
 
-    async def misfits(self, partitions: Sequence[positions.Place], look: Look) -> list[Misfit]:
+    async def misfits(self, partitions: Sequence[TopicPartition], look: Look) -> list[Misfit]:
         """The handlers whose positions do not fit what is on the partitions now. `look` reads single records."""
         async with self._pool.connection() as conn:
             standing = await positions.stored(conn, sorted(self._read), partitions)
@@ -173,7 +174,7 @@ class FoldRunner:
         async with conn.transaction():
             await regaining.over(conn, one, old, new, partitions, histories)
 
-    async def behind(self, ends: Mapping[positions.Place, int]) -> dict[tuple[str, str, int], int]:
+    async def behind(self, ends: Mapping[TopicPartition, int]) -> dict[tuple[str, str, int], int]:
         """How many records each handler has yet to apply of each partition, by handler, topic and partition. `ends`
         are the offsets above the last record of each."""
         async with self._pool.connection() as conn:
@@ -258,7 +259,7 @@ class FoldRunner:
                 self._stand_still(group, failure)
         telemetry.FOLD_BATCH_SECONDS.labels(self._worker).observe(time.perf_counter() - started)
 
-    async def _apply_or_park(self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place]) -> None:
+    async def _apply_or_park(self, group: FoldGroup, runs: Sequence[Run], places: Sequence[TopicPartition]) -> None:
         try:
             await self._apply(group, runs, places)
         except Exception as failure:
@@ -268,7 +269,7 @@ class FoldRunner:
             await self._apply(group, runs, places, one_by_one=True)
 
     async def _apply(
-        self, group: FoldGroup, runs: Sequence[Run], places: Sequence[positions.Place], *, one_by_one: bool = False
+        self, group: FoldGroup, runs: Sequence[Run], places: Sequence[TopicPartition], *, one_by_one: bool = False
     ) -> None:  # fmt: skip
         handlers = self._reading(group, {topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
@@ -288,7 +289,7 @@ class FoldRunner:
             moved_on = await self._cross(conn, group, [run for run in runs if crossing.is_closing(run[-1])], standing)
         self._crossed = self._crossed or moved_on
 
-    def _holding(self, handlers: Sequence[Handler], places: Sequence[positions.Place], standing: Standing) -> list[str]:
+    def _holding(self, handlers: Sequence[Handler], places: Sequence[TopicPartition], standing: Standing) -> list[str]:
         """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
         return [
             one.name for one in handlers

@@ -36,7 +36,7 @@ from eventfold.fold.faust_transport import BatchTransport
 from eventfold.fold.garbage import collect_less
 from eventfold.fold.lag import FoldLag
 from eventfold.fold.passing import LOST_PLACE, PASSING
-from eventfold.fold.positions import Place, Run, check_within
+from eventfold.fold.positions import Run, check_within
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.postgres import sessions
 from eventfold.postgres.sessions import Connection, Pool
@@ -44,6 +44,7 @@ from eventfold.publish import witness
 from eventfold.publish.generations import logical, number
 from eventfold.publish.lag import LOOK_EVERY_S
 from eventfold.publish.topics import existing_topics
+from eventfold.vocabulary.public import TopicPartition
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ async def _leave(conn: Connection, bootstrap: str, runner: FoldRunner, existing:
             await runner.over(conn, handler, old, new, existing[new], openings[new].histories)
 
 
-async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[Place]) -> None:
+async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[TopicPartition]) -> None:
     """Handlers that lost their places on these partitions find them again."""
     misfits = await runner.misfits(partitions, witness.looks_at(bootstrap))
     if not misfits:

@@ -12,10 +12,10 @@ from eventfold.errors import HistoryRewound
 from eventfold.postgres.sessions import Connection
 from eventfold.publish.outgoing import Target, envelope_to_send, recorded_to_send
 from eventfold.publish.publisher import Publisher, Record
-from eventfold.publish.sending import TopicPartition
-from eventfold.publish.sequencing import PUBLIC_VALUE, Row
+from eventfold.publish.sequencing import PUBLIC_VALUE, StoredRow
 from eventfold.publish.witness import Tails
 from eventfold.vocabulary.codec import EventCodec, UnknownEventType
+from eventfold.vocabulary.public import TopicPartition
 
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], Any]
@@ -92,7 +92,7 @@ class RelayContext:
             await asyncio.wait_for(self._awake.wait(), idle_s)
         self._awake.clear()
 
-    def record(self, row: Row, salt: str) -> Record | None:
+    def record(self, row: StoredRow, salt: str) -> Record | None:
         """What is sent of a sequenced row; None for a private event.
 
         An event without a public value is a private one, or an older server's. What a newer build recorded and this one

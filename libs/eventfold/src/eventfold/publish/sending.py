@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka import TopicPartition as Place
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
     BrokerResponseError,
     InvalidTimestampError,
@@ -34,6 +34,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from eventfold.errors import RefusedForGood
 from eventfold.publish.connections import closed
 from eventfold.publish.publisher import Record
+from eventfold.vocabulary.public import TopicPartition
 
 REQUEST_WITHIN_S = 10.0
 SEND_WITHIN_S = 15.0
@@ -59,7 +60,6 @@ FOR_GOOD = (
 """What a broker answers where a record is to blame, not the moment."""
 
 
-TopicPartition = tuple[str, int]
 READ_UNCOMMITTED, LATEST = 0, -1
 
 
@@ -109,7 +109,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         """Where partitions end now, by their leaders, over the connections that records go by. Raises `KafkaError`."""
         by_leader: dict[Any, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         for topic, partition in places:
-            leader = self.client.cluster.leader_for_partition(Place(topic, partition))
+            leader = self.client.cluster.leader_for_partition(KafkaPartition(topic, partition))
             by_leader[leader][topic].append((partition, LATEST))
         found: dict[TopicPartition, int] = {}
         for leader, topics in by_leader.items():

@@ -12,7 +12,7 @@ from eventfold.publish.lease import Lease
 from eventfold.publish.outgoing import TO_SEND
 from eventfold.write.rows import LAST_SEQ
 
-Row = tuple[Any, ...]
+StoredRow = tuple[Any, ...]
 """An event in the order of `TO_SEND`."""
 POSITION, SEQ, PUBLIC_VALUE = 0, 1, 2
 

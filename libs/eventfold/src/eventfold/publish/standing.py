@@ -14,8 +14,9 @@ from eventfold.publish.generations import logical
 from eventfold.publish.history import Histories, History
 from eventfold.publish.lease import Head
 from eventfold.publish.publisher import Record, partition_of
-from eventfold.publish.witness import Place, Seen, Tail, Tails
+from eventfold.publish.witness import Seen, Tail, Tails
 from eventfold.vocabulary.decider import event_id_text
+from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.rows import IDS
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,8 @@ class Standing:
 
     histories: Histories = ()
     written: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    highest: dict[Place, int] = field(default_factory=dict)
-    ends: dict[Place, int] = field(default_factory=dict)
+    highest: dict[TopicPartition, int] = field(default_factory=dict)
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
     """Where each partition ends."""
     resend_after: int = 0
 
@@ -39,7 +40,7 @@ class Standing:
         """The history to which a number belongs."""
         return history.of_seq(self.histories, seq)
 
-    def place(self, record: Record) -> Place:
+    def place(self, record: Record) -> TopicPartition:
         """The partition that a record goes to."""
         name, partitions = self.written[record.topic]
         return name, partition_of(record.key, partitions)
@@ -56,7 +57,7 @@ class Standing:
 
 async def compare(
     conn: Connection, names: Mapping[str, str], kafka: Mapping[str, int], tails: Tails, cursor: int,
-    suspects: Collection[Place],
+    suspects: Collection[TopicPartition],
 ) -> Standing:  # fmt: skip
     """Hold the topics against the store. `names` maps topics to those on Kafka, `kafka` these to their partitions;
     everything up to `cursor` was acknowledged. What `suspects` hold does not count.
@@ -78,7 +79,7 @@ async def compare(
     return Standing(known, written, highest, {place: tail.end for place, tail in found.items()}, after)
 
 
-def _recorded(name: str, heads: Mapping[Place, int], existing: int) -> int:
+def _recorded(name: str, heads: Mapping[TopicPartition, int], existing: int) -> int:
     """How many partitions are written. One that was added by other tools is not: a key's events would be on two."""
     recorded = sum(topic == name for topic, _ in heads) or existing
     if existing < recorded:
@@ -91,7 +92,7 @@ def _recorded(name: str, heads: Mapping[Place, int], existing: int) -> int:
     return recorded
 
 
-def _tell_lacking(lacking: Mapping[Place, int], highest: Mapping[Place, int]) -> None:
+def _tell_lacking(lacking: Mapping[TopicPartition, int], highest: Mapping[TopicPartition, int]) -> None:
     for (name, partition), head in lacking.items():
         log.error(
             "%s[%d] ends with event %d, up to %d was acknowledged: what is missing is sent again", name, partition,
@@ -102,7 +103,7 @@ def _tell_lacking(lacking: Mapping[Place, int], highest: Mapping[Place, int]) ->
         telemetry.TOPIC_SHORT.labels(name).set(sum(topic == name for topic, _ in lacking))
 
 
-async def check(conn: Connection, histories: Histories, found: Mapping[Place, Tail]) -> None:
+async def check(conn: Connection, histories: Histories, found: Mapping[TopicPartition, Tail]) -> None:
     """Raise `HistoryRewound` unless the store has the last event of every partition."""
     last = await history.last_seq(conn)
     ids = await ids_of(conn, histories, [tail.last.seq for tail in found.values() if tail.last])

@@ -24,10 +24,11 @@ from eventfold.publish.lease import Lease
 from eventfold.publish.outgoing import TO_SEND, Target
 from eventfold.publish.publisher import Record, placed
 from eventfold.publish.relay_context import RelayContext
-from eventfold.publish.sending import TopicPartition, send_runs
-from eventfold.publish.sequencing import POSITION, SEQ, Floor, Row
+from eventfold.publish.sending import send_runs
+from eventfold.publish.sequencing import POSITION, SEQ, Floor, StoredRow
 from eventfold.publish.standing import Standing, compare
 from eventfold.publish.tasks import ended
+from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.rows import AFTER, bounded
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ class Term:
         finally:
             await ended(sequencing, sending)
 
-    async def _sequence_in_a_while(self) -> list[Row]:
+    async def _sequence_in_a_while(self) -> list[StoredRow]:
         await self._relay.wait_for_work(POLL_MIN_S, at_least_s=PACE_S)
         return await self._sequence()
 
@@ -191,7 +192,7 @@ class Term:
         self._standing.whole()
         self._relay.suspects.clear()
 
-    async def _sequence(self) -> list[Row]:
+    async def _sequence(self) -> list[StoredRow]:
         """The next rows in sequence; none when there are none, or this is no longer the leader."""
         arguments = sequencing.arguments(self.lease, ROWS_PER_BATCH, BYTES_PER_BATCH, self._floor.position, self._held)
         statement = sequencing.AROUND if self._held else sequencing.ALL
@@ -201,10 +202,10 @@ class Term:
         self._sequenced = rows[-1][SEQ] if rows else self._sequenced
         return rows
 
-    async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[Row]:
+    async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[StoredRow]:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
-    async def _made(self, rows: Sequence[Row]) -> Batch:
+    async def _made(self, rows: Sequence[StoredRow]) -> Batch:
         """The records of sequenced rows; the listener is told."""
         batch = Batch(rows[-1][SEQ], positions=[row[POSITION] for row in rows] if self._refused else [])
         for first in range(0, len(rows), ROWS_PER_TURN):
@@ -214,7 +215,7 @@ class Term:
             await asyncio.sleep(0)  # others get their turn: the relay may share its loop with a server
         return batch
 
-    def _add(self, batch: Batch, rows: Sequence[Row]) -> dict[int, Target | None]:
+    def _add(self, batch: Batch, rows: Sequence[StoredRow]) -> dict[int, Target | None]:
         """Add the records of `rows`; returns where each goes, by insert position, if there is a listener."""
         targets: dict[int, Target | None] = {}
         for row in rows:

@@ -26,8 +26,6 @@ TAIL_RECORDS = 200
 FETCH_BYTES = 1024 * 1024
 OPENED_TYPE = "lyceum.eventfold.generation.opened.v1"
 
-Place = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -51,11 +49,11 @@ class Tail:
     last: Seen | None
 
 
-Tails = Callable[[Sequence[Place]], Awaitable[Mapping[Place, Tail]]]
+Tails = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, Tail]]]
 """Reads the tail of each partition. Raises `KafkaError`."""
 
 
-Look = Callable[[Collection[tuple[Place, int]]], Awaitable[Mapping[tuple[Place, int], Seen | None]]]
+Look = Callable[[Collection[tuple[TopicPartition, int]]], Awaitable[Mapping[tuple[TopicPartition, int], Seen | None]]]
 """Reads the record at each place and offset; None where the partition does not hold it. Raises `KafkaError`."""
 
 
@@ -78,7 +76,7 @@ def tail_of(begin: int, end: int, records: Sequence[Any]) -> Tail:
 def tails_of(bootstrap: str) -> Tails:
     """Reads tails from the brokers at `bootstrap`."""
 
-    async def tails(places: Sequence[Place]) -> Mapping[Place, Tail]:
+    async def tails(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, Tail]:
         if not places:
             return {}
         async with _reader(bootstrap) as reader:
@@ -94,7 +92,7 @@ def tails_of(bootstrap: str) -> Tails:
 def looks_at(bootstrap: str) -> Look:
     """Reads single records: the one at an offset of a partition, None where the partition does not hold it."""
 
-    async def look(wanted: Collection[tuple[Place, int]]) -> dict[tuple[Place, int], Seen | None]:
+    async def look(wanted: Collection[tuple[TopicPartition, int]]) -> dict[tuple[TopicPartition, int], Seen | None]:
         if not wanted:
             return {}
         async with _reader(bootstrap) as reader:
@@ -112,7 +110,7 @@ async def _one(reader: Any, place: Any, offset: int, begins: Mapping[Any, int], 
     return seen(found[0]) if found else None
 
 
-async def between(bootstrap: str, at: Place, start: int, end: int) -> list[Seen]:
+async def between(bootstrap: str, at: TopicPartition, start: int, end: int) -> list[Seen]:
     """The events on a partition from one offset to below another."""
     async with _reader(bootstrap) as reader:
         place = TopicPartition(*at)
@@ -145,7 +143,7 @@ async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
         return Opening()
 
 
-async def continues_at(bootstrap: str, at: Place, applied_seq: int, next_offset: int) -> int | None:
+async def continues_at(bootstrap: str, at: TopicPartition, applied_seq: int, next_offset: int) -> int | None:
     """From which offset on a partition whoever has applied it up to a number reads on; its end where nothing is left to
     apply. None where what comes next is missing, or may have been deleted from `next_offset` on.
 

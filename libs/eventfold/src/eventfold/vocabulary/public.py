@@ -8,6 +8,9 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
+TopicPartition = tuple[str, int]
+"""A topic, with its prefix and generation, and the number of a partition of it."""
+
 Data = TypeVar("Data", default=Any)
 """A TypedDict: what events of a type hold."""
 

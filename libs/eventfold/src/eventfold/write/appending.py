@@ -10,12 +10,12 @@ from eventfold.errors import VersionConflict
 from eventfold.postgres.sessions import Connection
 from eventfold.vocabulary.decider import Ask, Recorded
 from eventfold.write import due_dates
-from eventfold.write.rows import Row, insertion
+from eventfold.write.rows import StoredRow, insertion
 from eventfold.write.standstill import waiting_for
 
 
 async def append(
-    conn: Connection, events: Sequence[Recorded], rows: Sequence[Row], asks: Mapping[str, Ask]
+    conn: Connection, events: Sequence[Recorded], rows: Sequence[StoredRow], asks: Mapping[str, Ask]
 ) -> list[int]:
     """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
     locks in that order too."""
@@ -28,7 +28,7 @@ async def append(
             return await _insert(conn, events, rows)
 
 
-async def _insert(conn: Connection, events: Sequence[Recorded], rows: Sequence[Row]) -> list[int]:
+async def _insert(conn: Connection, events: Sequence[Recorded], rows: Sequence[StoredRow]) -> list[int]:
     """The position of each event, in order."""
     if not events:
         return []

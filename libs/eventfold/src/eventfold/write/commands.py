@@ -39,7 +39,7 @@ Answer = Callable[[Sequence[Outcome]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PendingCommand:
     """The arguments of `EventStore.handle_batch`."""
 
     items: Sequence[Item]
@@ -72,14 +72,14 @@ def retry_pause_s(attempt: int, rng: random.Random) -> float:
     return min(RETRY_MAX_S, RETRY_FIRST_S * 2.0**attempt) * rng.random()
 
 
-def replayed_answer(command: Command, known: Answers) -> Handled | None:
+def replayed_answer(command: PendingCommand, known: Answers) -> Handled | None:
     """What the command was answered before under its key, if it was."""
     found = known.get(command.idempotency.place) if command.idempotency else None
     return Handled(*found, replayed=True) if found else None
 
 
 def each_answer(
-    commands: Sequence[Command], outcomes: Sequence[Outcome], positions: Sequence[int]
+    commands: Sequence[PendingCommand], outcomes: Sequence[Outcome], positions: Sequence[int]
 ) -> Iterator[Handled | Exception]:
     """What each command is answered; outcomes, and the positions of all their events, are in the commands' order."""
     left, positions_left = iter(outcomes), iter(positions)
@@ -97,7 +97,7 @@ def unless_failed(made: Handled | Exception) -> Handled:
     return made
 
 
-def lines_of(commands: Sequence[Command]) -> Iterator[str]:
+def lines_of(commands: Sequence[PendingCommand]) -> Iterator[str]:
     """What the commands may have to wait for."""
     return (line for command in commands for line in command.lines)
 
@@ -107,7 +107,7 @@ def hot_streams(addressed: Iterable[Address]) -> list[str]:
     return sorted({one.stream for one in addressed if one.stream_type.hot and may_exist(one.stream)})
 
 
-def transaction(conn: Connection, commands: Sequence[Command]) -> contextlib.AbstractAsyncContextManager[object]:
+def transaction(conn: Connection, commands: Sequence[PendingCommand]) -> contextlib.AbstractAsyncContextManager[object]:
     """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
     the one INSERT is the transaction, which saves two round trips."""
     asks = [ask for one in commands for item in one.items for ask in item.asks]

@@ -11,7 +11,7 @@ from typing import Any
 from eventfold.errors import DomainError, TooMuchAtOnce, UnexpectedVersion
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Address, Ask, Context, Item, Recorded
-from eventfold.write.rows import Row, size_bytes
+from eventfold.write.rows import StoredRow, size_bytes
 from eventfold.write.snapshots import Known
 
 MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
@@ -45,11 +45,15 @@ class Desk:
     """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
 
     def __init__(
-        self, codec: EventCodec, known: Mapping[str, Known], asks: Mapping[str, Ask], row_of: Callable[[Recorded], Row]
+        self,
+        codec: EventCodec,
+        known: Mapping[str, Known],
+        asks: Mapping[str, Ask],
+        row_of: Callable[[Recorded], StoredRow],
     ) -> None:
         self._codec = codec
         self._row_of = row_of
-        self.rows: list[Row] = []
+        self.rows: list[StoredRow] = []
         self._bytes = 0
         self.asks = asks
         self.states: dict[str, Known] = dict(known)

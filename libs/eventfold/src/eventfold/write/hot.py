@@ -20,33 +20,33 @@ MAX_WAITING = 5000
 BLOCKED_PAUSE_S = 0.05
 """Between two tries where somebody's open transaction holds the stream."""
 
-Command = TypeVar("Command")
+Asked = TypeVar("Asked")
 Result = TypeVar("Result")
-Decide = Callable[[Sequence[Command]], Awaitable[Sequence[Result | Exception]]]
+Decide = Callable[[Sequence[Asked]], Awaitable[Sequence[Result | Exception]]]
 """The result of each command, in order, or what its caller shall see raised."""
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[Command, Result]):
+class _Waiting(Generic[Asked, Result]):
     """A command in a queue; `taken` while it is being decided."""
 
-    command: Command
+    command: Asked
     done: asyncio.Future[Result]
     taken: bool = False
 
 
-class HotQueue(Generic[Command, Result]):
+class HotQueue(Generic[Asked, Result]):
     """Gives `decide` what has come in for a stream while the commands before were decided, in order of arrival.
 
     Where `decide` raises `Blocked` all of them wait on, in their order, until it succeeds or their callers have gone.
     """
 
-    def __init__(self, decide: Decide[Command, Result]) -> None:
+    def __init__(self, decide: Decide[Asked, Result]) -> None:
         self._decide = decide
-        self._queues: dict[str, deque[_Waiting[Command, Result]]] = {}
+        self._queues: dict[str, deque[_Waiting[Asked, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, stream: str, command: Command, give_up_at: float = math.inf) -> Result:
+    async def ask(self, stream: str, command: Asked, give_up_at: float = math.inf) -> Result:
         """The command's own result. A caller that is cancelled while it waits has asked nothing; once its command is
         being decided it takes effect. Raises what `decide` says, and `Contention` at `MAX_WAITING` or where it was not
         taken by `give_up_at` (of the monotonic clock, in seconds), else `DeadlineExceeded` at that time."""
@@ -58,7 +58,7 @@ class HotQueue(Generic[Command, Result]):
             task.add_done_callback(self._tasks.discard)
         if len(self._queues[stream]) >= MAX_WAITING:
             raise Contention((stream,), 0)
-        waiting = _Waiting[Command, Result](command, asyncio.get_running_loop().create_future())
+        waiting = _Waiting[Asked, Result](command, asyncio.get_running_loop().create_future())
         self._queues[stream].append(waiting)
         return await _in_time(stream, waiting, give_up_at)
 
@@ -73,7 +73,7 @@ class HotQueue(Generic[Command, Result]):
             del self._queues[stream]
 
     async def _answer_or_wait(
-        self, queue: deque[_Waiting[Command, Result]], waiting: Sequence[_Waiting[Command, Result]]
+        self, queue: deque[_Waiting[Asked, Result]], waiting: Sequence[_Waiting[Asked, Result]]
     ) -> None:
         try:
             await self._answer(waiting)
@@ -83,7 +83,7 @@ class HotQueue(Generic[Command, Result]):
             queue.extendleft(reversed(waiting))
             await asyncio.sleep(BLOCKED_PAUSE_S)
 
-    async def _answer(self, waiting: Sequence[_Waiting[Command, Result]]) -> None:
+    async def _answer(self, waiting: Sequence[_Waiting[Asked, Result]]) -> None:
         results: Sequence[Result | Exception]
         for one in waiting:
             one.taken = True
@@ -102,7 +102,7 @@ class HotQueue(Generic[Command, Result]):
                 one.done.set_result(result)
 
 
-async def _in_time(stream: str, waiting: _Waiting[Command, Result], give_up_at: float) -> Result:
+async def _in_time(stream: str, waiting: _Waiting[Asked, Result], give_up_at: float) -> Result:
     if give_up_at == math.inf:
         return await waiting.done
     try:

@@ -24,7 +24,7 @@ JOIN unnest(%s::text[], %s::text[]) AS w(scope, key) USING (scope, key)"""
 _KEEP = """INSERT INTO idempotency (scope, key, fingerprint, answer, created_at)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[]::jsonb[], %s::timestamptz[])"""
 
-Place = tuple[str, str]
+ScopedKey = tuple[str, str]
 """Scope and key."""
 
 
@@ -41,7 +41,7 @@ class Idempotency:
     accepted: tuple[bytes, ...] = ()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ScopedKey:
         """What a stored answer is found by."""
         return self.scope, self.key
 
@@ -51,7 +51,7 @@ class Idempotency:
         return f"idempotency {self.scope} {self.key}"
 
 
-Answers = dict[Place, tuple[dict[str, Any], int | None]]
+Answers = dict[ScopedKey, tuple[dict[str, Any], int | None]]
 """Ids and position of an answer, by scope and key."""
 
 

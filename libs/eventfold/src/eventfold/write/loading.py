@@ -11,7 +11,7 @@ from eventfold.vocabulary.decider import Address, Recorded
 from eventfold.write.commands import hot_streams
 from eventfold.write.desk import grown, unwritten
 from eventfold.write.recordable import may_exist
-from eventfold.write.rows import LOAD, LOAD_IN_TURN, STREAM, VERSION, Row, recorded
+from eventfold.write.rows import LOAD, LOAD_IN_TURN, STREAM, VERSION, StoredRow, recorded
 from eventfold.write.snapshots import LOAD as LOAD_SNAPSHOTS
 from eventfold.write.snapshots import Known, StateCache, restored
 from eventfold.write.standstill import waiting_for
@@ -79,16 +79,16 @@ class Loader:
                     break
         return read
 
-    def _since(self, rows: Sequence[Row], version: int) -> list[Recorded]:
+    def _since(self, rows: Sequence[StoredRow], version: int) -> list[Recorded]:
         return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
 
     async def rows_after(
         self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
         *, at_most: int,
-    ) -> dict[str, list[Row]]:  # fmt: skip
+    ) -> dict[str, list[StoredRow]]:  # fmt: skip
         """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
         data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
-        found: dict[str, list[Row]] = {stream: [] for stream in after}
+        found: dict[str, list[StoredRow]] = {stream: [] for stream in after}
         after = {stream: version for stream, version in after.items() if may_exist(stream)}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))
         if locked:

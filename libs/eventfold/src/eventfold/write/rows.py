@@ -24,7 +24,7 @@ LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data E
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
 WHERE version > known AND version <= known::bigint + %s ORDER BY stream, version"""
 STREAM, VERSION, RECORDED_AT = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at"))
-Row = tuple[Any, ...]
+StoredRow = tuple[Any, ...]
 """An event in the order of `COLUMNS`, with its `seq` where that is asked for."""
 
 # Of an event the `seq`, where its run goes so far: position and `seq` grow by the same steps within a run.
@@ -82,7 +82,7 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return literals(_KINDS, rows)
 
 
-def size_bytes(row: Row) -> int:
+def size_bytes(row: StoredRow) -> int:
     """About what a row of `FIELDS` takes: its data as JSON, and its public value."""
     return len(row[_DATA]) + len(row[_PUBLIC_VALUE] or b"")
 
@@ -90,7 +90,7 @@ def size_bytes(row: Row) -> int:
 _DATA, _PUBLIC_VALUE = map(FIELDS.split(", ").index, ("data", "public_value"))
 
 
-def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> Row:
+def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> StoredRow:
     """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
     they are, and what `value_of` raises."""
     meta = check_envelope(event)

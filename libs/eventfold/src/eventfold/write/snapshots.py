@@ -21,7 +21,7 @@ from eventfold.postgres.arrays import literals
 from eventfold.vocabulary.codec import json_converter
 from eventfold.vocabulary.decider import Address, Ask, SnapshotPolicy
 from eventfold.vocabulary.exact import Checks, Inexact
-from eventfold.write.rows import RECORDED_AT, VERSION, Row
+from eventfold.write.rows import RECORDED_AT, VERSION, StoredRow
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Known(NamedTuple):
     state: Any
     recorded_at: datetime | None = None
 
-    def still_there(self, rows: Sequence[Row]) -> bool:
+    def still_there(self, rows: Sequence[StoredRow]) -> bool:
         """Whether `rows`, read from the last known event on, begin with it."""
         return bool(rows) and (rows[0][VERSION], rows[0][RECORDED_AT]) == (self.version, self.recorded_at)
 

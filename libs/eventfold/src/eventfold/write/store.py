@@ -35,8 +35,8 @@ from eventfold.vocabulary.decider import Address, Context, Item, Recorded
 from eventfold.write.appending import append
 from eventfold.write.commands import (
     Answer,
-    Command,
     Handled,
+    PendingCommand,
     each_answer,
     hot_streams,
     lines_of,
@@ -52,7 +52,7 @@ from eventfold.write.idempotency import Idempotency, answered, keep_answers
 from eventfold.write.loading import Loader
 from eventfold.write.rows import (
     AT,
-    Row,
+    StoredRow,
     recorded,
     row_of,
 )
@@ -96,7 +96,7 @@ class EventStore:
         self._rng = rng
         self._deadline_s = deadline_s
         self._loader = Loader(codec)
-        self._hot: HotQueue[Command, Handled] = HotQueue(self._together)
+        self._hot: HotQueue[PendingCommand, Handled] = HotQueue(self._together)
         self._standstill = Standstill()
 
     def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
@@ -159,7 +159,7 @@ class EventStore:
         `Contention` where nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no
         connection was to be had.
         """
-        command = Command([item], context, idempotency, answer, self._give_up_at(deadline_s), raise_errors=True)
+        command = PendingCommand([item], context, idempotency, answer, self._give_up_at(deadline_s), raise_errors=True)
         if hot := hot_streams(item.asks):
             return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
@@ -178,12 +178,12 @@ class EventStore:
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
         give_up_at = self._give_up_at(deadline_s)
-        return await self._handle(Command(items, context, idempotency, answer, give_up_at, raise_errors=False))
+        return await self._handle(PendingCommand(items, context, idempotency, answer, give_up_at, raise_errors=False))
 
     def _give_up_at(self, deadline_s: float | None) -> float:
         return time.monotonic() + (self._deadline_s() if deadline_s is None else deadline_s)
 
-    async def _handle(self, command: Command) -> Handled:
+    async def _handle(self, command: PendingCommand) -> Handled:
         attempt = 0
         while True:
             attempt += 1
@@ -195,7 +195,7 @@ class EventStore:
                 if command.left_s == 0:
                     raise Contention(conflict.streams, attempt) from conflict
 
-    async def _try(self, commands: Sequence[Command], *, trust_new: bool) -> list[Handled | Exception]:
+    async def _try(self, commands: Sequence[PendingCommand], *, trust_new: bool) -> list[Handled | Exception]:
         """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
         begun, left_s = False, max(command.left_s for command in commands)
         try:
@@ -211,7 +211,7 @@ class EventStore:
                 raise
             raise DeadlineExceeded("a command") if begun else Contention(tuple(lines_of(commands)), 0) from timeout
 
-    async def _together(self, commands: Sequence[Command]) -> Sequence[Handled | Exception]:
+    async def _together(self, commands: Sequence[PendingCommand]) -> Sequence[Handled | Exception]:
         """Several commands in one transaction; where one spoils it each alone, and each that is too much. Raises
         `Blocked`."""
         if len(commands) > 1:
@@ -227,14 +227,14 @@ class EventStore:
                 pass  # which of them it was shows when each is tried alone
         return [await self._alone(command) for command in commands]
 
-    async def _alone(self, command: Command) -> Handled | Exception:
+    async def _alone(self, command: PendingCommand) -> Handled | Exception:
         try:
             return await self._handle(command)
         except Exception as failure:  # noqa: BLE001 - it is raised where the command came from
             return failure
 
     async def _attempt(
-        self, commands: Sequence[Command], trust_new: bool, left_s: float, lines: Iterable[str]
+        self, commands: Sequence[PendingCommand], trust_new: bool, left_s: float, lines: Iterable[str]
     ) -> list[Handled | Exception]:
         """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
         None of `lines` may have come to stand still while a connection was waited for."""
@@ -247,7 +247,7 @@ class EventStore:
         return [answer or next(fresh) for answer in answers]
 
     async def _answers(
-        self, conn: Connection, commands: Sequence[Command], trust_new: bool
+        self, conn: Connection, commands: Sequence[PendingCommand], trust_new: bool
     ) -> tuple[Desk, list[Handled | Exception], list[Handled | None]]:
         """The desk, what became of each command that had to be decided, and for each command its stored answer."""
         keys = [command.idempotency for command in commands if command.idempotency]
@@ -306,5 +306,5 @@ class EventStore:
         if hot := hot_streams(addresses):
             await self._loader.rows_after(conn, {}, {}, hot, at_most=0)
 
-    def _row(self, event: Recorded) -> Row:
+    def _row(self, event: Recorded) -> StoredRow:
         return row_of(self._codec, event, self._publication.value)

@@ -39,8 +39,8 @@ class Stored:
     quiet_s: float | None = None
 
 
-Place = tuple[str, TopicPartition]
-Positions = Mapping[Place, Stored]
+HandlerPartition = tuple[str, TopicPartition]
+Positions = Mapping[HandlerPartition, Stored]
 
 
 async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, before: Positions) -> list[Finding]:
@@ -82,7 +82,7 @@ async def positions(conn: Connection) -> Positions:
     return {(name, TopicPartition(topic, n)): Stored(offset, quiet) for name, topic, n, offset, quiet in rows}
 
 
-def _waiting(stored: Positions, cluster: Cluster, name: str, topic: str) -> dict[Place, int]:
+def _waiting(stored: Positions, cluster: Cluster, name: str, topic: str) -> dict[HandlerPartition, int]:
     """The partitions where the handler has not applied everything, and how many records wait on each."""
     lags = {
         (name, place): cluster.ends[place] - stored.get((name, place), Stored()).next_offset
@@ -91,7 +91,7 @@ def _waiting(stored: Positions, cluster: Cluster, name: str, topic: str) -> dict
     return {place: lag for place, lag in lags.items() if lag > 0}
 
 
-async def _watched(conn: Connection, before: Positions, lagging: Sequence[Place]) -> Positions:
+async def _watched(conn: Connection, before: Positions, lagging: Sequence[HandlerPartition]) -> Positions:
     """The positions once all lagging ones have moved, or after `WATCH_S`."""
     after, deadline = before, time.monotonic() + WATCH_S
     while not all(_moved(place, before, after) for place in lagging) and time.monotonic() < deadline:
@@ -100,11 +100,13 @@ async def _watched(conn: Connection, before: Positions, lagging: Sequence[Place]
     return after
 
 
-def _moved(place: Place, before: Positions, after: Positions) -> bool:
+def _moved(place: HandlerPartition, before: Positions, after: Positions) -> bool:
     return after.get(place, Stored()).next_offset != before.get(place, Stored()).next_offset
 
 
-def _progress(pair: tuple[str, str], waiting: Mapping[Place, int], before: Positions, after: Positions) -> Finding:
+def _progress(
+    pair: tuple[str, str], waiting: Mapping[HandlerPartition, int], before: Positions, after: Positions
+) -> Finding:
     check = f"{pair[0]} on {pair[1]}"
     if not waiting:
         return ok(check, "has applied everything")

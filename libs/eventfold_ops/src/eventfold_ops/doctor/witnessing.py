@@ -9,7 +9,8 @@ from eventfold import Connection
 from eventfold.publish import generations, history, standing, witness
 from eventfold.publish.outgoing import TO_SEND, envelope_to_send, recorded_to_send
 from eventfold.publish.publisher import Record, partition_of
-from eventfold.publish.witness import Place, Tail
+from eventfold.publish.witness import Tail
+from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.rows import AFTER
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.cluster import Cluster, consumer_of
@@ -60,7 +61,7 @@ async def ends(conn: Connection, deployment: Deployment, cluster: Cluster) -> li
 
 
 def _end(
-    name: str, tails: Mapping[Place, Tail], heads: Mapping[Place, int], ids: Mapping[int, str],
+    name: str, tails: Mapping[TopicPartition, Tail], heads: Mapping[TopicPartition, int], ids: Mapping[int, str],
     known: history.Histories,
 ) -> Finding:  # fmt: skip
     check = f"end of {name}"
@@ -92,9 +93,9 @@ async def _current(conn: Connection, deployment: Deployment, cluster: Cluster) -
 
 
 async def _whole(
-    deployment: Deployment, cluster: Cluster, name: str, stored: Mapping[Place, Held], upto: int
+    deployment: Deployment, cluster: Cluster, name: str, stored: Mapping[TopicPartition, Held], upto: int
 ) -> Finding:
-    check, found = f"events on {name}", dict[Place, Held]()
+    check, found = f"events on {name}", dict[TopicPartition, Held]()
     async for at, seq, previous in _records(deployment, cluster, name):
         if seq <= upto:
             found[at] = found.get(at, Held()).and_then(seq, previous)
@@ -113,12 +114,12 @@ async def _whole(
 
 async def _stored(
     conn: Connection, deployment: Deployment, names: Sequence[str], partitions: Mapping[str, int], upto: int
-) -> dict[Place, Held]:
+) -> dict[TopicPartition, Held]:
     """What the store has numbered up to `upto`, by the partition that it goes to."""
     by_topic = {generations.logical(name): name for name in names}
     heads = [topic for topic, *_ in await (await conn.execute(_HEADS)).fetchall()]
     counts = {name: heads.count(name) or partitions[name] for name in names}
-    found: dict[Place, Held] = {}
+    found: dict[TopicPartition, Held] = {}
     after = 0
     while rows := await (await conn.execute(_ROWS, {"after": after, "rows": ROWS}, binary=True)).fetchall():
         for row in rows:
@@ -137,7 +138,9 @@ def _record(deployment: Deployment, row: Sequence[object]) -> Record | None:
     return deployment.publisher.encode(recorded_to_send(deployment.codec, row))
 
 
-async def _records(deployment: Deployment, cluster: Cluster, name: str) -> AsyncIterator[tuple[Place, int, int]]:
+async def _records(
+    deployment: Deployment, cluster: Cluster, name: str
+) -> AsyncIterator[tuple[TopicPartition, int, int]]:
     """Number, and number of the one before it, of each record on a topic, up to the ends that `cluster` knows."""
     places = [place for place in cluster.places(name) if cluster.begins[place] < cluster.ends[place]]
     if not places:

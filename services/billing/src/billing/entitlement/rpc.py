@@ -10,7 +10,7 @@ from billing.entitlement.queries import Entitlements
 from lyceum.billing.v1 import billing_pb2 as pb
 from servicekit import validate
 from servicekit.call import current_call
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 from servicekit.policy import Policies, Policy
 
 POLICIES: Final[Policies] = {"ListEntitlements": Policy("query", reads=(ENTITLEMENTS.name,))}
@@ -27,6 +27,6 @@ class EntitlementRpcs:
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._entitlements.of(call.actor, after, limit + 1)
         entitlements, following = page(
-            found, limit, lambda row: Place(row.granted_at, row.entitlement_id), shaping.entitlement
+            found, limit, lambda row: PageStart(row.granted_at, row.entitlement_id), shaping.entitlement
         )
         return pb.ListEntitlementsResponse(entitlements=entitlements, next_page_token=following)

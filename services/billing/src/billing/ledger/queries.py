@@ -8,7 +8,7 @@ from typing import NamedTuple
 from billing.ledger.projections import LEDGER, POSTINGS, BalanceRow, PostingRow
 from billing.reading import before, rows_of
 from eventfold import Pool
-from servicekit.paging import Place
+from servicekit.paging import PageStart
 
 
 class Progress(NamedTuple):
@@ -44,7 +44,7 @@ class Postings:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def of(self, account: str, order_id: str, after: Place | None, limit: int) -> list[PostingRow]:
+    async def of(self, account: str, order_id: str, after: PageStart | None, limit: int) -> list[PostingRow]:
         """Postings, newest first; an empty `account` or `order_id` means any."""
         below, values = before("occurred_at", "posting_id", after)
         wanted = [("account", account), ("order_id", order_id)]

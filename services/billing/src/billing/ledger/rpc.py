@@ -12,7 +12,7 @@ from lyceum.billing.v1 import billing_pb2 as pb
 from servicekit import validate
 from servicekit.call import current_call
 from servicekit.imports import IMPORTER
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 from servicekit.policy import Policies, Policy
 
 MAY_READ_THE_LEDGER: Final = (IMPORTER, "auditor", "admin")
@@ -39,5 +39,7 @@ class LedgerRpcs:
         account = fields.optional_identifier(request.account, "account") or ""
         order_id = fields.optional_identifier(request.order_id, "order_id") or ""
         found = await self._postings.of(account, order_id, after, limit + 1)
-        postings, following = page(found, limit, lambda row: Place(row.occurred_at, row.posting_id), shaping.posting)
+        postings, following = page(
+            found, limit, lambda row: PageStart(row.occurred_at, row.posting_id), shaping.posting
+        )
         return pb.ListPostingsResponse(postings=postings, next_page_token=following)

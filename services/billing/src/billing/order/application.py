@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from billing.commands import Command
+from billing.commands import EdgeFacts
 from billing.order.domain import ORDER, PlaceOrder, order_id_of, terms_of
 from billing.pricing.domain import quote as quotes
 from billing.pricing.domain.quote import SignedQuote
@@ -21,7 +21,7 @@ class Ordering:
         self._quote_keys = quote_keys
         self._fee_bps = fee_bps
 
-    async def place(self, signed: SignedQuote, member_id: str, command: Command) -> Handled:
+    async def place(self, signed: SignedQuote, member_id: str, command: EdgeFacts) -> Handled:
         """Place the order of a quote. Raises `ForgedQuote`, `NotPermitted`, `QuoteExpired`."""
         quote = signed.quote
         quotes.verify(quote, signed.signature, self._quote_keys())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.order.projections import ORDERS, OrderRow
 from billing.reading import before, rows_of
 from eventfold import Pool
-from servicekit.paging import Place
+from servicekit.paging import PageStart
 
 _ORDER = f"SELECT {', '.join(ORDERS.columns)} FROM order_book"  # noqa: S608 - declared names
 
@@ -21,7 +21,7 @@ class Orders:
         rows = await rows_of(self._pool, f"{_ORDER} WHERE order_id = %s", [order_id])
         return OrderRow._make(rows[0]) if rows else None
 
-    async def of_member(self, member_id: str, after: Place | None, limit: int) -> list[OrderRow]:
+    async def of_member(self, member_id: str, after: PageStart | None, limit: int) -> list[OrderRow]:
         """A member's orders, newest first."""
         below, values = before("placed_at", "order_id", after)
         sql = f"{_ORDER} WHERE member_id = %s{below} ORDER BY placed_at DESC, order_id DESC LIMIT %s"

@@ -15,7 +15,7 @@ from eventfold.errors import NotFound
 from lyceum.billing.v1 import billing_pb2 as pb
 from servicekit import imports, validate
 from servicekit.call import current_call
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 from servicekit.policy import Policies, Policy
 
 POLICIES: Final[Policies] = {
@@ -52,7 +52,7 @@ class OrderRpcs:
         call = current_call()
         limit, after = validate.page_size(request.page_size), parse_page_token(request.page_token)
         found = await self._orders.of_member(call.actor, after, limit + 1)
-        orders, following = page(found, limit, lambda row: Place(row.placed_at, row.order_id), shaping.order)
+        orders, following = page(found, limit, lambda row: PageStart(row.placed_at, row.order_id), shaping.order)
         return pb.ListOrdersResponse(orders=orders, next_page_token=following)
 
     async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:

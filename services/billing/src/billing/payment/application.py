@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from billing.commands import Command
+from billing.commands import EdgeFacts
 from billing.order.domain import ORDER, MarkPaid, Order
 from billing.payment import domain as payment
 from billing.payment.domain import PAYMENT, Capture, Fail, Initiate, Intent, Payment
@@ -63,7 +63,7 @@ class Paying:
             raise InvalidInput("no such payment provider here", field="provider")
         return self._providers[name]
 
-    async def start(self, member_id: str, order_id: str, provider: str, command: Command) -> Started:
+    async def start(self, member_id: str, order_id: str, provider: str, command: EdgeFacts) -> Started:
         """Record the intent to pay an order; one that waits already is taken up again.
 
         Raises `NotFound` for an order that is not the member's, `WrongState` for one that is paid or has failed

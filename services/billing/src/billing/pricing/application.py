@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from billing.commands import Command
+from billing.commands import EdgeFacts
 from billing.pricing.domain import quote as quotes
 from billing.pricing.domain.product import PRODUCT, OwnersOf, PriceProduct, Product
 from billing.pricing.domain.promotion import PROMOTION, Promotion, SchedulePromotion
@@ -25,7 +25,7 @@ class Pricing:
         self._owners = owners
         self._quote_keys = quote_keys
 
-    async def price(self, wanted: PriceProduct, command: Command) -> Handled:
+    async def price(self, wanted: PriceProduct, command: EdgeFacts) -> Handled:
         """Set a price. Content can be priced by its creator only, as far as its publication has been folded."""
         owner = (await self._owners([wanted.product_id])).get(wanted.product_id)
         if owner is not None and owner != wanted.creator_id:
@@ -41,7 +41,7 @@ class Pricing:
             raise NotFound("neither a product nor content", field="product_id", product_id=product_id)
         return creator
 
-    async def schedule(self, wanted: SchedulePromotion, command: Command) -> Handled:
+    async def schedule(self, wanted: SchedulePromotion, command: EdgeFacts) -> Handled:
         """Announce a promotion. It works only on products of its creator, however many ids it names."""
         ask = Ask(PROMOTION, wanted.promotion_id, wanted)
         return await self._handle(ask, command, {"promotion_id": wanted.promotion_id})
@@ -65,7 +65,7 @@ class Pricing:
             PROMOTION.decider.fold([one.event for one in found.get(promotion, ())]),
         )
 
-    async def _handle(self, ask: Ask, command: Command, ids: dict[str, str]) -> Handled:
+    async def _handle(self, ask: Ask, command: EdgeFacts, ids: dict[str, str]) -> Handled:
         return await self._store.handle(
             Item((ask,)), command.context, idempotency=command.idempotency, answer=lambda _: dict(ids)
         )  # fmt: skip

@@ -6,7 +6,7 @@ import orjson
 
 from catalog.content.projections import ContentRow, CounterRow
 from eventfold import Pool
-from servicekit.paging import Place
+from servicekit.paging import PageStart
 
 _LIST = """SELECT i.content_id, creator_id, kind, title, excerpt, tags, access, published_at,
        coalesce(views, 0), coalesce(likes, 0), coalesce(comments, 0), coalesce(shares, 0), coalesce(ratings, 0),
@@ -25,7 +25,7 @@ class Feed:
         self._pool = pool
 
     async def contents(
-        self, creator_id: str | None, tag: str | None, after: Place | None, limit: int
+        self, creator_id: str | None, tag: str | None, after: PageStart | None, limit: int
     ) -> list[tuple[ContentRow, CounterRow]]:
         """A page of the feed, newest first."""
         arguments = {

@@ -17,7 +17,7 @@ from eventfold.errors import NotFound
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit import imports, validate
 from servicekit.call import current_call
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 from servicekit.policy import Policies, Policy
 from servicekit.times import timestamp
 
@@ -84,7 +84,7 @@ class ContentRpcs:
         creator_id, tag = validate.asked_id(request.creator_id, "creator_id"), validate.asked_id(request.tag, "tag")
         found = await self._feed.contents(creator_id or None, tag or None, after, limit + 1)
         contents, following = page(
-            found, limit, lambda row: Place(row[0].published_at, row[0].content_id), lambda row: _summary(*row)
+            found, limit, lambda row: PageStart(row[0].published_at, row[0].content_id), lambda row: _summary(*row)
         )
         return pb.ListContentsResponse(contents=contents, next_page_token=following)
 

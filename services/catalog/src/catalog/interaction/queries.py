@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from catalog.interaction.projections import CommentRow
 from eventfold import Pool
-from servicekit.paging import Place
+from servicekit.paging import PageStart
 
 
 class Comments:
@@ -15,7 +15,7 @@ class Comments:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def of(self, content_id: str, after: Place | None, limit: int) -> Sequence[CommentRow]:
+    async def of(self, content_id: str, after: PageStart | None, limit: int) -> Sequence[CommentRow]:
         """A page of comments, oldest first."""
         async with self._pool.connection() as conn:
             cursor = await conn.execute(

@@ -11,7 +11,7 @@ from catalog.interaction.queries import Comments
 from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit import imports, validate
 from servicekit.call import current_call
-from servicekit.paging import Place, page, parse_page_token
+from servicekit.paging import PageStart, page, parse_page_token
 from servicekit.policy import Policies, Policy
 from servicekit.times import timestamp
 
@@ -61,7 +61,7 @@ class InteractionRpcs:
             [(row.content_id, row.member_id, row.comment_id) for row in found[:limit]]
         )
         comments, following = page(
-            found, limit, lambda row: Place(row.commented_at, row.comment_id),
+            found, limit, lambda row: PageStart(row.commented_at, row.comment_id),
             lambda row: pb.Comment(
                 comment_id=row.comment_id, member_id=row.member_id, text=texts.get(row.comment_id, ""),
                 commented_at=timestamp(row.commented_at),
