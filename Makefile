@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops backup restore migration test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -42,6 +42,11 @@ restore: setup ## bring everything to what a backup holds; FROM=folder, FORCE=1 
 migration: setup ## write the next migration of a service from its declared tables; SERVICE=catalog NAME=add_courses
 	@$(LOCAL) migration $(or $(SERVICE),$(error say which: make migration SERVICE=catalog NAME=add_courses)) $(or $(NAME),$(error give it a NAME in snake_case))
 
+service: setup ## make a service with a command, event, projection, query and tests, ready for make up; NAME=coupons
+	@$(RUN) lyceum_generate service $(or $(NAME),$(error say which, in snake_case: make service NAME=coupons))
+	@deploy/local/scripts/setup.sh
+	@$(RUN) lyceum_generate
+
 test: setup ## everything that must hold; independent parts side by side
 	@tools/side_by_side.sh lint types imports unit
 	@tools/side_by_side.sh components integration contracts
@@ -57,7 +62,7 @@ types: setup ## mypy --strict
 
 imports: setup ## who may import whom
 	.venv/bin/lint-imports
-	.venv/bin/lint-imports --config libs/.importlinter
+	.venv/bin/lint-imports --config libs/importlinter.toml
 
 contracts: setup asyncapi ## the published language: goldens, compatibility, generated code up to date
 	$(RUN) lyceum_generate breaking

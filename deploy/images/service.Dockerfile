@@ -1,6 +1,6 @@
 # The image of the @SERVICE@ service. Context: the root of the repository.
 # An entrypoint in exec form takes no variables, so this one pattern (deploy/images/service.Dockerfile) is written out
-# per service by deploy/images/write.sh; a test holds the copies to it.
+# per service by `make generate`; a test holds the copies to it.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build

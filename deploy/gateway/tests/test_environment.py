@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from lyceum_gateway import SERVICES, render
+from lyceum_gateway import render
 from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
+from lyceum_gateway.services import SERVICES
 
 GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES} | {
     "JWT_ISSUER": "https://issuer.test",

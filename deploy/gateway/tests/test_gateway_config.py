@@ -23,7 +23,8 @@ from joserfc.jwk import ECKey
 
 from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
-from lyceum_gateway import SERVICES, Gateway, render
+from lyceum_gateway import Gateway, render
+from lyceum_gateway.services import SERVICES
 
 ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"

@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
-from lyceum_gateway import SERVICES, Gateway, render
+from lyceum_gateway import Gateway, render
+from lyceum_gateway.services import SERVICES
 
 ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
 REQUESTS, DEADLINE_S = 20, 30.0

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lyceum_tree import services
+
 ROOT = Path(__file__).parents[3]
 PATTERN = ROOT / "deploy" / "images" / "service.Dockerfile"
-SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+SERVICES = tuple(services())
 WRITTEN_BY_HAND = ("tools/simulator/Dockerfile", "deploy/gateway/Dockerfile")
 ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
 
@@ -17,7 +19,7 @@ ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
 def test_a_service_is_built_by_the_one_pattern(service: str) -> None:
     expected = PATTERN.read_text(encoding="utf-8").replace("@SERVICE@", service)
     written = (ROOT / "services" / service / "Dockerfile").read_text(encoding="utf-8")
-    assert written == expected, "run deploy/images/write.sh"
+    assert written == expected, "run make generate"
 
 
 def test_every_service_has_an_image() -> None:

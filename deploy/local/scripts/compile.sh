@@ -7,8 +7,11 @@ compile() {
     ../.venv/bin/uv pip compile --quiet --no-header --generate-hashes --python-version 3.11 "$@"
 }
 
-compile "${@}" dev.in -o dev.txt
-for image in build identity catalog billing reco metrics simulator clients local; do
+services=()
+for file in ../services/*/pyproject.toml; do services+=("$(basename "$(dirname "$file")")"); done
+
+compile "${@}" dev.in "${services[@]/%/.in}" -o dev.txt
+for image in build "${services[@]}" simulator clients local; do
     compile "$image.in" -c dev.txt -o "$image.txt"
 done
 compile "${@}" jdk.in -o jdk.txt

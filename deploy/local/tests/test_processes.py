@@ -84,7 +84,7 @@ def test_given_a_service_when_it_is_brought_up_then_it_is_prepared_serves_and_wo
     identity.start_workers(["identity"])
 
     assert "prepared for t1." in (identity.supervisor.logs / "identity-prepare.log").read_text()
-    assert probe.grpc_complaint("127.0.0.1", identity.ports.identity) is None
+    assert probe.grpc_complaint("127.0.0.1", identity.ports.of("identity")) is None
     state = identity.states
     assert poll(lambda: None if state()["identity-work"].state == "RUNNING" else "starting", WAIT_S) is None
 
@@ -94,7 +94,7 @@ def test_given_a_running_service_when_it_is_killed_then_it_serves_again(identity
     old = identity.pid("identity-serve")
     identity.kill("identity-serve")
     assert poll(lambda: None if identity.pid("identity-serve") not in (0, old) else "not back", WAIT_S) is None
-    assert poll(lambda: probe.grpc_complaint("127.0.0.1", identity.ports.identity), WAIT_S) is None
+    assert poll(lambda: probe.grpc_complaint("127.0.0.1", identity.ports.of("identity")), WAIT_S) is None
 
 
 def test_given_a_service_that_cannot_prepare_when_it_is_prepared_then_the_end_of_its_log_is_shown(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contracts.emitters import EMITTERS
 from eventfold.publish.topics import administrator
 from lyceum_local.settings import SERVICES
 from tests.faults.stack import restores
@@ -117,7 +118,7 @@ def restored(services: tuple[str, ...], how: restores.Way) -> Inflict:
 
     def inflict(product: Product, rng: random.Random) -> Done:
         undone = restores.rewind(product, services, how, rng)
-        emitting = tuple(one for one in services if one in restores.EMITTING)
+        emitting = tuple(one for one in services if one in EMITTERS)
         return Done(" ".join(services), emitting, {"undone": undone})
 
     return inflict

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psycopg
 
+from contracts.emitters import EMITTERS
 from lyceum_local import postgres, tenancy
 from tests.faults.keeper import until
 from tests.faults.stack.journal import SERVICE_OF, Journal
 from tests.faults.stack.laggard import following
 from tests.faults.stack.product import PREFIX, Product
-from tests.faults.stack.verdict import EMITTING, agreed
+from tests.faults.stack.verdict import agreed
 
 MORE_ACTS, MORE_S, REST_S = (10, 60), 60.0, 90.0
 TOOL_S = 120.0
@@ -24,7 +25,7 @@ TOOL_S = 120.0
 Way = Callable[[Product, tuple[str, ...], Callable[[], None]], None]
 """Saves what the services have, calls what happens then, and brings back what was saved."""
 
-__all__ = ["EMITTING", "NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
+__all__ = ["NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
 
 
 class NotAtRest(Exception):
@@ -51,7 +52,7 @@ def rewind(product: Product, services: tuple[str, ...], how: Way, rng: random.Ra
 def _has_emitted(journal: Journal, services: tuple[str, ...], since: int) -> bool:
     """Whether each of the services has done something since; one that emits nothing has read what others did."""
     done = {SERVICE_OF[act.op] for act in journal.acts[since:] if act.done}
-    return done >= {one for one in services if one in EMITTING}
+    return done >= {one for one in services if one in EMITTERS}
 
 
 def _rest(product: Product) -> None:

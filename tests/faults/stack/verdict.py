@@ -7,6 +7,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from contracts.emitters import EMITTERS
 from eventfold.vocabulary.decider import event_id
 from lyceum_local.settings import SERVICES
 from tests.faults.keeper import until
@@ -14,7 +15,6 @@ from tests.faults.stack.load import PRICE_MINOR
 from tests.faults.stack.product import PREFIX, Product
 from tests.faults.stack.topics import read
 
-EMITTING = ("identity", "catalog", "billing")
 SHOWN = 3
 """How many differences are named."""
 AGREE_S, DOCTOR_S = 120.0, 60.0
@@ -109,7 +109,7 @@ FROM events LEFT JOIN event_sequence USING (position) WHERE public_value IS NOT 
 
 def topics(product: Product) -> list[str]:
     """Each event of a store that has a public form is on its topics once, in order, and nothing else is."""
-    return [text for service in EMITTING for text in _topics(product, service)]
+    return [text for service in EMITTERS for text in _topics(product, service)]
 
 
 def _topics(product: Product, service: str) -> list[str]:

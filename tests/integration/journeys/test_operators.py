@@ -9,6 +9,7 @@ import pytest
 from community import Community
 from operating import doctor
 
+from contracts.emitters import EMITTERS
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
@@ -25,7 +26,7 @@ def test_the_doctor_finds_nothing_broken_in_a_running_service(
     while status and time.monotonic() < give_up_at:  # other tests may just have killed something
         status, findings = doctor(stack, service)
     assert (status, [one for one in findings if one["state"] == "broken"]) == (0, [])
-    if service in ("identity", "catalog", "billing"):
+    if service in EMITTERS:
         assert [one["state"] for one in findings if one["check"] == "relay lease"] == ["ok"]
     assert next(one for one in findings if one["check"] == "subject keys")["state"] == "ok"
 
@@ -36,7 +37,7 @@ def test_workers_and_relays_say_how_far_behind_they_are(stack: LocalStack, commu
     give_up_at = time.monotonic() + SETTLED_S
     while not (lags := _samples(stack, f"{service}_work_metrics", "eventfold_fold_lag_records{")) or any(lags):
         assert time.monotonic() < give_up_at, lags
-    if service in ("identity", "catalog", "billing"):
+    if service in EMITTERS:
         assert _samples(stack, f"{service}_serve_metrics", "eventfold_relay_lag_seconds{")
 
 

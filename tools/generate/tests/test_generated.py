@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lyceum_generate.__main__ import CACHE, DESCRIPTORS, OPENAPI, PROTOS, RELEASED, STUBS, TYPED_EVENTS, breaking, lint
+from lyceum_generate.named import named
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.typed_events import generate_typed_events
@@ -32,6 +33,10 @@ def test_the_stubs_are_up_to_date(tmp_path: Path) -> None:
 def test_the_typed_events_are_up_to_date(tmp_path: Path) -> None:
     generate_typed_events(tmp_path / "events")
     assert _contents(tmp_path / "events") == _contents(ROOT / TYPED_EVENTS), "run make generate"
+
+
+def test_every_file_that_names_services_names_those_there_are() -> None:
+    assert [str(path) for path, text in named(ROOT).items() if path.read_text() != text] == [], "run make generate"
 
 
 def test_the_gateways_descriptors_are_up_to_date(tmp_path: Path) -> None:

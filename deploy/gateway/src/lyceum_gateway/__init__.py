@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+from lyceum_gateway.services import SERVICES
+
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 GRPC_BYTES = 4 * 1024 * 1024
@@ -37,7 +38,7 @@ _OTHER = (2, "the request could not be served")
 
 @dataclass(frozen=True)
 class Gateway:
-    """What differs between deployments. `targets` maps the five services to (host, port) of their gRPC servers."""
+    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers."""
 
     targets: Mapping[str, tuple[str, int]]
     listener_port: int
@@ -68,8 +69,8 @@ def render(gateway: Gateway) -> str:
         "form_filter": json.dumps((HOME / "form_to_json.lua").read_text(encoding="utf-8")),
         "local_replies": json.dumps(_replies()),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
-        "services": json.dumps([_full_name(service) for service in SERVICES]),
-        "service_routes": _entries([_route(service) for service in SERVICES], 24),
+        "services": json.dumps([name for _, name in _served()]),
+        "service_routes": _entries([_route(*one) for one in _served()], 24),
         "clusters": _entries([_cluster(service, *gateway.targets[service]) for service in SERVICES], 4),
     }
     return template.substitute(values)
@@ -80,8 +81,9 @@ def _entries(items: Sequence[Mapping[str, object]], indent: int) -> str:
     return f"\n{' ' * indent}".join(f"- {json.dumps(item)}" for item in items)
 
 
-def _full_name(service: str) -> str:
-    return f"lyceum.{service}.v1.{service.capitalize()}Service"
+def _served() -> list[tuple[str, str]]:
+    """Each service with the full name of each gRPC service that it serves."""
+    return [(service, name) for service, names in SERVICES.items() for name in names]
 
 
 def _replies() -> list[dict[str, object]]:
@@ -122,11 +124,11 @@ MAX_RETRIES = 1000
 """Calls to one service that wait to be tried again."""
 
 
-def _route(service: str) -> dict[str, object]:
+def _route(service: str, full_name: str) -> dict[str, object]:
     """Native gRPC may be as large as a batch; JSON was measured on the route of its own path."""
     limit = {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": GRPC_BYTES}}
     return {
-        "match": {"prefix": f"/{_full_name(service)}/"},
+        "match": {"prefix": f"/{full_name}/"},
         "route": {"cluster": service, "timeout": "30s", "retry_policy": _RETRIES},
         "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lyceum_gateway import ANY_HOST, HOME, SERVICES, Gateway
+from lyceum_gateway import ANY_HOST, HOME, Gateway
+from lyceum_gateway.services import SERVICES
 
 
 class SettingMissing(ValueError):

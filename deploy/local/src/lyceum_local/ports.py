@@ -8,13 +8,13 @@ import psutil
 from lyceum_local.errors import NoFreePorts, PortTaken
 
 LOOPBACK = "127.0.0.1"
-BLOCKS = range(20_000, 32_000, 32)
+BLOCKS = range(20_000, 32_000, 64)
 """Where blocks of free ports begin: below the range from which systems take the ports of outgoing connections."""
 BLOCKS_TRIED = 100
 
 
 def free_block(count: int) -> int:
-    """The first of `count` (at most 32) successive ports that nothing holds; raises NoFreePorts.
+    """The first of `count` (at most 64) successive ports that nothing holds; raises NoFreePorts.
 
     Blocks are tried in a random order, so that instances that choose at the same moment hardly ever meet.
     """

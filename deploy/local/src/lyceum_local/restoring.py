@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from contracts.emitters import EMITTERS
 from lyceum_local import backup, dumping, durable, manifest, tenancy
 from lyceum_local.errors import BackupUnusable, RecoverFailed, WouldReplace
 from lyceum_local.leftovers import marked_environment
@@ -22,8 +23,6 @@ from lyceum_local.settings import SERVICES, ports_file
 from lyceum_local.stack import LocalStack
 from lyceum_local.waiting import tail
 
-EMITTING = ("identity", "catalog", "billing")
-"""The services that own topics."""
 REPLACED = "replaced"
 RECOVER_TIMEOUT_S = 1800.0
 FOLDERS = ("postgres", "kafka", backup.KEYS, "simulator")
@@ -55,7 +54,7 @@ def restore(stack: LocalStack, source: Path, *, force: bool) -> None:
         _put_database(stack, source, aside.name)
         present = [name for name in SERVICES if find_spec(name)]
         stack.prepare(present)
-        begin_new_histories(stack, [name for name in EMITTING if name in present])
+        begin_new_histories(stack, [name for name in EMITTERS if name in present])
     stack.up()
     if aside.exists():
         stack.say(f"what was there before is kept in {aside}; remove it when it is not needed")

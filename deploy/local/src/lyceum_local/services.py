@@ -8,6 +8,7 @@ from pathlib import Path
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
 from lyceum_local.settings import SERVICES, Ports
+from lyceum_tree import services
 
 AUDIENCE = "lyceum"
 DRAIN_NOTICE_S = "0.5"
@@ -52,15 +53,15 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "JWT_ISSUER": around.public_url,
         "JWT_AUDIENCE": AUDIENCE,
         "PAYMENT_SIMULATOR_URL": f"http://{LOOPBACK}:{around.ports.simulator}",
-        **_callback_keys(around, service),
+        **_keys_of_others(around, service),
         "PUBLIC_URL": around.public_url,
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _callback_keys(around: Surroundings, service: str) -> dict[str, str]:
-    """Where billing finds the keys that the simulated provider signs its callbacks with; nobody else is told."""
-    return {"PAYMENT_SIMULATOR_KEY_DIR": str(around.key_dir("simulator"))} if service == "billing" else {}
+def _keys_of_others(around: Surroundings, service: str) -> dict[str, str]:
+    """Where the service finds the keys of others that it asks for; nobody else is told."""
+    return {variable: str(around.key_dir(owner)) for variable, owner in services()[service].keys_of.items()}
 
 
 def program(around: Surroundings, service: str, role: str, variables: Mapping[str, str]) -> Program:

@@ -2,17 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lyceum_local.ports import free_block
+from lyceum_tree import services
 
-SERVICES = ("identity", "catalog", "billing", "reco", "metrics")
+SERVICES = tuple(services())
+
+_of_services: Any = {name: (int, port) for one in services().values() for name, port in one.named_ports.items()}
+_PortsOfServices = create_model("_PortsOfServices", __base__=BaseSettings, **_of_services)
 
 
-class Ports(BaseSettings):
+class Ports(_PortsOfServices):
     """Every port of the stack, all on loopback; each is a setting LYCEUM_PORT_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="LYCEUM_PORT_", frozen=True)
@@ -22,22 +26,7 @@ class Ports(BaseSettings):
     postgres: int = 15432
     kafka: int = 19092
     kafka_controller: int = 19093
-    identity: int = 15001
-    catalog: int = 15002
-    billing: int = 15003
-    reco: int = 15004
-    metrics: int = 15005
     simulator: int = 15090
-    identity_serve_metrics: int = 15101
-    catalog_serve_metrics: int = 15102
-    billing_serve_metrics: int = 15103
-    reco_serve_metrics: int = 15104
-    metrics_serve_metrics: int = 15105
-    identity_work_metrics: int = 15106
-    catalog_work_metrics: int = 15107
-    billing_work_metrics: int = 15108
-    reco_work_metrics: int = 15109
-    metrics_work_metrics: int = 15110
 
     def of(self, name: str) -> int:
         """The port called `name`; raises KeyError for a name that is not a field."""

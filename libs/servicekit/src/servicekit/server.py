@@ -13,6 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from contracts.emitters import EMITTERS
 from eventfold.errors import HistoryRewound, HistoryRewritten, PeerUnavailable
 from eventfold.publish.outgoing import Target
 from eventfold.reading import consistency
@@ -37,7 +38,6 @@ REFUSE_S = 0.5
 """How long the server goes on refusing calls once it has drained, while its connections are told to end."""
 OPEN_POOL_S = 30.0
 TELL_EVERY_S = 0.5
-EMITTERS = ("identity", "catalog", "billing")
 
 
 class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
@@ -102,8 +102,8 @@ def read_gate(wiring: Wiring) -> ReadGate:
     """The gate before this service's queries, for tokens of every service whose address it knows."""
     own = wiring.definition.name
     resolvers: dict[str, Resolve] = {
-        service: remote_resolver(wiring.settings.target(service), wiring.closing)
-        for service in EMITTERS if service != own and getattr(wiring.settings, f"{service}_target")
+        service: remote_resolver(target, wiring.closing)
+        for service in EMITTERS if service != own and (target := wiring.settings.target(service))
     }  # fmt: skip
     resolvers[own] = local_resolver(wiring)
 
@@ -128,7 +128,7 @@ def _remote_keys(target: str, closing: Closing) -> FetchKeys:
 
 def _edge(wiring: Wiring) -> Edge:
     settings = wiring.settings
-    identity = settings.identity_target or f"{settings.grpc_host}:{settings.grpc_port}"
+    identity = settings.target("identity") or f"{settings.grpc_host}:{settings.grpc_port}"
     verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
     return Edge(
         wiring.definition.name, verifier, wiring.idempotency_secrets, history=wiring.history.mark,

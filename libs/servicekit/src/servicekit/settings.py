@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from pydantic import PrivateAttr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POOL_CONNECTIONS_COMMANDS = 6
 POOL_CONNECTIONS_QUERIES = 4
 POOL_CONNECTIONS_WORKER = 4
+_TARGET = "_TARGET"
+
+
+def _told_targets() -> dict[str, str]:
+    """Every <SERVICE>_TARGET of the environment, by the service's name."""
+    told = {name.upper(): value for name, value in os.environ.items()}
+    return {name.removesuffix(_TARGET).lower(): value for name, value in told.items() if name.endswith(_TARGET)}
 
 
 class ServiceSettings(BaseSettings):
@@ -41,13 +51,9 @@ class ServiceSettings(BaseSettings):
     otel_exporter_otlp_endpoint: str = ""
     """`http://host:4317` of an OpenTelemetry collector; empty: no spans are recorded."""
     key_dir: Path
-    identity_target: str = ""
-    catalog_target: str = ""
-    billing_target: str = ""
-    reco_target: str = ""
-    metrics_target: str = ""
     jwt_issuer: str = "https://lyceum.local"
     jwt_audience: str = "lyceum"
+    _targets: Mapping[str, str] = PrivateAttr(default_factory=_told_targets)
 
     @property
     def is_local(self) -> bool:
@@ -55,8 +61,5 @@ class ServiceSettings(BaseSettings):
         return self.lyceum_profile == "local"
 
     def target(self, service: str) -> str:
-        """host:port of a peer's gRPC server. Raises ValueError when it is not set."""
-        address: str = getattr(self, f"{service}_target")
-        if not address:
-            raise ValueError(f"{service.upper()}_TARGET is not set")
-        return address
+        """host:port of a peer's gRPC server, as <SERVICE>_TARGET says it; empty where it is not told."""
+        return self._targets.get(service, "")

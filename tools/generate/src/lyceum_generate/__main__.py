@@ -1,4 +1,4 @@
-"""`python -m lyceum_generate [generate|lint|breaking|release]`, from the root of the tree."""
+"""`python -m lyceum_generate [generate|lint|breaking|release|service NAME]`, from the root of the tree."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from pathlib import Path
 from contracts.golden import add_missing
 from lyceum_generate import lyceum_events
 from lyceum_generate.collisions import NamesCollide, complaints
+from lyceum_generate.marked import NoSuchPart
+from lyceum_generate.named import write_named
+from lyceum_generate.new_service import NothingCompiled, tidy, write_service
 from lyceum_generate.openapi import GoMissing, generate_openapi
+from lyceum_generate.service_names import BadServiceName, NameInUse
 from lyceum_generate.services import definitions
 from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.typed_events import generate_typed_events
 from lyceum_generate.workspace import program, run, workspace
+from lyceum_tree import Untold
 
 PROTOS = Path("schemas/proto")
 RELEASED = PROTOS / "released.binpb"
@@ -29,6 +34,7 @@ OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
 CACHE = Path(".cache/generate")
+REFUSALS = (NamesCollide, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
 
 def generate() -> None:
@@ -36,6 +42,7 @@ def generate() -> None:
     `NamesCollide` first."""
     if found := complaints():
         raise NamesCollide(found)
+    write_named(Path())
     generate_stubs(PROTOS, STUBS)
     generate_typed_events(TYPED_EVENTS)
     generate_descriptors(PROTOS, DESCRIPTORS)
@@ -70,17 +77,37 @@ def release() -> None:
         shutil.copyfile(root / "released.binpb", RELEASED)
 
 
+def service(name: str) -> None:
+    """Make a service, and what its code imports; when it is installed, `generate` does the rest. Raises
+    `BadServiceName`, `NameInUse`, `NothingCompiled`."""
+    written = write_service(name, Path())
+    generate_stubs(PROTOS, STUBS)
+    generate_typed_events(TYPED_EVENTS)
+    tidy(written, Path())
+    print("\n".join(map(str, written)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lyceum_generate", description=__doc__)
+    commands = parser.add_subparsers()
+    for command in (generate, lint, breaking, release):
+        commands.add_parser(command.__name__, help=command.__doc__).set_defaults(run=lambda _, run=command: run())
+    made = commands.add_parser("service", help=service.__doc__)
+    made.add_argument("name", help="in snake_case, as coupons")
+    made.set_defaults(run=lambda arguments: service(arguments.name))
+    parser.set_defaults(run=lambda _: generate())
+    return parser
+
+
 def main() -> int:
     """Run one command; exit status 1 when a check finds something."""
-    commands = {"generate": generate, "lint": lint, "breaking": breaking, "release": release}
-    parser = argparse.ArgumentParser(prog="lyceum_generate", description=__doc__)
-    parser.add_argument("command", choices=sorted(commands), nargs="?", default="generate")
+    arguments = _parser().parse_args()
     try:
-        commands[parser.parse_args().command]()
+        arguments.run(arguments)
     except subprocess.CalledProcessError as failed:
         return failed.returncode
-    except NamesCollide as collision:
-        print(f"generate: {collision}", file=sys.stderr)
+    except REFUSALS as refusal:
+        print(f"generate: {refusal}", file=sys.stderr)
         return 1
     return 0
 

@@ -10,7 +10,8 @@ from contracts.collisions import shared
 from eventfold import Process, Projection
 from eventfold.vocabulary.public import topic_of
 from lyceum_generate.public import Emitted, emitted
-from lyceum_generate.services import FOLDER, definitions, stream_types
+from lyceum_generate.services import definitions, stream_types
+from lyceum_tree import ROOT
 from servicekit.definition import ServiceDefinition
 
 SOURCES = ("libs/*/src", "services/*/src")
@@ -27,7 +28,7 @@ class NamesCollide(ValueError):
         self.found = found
 
 
-def complaints(root: Path = FOLDER.parent) -> list[str]:
+def complaints(root: Path = ROOT) -> list[str]:
     """One sentence for each name that two claim; none when every name means one thing."""
     services = definitions()
     return [

@@ -6,14 +6,12 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 from eventfold import StreamType
+from lyceum_tree import services
 from servicekit.definition import ServiceDefinition
-
-FOLDER = Path(__file__).parents[4] / "services"
 
 
 class NoStreamType(Exception):
@@ -27,8 +25,7 @@ class NoStreamType(Exception):
 @cache
 def definitions() -> Mapping[str, ServiceDefinition]:
     """Every service of the tree by name."""
-    names = sorted(file.parent.name for file in FOLDER.glob("*/pyproject.toml"))
-    return {name: importlib.import_module(f"{name}.bootstrap").DEFINITION for name in names}
+    return {name: importlib.import_module(f"{name}.bootstrap").DEFINITION for name in sorted(services())}
 
 
 @cache

@@ -1,0 +1,73 @@
+"""`make service`: a whole service with one command, event, projection, query and tests, to be grown from there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lyceum_generate.service_names import Words, checked_words
+from lyceum_tree import PORTS, services
+
+SKELETON = Path(__file__).parent / "skeleton"
+SUFFIX = ".tmpl"
+TOOL_S = 60.0
+
+
+class NothingCompiled(Exception):
+    """No hashed requirements could be taken over for a service that needs what every service needs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"requirements/{name}.txt is missing: run make requirements")
+
+
+def write_service(name: str, root: Path) -> list[Path]:
+    """Write the service's own files; returns them. What is generated of them is for `generate`.
+
+    Raises `BadServiceName` and `NameInUse` before anything is written, `NothingCompiled` after everything was.
+    """
+    words = checked_words(name, root)
+    said = words.said | _free_ports(root)
+    written = [_write(file, root, said) for file in sorted(SKELETON.rglob(f"*{SUFFIX}"))]
+    return [*written, _requirements(words, root)]
+
+
+def _free_ports(root: Path) -> dict[str, str]:
+    """The port after the last server's, and the two after the last metrics page."""
+    last = {kind: max(one.ports[kind] for one in services(root).values()) for kind in PORTS}
+    pages = max(last["serve_metrics"], last["work_metrics"])
+    ports = {"serve": last["serve"] + 1, "serve_metrics": pages + 1, "work_metrics": pages + 2}
+    return {kind: str(port) for kind, port in ports.items()}
+
+
+def _write(template: Path, root: Path, said: dict[str, str]) -> Path:
+    target = root / _filled(str(template.relative_to(SKELETON)).removesuffix(SUFFIX), said)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_filled(template.read_text(encoding="utf-8"), said), encoding="utf-8")
+    return target
+
+
+def _filled(text: str, said: dict[str, str]) -> str:
+    for word, meant in said.items():
+        text = text.replace(f"@{word}@", meant)
+    return text
+
+
+def tidy(files: Sequence[Path], root: Path) -> None:
+    """Imports in order, once there is all that they name, and lines of their length: both depend on the name."""
+    ruff, style = [sys.executable, "-m", "ruff"], ["--quiet", "--config", str(root / "pyproject.toml")]
+    code = [str(file) for file in files if file.suffix == ".py"]
+    for command in (["check", "--select", "I", "--fix"], ["format"]):
+        subprocess.run([*ruff, *command, *style, *code], check=True, timeout=TOOL_S)
+
+
+def _requirements(words: Words, root: Path) -> Path:
+    """The hashed list of another service that needs the same: what was compiled of the same words is the same."""
+    folder = root / "requirements"
+    wanted, target = (folder / f"{words.name}.in").read_text(), folder / f"{words.name}.txt"
+    for name in services(root):
+        if name != words.name and (folder / f"{name}.in").read_text() == wanted:
+            target.write_bytes((folder / f"{name}.txt").read_bytes())
+            return target
+    raise NothingCompiled(words.name)

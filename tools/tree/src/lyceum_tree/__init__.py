@@ -1,0 +1,95 @@
+"""The services of the tree: a folder of `services/` each, which tells of itself in its pyproject.toml.
+
+Nothing else lists them. What can be seen is not told: slices are folders, what is served stands in the protos, what is
+emitted in the schemas.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[4]
+PORTS = ("serve", "serve_metrics", "work_metrics")
+"""What a service listens on: gRPC, and the metrics of its two processes."""
+_PACKAGES = ("libs", "services", "clients", "tools", "deploy")
+_SERVICE = re.compile(r"^service (\w+)", re.MULTILINE)
+
+
+class Untold(Exception):
+    """A service's folder does not tell what there must be told of it."""
+
+    def __init__(self, name: str, missing: str) -> None:
+        super().__init__(f"services/{name}/pyproject.toml does not tell {missing}: see that of another service")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service tells: what it owns and serves, in a line each, and the ports that it has on one machine.
+
+    `keys_of` are variables under which it is told, there, the folder in which another part keeps its keys.
+    """
+
+    name: str
+    owns: str
+    serves: str
+    ports: Mapping[str, int]
+    keys_of: Mapping[str, str]
+
+    @property
+    def named_ports(self) -> dict[str, int]:
+        """Its ports as the settings of the local stack name them: the server's is called as the service."""
+        return {self.name if kind == "serve" else f"{self.name}_{kind}": self.ports[kind] for kind in PORTS}
+
+
+@cache
+def services(root: Path = ROOT) -> Mapping[str, Service]:
+    """Every service by name, in the order of their ports. Raises `Untold`."""
+    found = [_service(file) for file in (root / "services").glob("*/pyproject.toml")]
+    return {one.name: one for one in sorted(found, key=lambda one: one.ports["serve"])}
+
+
+def _service(file: Path) -> Service:
+    told: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("lyceum", {})
+    name, ports = file.parent.name, told.get("ports", {})
+    missing = [f"[tool.lyceum] {key}" for key in ("owns", "serves") if key not in told]
+    missing += [f"[tool.lyceum.ports] {kind}" for kind in PORTS if kind not in ports]
+    if missing:
+        raise Untold(name, ", ".join(missing))
+    return Service(name, told["owns"], told["serves"], ports, told.get("keys_of", {}))
+
+
+def slices(root: Path = ROOT) -> list[str]:
+    """The packages of all slices: folders of a service with a `slice.py`."""
+    files = (root / "services").glob("*/src/*/*/slice.py")
+    return sorted(f"{file.parents[1].name}.{file.parent.name}" for file in files)
+
+
+def served(name: str, root: Path = ROOT) -> list[str]:
+    """The full names of the gRPC services that a service's protos describe."""
+    protos = sorted((root / "schemas" / "proto" / "lyceum" / name).glob("v*/*.proto"))
+    return [
+        f"lyceum.{name}.{file.parent.name}.{found}"
+        for file in protos for found in _SERVICE.findall(file.read_text(encoding="utf-8"))
+    ]  # fmt: skip
+
+
+def sources(root: Path = ROOT) -> list[str]:
+    """Every folder that holds packages, from the root of the tree: sources, and what tests share."""
+    return sorted(_below(root, "src") + shared_by_tests(root))
+
+
+def shared_by_tests(root: Path = ROOT) -> list[str]:
+    """The folders of what tests share, from the root of the tree."""
+    return [*_below(root, "tests/support"), "tests/integration/support"]
+
+
+def _below(root: Path, folder: str) -> list[str]:
+    found = (path for package in _PACKAGES for path in (root / package).glob(f"*/{folder}"))
+    return sorted(str(path.relative_to(root)) for path in found if any(path.rglob("*.py")))
