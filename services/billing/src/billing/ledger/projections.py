@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from billing.money import share_bps
 from contracts.events import billing as public
-from eventfold import Changes, Draft, Key, Projection, PublicRecord, ReadTable, Rows
+from eventfold import Changes, Draft, FoldGroup, Key, Projection, PublicRecord, ReadTable, Rows
 
 PLATFORM_REVENUE = "platform_revenue"
 PROMOTION_DISCOUNTS = "promotion_discounts"
@@ -95,3 +95,5 @@ def _moved(balance: BalanceRow | None, posting: PostingRow) -> BalanceRow:
 
 
 LEDGER = Projection("ledger", (public.ORDER_PAID,), (POSTINGS, BALANCES), keys, fold)
+
+GROUPS: Final = (FoldGroup("money", (LEDGER,)),)

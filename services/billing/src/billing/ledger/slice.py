@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from billing.ledger.projections import LEDGER as POSTING
+from billing.ledger.projections import GROUPS
 from billing.ledger.queries import Postings
 from billing.ledger.rpc import POLICIES, LedgerRpcs
-from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 
@@ -17,4 +16,4 @@ def rpcs(wiring: Wiring) -> LedgerRpcs:
     return LedgerRpcs(Postings(wiring.queries))
 
 
-LEDGER: Final = Slice(groups=(FoldGroup("money", (POSTING,)),), policies=POLICIES, rpcs=rpcs)
+LEDGER: Final = Slice(groups=GROUPS, policies=POLICIES, rpcs=rpcs)

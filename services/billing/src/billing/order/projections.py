@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.events import billing as public
-from eventfold import PublicRecord, ReadTable, becomes, projection
+from eventfold import FoldGroup, PublicRecord, ReadTable, becomes, projection
 
 
 class OrderRow(NamedTuple):
@@ -51,3 +51,5 @@ ORDER_BOOK = projection(
     "order_book", becomes(ORDERS, public.ORDER_PLACED, _placed), becomes(ORDERS, public.ORDER_PAID, _paid),
     partition_local=True,
 )  # fmt: skip
+
+GROUPS: Final = (FoldGroup("money", (ORDER_BOOK,)),)

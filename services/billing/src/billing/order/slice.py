@@ -7,13 +7,12 @@ from typing import Final
 from billing.order.application import Ordering
 from billing.order.domain import EVENTS
 from billing.order.importing import Importing
-from billing.order.projections import ORDER_BOOK
+from billing.order.projections import GROUPS
 from billing.order.publication import to_public
 from billing.order.queries import Orders
 from billing.order.rpc import POLICIES, OrderRpcs
 from billing.pricing.queries import Owners
 from billing.pricing.quote_keys import quote_keys
-from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 
@@ -29,7 +28,7 @@ def rpcs(wiring: Wiring) -> OrderRpcs:
 ORDER: Final = Slice(
     events=EVENTS,
     to_public=to_public,
-    groups=(FoldGroup("money", (ORDER_BOOK,)),),
+    groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
 )

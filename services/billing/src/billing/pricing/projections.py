@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.events import billing as public
 from contracts.events.catalog import CONTENT_PUBLISHED
-from eventfold import ReadTable, projection, puts
+from eventfold import FoldGroup, ReadTable, projection, puts
 
 
 class PriceRow(NamedTuple):
@@ -71,3 +71,5 @@ PROMOTION_TERMS = projection(
     "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), partition_local=True
 )
 CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), partition_local=True)
+
+GROUPS: Final = (FoldGroup("money", (PRODUCT_PRICES, PROMOTION_TERMS, CONTENT_OWNERS)),)

@@ -6,12 +6,11 @@ from typing import Final
 
 from billing.pricing.application import Pricing
 from billing.pricing.domain import product, promotion
-from billing.pricing.projections import CONTENT_OWNERS, PRODUCT_PRICES, PROMOTION_TERMS
+from billing.pricing.projections import GROUPS
 from billing.pricing.publication import to_public
 from billing.pricing.queries import Owners, Prices
 from billing.pricing.quote_keys import QUOTE_KEY, quote_keys
 from billing.pricing.rpc import POLICIES, PricingRpcs
-from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 
@@ -26,7 +25,7 @@ def rpcs(wiring: Wiring) -> PricingRpcs:
 PRICING: Final = Slice(
     events={**product.EVENTS, **promotion.EVENTS},
     to_public=to_public,
-    groups=(FoldGroup("money", (PRODUCT_PRICES, PROMOTION_TERMS, CONTENT_OWNERS)),),
+    groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
     key_kinds=lambda _: [QUOTE_KEY],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.events import billing
-from eventfold import ReadTable, projection, puts
+from eventfold import FoldGroup, ReadTable, projection, puts
 
 
 class AccessRow(NamedTuple):
@@ -22,3 +22,5 @@ ACCESS = ReadTable("access_mirror", AccessRow)
 
 
 MIRROR = projection("access_mirror", puts(ACCESS, billing.ENTITLEMENT_GRANTED), partition_local=True)
+
+GROUPS: Final = (FoldGroup("access", (MIRROR,)),)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.access.projections import MIRROR
-from eventfold import FoldGroup
+from catalog.access.projections import GROUPS
 from servicekit.slices import Slice
 
-ACCESS: Final = Slice(groups=(FoldGroup("access", (MIRROR,)),))
+ACCESS: Final = Slice(groups=GROUPS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.events import catalog as public
-from eventfold import ReadTable, adds, on, projection, puts
+from eventfold import FoldGroup, ReadTable, adds, on, projection, puts
 
 
 class ContentRow(NamedTuple):
@@ -53,3 +53,5 @@ COUNTING = projection(
         rating_sum=lambda data: data["rating"] - (data["previous"] or 0),
     )),
 )  # fmt: skip
+
+GROUPS: Final = (FoldGroup("feed", (INDEX, COUNTING), parks=True),)

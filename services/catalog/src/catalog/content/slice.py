@@ -8,11 +8,10 @@ from catalog.access.queries import Grants
 from catalog.content.application import Publishing
 from catalog.content.bylines import Bylines
 from catalog.content.domain import EVENTS
-from catalog.content.projections import COUNTING, INDEX
+from catalog.content.projections import GROUPS
 from catalog.content.publication import to_public
 from catalog.content.queries import Feed
 from catalog.content.rpc import POLICIES, ContentRpcs
-from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 
@@ -27,7 +26,7 @@ def rpcs(wiring: Wiring) -> ContentRpcs:
 CONTENT: Final = Slice(
     events=EVENTS,
     to_public=to_public,
-    groups=(FoldGroup("feed", (INDEX, COUNTING), parks=True),),
+    groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
 )  # fmt: skip

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.events import catalog as public
-from eventfold import ReadTable, projection, puts
+from eventfold import FoldGroup, ReadTable, projection, puts
 
 
 class CommentRow(NamedTuple):
@@ -26,3 +26,5 @@ def _comment(data: public.InteractionCommented) -> CommentRow:
 
 
 COMMENTING = projection("content_comment", puts(COMMENTS, public.INTERACTION_COMMENTED, _comment), partition_local=True)
+
+GROUPS: Final = (FoldGroup("feed", (COMMENTING,), parks=True),)

@@ -6,11 +6,10 @@ from typing import Final
 
 from catalog.interaction.application import Interacting
 from catalog.interaction.domain import EVENTS
-from catalog.interaction.projections import COMMENTING
+from catalog.interaction.projections import GROUPS
 from catalog.interaction.publication import to_public
 from catalog.interaction.queries import Comments
 from catalog.interaction.rpc import POLICIES, InteractionRpcs
-from eventfold import FoldGroup
 from servicekit.definition import Wiring
 from servicekit.slices import Slice
 
@@ -24,7 +23,7 @@ def rpcs(wiring: Wiring) -> InteractionRpcs:
 INTERACTION: Final = Slice(
     events=EVENTS,
     to_public=to_public,
-    groups=(FoldGroup("feed", (COMMENTING,), parks=True),),
+    groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
 )  # fmt: skip
