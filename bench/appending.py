@@ -52,10 +52,12 @@ def to_public(recorded: Recorded) -> PublicEvent:
     return PublicEvent(
         TYPE,
         {
-            "member_id": event.member_id, "content_id": event.content_id, "watched_ms": event.watched_ms,
+            "member_id": event.member_id,
+            "content_id": event.content_id,
+            "watched_ms": event.watched_ms,
             "occurred_at": recorded.occurred_at,
         },
-    )  # fmt: skip
+    )
 
 
 def make_store(pool: Pool) -> EventStore:

@@ -69,9 +69,11 @@ async def _bare(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatc
     """The shortest loop that keeps position and rows together: one transaction per fetch."""
     avro, projection = AvroCodec(), views(topic)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
-    )  # fmt: skip
+    )
     await consumer.start()
     partitions = await consumer._client.fetch_all_metadata()
     consumer.assign([TopicPartition(topic, one) for one in partitions.partitions_for_topic(topic) or ()])
@@ -93,13 +95,12 @@ def _only(work: str, avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> i
 def _decoded(avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> list[PublicRecord]:
     return [
         PublicRecord(place.topic, place.partition, one, avro.decode(one.value))
-        for place, batch in batches.items() for one in batch
-    ]  # fmt: skip
+        for place, batch in batches.items()
+        for one in batch
+    ]
 
 
-async def _bare_batch(
-    conn: Any, projection: Projection, avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]
-) -> int:  # fmt: skip
+async def _bare_batch(conn: Any, projection: Projection, avro: AvroCodec, batches: Mapping[Any, Sequence[Any]]) -> int:
     events = _decoded(avro, batches)
     await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))
     for place, batch in batches.items():
@@ -114,10 +115,15 @@ def stock_faust(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatc
     """Faust as its documentation shows it: by `take`, many events at once, or one event at a time."""
     avro = AvroCodec()
     app = faust.App(
-        f"bench-{uuid.uuid4().hex[:8]}", broker=f"kafka://{bootstrap}", store="memory://", web_enabled=False,
-        topic_disable_leader=True, topic_allow_declare=False, datadir=Path(tempfile.mkdtemp()),
+        f"bench-{uuid.uuid4().hex[:8]}",
+        broker=f"kafka://{bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        datadir=Path(tempfile.mkdtemp()),
         consumer_auto_offset_reset="earliest",
-    )  # fmt: skip
+    )
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", internal=True)
 
     async def each(stream: Any) -> None:

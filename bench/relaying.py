@@ -59,10 +59,15 @@ def _view(n: int) -> Viewed:
 
 async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, prefix: str) -> float:
     running = Relay(
-        name="relay", holder="bench", connect=lambda: database.connect(url),
-        producers=lambda: Producer(bootstrap, "bench"), publisher=publisher, codec=CODEC,
-        topics=[prefix + topic_of(TYPE)], tails=tails_of(bootstrap),
-    )  # fmt: skip
+        name="relay",
+        holder="bench",
+        connect=lambda: database.connect(url),
+        producers=lambda: Producer(bootstrap, "bench"),
+        publisher=publisher,
+        codec=CODEC,
+        topics=[prefix + topic_of(TYPE)],
+        tails=tails_of(bootstrap),
+    )
     task = asyncio.create_task(running.run())
     try:
         async with asyncio.timeout(DEADLINE_S), await database.connect(url) as conn:

@@ -46,8 +46,9 @@ def table(sections: Sequence[Section]) -> str:
         lines += [f"## {section.title}", "", *_markdown(section.head, section.rows), ""]
     verdicts = [
         (ratio.what, ratio.found, ratio.wanted, "met" if ratio.met else "missed")
-        for section in sections for ratio in section.ratios
-    ]  # fmt: skip
+        for section in sections
+        for ratio in section.ratios
+    ]
     lines += ["## Ratios", "", *_markdown(("what", "found", "wanted", ""), verdicts)]
     return "\n".join(lines)
 

@@ -69,11 +69,13 @@ def append(stack: LocalStack, quick: bool) -> Section:
 
 def _appended(stack: LocalStack, writers: int, turns: int) -> tuple[float, float, float, float]:
     """Of the bare transaction, the lone INSERT, eventfold and pyeventsourcing, in turn."""
-    found = _medians_of([
-        asyncio.run(appending.commits_per_s(running.fresh_schema(stack), writers))
-        | {"peer": _pyeventsourcing(stack, writers)}
-        for _ in range(turns)
-    ])  # fmt: skip
+    found = _medians_of(
+        [
+            asyncio.run(appending.commits_per_s(running.fresh_schema(stack), writers))
+            | {"peer": _pyeventsourcing(stack, writers)}
+            for _ in range(turns)
+        ]
+    )
     return found["transaction"], found["insert"], found["eventfold"], found["peer"]
 
 
@@ -88,10 +90,12 @@ def _pyeventsourcing(stack: LocalStack, writers: int) -> float:
 def relay(stack: LocalStack, quick: bool) -> Section:
     """From rows to acknowledged records."""
     events = 10_000 if quick else 100_000
-    rates = _medians_of([
-        asyncio.run(relaying.records_per_s(running.fresh_schema(stack), stack.kafka_bootstrap, events, f"r{turn}."))
-        for turn in range(1 if quick else REPEATS)
-    ])  # fmt: skip
+    rates = _medians_of(
+        [
+            asyncio.run(relaying.records_per_s(running.fresh_schema(stack), stack.kafka_bootstrap, events, f"r{turn}."))
+            for turn in range(1 if quick else REPEATS)
+        ]
+    )
     ratios = [
         Ratio(f"relay / {way}", rates["relay"] / rates[way], 0.8) for way in ("aiokafka send", "aiokafka batches")
     ]

@@ -71,9 +71,13 @@ async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) ->
     share = cpu_s / (time.perf_counter() - started) / (psutil.cpu_count() or 1)
     quantiles = statistics.quantiles(took, n=100) if len(took) > 1 else [float("inf")] * 99
     return {
-        "per_s": per_s, "commands": len(took), "failed": failed, "p50_ms": quantiles[49], "p99_ms": quantiles[98],
+        "per_s": per_s,
+        "commands": len(took),
+        "failed": failed,
+        "p50_ms": quantiles[49],
+        "p99_ms": quantiles[98],
         "generator": share,
-    }  # fmt: skip
+    }
 
 
 async def _paced(once: Once, per_s: float, seconds: float) -> tuple[list[float], int]:

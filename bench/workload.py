@@ -100,16 +100,25 @@ def records(load: Load, seed: int) -> Iterator[Made]:
         member_id = f"member-{rng.randrange(load.members):08d}"
         at = START + timedelta(milliseconds=n)
         datum: dict[str, Any] = {
-            "member_id": member_id, "content_id": f"content-{content:06d}", "watched_ms": 1000, "occurred_at": at,
-        }  # fmt: skip
+            "member_id": member_id,
+            "content_id": f"content-{content:06d}",
+            "watched_ms": 1000,
+            "occurred_at": at,
+        }
         key = member_id.encode()
         yield Made(key, avro.encode(TYPE, datum), _headers(n, at, key))
 
 
 def _headers(n: int, at: datetime, key: bytes) -> list[tuple[str, bytes]]:
     return [
-        ("ce_specversion", b"1.0"), ("ce_type", TYPE.encode()), ("ce_source", b"/lyceum/catalog"),
-        ("ce_id", f"{n:032d}".encode()), ("ce_time", at.isoformat().encode()), ("ce_subject", b"interaction-" + key),
-        ("ce_partitionkey", key), ("ce_aggregateversion", b"1"), ("ce_sequence", str(n + 1).encode()),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", TYPE.encode()),
+        ("ce_source", b"/lyceum/catalog"),
+        ("ce_id", f"{n:032d}".encode()),
+        ("ce_time", at.isoformat().encode()),
+        ("ce_subject", b"interaction-" + key),
+        ("ce_partitionkey", key),
+        ("ce_aggregateversion", b"1"),
+        ("ce_sequence", str(n + 1).encode()),
         ("content-type", b"application/avro"),
-    ]  # fmt: skip
+    ]

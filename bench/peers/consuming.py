@@ -82,9 +82,13 @@ def quix(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> N
 
     folding, avro = Folding(url, watch), AvroCodec()
     app = Application(
-        broker_address=bootstrap, consumer_group=f"bench-{uuid.uuid4().hex[:8]}", auto_offset_reset="earliest",
-        commit_every=BATCH_RECORDS, loglevel="ERROR", auto_create_topics=False,
-    )  # fmt: skip
+        broker_address=bootstrap,
+        consumer_group=f"bench-{uuid.uuid4().hex[:8]}",
+        auto_offset_reset="earliest",
+        commit_every=BATCH_RECORDS,
+        loglevel="ERROR",
+        auto_create_topics=False,
+    )
     source = app.topic(topic, value_deserializer="bytes", key_deserializer="bytes")
     frame = app.dataframe(source)
     if work == "fold":

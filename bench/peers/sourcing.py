@@ -17,9 +17,14 @@ def main(url: str, schema: str, writers: int, seconds: float) -> None:
     """Each writer inserts the first event of a new aggregate, over and over."""
     place = conninfo_to_dict(url)
     datastore = PostgresDatastore(
-        str(place["dbname"]), str(place["host"]), str(place["port"]), str(place["user"]), str(place["password"]),
-        pool_size=writers, schema=schema,
-    )  # fmt: skip
+        str(place["dbname"]),
+        str(place["host"]),
+        str(place["port"]),
+        str(place["user"]),
+        str(place["password"]),
+        pool_size=writers,
+        schema=schema,
+    )
     recorder = PostgresApplicationRecorder(datastore)
     recorder.create_table()
     with ThreadPoolExecutor(writers) as pool:

@@ -91,9 +91,8 @@ class Installation:
         port = self._ports.of(f"{name}_proxy")
         connections = psutil.Process(self.keeper.pid(f"{name}-proxy")).net_connections("tcp4")
         return {
-            one.raddr.port for one in connections
-            if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port
-        }  # fmt: skip
+            one.raddr.port for one in connections if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port
+        }
 
     def rows(self, query: str, *arguments: object) -> list[Any]:
         """Rows, or none while PostgreSQL cannot be reached."""
@@ -151,9 +150,11 @@ class Installation:
     def visible(self, load: str) -> set[int]:
         """The numbers that the projection shows for a load's shelves."""
         return {
-            int(title) for row in self.rows("SELECT digest FROM shelf_count WHERE shelf LIKE %s", f"shelf-{load}.%")
-            for title in row[0].split(";") if title
-        }  # fmt: skip
+            int(title)
+            for row in self.rows("SELECT digest FROM shelf_count WHERE shelf LIKE %s", f"shelf-{load}.%")
+            for title in row[0].split(";")
+            if title
+        }
 
     def drain(self) -> bool:
         """Have the client repeat what is unanswered until all is acknowledged; False if that does not come about."""

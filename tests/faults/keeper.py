@@ -37,9 +37,14 @@ class Keeper:
         path = os.pathsep.join([str(SUPPORT), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
         with (self._logs / f"{name}.log").open("a") as log:
             self._running[name] = subprocess.Popen(
-                self._commands[name], stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, bufsize=1,
+                self._commands[name],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+                bufsize=1,
                 env={**os.environ, "PYTHONPATH": path},
-            )  # fmt: skip
+            )
 
     def _keep(self) -> None:
         while not self._over.wait(LOOK_S):

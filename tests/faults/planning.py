@@ -63,6 +63,9 @@ def plan(kinds: Sequence[K], chosen: argparse.Namespace, results: Results) -> li
     """What is left to do."""
     done = {(result["kind"], result["trial"]) for result in results.all}
     return [
-        (kind, number) for kind in kinds if not chosen.only or kind.name in chosen.only
-        for number in range(chosen.trials or kind.trials) if (kind.name, number) not in done
-    ]  # fmt: skip
+        (kind, number)
+        for kind in kinds
+        if not chosen.only or kind.name in chosen.only
+        for number in range(chosen.trials or kind.trials)
+        if (kind.name, number) not in done
+    ]

@@ -29,11 +29,19 @@ def _row(kind: str, trials: Sequence[dict[str, Any]]) -> str:
     recoveries = [trial["recovery_s"] for trial in trials if trial["recovery_s"] is not None]
     fired = sum(trial["mid_work"] for trial in trials)
     cells = [
-        kind, len(trials), fired, count["commands"], count["lost"] + count["missing_on_topic"],
-        count["doubled_in_store"] + count["doubled_in_projection"], count["disorder"], count["duplicates"],
-        f"{median(recoveries):.1f}" if recoveries else "-", f"{max(recoveries):.1f}" if recoveries else "-",
-        max((trial["all_visible_s"] or 0.0 for trial in trials), default=0.0), f"{min(1.0, 3 / max(1, fired)):.0%}",
-    ]  # fmt: skip
+        kind,
+        len(trials),
+        fired,
+        count["commands"],
+        count["lost"] + count["missing_on_topic"],
+        count["doubled_in_store"] + count["doubled_in_projection"],
+        count["disorder"],
+        count["duplicates"],
+        f"{median(recoveries):.1f}" if recoveries else "-",
+        f"{max(recoveries):.1f}" if recoveries else "-",
+        max((trial["all_visible_s"] or 0.0 for trial in trials), default=0.0),
+        f"{min(1.0, 3 / max(1, fired)):.0%}",
+    ]
     return "| " + " | ".join(map(str, cells)) + " |\n"
 
 

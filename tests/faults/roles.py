@@ -59,9 +59,14 @@ class Settings:
 def pool_of(settings: Settings, strikes: Strikes, point: str, size: int) -> Pool:
     StruckConnection.strikes, StruckConnection.point = strikes, point
     return AsyncConnectionPool(
-        settings.url, min_size=1, max_size=size, open=False, connection_class=StruckConnection,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S}, timeout=HANDLE_DEADLINE_S,
-    )  # fmt: skip
+        settings.url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        connection_class=StruckConnection,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        timeout=HANDLE_DEADLINE_S,
+    )
 
 
 async def serve(settings: Settings, strikes: Strikes) -> None:
@@ -104,10 +109,15 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
 
     setattr(lease, "move_cursor", struck_move_cursor)  # noqa: B010 - a seam, not an assignment that types should know
     await Relay(
-        name="relay", holder=name, connect=connect, producers=lambda: struck_producer(settings, strikes, name),
-        publisher=settings.publisher, codec=CODEC, topics=[settings.prefix + TOPIC],
+        name="relay",
+        holder=name,
+        connect=connect,
+        producers=lambda: struck_producer(settings, strikes, name),
+        publisher=settings.publisher,
+        codec=CODEC,
+        topics=[settings.prefix + TOPIC],
         tails=tails_of(settings.bootstrap),
-    ).run()  # fmt: skip
+    ).run()
 
 
 def struck_producer(settings: Settings, strikes: Strikes, name: str) -> AIOKafkaProducer:

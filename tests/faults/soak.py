@@ -94,8 +94,13 @@ def _sample(installation: Installation) -> dict[str, Any]:
     found = installation.rows(_COUNTS)
     stored, unsequenced, applied = found[0] if found else (0, 0, 0)
     memory = {name: round(pss_of_tree(pids[name]) / BYTES_PER_MIB, 2) for name in WATCHED}
-    return {"pss_mib": memory, "stored": stored, "backlog_events": unsequenced, "lag_events": stored - applied,
-            "pids": pids}  # fmt: skip
+    return {
+        "pss_mib": memory,
+        "stored": stored,
+        "backlog_events": unsequenced,
+        "lag_events": stored - applied,
+        "pids": pids,
+    }
 
 
 def judged(samples: Sequence[dict[str, Any]], rate: float) -> tuple[list[tuple[str, ...]], bool]:

@@ -30,17 +30,22 @@ def mapped(folder: Path, mapping: str, people: str = "id,module,term,joined\n7,A
 def test_given_templates_and_a_day_of_reference_then_the_row_is_made_of_them(tmp_path: Path) -> None:
     (one,) = mapped(tmp_path, SECTION).items
     assert one.body == {
-        "external_id": "7", "username": "s-7-AAA", "role": "", "registered_at": "2013-09-29T12:00:00.000000Z",
-    }  # fmt: skip
+        "external_id": "7",
+        "username": "s-7-AAA",
+        "role": "",
+        "registered_at": "2013-09-29T12:00:00.000000Z",
+    }
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("7,AAA,J,", "is empty"), ("7,AAA,J,soon", "is no whole number of days"),
-        ("7,AAA,B,1", "has no day of reference"), ("7,AAA,J,999999", "days away"),
+        ("7,AAA,J,", "is empty"),
+        ("7,AAA,J,soon", "is no whole number of days"),
+        ("7,AAA,B,1", "has no day of reference"),
+        ("7,AAA,J,999999", "days away"),
     ],
-)  # fmt: skip
+)
 def test_given_a_day_that_cannot_be_told_then_the_row_is_set_aside(tmp_path: Path, row: str, reason: str) -> None:
     found = mapped(tmp_path, SECTION, f"id,module,term,joined\n{row}\n8,AAA,J,0\n")
     assert [(one.line, one.field) for one in found.rejects] == [(2, "registered_at")]
@@ -104,6 +109,11 @@ def test_the_mapping_of_oulad_reads_its_files(tmp_path: Path) -> None:
     found = gather([*sources, Source("interactions", tmp_path / "studentAssessment.csv")], OULAD)
     assert not found.rejects
     assert [one.external_id for one in found.items] == [
-        "open-university", "11391", "AAA-2013J", "site-546943", "assessment-1752", "11391-1752",
-    ]  # fmt: skip
+        "open-university",
+        "11391",
+        "AAA-2013J",
+        "site-546943",
+        "assessment-1752",
+        "11391-1752",
+    ]
     assert found.items[-1].body["occurred_at"] == "2013-10-19T12:00:00.000000Z"

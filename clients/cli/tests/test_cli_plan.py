@@ -30,9 +30,11 @@ def test_given_a_slice_then_rows_of_a_kind_go_by_time_then_file_and_line() -> No
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 400)), max_size=80), st.integers(1, 10),
-    st.integers(1, 60), st.randoms(use_true_random=False),
-)  # fmt: skip
+    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 400)), max_size=80),
+    st.integers(1, 10),
+    st.integers(1, 60),
+    st.randoms(use_true_random=False),
+)
 def test_every_row_is_sent_once_in_a_plan_that_does_not_depend_on_the_order_of_reading(
     rows: list[tuple[Kind, int]], size: int, slice_days: int, rng: random.Random
 ) -> None:

@@ -121,9 +121,13 @@ def test_given_a_time_with_an_offset_then_it_is_sent_as_utc() -> None:
 
 def test_given_content_then_tags_are_split_and_blank_ones_dropped() -> None:
     row = {
-        "external_id": "1", "creator_external_id": "c", "title": "T", "kind": "video", "tags": "a| b ||c",
+        "external_id": "1",
+        "creator_external_id": "c",
+        "title": "T",
+        "kind": "video",
+        "tags": "a| b ||c",
         "published_at": "2024-01-31T08:00:00Z",
-    }  # fmt: skip
+    }
     assert item("contents", 0, 2, row, Occurrences(Counter())).body["tags"] == ["a", "b", "c"]
 
 

@@ -147,11 +147,14 @@ async def test_json_and_form_reach_the_same_method(gateway: Running) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        f"username=a&password={SECRET}&password=b", f"username=a&password={SECRET}%zz",
-        f"username=a&password={SECRET}%", f"=a&password={SECRET}", f"username=%ff%fe&password={SECRET}",
+        f"username=a&password={SECRET}&password=b",
+        f"username=a&password={SECRET}%zz",
+        f"username=a&password={SECRET}%",
+        f"=a&password={SECRET}",
+        f"username=%ff%fe&password={SECRET}",
     ],
     ids=["repeated", "bad-escape", "cut-escape", "no-name", "not-utf8"],
-)  # fmt: skip
+)
 async def test_a_malformed_form_is_refused_without_repeating_it(gateway: Running, body: str) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = await gateway.client.post("/register", content=body, headers=headers)
@@ -242,10 +245,12 @@ async def test_errors_of_services_arrive_as_status_json_with_their_details(gatew
     assert answer.json()["code"] == 5 and answer.json()["message"] == "no such content"
     assert answer.json()["details"] == [
         {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "NOT_FOUND", "domain": "lyceum",
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "NOT_FOUND",
+            "domain": "lyceum",
             "metadata": {"content_id": "c1"},
         }
-    ]  # fmt: skip
+    ]
 
 
 async def test_a_service_that_is_down_is_said_to_be_unavailable(gateway: Running) -> None:

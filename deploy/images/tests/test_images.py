@@ -44,5 +44,10 @@ def test_a_build_sees_only_what_it_is_shown() -> None:
     shown = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in shown
     assert not {line for line in shown if line.startswith("!")} - {
-        "!libs", "!schemas/avro", "!services", "!tools/simulator", "!deploy/gateway", "!requirements/*.txt",
-    }  # fmt: skip
+        "!libs",
+        "!schemas/avro",
+        "!services",
+        "!tools/simulator",
+        "!deploy/gateway",
+        "!requirements/*.txt",
+    }

@@ -160,12 +160,15 @@ def a_file_less(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (without_manifest, "never finished"), (cut_short, r"database.dump is not as it was written"),
-        (one_bit, r"quote.key is not as it was written"), (of_another_kind, "of the kind 'lyceum-backup' 99"),
-        (no_json, "cannot be read"), (of_another_instance, r"prefix 't2\.'"),
+        (without_manifest, "never finished"),
+        (cut_short, r"database.dump is not as it was written"),
+        (one_bit, r"quote.key is not as it was written"),
+        (of_another_kind, "of the kind 'lyceum-backup' 99"),
+        (no_json, "cannot be read"),
+        (of_another_instance, r"prefix 't2\.'"),
         (a_file_less, r"passwords.json is missing"),
     ],
-)  # fmt: skip
+)
 def test_given_a_backup_that_is_half_or_foreign_when_it_is_restored_then_it_is_refused_and_nothing_changes(
     filled: LocalStack, tmp_path: Path, spoil: Callable[[Path], None], says: str
 ) -> None:

@@ -87,9 +87,12 @@ def test_given_two_threads_when_each_defines_its_programs_then_all_are_known_and
 
 @pytest.mark.parametrize("retries", [0, 20])
 def test_given_a_process_that_ends_at_its_start_when_the_state_is_asked_then_the_next_step_is_named_and_it_fails(
-    supervisor: Supervisor, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    supervisor: Supervisor,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     retries: int,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("lyceum_local.program.START_RETRIES", retries)
     wanted = "BACKOFF" if retries else "FATAL"
     supervisor.define(Program("ends", (sys.executable, "-c", "raise SystemExit(3)")))

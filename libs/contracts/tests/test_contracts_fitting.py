@@ -32,18 +32,43 @@ def record(schema: Any) -> Any:
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        ("long", 1.5), ("long", 1.0), ("long", True), ("long", 2**63), ("int", 2**31), ("int", -(2**31) - 1),
-        ("int", "1"), ("boolean", 1), ("double", float("nan")), ("double", True), ("double", 2**53 + 1), ("float", 0.1),
-        ("float", 1e300), ("string", b"x"), ("string", "a\x00b"), ("bytes", "x"), ("null", 0),
-        (COLOUR, "BLUE"), (COLOUR, 0),
-        (["null", "long"], 1.5), (["null", "string"], 1), (["null", "int"], 2**31), (["int", "string"], 1.5),
-        (MICROS, NOW.replace(tzinfo=None)), (MICROS, 5), (MILLIS, NOW), (DAY, NOW), (DAY, 1),
-        ({"type": "array", "items": "int"}, [1, 2**31]), ({"type": "array", "items": "int"}, {1}),
-        ({"type": "map", "values": "long"}, {"a": 1.5}), (INNER, {"n": True}), (INNER, [1]),
+        ("long", 1.5),
+        ("long", 1.0),
+        ("long", True),
+        ("long", 2**63),
+        ("int", 2**31),
+        ("int", -(2**31) - 1),
+        ("int", "1"),
+        ("boolean", 1),
+        ("double", float("nan")),
+        ("double", True),
+        ("double", 2**53 + 1),
+        ("float", 0.1),
+        ("float", 1e300),
+        ("string", b"x"),
+        ("string", "a\x00b"),
+        ("bytes", "x"),
+        ("null", 0),
+        (COLOUR, "BLUE"),
+        (COLOUR, 0),
+        (["null", "long"], 1.5),
+        (["null", "string"], 1),
+        (["null", "int"], 2**31),
+        (["int", "string"], 1.5),
+        (MICROS, NOW.replace(tzinfo=None)),
+        (MICROS, 5),
+        (MILLIS, NOW),
+        (DAY, NOW),
+        (DAY, 1),
+        ({"type": "array", "items": "int"}, [1, 2**31]),
+        ({"type": "array", "items": "int"}, {1}),
+        ({"type": "map", "values": "long"}, {"a": 1.5}),
+        (INNER, {"n": True}),
+        (INNER, [1]),
         ({"type": "fixed", "name": "four", "size": 4}, b"12345"),
         ({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}, "1.5"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_what_the_schema_says_is_refused(schema: Any, value: Any) -> None:
     with pytest.raises(DoesNotFit) as refused:
         fitting(record(schema))({"f": value})
@@ -52,10 +77,18 @@ def test_what_is_not_what_the_schema_says_is_refused(schema: Any, value: Any) ->
 
 SCHEMAS = ["null", "boolean", "int", "long", "float", "double", "string", "bytes", MICROS, MILLIS, DAY, COLOUR, INNER]
 values = (
-    st.none() | st.booleans() | st.integers() | st.sampled_from([2**31, 2**31 - 1, -(2**31), 2**63, 2**53 + 1, "RED"])
-    | st.floats() | st.floats(width=32) | st.text() | st.binary() | st.datetimes(timezones=st.none() | st.just(UTC))
-    | st.dates() | st.just({"n": 1})
-)  # fmt: skip
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**31, 2**31 - 1, -(2**31), 2**63, 2**53 + 1, "RED"])
+    | st.floats()
+    | st.floats(width=32)
+    | st.text()
+    | st.binary()
+    | st.datetimes(timezones=st.none() | st.just(UTC))
+    | st.dates()
+    | st.just({"n": 1})
+)
 
 
 @settings(max_examples=500)

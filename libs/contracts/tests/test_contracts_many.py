@@ -108,9 +108,16 @@ def test_given_one_mutilated_value_when_decoded_together_then_data_and_failure_a
 def test_given_a_datum_of_another_length_when_many_are_read_then_they_are_called_malformed(
     change: Callable[[bytes], bytes],
 ) -> None:
-    parsed = array_of({"type": "record", "name": "Pair", "fields": [
-        {"name": "a", "type": "string"}, {"name": "b", "type": "long"},
-    ]})  # fmt: skip
+    parsed = array_of(
+        {
+            "type": "record",
+            "name": "Pair",
+            "fields": [
+                {"name": "a", "type": "string"},
+                {"name": "b", "type": "long"},
+            ],
+        }
+    )
     datum = b"\x06abc\x08"
     assert read_many([datum] * 3, parsed, None) == [{"a": "abc", "b": 4}] * 3
     with pytest.raises(Malformed):

@@ -54,9 +54,13 @@ async def a_hundred_records(house: House, n: int) -> None:
 
 async def _fold(house: House, n: int, count: int) -> None:
     runner = FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), store=house.store, topic_prefix=house.prefix,
+        worker="test",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        store=house.store,
+        topic_prefix=house.prefix,
         groups=[FoldGroup("shelves", (COUNTING,), parks=True)],
-    )  # fmt: skip
+    )
     records = [record(n * count + k, n * count + k + 1, f"{k % 7}", "x") for k in range(count)]
     await runner.apply([PartitionBatch(house.prefix + TOPIC, 0, records)])
 
@@ -64,10 +68,17 @@ async def _fold(house: House, n: int, count: int) -> None:
 @pytest.mark.parametrize(
     ("doing", "round_trips"),
     [
-        (one_command, 2), (of_two_streams, 2), (nothing_new, 1), (under_a_key, 6), (on_a_hot_stream, 4),
-        (a_batch_of_fifty, 2), (a_state, 1), (one_record, 7), (a_hundred_records, 7),
+        (one_command, 2),
+        (of_two_streams, 2),
+        (nothing_new, 1),
+        (under_a_key, 6),
+        (on_a_hot_stream, 4),
+        (a_batch_of_fifty, 2),
+        (a_state, 1),
+        (one_record, 7),
+        (a_hundred_records, 7),
     ],
-)  # fmt: skip
+)
 async def test_each_costs_so_many_round_trips(house: House, doing: Doing, round_trips: int) -> None:
     for n in range(2):
         await doing(house, n)

@@ -119,16 +119,20 @@ async def test_workers_that_close_the_last_two_partitions_at_once_still_cross(ho
 def test_names_of_generations() -> None:
     assert [physical("a.b", n) for n in (1, 2, 11)] == ["a.b", "a.b.g2", "a.b.g11"]
     assert [(logical(name), number(name)) for name in ("a.b", "a.b.g2", "a.b.g11")] == [
-        ("a.b", 1), ("a.b", 2), ("a.b", 11),
-    ]  # fmt: skip
+        ("a.b", 1),
+        ("a.b", 2),
+        ("a.b", 11),
+    ]
 
 
 def test_a_handler_reads_its_newest_generation_and_a_new_one_the_oldest_that_exists() -> None:
     wanted = [("old", "t"), ("new", "t"), ("old", "u")]
     stored = {("old", "t"), ("old", "t.g9"), ("old", "t.g10")}
     assert chosen(wanted, stored, ["t.g10", "t.g9"]) == {
-        ("old", "t"): "t.g10", ("new", "t"): "t.g9", ("old", "u"): "u",
-    }  # fmt: skip
+        ("old", "t"): "t.g10",
+        ("new", "t"): "t.g9",
+        ("old", "u"): "u",
+    }
 
 
 def test_no_other_topic_is_read_in_place_of_one_that_is_lost() -> None:

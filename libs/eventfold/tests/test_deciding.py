@@ -20,9 +20,11 @@ def test_other_events_are_told_beside_those_that_were_to_come() -> None:
     with pytest.raises(AssertionError) as told:
         Story(DECIDER).given(BookAdded("a")).when(AddBook("b")).then(BookAdded("c"))
     assert str(told.value).splitlines() == [
-        "given  [BookAdded(title='a')]", "when   AddBook(title='b')", "then   [BookAdded(title='c')]",
+        "given  [BookAdded(title='a')]",
+        "when   AddBook(title='b')",
+        "then   [BookAdded(title='c')]",
         "but    [BookAdded(title='b')]",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_refusal_that_does_not_come_or_comes_of_another_field_is_told() -> None:

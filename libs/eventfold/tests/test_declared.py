@@ -64,13 +64,16 @@ LOANS = ReadTable("loan", LoanRow, key_columns=3)
 LIBRARY = projection(
     "library",
     on(
-        BOOKS, LENT, adds(loans=1, days=lambda data: data["day"]), least(first_day=lambda data: data["day"]),
+        BOOKS,
+        LENT,
+        adds(loans=1, days=lambda data: data["day"]),
+        least(first_day=lambda data: data["day"]),
         most(last_day=lambda data: data["day"]),
         latest("last_lent", last_lent=lambda data: data["day"], last_reader=lambda data: data["reader"]),
     ),
     on(BOOKS, RETURNED, most(last_day=lambda data: data["day"])),
     puts(LOANS, LENT),
-)  # fmt: skip
+)
 
 lent = st.builds(
     lambda book, day: (LENT, Lent(book=book, reader=f"r{day}", day=day)), st.sampled_from("ab"), st.integers(0, 99)
@@ -91,9 +94,14 @@ def recounted(events: list[tuple[PublicType, Lent | Returned]]) -> dict[tuple[st
         days = [data["day"] for kind, data in own if kind is LENT]
         last = max(days, default=None)
         rows[key] = BookRow(
-            *key, len(days), sum(days), min(days, default=None), max(data["day"] for _, data in own),
-            None if last is None else f"r{last}", last,
-        )  # fmt: skip
+            *key,
+            len(days),
+            sum(days),
+            min(days, default=None),
+            max(data["day"] for _, data in own),
+            None if last is None else f"r{last}",
+            last,
+        )
     return rows
 
 

@@ -83,8 +83,13 @@ async def test_an_event_sets_moves_and_cancels_its_streams_date(house: House) ->
 
 
 async def test_of_several_events_of_one_batch_the_last_counts(house: House) -> None:
-    items = [asked("a", SetAlarm(SOON)), asked("b", SetAlarm(SOON)), asked("a", SetAlarm(LATER)),
-             asked("b", CancelAlarm()), asked("a", Touch())]  # fmt: skip
+    items = [
+        asked("a", SetAlarm(SOON)),
+        asked("b", SetAlarm(SOON)),
+        asked("a", SetAlarm(LATER)),
+        asked("b", CancelAlarm()),
+        asked("a", Touch()),
+    ]
     await store_of(house).handle_batch(items, context())
     assert await dates(house) == [("a", LATER, 0)]
 
@@ -153,8 +158,9 @@ async def test_in_a_later_history_the_effect_names_its_cause_by_the_id_that_it_h
     await led.look(worker(house, clock))
     causes = "SELECT stream, meta->>'causation_id' FROM events WHERE type = 'alarm.rang' ORDER BY stream"
     assert await house.rows(causes) == [
-        ("alarm-a", str(event_id("alarm-a", 1))), ("alarm-b", str(event_id("alarm-b", 1, "salt"))),
-    ]  # fmt: skip
+        ("alarm-a", str(event_id("alarm-a", 1))),
+        ("alarm-b", str(event_id("alarm-b", 1, "salt"))),
+    ]
 
 
 async def test_a_stream_that_somebodys_transaction_holds_is_looked_at_later_and_keeps_no_other(

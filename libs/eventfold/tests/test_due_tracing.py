@@ -96,8 +96,10 @@ async def test_a_date_that_is_looked_at_again_links_to_the_same_and_one_that_is_
     await look(house, one)
     looks = spans.get_finished_spans()
     assert [(told(span)["eventfold.attempt"], linked(span)) for span in looks] == [
-        (1, [cause(1)]), (2, [cause(1)]), (1, [cause(2)]),
-    ]  # fmt: skip
+        (1, [cause(1)]),
+        (2, [cause(1)]),
+        (1, [cause(2)]),
+    ]
     assert len({written(span)[3:35] for span in looks}) == 3
 
 

@@ -64,20 +64,42 @@ class Everything:
 
 
 GOOD = Everything(
-    "文 \\u0000 \\", 2**53 + 1, 1e300, True, NOW, NOW.date(), "a", Colour.RED, None, Inner("n", NOW),
-    (Inner("m", NOW),), [-(2**63), 2**63 - 1], {"": 0.1, "x": 5e-324}, frozenset({"a", "b"}), b"\x00\xff", "5",
+    "文 \\u0000 \\",
+    2**53 + 1,
+    1e300,
+    True,
+    NOW,
+    NOW.date(),
+    "a",
+    Colour.RED,
+    None,
+    Inner("n", NOW),
+    (Inner("m", NOW),),
+    [-(2**63), 2**63 - 1],
+    {"": 0.1, "x": 5e-324},
+    frozenset({"a", "b"}),
+    b"\x00\xff",
+    "5",
     {"a": [1, "b", None, True, 1.5]},
-)  # fmt: skip
+)
 CODEC = EventCodec({Everything: ("everything", 1)})
 ZONES = [UTC, timezone(timedelta(hours=8)), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu")]
 
 texts = st.text(max_size=5) | st.text(st.characters(), max_size=5) | st.sampled_from(["\x00", "\ud800", "a\udfffb"])
 times = st.datetimes(timezones=st.none() | st.sampled_from(ZONES), allow_imaginary=True)
 scalars: st.SearchStrategy[Any] = (
-    texts | st.integers() | st.integers(-(2**66), 2**66) | st.floats() | st.booleans() | st.none()
+    texts
+    | st.integers()
+    | st.integers(-(2**66), 2**66)
+    | st.floats()
+    | st.booleans()
+    | st.none()
     | st.binary(max_size=3)
-    | times | st.dates() | st.decimals() | st.sampled_from([*Colour, "a", "red", -0.0, 2**63, 1e16, 1.5])
-)  # fmt: skip
+    | times
+    | st.dates()
+    | st.decimals()
+    | st.sampled_from([*Colour, "a", "red", -0.0, 2**63, 1e16, 1.5])
+)
 wild = st.recursive(
     scalars,
     lambda inner: (
@@ -87,12 +109,24 @@ wild = st.recursive(
 )
 inners = st.builds(Inner, texts, times)
 FITTING: dict[str, st.SearchStrategy[Any]] = {
-    "text": texts, "whole": st.integers(), "number": st.floats(), "flag": st.booleans(), "at": times, "day": st.dates(),
-    "word": st.sampled_from(["a", "b", "c"]), "colour": st.sampled_from(Colour), "maybe": st.none() | texts,
-    "inner": inners, "several": st.lists(inners, max_size=2).map(tuple), "listed": st.lists(st.integers(), max_size=2),
-    "named": st.dictionaries(texts, st.floats(), max_size=2), "members": st.frozensets(texts, max_size=2),
-    "raw": st.binary(max_size=4), "either": st.integers() | texts, "anything": wild,
-}  # fmt: skip
+    "text": texts,
+    "whole": st.integers(),
+    "number": st.floats(),
+    "flag": st.booleans(),
+    "at": times,
+    "day": st.dates(),
+    "word": st.sampled_from(["a", "b", "c"]),
+    "colour": st.sampled_from(Colour),
+    "maybe": st.none() | texts,
+    "inner": inners,
+    "several": st.lists(inners, max_size=2).map(tuple),
+    "listed": st.lists(st.integers(), max_size=2),
+    "named": st.dictionaries(texts, st.floats(), max_size=2),
+    "members": st.frozensets(texts, max_size=2),
+    "raw": st.binary(max_size=4),
+    "either": st.integers() | texts,
+    "anything": wild,
+}
 
 
 @pytest.fixture(scope="module")
@@ -130,18 +164,46 @@ def test_what_is_good_is_accepted(postgres: psycopg.Connection[Any]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("text", "a\x00b"), ("text", "\ud800"), ("text", b"bytes"), ("text", 5), ("whole", 1.5), ("whole", 1.0),
-        ("whole", True), ("whole", 2**63), ("whole", "1"), ("number", float("nan")), ("number", float("inf")),
-        ("number", -0.0), ("number", Decimal("0.1")), ("number", 2**53 + 1), ("flag", 1),
+        ("text", "a\x00b"),
+        ("text", "\ud800"),
+        ("text", b"bytes"),
+        ("text", 5),
+        ("whole", 1.5),
+        ("whole", 1.0),
+        ("whole", True),
+        ("whole", 2**63),
+        ("whole", "1"),
+        ("number", float("nan")),
+        ("number", float("inf")),
+        ("number", -0.0),
+        ("number", Decimal("0.1")),
+        ("number", 2**53 + 1),
+        ("flag", 1),
         ("at", NOW.replace(tzinfo=None)),
-        ("at", "2026-01-01"), ("day", NOW), ("word", "c"), ("colour", "red"), ("maybe", 1), ("inner", {"name": "n"}),
-        ("several", [Inner("m", NOW)]), ("listed", (1,)), ("listed", [True]), ("named", {1: 0.5}),
-        ("named", {"a": float("nan")}), ("named", {"\x00": 0.5}), ("members", {"a"}),
+        ("at", "2026-01-01"),
+        ("day", NOW),
+        ("word", "c"),
+        ("colour", "red"),
+        ("maybe", 1),
+        ("inner", {"name": "n"}),
+        ("several", [Inner("m", NOW)]),
+        ("listed", (1,)),
+        ("listed", [True]),
+        ("named", {1: 0.5}),
+        ("named", {"a": float("nan")}),
+        ("named", {"\x00": 0.5}),
+        ("members", {"a"}),
         ("members", frozenset({"\ud800"})),
-        ("anything", {1: "a"}), ("anything", [float("nan")]), ("anything", "\x00"), ("anything", -0.0),
-        ("anything", (1, 2)), ("anything", Decimal(1)), ("either", True), ("either", 2**70),
+        ("anything", {1: "a"}),
+        ("anything", [float("nan")]),
+        ("anything", "\x00"),
+        ("anything", -0.0),
+        ("anything", (1, 2)),
+        ("anything", Decimal(1)),
+        ("either", True),
+        ("either", 2**70),
     ],
-)  # fmt: skip
+)
 def test_what_would_be_read_as_another_value_is_refused_by_its_field(field: str, value: Any) -> None:
     with pytest.raises(Unrecordable) as refused:
         CODEC.encode(replace(GOOD, **{field: value}))
@@ -207,12 +269,16 @@ async def test_a_stream_whose_name_cannot_be_kept_is_refused_alone(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"correlation_id": "a\x00b"}, {"causation_id": "\ud800"}, {"actor": "\x00"}, {"traceparent": "\udfff"},
-        {"now": NOW.replace(tzinfo=None)}, {"occurred_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"correlation_id": "a\x00b"},
+        {"causation_id": "\ud800"},
+        {"actor": "\x00"},
+        {"traceparent": "\udfff"},
+        {"now": NOW.replace(tzinfo=None)},
+        {"occurred_at": datetime(1, 1, 1, tzinfo=UTC)},
         {"occurred_at": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-8)))},
     ],
     ids=lambda changes: next(iter(changes)),
-)  # fmt: skip
+)
 async def test_an_event_whose_surroundings_cannot_be_kept_is_refused(house: House, changes: dict[str, Any]) -> None:
     for title in ("a", "audit"):  # public and private
         with pytest.raises(Unrecordable):

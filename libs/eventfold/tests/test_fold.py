@@ -29,9 +29,13 @@ def runner(
 ) -> FoldRunner:
     groups = [FoldGroup("reacting", processes=processes)] if processes else []
     return FoldRunner(
-        worker="test", pool=house.pool, avro=JsonInsteadOfAvro(), store=house.store, topic_prefix=house.prefix,
+        worker="test",
+        pool=house.pool,
+        avro=JsonInsteadOfAvro(),
+        store=house.store,
+        topic_prefix=house.prefix,
         groups=[FoldGroup("shelves", projections or (COUNTING,), parks=parks), *groups],
-    )  # fmt: skip
+    )
 
 
 async def apply(house: House, folding: FoldRunner, records: list[Delivered], partition: int = 0) -> None:
@@ -198,8 +202,9 @@ async def test_a_process_reacts_once_and_its_events_commit_with_its_position(hou
         await apply(house, runner(house, processes=(COPYING,)), batch)
     recorded = "SELECT stream, version, data->>'title', meta->>'causation_id' FROM events ORDER BY version"
     assert await house.rows(recorded) == [
-        ("shelf-copy-a", 1, "x", str(event_id("a", 1))), ("shelf-copy-a", 2, "y", str(event_id("a", 2))),
-    ]  # fmt: skip
+        ("shelf-copy-a", 1, "x", str(event_id("a", 1))),
+        ("shelf-copy-a", 2, "y", str(event_id("a", 2))),
+    ]
 
 
 async def test_what_a_process_reacts_to_is_applied_in_parts_for_it_holds_the_streams_that_it_writes(
@@ -225,8 +230,9 @@ async def test_a_process_whose_command_is_refused_halts_without_moving(house: Ho
 
 @given(
     books=st.lists(st.tuples(st.sampled_from("abc"), st.text("xyz", min_size=1, max_size=2)), max_size=20),
-    cuts=st.lists(st.integers(1, 5), max_size=20), seed=st.integers(0, 1000),
-)  # fmt: skip
+    cuts=st.lists(st.integers(1, 5), max_size=20),
+    seed=st.integers(0, 1000),
+)
 def test_folding_does_not_depend_on_how_keys_interleave_or_batches_are_cut(
     books: list[tuple[str, str]], cuts: list[int], seed: int
 ) -> None:

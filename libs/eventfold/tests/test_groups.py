@@ -110,7 +110,7 @@ async def test_a_value_that_its_column_does_not_take_is_that_records_fault(house
         return {
             table: {key: row._replace(books=1 << 63) if row.shelf in huge else row for key, row in changed.items()}
             for table, changed in changes.items()
-        }  # fmt: skip
+        }
 
     await apply(house, runner(house, replace(COUNTING, fold=fold)), WORK)
     assert await counted(house) == [("a", "v;"), ("b", "w;y;")]

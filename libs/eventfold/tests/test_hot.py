@@ -29,9 +29,11 @@ async def handled(house: House, asked: Asked) -> object:
     idempotency = Idempotency("caller", key, title.encode()) if key else None
     try:
         found = await house.store.handle(
-            add(WRITERS_SHELF, title, HOT_SHELF), context(), idempotency=idempotency,
+            add(WRITERS_SHELF, title, HOT_SHELF),
+            context(),
+            idempotency=idempotency,
             answer=lambda outcomes: {"versions": [event.version for event in outcomes[0].events]},
-        )  # fmt: skip
+        )
     except EventfoldError as error:
         return type(error)
     return found.answer["versions"]

@@ -57,9 +57,10 @@ def test_every_advisory_lock_has_a_key_of_its_schema() -> None:
     call = re.compile(r"pg_(?:try_)?advisory_\w+\((.{0,40})")
     found = {
         (file.name, argument)
-        for folder in ("libs", "services") for file in (ROOT / folder).glob("*/src/**/*.py")
+        for folder in ("libs", "services")
+        for file in (ROOT / folder).glob("*/src/**/*.py")
         for argument in call.findall(file.read_text(encoding="utf-8"))
-    }  # fmt: skip
+    }
     strangers = {one for one in found if not one[1].startswith(("{locks.key(", "{key("))}
     assert strangers == {("schema.py", "hashtextextended(one, 0)); END LOOP; RET")}
 

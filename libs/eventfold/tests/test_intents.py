@@ -43,9 +43,14 @@ PACE = Pace(timedelta(seconds=1), timedelta(seconds=8))
 EXAMPLES = 80
 
 FAULTS = (
-    "the request is lost", "the answer is lost", "not done yet", "killed before asking", "killed after the effect",
-    "killed before the commit", "stopped past the lease",
-)  # fmt: skip
+    "the request is lost",
+    "the answer is lost",
+    "not done yet",
+    "killed before asking",
+    "killed after the effect",
+    "killed before the commit",
+    "stopped past the lease",
+)
 
 
 @dataclass
@@ -283,9 +288,11 @@ def test_whatever_befalls_it_there_is_one_effect_and_one_answer(shared: tuple[as
 
     @settings(max_examples=EXAMPLES)
     @given(
-        faults=st.lists(st.sampled_from(FAULTS), max_size=8), refused=st.booleans(), repeated=st.booleans(),
+        faults=st.lists(st.sampled_from(FAULTS), max_size=8),
+        refused=st.booleans(),
+        repeated=st.booleans(),
         max_attempts=st.sampled_from([2, 100]),
-    )  # fmt: skip
+    )
     def holds(faults: list[str], refused: bool, repeated: bool, max_attempts: int) -> None:
         office = Office(house, Bank(NO if refused else DONE, list(faults)), max_attempts=max_attempts)
         loop.run(_one_effect(office, number_of(f"{next(examples)}", "refund"), repeated, len(faults)))

@@ -63,8 +63,11 @@ async def test_what_each_handler_has_yet_to_apply_is_counted_from_its_own_positi
     await apply(house, runner(house, COUNTING), 3)
     topic = house.prefix + TOPIC
     assert await runner(house, COUNTING, LATE).behind({(topic, 0): 5, (topic, 1): 2}) == {
-        ("counting", topic, 0): 2, ("late", topic, 0): 5, ("counting", topic, 1): 2, ("late", topic, 1): 2,
-    }  # fmt: skip
+        ("counting", topic, 0): 2,
+        ("late", topic, 0): 5,
+        ("counting", topic, 1): 2,
+        ("late", topic, 1): 2,
+    }
 
 
 async def test_a_partition_that_was_closed_is_not_behind(house: House) -> None:

@@ -155,9 +155,15 @@ async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, ka
     """So an event that passed its check can be sent, whatever is deployed between."""
     await house.store.handle_batch([add("one", "a"), add("one", "b")], context())
     running = Relay(
-        name="relay", holder="one", connect=house.connect, publisher=house.publisher, codec=Unreadable({}),
-        producers=lambda: Producer(kafka_bootstrap, "one"), topics=[topic], tails=tails_of(kafka_bootstrap),
-    )  # fmt: skip
+        name="relay",
+        holder="one",
+        connect=house.connect,
+        publisher=house.publisher,
+        codec=Unreadable({}),
+        producers=lambda: Producer(kafka_bootstrap, "one"),
+        topics=[topic],
+        tails=tails_of(kafka_bootstrap),
+    )
     task = asyncio.create_task(running.run())
     try:
         await eventually(lambda: everything_acknowledged(house))
@@ -220,10 +226,15 @@ async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
     monkeypatch.setattr(relay, "IDLE_IN_TRANSACTION_MS", 100)
     monkeypatch.setattr(StoppedOnce, "stops", 0)
     running = Relay(
-        name="relay", holder="one", connect=lambda: StoppedOnce.connect(house.url, autocommit=True), codec=CODEC,
-        producers=lambda: Producer(kafka_bootstrap, "one"), publisher=house.publisher, topics=[topic],
+        name="relay",
+        holder="one",
+        connect=lambda: StoppedOnce.connect(house.url, autocommit=True),
+        codec=CODEC,
+        producers=lambda: Producer(kafka_bootstrap, "one"),
+        publisher=house.publisher,
+        topics=[topic],
         tails=tails_of(kafka_bootstrap),
-    )  # fmt: skip
+    )
     await house.store.handle(add("one", "a"), context())
     next_topic = await _filled_generation(house, kafka_bootstrap, topic)
     task = asyncio.create_task(running.run())

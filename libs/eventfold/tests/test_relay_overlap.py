@@ -92,9 +92,15 @@ async def test_a_batch_with_room_for_more_is_followed_when_others_may_have_come(
 
 async def test_who_waits_for_others_to_come_is_not_woken_by_the_first_of_them(house: House, kafka: Kafka) -> None:
     waiting = Relay(
-        name="relay", holder="one", connect=house.connect, producers=lambda: Producer("", ""),
-        publisher=house.publisher, codec=CODEC, topics=[], tails=tails_of(""),
-    )  # fmt: skip
+        name="relay",
+        holder="one",
+        connect=house.connect,
+        producers=lambda: Producer("", ""),
+        publisher=house.publisher,
+        codec=CODEC,
+        topics=[],
+        tails=tails_of(""),
+    )
     waiting.wake()
     started = time.monotonic()
     await waiting.wait_for_work(NEVER_S, at_least_s=WHILE_S)

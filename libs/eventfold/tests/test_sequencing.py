@@ -93,12 +93,17 @@ def _copy(house: House, to: str) -> None:
     schema, source = house.prefix.rstrip("."), house.url.split("?", 1)[0]
     dump = subprocess.run(
         [postgres.binaries() / "pg_dump", "--schema", schema, "--no-owner", source],
-        stdout=subprocess.PIPE, timeout=DUMP_TIMEOUT_S, check=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        timeout=DUMP_TIMEOUT_S,
+        check=True,
+    )
     subprocess.run(
         [postgres.binaries() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", to],
-        input=dump.stdout, stdout=subprocess.DEVNULL, timeout=DUMP_TIMEOUT_S, check=True,
-    )  # fmt: skip
+        input=dump.stdout,
+        stdout=subprocess.DEVNULL,
+        timeout=DUMP_TIMEOUT_S,
+        check=True,
+    )
 
 
 async def test_whoever_inserts_an_event_has_it_published(house: House, kafka_bootstrap: str, topic: str) -> None:
@@ -182,12 +187,23 @@ async def test_a_store_of_the_tables_before_goes_on_where_it_was(postgres_url: s
         await _upgrade(conn, [5, 6])
         sequenced = "SELECT seq::int, version FROM event_sequence JOIN events USING (position) ORDER BY seq"
         assert await (await conn.execute(sequenced)).fetchall() == [
-            (1, 2), (2, 1), (3, 4), (4, 8), (5, 6), (6, 7), (7, 9)
-        ]  # fmt: skip
+            (1, 2),
+            (2, 1),
+            (3, 4),
+            (4, 8),
+            (5, 6),
+            (6, 7),
+            (7, 9),
+        ]
         runs = "SELECT first_seq, first_position, length FROM sequence_run ORDER BY first_seq"
         assert await (await conn.execute(runs)).fetchall() == [
-            (1, 2, 1), (2, 1, 1), (3, 4, 1), (4, 8, 1), (5, 6, 2), (7, 9, 1)
-        ]  # fmt: skip
+            (1, 2, 1),
+            (2, 1, 1),
+            (3, 4, 1),
+            (4, 8, 1),
+            (5, 6, 2),
+            (7, 9, 1),
+        ]
         rest = "SELECT version FROM unsequenced JOIN events USING (position) ORDER BY version"
         assert await (await conn.execute(rest)).fetchall() == [(3,), (5,)]
         await conn.execute(f"DROP SCHEMA {name} CASCADE")

@@ -39,9 +39,18 @@ NEVER_S = 3600.0  # leases end when a rule says so, not by the clock
 AT_ONCE_S = -1.0  # nobody would move the relay while a replay waits for it, or bring back what a rebuild misses
 NO_FSYNC = "-csynchronous_commit=off"  # the machine never ends the database
 TABLES = (
-    "events", "sequence_run", "unsequenced", "idempotency", "lease", "relay_head", "topic_generation",
-    "fold_position", "topic_read", "dead_letter", "shelf_count",
-)  # fmt: skip
+    "events",
+    "sequence_run",
+    "unsequenced",
+    "idempotency",
+    "lease",
+    "relay_head",
+    "topic_generation",
+    "fold_position",
+    "topic_read",
+    "dead_letter",
+    "shelf_count",
+)
 
 shelves = st.sampled_from(["a", "b", "c", HOT])
 titles = st.sampled_from(["t1", "t2", "t3", "t4", "t5", "t6", "poison", "audit"])

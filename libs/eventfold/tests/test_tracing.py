@@ -26,9 +26,18 @@ from eventfold.publish.topics import prepare_topics
 
 COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, count)
 MALFORMED = [
-    "", "x", "00", CAUSE[:-1], CAUSE + "\n", CAUSE.replace("00-", "ff-", 1), CAUSE.replace("0af7", "0AF7"),
-    f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01", "é" * 55, CAUSE * 1000,
-]  # fmt: skip
+    "",
+    "x",
+    "00",
+    CAUSE[:-1],
+    CAUSE + "\n",
+    CAUSE.replace("00-", "ff-", 1),
+    CAUSE.replace("0af7", "0AF7"),
+    f"00-{'0' * 32}-b7ad6b7169203331-01",
+    f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
+    "é" * 55,
+    CAUSE * 1000,
+]
 
 
 @pytest.fixture
@@ -84,12 +93,17 @@ async def test_a_commands_span_is_linked_from_the_batch_that_sends_and_from_the_
     assert [linked(one) for one in (sent, folded)] == [[traceparent]] * 2
     assert serving.get_span_context().trace_id == int(CAUSE[3:35], 16)
     assert (sent.kind, folded.kind, sent.name, folded.name) == (
-        SpanKind.CLIENT, SpanKind.CONSUMER, f"send {topic}", f"process {topic}",
-    )  # fmt: skip
+        SpanKind.CLIENT,
+        SpanKind.CONSUMER,
+        f"send {topic}",
+        f"process {topic}",
+    )
     shared = {
-        names.MESSAGING_SYSTEM: "kafka", names.MESSAGING_DESTINATION_NAME: topic,
-        names.MESSAGING_DESTINATION_PARTITION_ID: "0", names.MESSAGING_BATCH_MESSAGE_COUNT: 1,
-    }  # fmt: skip
+        names.MESSAGING_SYSTEM: "kafka",
+        names.MESSAGING_DESTINATION_NAME: topic,
+        names.MESSAGING_DESTINATION_PARTITION_ID: "0",
+        names.MESSAGING_BATCH_MESSAGE_COUNT: 1,
+    }
     for span, operation, client in ((sent, "send", "relay"), (folded, "process", "worker")):
         operations = {names.MESSAGING_OPERATION_NAME: operation, names.MESSAGING_OPERATION_TYPE: operation}
         assert told(span) == {**shared, **operations, names.MESSAGING_CLIENT_ID: client}

@@ -43,10 +43,15 @@ async def topic(house: House, kafka_bootstrap: str) -> str:
 @contextlib.asynccontextmanager
 async def old_relay(house: House, bootstrap: str, topic: str) -> AsyncIterator[asyncio.Task[Any]]:
     running = Relay(
-        name="relay", holder="old", connect=house.connect, codec=OLD_CODEC, topics=[topic],
-        publisher=Publisher("/library", to_public, OldAvro(), house.prefix), tails=tails_of(bootstrap),
+        name="relay",
+        holder="old",
+        connect=house.connect,
+        codec=OLD_CODEC,
+        topics=[topic],
+        publisher=Publisher("/library", to_public, OldAvro(), house.prefix),
+        tails=tails_of(bootstrap),
         producers=lambda: Producer(bootstrap, "old"),
-    )  # fmt: skip
+    )
     task = asyncio.create_task(running.run())
     try:
         yield task

@@ -25,10 +25,19 @@ async def library(house: House, kafka_bootstrap: str) -> Deployment:
     """The example domain as its operators see it, with its topic of two partitions."""
     await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=2)
     return Deployment(
-        name="library", database_url=house.url, kafka_bootstrap=kafka_bootstrap, group=f"{house.prefix}library",
-        relay_name="relay", codec=CODEC, avro=JsonInsteadOfAvro(), publisher=house.publisher, topics=(TOPIC,),
-        groups=(SHELVES,), topic_prefix=house.prefix, current_kek_id=lambda: "current-key",
-    )  # fmt: skip
+        name="library",
+        database_url=house.url,
+        kafka_bootstrap=kafka_bootstrap,
+        group=f"{house.prefix}library",
+        relay_name="relay",
+        codec=CODEC,
+        avro=JsonInsteadOfAvro(),
+        publisher=house.publisher,
+        topics=(TOPIC,),
+        groups=(SHELVES,),
+        topic_prefix=house.prefix,
+        current_kek_id=lambda: "current-key",
+    )
 
 
 @pytest.fixture

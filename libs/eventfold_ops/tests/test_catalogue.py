@@ -10,7 +10,10 @@ from eventfold_ops.catalogue.page import page
 
 LINE = {"type": "record", "name": "Line", "fields": [{"name": "title", "type": "string", "doc": "Of the book."}]}
 LENT: dict[str, Any] = {
-    "type": "record", "name": "Lent", "namespace": "example.library", "doc": "Books were lent.",
+    "type": "record",
+    "name": "Lent",
+    "namespace": "example.library",
+    "doc": "Books were lent.",
     "fields": [
         {"name": "reader", "type": "string", "doc": "Who has them."},
         {"name": "lent_at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
@@ -18,16 +21,17 @@ LENT: dict[str, Any] = {
         {"name": "first", "type": ["null", "Line"]},
         {"name": "days", "type": ["null", "int"]},
     ],
-}  # fmt: skip
+}
 KIND = EventType("example.library.book.lent.v1", ("1.0", "1.1"), "the id of the book", LENT, {"reader": "r1"})
 READ = Reader("desk", "library.desk", ("holdings",), ("remind",))
 CATALOGUE = Catalogue(
-    "Library", "What happens to books.",
+    "Library",
+    "What happens to books.",
     (
         Topic("example.library.book", "library", "/example/library", (KIND,), (READ,)),
         Topic("example.library.shelf", "library", "/example/library", (), ()),
     ),
-)  # fmt: skip
+)
 
 
 def test_fields_come_in_order_with_those_of_inner_records_behind_them() -> None:

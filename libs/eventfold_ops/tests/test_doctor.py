@@ -32,10 +32,23 @@ async def test_a_healthy_deployment_has_no_complaint(healthy: Deployment) -> Non
     assert [one for one in findings if one.state != "ok"] == []
     topic = healthy.topic_prefix + TOPIC
     assert {one.check for one in findings} >= {
-        "PostgreSQL", "Kafka", "tables", "trigger", "sequence", "stored types", "read tables of counting",
-        "subject keys", "relay lease", "sequencing", "outbox", "dead letters", f"topic {topic}", f"schemas on {topic}",
-        f"partitions of {topic}", f"counting on {topic}",
-    }  # fmt: skip
+        "PostgreSQL",
+        "Kafka",
+        "tables",
+        "trigger",
+        "sequence",
+        "stored types",
+        "read tables of counting",
+        "subject keys",
+        "relay lease",
+        "sequencing",
+        "outbox",
+        "dead letters",
+        f"topic {topic}",
+        f"schemas on {topic}",
+        f"partitions of {topic}",
+        f"counting on {topic}",
+    }
     assert of(findings, "sequence").says == f"dense up to {BOOKS}"
     assert "1 keys, 0 destroyed" in of(findings, "subject keys").says
 

@@ -62,9 +62,11 @@ async def test_a_record_that_is_missing_in_the_middle_is_found(house: House, kaf
 async def test_compare_does_not_call_equal_what_both_lack(house: House, kafka_bootstrap: str, topic: str) -> None:
     lost = {header(one, "ce_sequence") for one in (await read_all(kafka_bootstrap, topic))[:1]}
     await rewritten(
-        kafka_bootstrap, topic, lambda records: [one for one in records if header(one, "ce_sequence") not in lost],
+        kafka_bootstrap,
+        topic,
+        lambda records: [one for one in records if header(one, "ce_sequence") not in lost],
         chained=False,
-    )  # fmt: skip
+    )
     with worker(house, kafka_bootstrap):
 
         async def folded() -> bool:

@@ -140,9 +140,11 @@ async def test_a_relay_that_dies_while_it_closes_is_followed_by_one_that_closes(
         if failures > 2:
             return await whole(conn, session, source, one)
         await session.send_and_wait(
-            one.name, orjson.dumps(one.barrier), partition=failures,
+            one.name,
+            orjson.dumps(one.barrier),
+            partition=failures,
             headers=generations._closing_headers(one, source, failures),
-        )  # fmt: skip
+        )
         raise KafkaError("died")
 
     monkeypatch.setattr(generations, "close", dying)
@@ -328,10 +330,11 @@ async def test_floors_are_not_carried_to_another_number_of_partitions(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["test.library.nothing"], "does not emit it"), ([TOPIC, "--partitions", "2"], "topics only grow"),
+        (["test.library.nothing"], "does not emit it"),
+        ([TOPIC, "--partitions", "2"], "topics only grow"),
         ([TOPIC, "--lost", "--partitions", "8"], "grow it afterwards"),
     ],
-)  # fmt: skip
+)
 async def test_what_makes_no_sense_is_refused_and_leaves_nothing(
     house: House, kafka_bootstrap: str, relayed: str, arguments: list[str], reason: str
 ) -> None:

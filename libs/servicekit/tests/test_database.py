@@ -34,10 +34,14 @@ async def shown(conn: Any, names: tuple[str, ...]) -> tuple[str, ...]:
 async def test_every_connection_reads_alike_and_keeps_the_bounds_of_its_use(postgres_url: str) -> None:
     url, names = postgres_url + ODD, tuple(name for name, _ in FIXED)
     async with (
-        database.make_pool(url, 1) as folding, database.command_pool(url, 1) as commands,
-        database.query_pool(url, 1) as queries, await database.connect(url) as alone,
-        folding.connection() as fold, commands.connection() as command, queries.connection() as query,
-    ):  # fmt: skip
+        database.make_pool(url, 1) as folding,
+        database.command_pool(url, 1) as commands,
+        database.query_pool(url, 1) as queries,
+        await database.connect(url) as alone,
+        folding.connection() as fold,
+        commands.connection() as command,
+        queries.connection() as query,
+    ):
         for conn in (fold, command, query, alone):
             assert await shown(conn, names) == tuple(value for _, value in FIXED)
             assert await shown(conn, ("random_page_cost",)) == ("1.1",)

@@ -51,9 +51,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def definition(folder: Path) -> ServiceDefinition:
     return ServiceDefinition(
-        name="sample", settings=ServiceSettings, migrations=folder, codec=EventCodec({}), to_public=lambda _: None,
+        name="sample",
+        settings=ServiceSettings,
+        migrations=folder,
+        codec=EventCodec({}),
+        to_public=lambda _: None,
         register=nothing,
-    )  # fmt: skip
+    )
 
 
 def drafted(url: str) -> list[str]:
@@ -83,9 +87,12 @@ async def test_a_draft_says_what_changes_and_no_more(postgres_url: str, folder: 
         book, loan = drafted(url)
     assert loan == LOANS.create_sql
     for change in (
-        "DROP COLUMN shelf", "ALTER COLUMN pages SET NOT NULL", "ADD COLUMN title text NOT NULL DEFAULT ''",
-        "ADD COLUMN author text", "ADD COLUMN changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()",
-    ):  # fmt: skip
+        "DROP COLUMN shelf",
+        "ALTER COLUMN pages SET NOT NULL",
+        "ADD COLUMN title text NOT NULL DEFAULT ''",
+        "ADD COLUMN author text",
+        "ADD COLUMN changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()",
+    ):
         assert change in book
     assert "book_id" not in book
 

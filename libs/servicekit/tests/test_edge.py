@@ -72,8 +72,10 @@ async def test_a_call_continues_its_callers_trace_and_its_span_goes_into_the_con
     assert span.parent is not None and f"{span.parent.span_id:016x}" == CAUSE[36:52]
     assert served.recorded == written(span) and served.recorded[:35] == CAUSE[:35]
     assert dict(span.attributes or {}) == {
-        names.RPC_SYSTEM_NAME: "grpc", names.RPC_METHOD: METHOD[1:], names.RPC_RESPONSE_STATUS_CODE: "OK",
-    }  # fmt: skip
+        names.RPC_SYSTEM_NAME: "grpc",
+        names.RPC_METHOD: METHOD[1:],
+        names.RPC_RESPONSE_STATUS_CODE: "OK",
+    }
 
 
 @pytest.mark.parametrize("given", [{}, {"traceparent": "malformed"}, {"traceparent": "00-" + "0" * 52}], ids=str)

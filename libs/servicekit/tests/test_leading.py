@@ -31,9 +31,11 @@ async def waits(house: House) -> bool:
 async def test_one_held_stream_does_not_keep_later_dates_waiting(postgres_url: str) -> None:
     async with built(postgres_url) as house:
         wiring: Any = SimpleNamespace(
-            definition=SimpleNamespace(name="alarms"), connect=partial(database.connect, house.url),
-            store=store_of(house), rng=random.Random(7),
-        )  # fmt: skip
+            definition=SimpleNamespace(name="alarms"),
+            connect=partial(database.connect, house.url),
+            store=store_of(house),
+            rng=random.Random(7),
+        )
         await record(wiring.store, "held", SetAlarm(NOW))
         async with await house.connect() as holder, holder.transaction(force_rollback=True):
             await holder.execute(HOLD)

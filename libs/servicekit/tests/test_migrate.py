@@ -31,9 +31,13 @@ async def nothing(*_: object) -> list[str]:
 def definition(tmp_path: Path) -> ServiceDefinition:
     (tmp_path / "0001_made.py").write_text(REVISION)
     return ServiceDefinition(
-        name="sample", settings=ServiceSettings, migrations=tmp_path, codec=EventCodec({}), to_public=lambda _: None,
+        name="sample",
+        settings=ServiceSettings,
+        migrations=tmp_path,
+        codec=EventCodec({}),
+        to_public=lambda _: None,
         register=nothing,
-    )  # fmt: skip
+    )
 
 
 async def test_a_migration_waits_for_one_of_its_schema_and_for_no_other(

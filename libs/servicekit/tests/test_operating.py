@@ -30,9 +30,14 @@ async def nothing(*_: object) -> list[str]:
 
 
 DEFINITION = ServiceDefinition(
-    name="sample", settings=ServiceSettings, migrations=Path(), codec=EventCodec({}), to_public=lambda _: None,
-    register=nothing, topics=("lyceum.sample.thing",),
-)  # fmt: skip
+    name="sample",
+    settings=ServiceSettings,
+    migrations=Path(),
+    codec=EventCodec({}),
+    to_public=lambda _: None,
+    register=nothing,
+    topics=("lyceum.sample.thing",),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -133,9 +138,12 @@ def test_keys_are_listed_and_replaced_by_a_command_of_every_service(
 
 @pytest.mark.parametrize(
     ("named", "runs", "group"),
-    [("", ["money", "feed"], "p.lyceum.sample"), ("feed", ["feed"], "p.lyceum.sample.feed"),
-     (" feed, money ", ["money", "feed"], "p.lyceum.sample.feed-money")],
-)  # fmt: skip
+    [
+        ("", ["money", "feed"], "p.lyceum.sample"),
+        ("feed", ["feed"], "p.lyceum.sample.feed"),
+        (" feed, money ", ["money", "feed"], "p.lyceum.sample.feed-money"),
+    ],
+)
 def test_a_worker_runs_the_groups_of_folds_that_it_is_told_to_in_a_consumer_group_of_their_own(
     monkeypatch: pytest.MonkeyPatch, named: str, runs: list[str], group: str
 ) -> None:

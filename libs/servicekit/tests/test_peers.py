@@ -96,8 +96,10 @@ async def test_a_call_that_makes_another_and_what_the_other_does_are_one_trace(
     assert f"{parent(answering).span_id:016x}" == written(asking)[36:52] and parent(answering).is_remote
     assert asking.name == METHOD and asking.status.status_code is StatusCode.UNSET
     assert told(asking) == {
-        names.RPC_SYSTEM_NAME: "grpc", names.RPC_METHOD: METHOD, names.RPC_RESPONSE_STATUS_CODE: "OK",
-    }  # fmt: skip
+        names.RPC_SYSTEM_NAME: "grpc",
+        names.RPC_METHOD: METHOD,
+        names.RPC_RESPONSE_STATUS_CODE: "OK",
+    }
 
 
 async def test_a_call_outside_of_any_span_begins_a_trace(peer: Peer, spans: InMemorySpanExporter) -> None:

@@ -74,10 +74,17 @@ async def test_another_role_is_refused_before_anything_is_waited_for() -> None:
     assert gate.waited == [("feed",)]
 
 
-@pytest.mark.parametrize(("token", "role", "admitted"), [
-    ("m1", "consumer", True), ("", "consumer", True), ("m2", "consumer", False), ("m2", "auditor", True),
-    ("M1", "consumer", False), (" m1", "consumer", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("token", "role", "admitted"),
+    [
+        ("m1", "consumer", True),
+        ("", "consumer", True),
+        ("m2", "consumer", False),
+        ("m2", "auditor", True),
+        ("M1", "consumer", False),
+        (" m1", "consumer", False),
+    ],
+)
 async def test_members_name_themselves_and_operators_anybody(token: str, role: str, admitted: bool) -> None:
     policy = Policy("query", ("auditor",), own="token")
     if admitted:

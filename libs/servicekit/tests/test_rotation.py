@@ -88,8 +88,10 @@ def test_a_rotation_that_was_killed_is_finished_by_the_next_run(
         raise Killed
 
     place: dict[str, tuple[Any, str]] = {
-        "publish": (os, "link"), "promote": (Path, "replace"), "retire": (KeyRing, "retire"),
-    }  # fmt: skip
+        "publish": (os, "link"),
+        "promote": (Path, "replace"),
+        "retire": (KeyRing, "retire"),
+    }
     with monkeypatch.context() as patch:
         patch.setattr(*place[step], killed)
         with pytest.raises(Killed):

@@ -31,7 +31,11 @@ def test_a_service_has_the_kinds_of_key_of_its_slices() -> None:
     first, second = (KeyKind(name, f"{name}.key", lambda: b"") for name in ("first", "second"))
     slices = [Slice(key_kinds=lambda _: [first]), Slice(), Slice(key_kinds=lambda _: [second])]
     made = made_of(
-        slices, name="x", settings=cast(Any, None), migrations=cast(Any, None), grpc_service="x",
+        slices,
+        name="x",
+        settings=cast(Any, None),
+        migrations=cast(Any, None),
+        grpc_service="x",
         add_servicer=lambda *_: None,
-    )  # fmt: skip
+    )
     assert list(made.key_kinds(None)) == [first, second]

@@ -55,8 +55,10 @@ async def test_an_item_with_a_nul_in_any_field_is_rejected_alone() -> None:
 
     found, _ = await imports.run(["0", "1", "2"], items, lambda item: item.external_id, record, lambda row: row)
     assert [(one.external_id, one.status, one.error_field) for one in found] == [
-        ("0", "duplicate", ""), ("1", "rejected", "category"), ("2", "duplicate", ""),
-    ]  # fmt: skip
+        ("0", "duplicate", ""),
+        ("1", "rejected", "category"),
+        ("2", "duplicate", ""),
+    ]
 
 
 async def refusal(call: Callable[[Any], Awaitable[Any]], request: Any) -> Any:

@@ -31,16 +31,26 @@ def money(amount_minor: int, currency: str = "CNY") -> dict[str, Any]:
 
 def order(number: int, charged: int, discount: int = 0, currency: str = "CNY", creator: str = "c1") -> dict[str, Any]:
     return {
-        "order_id": f"o{number}", "member_id": "m1", "creator_id": creator, "product_id": "p1",
-        "list": money(charged + discount, currency), "discount": money(discount, currency),
-        "charged": money(charged, currency), "promotion_id": None,
-    }  # fmt: skip
+        "order_id": f"o{number}",
+        "member_id": "m1",
+        "creator_id": creator,
+        "product_id": "p1",
+        "list": money(charged + discount, currency),
+        "discount": money(discount, currency),
+        "charged": money(charged, currency),
+        "promotion_id": None,
+    }
 
 
 def paid(
-    seq: int, charged: int, discount: int = 0, bps: int = 1000, currency: str = "CNY", creator: str = "c1",
+    seq: int,
+    charged: int,
+    discount: int = 0,
+    bps: int = 1000,
+    currency: str = "CNY",
+    creator: str = "c1",
     provider: str = "simulator",
-) -> PublicRecord:  # fmt: skip
+) -> PublicRecord:
     data = order(seq, charged, discount, currency, creator)
     more = {
         "platform_fee_bps": bps,
@@ -57,11 +67,15 @@ def placed(seq: int, number: int) -> PublicRecord:
 
 orders_paid = st.lists(
     st.tuples(
-        st.integers(0, 10**12), st.integers(0, 10**6), st.integers(0, 10_000), st.sampled_from(["CNY", "USD"]),
-        st.sampled_from(["c1", "c2"]), st.sampled_from(["simulator", "imported", "free"]),
+        st.integers(0, 10**12),
+        st.integers(0, 10**6),
+        st.integers(0, 10_000),
+        st.sampled_from(["CNY", "USD"]),
+        st.sampled_from(["c1", "c2"]),
+        st.sampled_from(["simulator", "imported", "free"]),
     ),
     max_size=30,
-).map(lambda rows: [paid(seq, *row) for seq, row in enumerate(rows, start=1)])  # fmt: skip
+).map(lambda rows: [paid(seq, *row) for seq, row in enumerate(rows, start=1)])
 
 
 def sums(tables: Tables) -> dict[str, int]:
@@ -100,9 +114,12 @@ def test_balances_are_the_sums_of_the_postings(events: list[PublicRecord]) -> No
 def test_a_paid_order_posts_share_fee_and_the_discount_for_memory() -> None:
     postings = folded(LEDGER, [paid(7, charged=999, discount=201)])["posting"].values()
     assert {(p.account, p.amount_minor) for p in postings} == {
-        ("provider_clearing:simulator", 999), ("creator_payable:c1", -900), ("platform_revenue", -99),
-        ("promotion_discounts", 201), ("list_price_contra", -201),
-    }  # fmt: skip
+        ("provider_clearing:simulator", 999),
+        ("creator_payable:c1", -900),
+        ("platform_revenue", -99),
+        ("promotion_discounts", 201),
+        ("list_price_contra", -201),
+    }
     assert {p.posting_id for p in postings} == {f"e7/{line}" for line in range(1, 6)}
     assert {p.occurred_at for p in postings} == {START + timedelta(minutes=7)}
 
@@ -124,15 +141,28 @@ def test_the_order_book_knows_when_an_order_was_placed_and_paid() -> None:
 
 def test_entitlements_prices_promotions_and_owners_take_their_facts() -> None:
     grant: events.EntitlementGranted = {
-        "entitlement_id": "e", "member_id": "m", "product_id": "p", "source": "gift", "order_id": None,
-        "granted_at": START, "expires_at": None,
-    }  # fmt: skip
+        "entitlement_id": "e",
+        "member_id": "m",
+        "product_id": "p",
+        "source": "gift",
+        "order_id": None,
+        "granted_at": START,
+        "expires_at": None,
+    }
     assert folded(ENTITLEMENTS, [record(events.ENTITLEMENT_GRANTED, grant)])["entitlement"][("e",)].source == "gift"
     price: Any = {"product_id": "p", "creator_id": "c", "title": "t", "pricing": "fixed", "priced_at": START}
     priced = [record(events.PRODUCT_PRICED, {**price, "price": money(seq), "previous": None}, seq) for seq in (1, 2)]
     assert folded(PRODUCT_PRICES, priced)["product_price"][("p",)].amount_minor == 2
-    terms: Any = {"promotion_id": "s", "creator_id": "c", "name": "n", "product_ids": ["p"], "amount_off": money(5),
-             "percent_off_bps": None, "starts_at": START, "ends_at": START}  # fmt: skip
+    terms: Any = {
+        "promotion_id": "s",
+        "creator_id": "c",
+        "name": "n",
+        "product_ids": ["p"],
+        "amount_off": money(5),
+        "percent_off_bps": None,
+        "starts_at": START,
+        "ends_at": START,
+    }
     row = folded(PROMOTION_TERMS, [record(events.PROMOTION_SCHEDULED, terms)])["promotion"][("s",)]
     assert (row.amount_off_minor, row.currency, row.percent_off_bps) == (5, "CNY", None)
     published: Any = {"content_id": "x", "creator_id": "c"}

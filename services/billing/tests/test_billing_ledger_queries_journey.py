@@ -20,8 +20,10 @@ async def test_the_trial_balance_of_a_day_knows_only_what_had_happened(house: Bi
     answer = await house.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(as_of=stamp(days[1])), None)
     lines = {line.account: (line.debit_minor, line.credit_minor, line.postings) for line in answer.lines}
     assert lines == {
-        "provider_clearing:imported": (2000, 0, 2), "creator_payable:c1": (0, 1800, 2), "platform_revenue": (0, 200, 2),
-    }  # fmt: skip
+        "provider_clearing:imported": (2000, 0, 2),
+        "creator_payable:c1": (0, 1800, 2),
+        "platform_revenue": (0, 200, 2),
+    }
     assert [(total.currency, total.sum_minor) for total in answer.totals] == [("CNY", 0)]
     assert [source.projection for source in answer.freshness.sources] == ["ledger"]
     whole = await house.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(as_of=stamp(NOW)), None)

@@ -19,9 +19,12 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
 ) -> None:
     await house.priced(pricing="open_amount", amount_minor=0)
     rows: list[Mapping[str, Any]] = [
-        {"external_id": "1"}, {"external_id": "2"}, {"external_id": "2"},
-        {"external_id": "3", "charged": money(600)}, {"external_id": "4", "list": money(0), "charged": money(0)},
-    ]  # fmt: skip
+        {"external_id": "1"},
+        {"external_id": "2"},
+        {"external_id": "2"},
+        {"external_id": "3", "charged": money(600)},
+        {"external_id": "4", "list": money(0), "charged": money(0)},
+    ]
     assert await imported(house, *rows) == [
         ("created", ""),
         ("created", ""),
@@ -32,9 +35,12 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
     assert {status for status, _ in await imported(house, *rows)} == {"duplicate"}
     await house.settle()
     assert await house.balances() == {
-        "provider_clearing:imported": 2600, "creator_payable:c1": -2340, "platform_revenue": -260,
-        "promotion_discounts": 400, "list_price_contra": -400,
-    }  # fmt: skip
+        "provider_clearing:imported": 2600,
+        "creator_payable:c1": -2340,
+        "platform_revenue": -260,
+        "promotion_discounts": 400,
+        "list_price_contra": -400,
+    }
     house.enter_as(imported_id("member", "old", "7"))
     orders = (await house.rpc.ListOrders(pb.ListOrdersRequest(), None)).orders
     assert {order.order_id for order in orders} == {imported_id("order", "old", number) for number in "1234"}

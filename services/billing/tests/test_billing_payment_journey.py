@@ -59,9 +59,14 @@ async def reconciled(house: BillingHouse, now: datetime) -> None:
     """One look of the due-date worker at this moment."""
     handler = Reconciler(lambda _: cast(Provider, house.provider), timedelta(hours=2)).handler
     worker = DueWorker(
-        name="due.billing", holder="one", connect=house.pool.getconn, store=house.store, handlers=[handler],
-        clock=lambda: now, rng=random.Random(7),
-    )  # fmt: skip
+        name="due.billing",
+        holder="one",
+        connect=house.pool.getconn,
+        store=house.store,
+        handlers=[handler],
+        clock=lambda: now,
+        rng=random.Random(7),
+    )
     async with house.pool.connection() as conn:
         lease = await leases.acquire(conn, "due.billing", "one")
         assert lease

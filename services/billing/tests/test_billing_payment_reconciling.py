@@ -34,9 +34,12 @@ NUMBER = merchant_number_of(ID)
 INTENT = Intent(ID, "o1", "m1", "simulator", Money(900, "CNY"))
 OPEN = Due(ID, Payment(INTENT, "initiated"), NOW - timedelta(seconds=30), 1, NOW)
 PAID = Report(NUMBER, "paid", INTENT.amount, "ref", "")
-CAPTURED = Item((
-    Ask(PAYMENT, ID, Capture(ID, "simulator", "ref", INTENT.amount)), Ask(ORDER, "o1", MarkPaid("o1", ID, "simulator")),
-))  # fmt: skip
+CAPTURED = Item(
+    (
+        Ask(PAYMENT, ID, Capture(ID, "simulator", "ref", INTENT.amount)),
+        Ask(ORDER, "o1", MarkPaid("o1", ID, "simulator")),
+    )
+)
 
 
 @dataclass

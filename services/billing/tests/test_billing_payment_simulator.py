@@ -28,9 +28,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 BODY: dict[str, Any] = {
-    "merchant_number": "0" * 32, "status": "paid", "amount_minor": 900, "currency": "CNY",
-    "provider_reference": "ref", "reason": "",
-}  # fmt: skip
+    "merchant_number": "0" * 32,
+    "status": "paid",
+    "amount_minor": 900,
+    "currency": "CNY",
+    "provider_reference": "ref",
+    "reason": "",
+}
 
 
 def pem(key: rsa.RSAPrivateKey) -> bytes:
@@ -57,10 +61,11 @@ def signed(body: bytes, *, key: rsa.RSAPrivateKey = KEY, at: datetime = NOW) -> 
     timestamp = str(int(at.timestamp()))
     signature = key.sign(f"{timestamp}\nnonce\n".encode() + body + b"\n", padding.PKCS1v15(), hashes.SHA256())
     return {
-        "lyceum-sim-timestamp": timestamp, "lyceum-sim-nonce": "nonce",
+        "lyceum-sim-timestamp": timestamp,
+        "lyceum-sim-nonce": "nonce",
         "lyceum-sim-signature": base64.b64encode(signature).decode(),
         "lyceum-sim-serial": serial_of(key.public_key()),
-    }  # fmt: skip
+    }
 
 
 async def read(headers: Mapping[str, str], body: bytes, source: KeySource | None = None) -> Report:

@@ -16,9 +16,13 @@ from lyceum.billing.v1 import billing_pb2 as pb
 async def test_from_a_price_to_an_entitlement_and_a_balanced_ledger(house: BillingHouse) -> None:
     await house.priced()
     schedule = pb.SchedulePromotionRequest(
-        promotion_id="spring", name="春季", percent_off_bps=2500, starts_at=stamp(NOW - timedelta(days=1)),
-        ends_at=stamp(NOW + timedelta(days=1)), product_ids=["p1"],
-    )  # fmt: skip
+        promotion_id="spring",
+        name="春季",
+        percent_off_bps=2500,
+        starts_at=stamp(NOW - timedelta(days=1)),
+        ends_at=stamp(NOW + timedelta(days=1)),
+        product_ids=["p1"],
+    )
     await house.rpc.SchedulePromotion(schedule, None)
     house.enter_as("m1")
     placed = await house.placed(promotion_id="spring")
@@ -33,9 +37,12 @@ async def test_from_a_price_to_an_entitlement_and_a_balanced_ledger(house: Billi
     [entitlement] = (await house.rpc.ListEntitlements(pb.ListEntitlementsRequest(), None)).entitlements
     assert (entitlement.product_id, entitlement.source) == ("p1", "purchase")
     assert await house.balances() == {
-        "provider_clearing:simulator": 750, "creator_payable:c1": -675, "platform_revenue": -75,
-        "promotion_discounts": 250, "list_price_contra": -250,
-    }  # fmt: skip
+        "provider_clearing:simulator": 750,
+        "creator_payable:c1": -675,
+        "platform_revenue": -75,
+        "promotion_discounts": 250,
+        "list_price_contra": -250,
+    }
 
 
 async def test_everything_repeated_changes_nothing(house: BillingHouse) -> None:
@@ -104,10 +111,12 @@ async def test_orders_of_others_are_not_to_be_seen_or_paid(house: BillingHouse) 
         await house.started(order_id)
     with pytest.raises(NotFound):
         await house.rpc.GetOrder(pb.GetOrderRequest(order_id=order_id), None)
-    for forbidden in (house.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(), None),
-                      house.rpc.ListPostings(pb.ListPostingsRequest(), None),
-                      house.rpc.ImportOrders(pb.ImportOrdersRequest(), None),
-                      house.rpc.PriceProduct(pb.PriceProductRequest(product_id="p1"), None)):  # fmt: skip
+    for forbidden in (
+        house.rpc.GetTrialBalance(pb.GetTrialBalanceRequest(), None),
+        house.rpc.ListPostings(pb.ListPostingsRequest(), None),
+        house.rpc.ImportOrders(pb.ImportOrdersRequest(), None),
+        house.rpc.PriceProduct(pb.PriceProductRequest(product_id="p1"), None),
+    ):
         with pytest.raises(NotPermitted):
             await forbidden
 

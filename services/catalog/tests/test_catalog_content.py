@@ -49,9 +49,17 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "Secret-body-7f3a"
 MEDIA = Media("https://media.test/1", "0" * 64, 1000, 5)
 WORK = Work(
-    kind="course", title="T", byline=Sealed("m1", "byline", SECRET), body=SECRET, media=MEDIA,
-    lessons=(Lesson("L", SECRET, MEDIA),), tags=("a", "b"), category=None, access="paid", excerpt="teaser",
-)  # fmt: skip
+    kind="course",
+    title="T",
+    byline=Sealed("m1", "byline", SECRET),
+    body=SECRET,
+    media=MEDIA,
+    lessons=(Lesson("L", SECRET, MEDIA),),
+    tags=("a", "b"),
+    category=None,
+    access="paid",
+    excerpt="teaser",
+)
 PUBLISHED = ContentPublished("m1", WORK)
 LIVE, ENDED, FOR_EVER = Grant(NOW + timedelta(seconds=1)), Grant(NOW), Grant(None)
 
@@ -81,15 +89,16 @@ def test_what_is_not_published_cannot_be_acted_on() -> None:
         ("paid", "m2", ENDED, Decision(False, "not_entitled")),
         ("unheard-of", "m2", None, Decision(False, "not_entitled")),
     ],
-)  # fmt: skip
+)
 def test_access(access: str, member_id: str | None, grant: Grant | None, decision: Decision) -> None:
     assert decide_access(access=access, creator_id="m1", member_id=member_id, grant=grant, now=NOW) == decision
 
 
 @given(
-    access=st.sampled_from(["free", "paid"]), member_id=st.sampled_from([None, "m1", "m2"]),
+    access=st.sampled_from(["free", "paid"]),
+    member_id=st.sampled_from([None, "m1", "m2"]),
     ends_in_h=st.none() | st.integers(-2, 2),
-)  # fmt: skip
+)
 def test_a_grant_that_is_not_looked_up_could_not_have_changed_the_decision(
     access: str, member_id: str | None, ends_in_h: int | None
 ) -> None:
@@ -126,9 +135,15 @@ def test_the_preview_of_free_content_is_its_beginning() -> None:
 
 TEXT = Sealed("m1", "comment", SECRET)
 INTERACTIONS: Sequence[Event] = [
-    Viewed(7, SECRET), Liked(SECRET), Unliked(), Commented("c", TEXT, 3, SECRET), Shared("mail", ""),
-    Rated(5, 4, ""), Rated(5, None), Completed(),
-]  # fmt: skip
+    Viewed(7, SECRET),
+    Liked(SECRET),
+    Unliked(),
+    Commented("c", TEXT, 3, SECRET),
+    Shared("mail", ""),
+    Rated(5, 4, ""),
+    Rated(5, None),
+    Completed(),
+]
 
 
 def stored(event: object, stream: str, key: str) -> Recorded:

@@ -26,13 +26,13 @@ async def house(postgres_url: str, tmp_path: Path) -> AsyncIterator[House]:
 def liking(content_id: str, n: int) -> Any:
     return pb.RecordInteractionRequest(
         content_id=content_id, interaction=pb.Interaction(kind="view", client_key=f"{n}")
-    )  # fmt: skip
+    )
 
 
 def commenting(content_id: str, n: int) -> Any:
     return pb.RecordInteractionRequest(
         content_id=content_id, interaction=pb.Interaction(kind="comment", comment=f"{n}")
-    )  # fmt: skip
+    )
 
 
 def publishing(content_id: str, n: int) -> Any:
@@ -50,10 +50,13 @@ def reading_comments(content_id: str, n: int) -> Any:
 @pytest.mark.parametrize(
     ("asking", "caller", "round_trips"),
     [
-        (publishing, CREATOR, 4), (liking, READER, 2), (commenting, READER, 4), (reading, READER, 3),
+        (publishing, CREATOR, 4),
+        (liking, READER, 2),
+        (commenting, READER, 4),
+        (reading, READER, 3),
         (reading_comments, READER, 3),
     ],
-)  # fmt: skip
+)
 async def test_each_costs_so_many_round_trips(house: House, asking: Any, caller: Caller, round_trips: int) -> None:
     published = await house.call(publishing("", 0), CREATOR)
     for n in range(3):

@@ -72,11 +72,14 @@ def test_a_look_sent_again_under_its_key_counts_once() -> None:
 @pytest.mark.parametrize(
     ("command", "event"),
     [
-        (Comment("c1", TEXT, 3, "k"), Commented("c1", TEXT, 3, "k")), (Share("mail", "k"), Shared("mail", "k")),
-        (Like("k"), Liked("k")), (Rate(4, "k"), Rated(4, None, "k")), (Complete("k"), Completed("k")),
+        (Comment("c1", TEXT, 3, "k"), Commented("c1", TEXT, 3, "k")),
+        (Share("mail", "k"), Shared("mail", "k")),
+        (Like("k"), Liked("k")),
+        (Rate(4, "k"), Rated(4, None, "k")),
+        (Complete("k"), Completed("k")),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_every_kind_of_act_sent_again_under_its_key_records_nothing(command: Command, event: Event) -> None:
     assert done([command, command]) == [event]
 
@@ -157,11 +160,18 @@ def test_all_of_a_members_interactions_share_a_partition() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        Viewed(5, "k"), Liked("k"), Unliked(), Commented("c", TEXT, 3, ""), Shared("mail", ""), Rated(5, 4, "k"),
-        Rated(5, None), Completed(), Repeated("k"),
+        Viewed(5, "k"),
+        Liked("k"),
+        Unliked(),
+        Commented("c", TEXT, 3, ""),
+        Shared("mail", ""),
+        Rated(5, 4, "k"),
+        Rated(5, None),
+        Completed(),
+        Repeated("k"),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_events_come_back_from_the_store_as_they_went(event: Event) -> None:
     assert DEFINITION.codec.decode(*DEFINITION.codec.encode(event)) == event
 

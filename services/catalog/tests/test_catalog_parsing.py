@@ -54,26 +54,36 @@ def test_a_course_that_could_not_be_answered_whole_is_refused() -> None:
 def test_a_course_has_lessons() -> None:
     made = parsing.manuscript(
         request(kind="course", body="", lessons=[pb.Lesson(title="L", body="x"), pb.Lesson(title="M", media=MEDIA)]),
-        "c1", "m1",
-    )  # fmt: skip
+        "c1",
+        "m1",
+    )
     assert [lesson.title for lesson in made.work.lessons] == ["L", "M"]
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"title": ""}, "title"), ({"title": "x" * 201}, "title"), ({"title": "a\x00"}, "title"),
-        ({"kind": "podcast"}, "kind"), ({"kind": ""}, "kind"), ({"body": ""}, "body"),
-        ({"body": "x" * 200_001}, "body"), ({"access": "vip"}, "access"), ({"tags": ["x"] * 21}, "tags"),
-        ({"tags": [""]}, "tags"), ({"tags": ["x" * 51]}, "tags"), ({"excerpt": "x" * 201}, "excerpt"),
-        ({"byline": "x" * 51}, "byline"), ({"category": "x" * 51}, "category"),
+        ({"title": ""}, "title"),
+        ({"title": "x" * 201}, "title"),
+        ({"title": "a\x00"}, "title"),
+        ({"kind": "podcast"}, "kind"),
+        ({"kind": ""}, "kind"),
+        ({"body": ""}, "body"),
+        ({"body": "x" * 200_001}, "body"),
+        ({"access": "vip"}, "access"),
+        ({"tags": ["x"] * 21}, "tags"),
+        ({"tags": [""]}, "tags"),
+        ({"tags": ["x" * 51]}, "tags"),
+        ({"excerpt": "x" * 201}, "excerpt"),
+        ({"byline": "x" * 51}, "byline"),
+        ({"category": "x" * 51}, "category"),
         ({"kind": "video", "media": pb.Media(uri="u", sha256="zz")}, "media.sha256"),
         ({"kind": "video", "media": pb.Media(uri="u", sha256="AB" * 32)}, "media.sha256"),
         ({"kind": "video", "media": pb.Media(sha256="ab" * 32)}, "media.uri"),
         ({"kind": "video", "media": pb.Media(uri="u", sha256="ab" * 32, duration_ms=-1)}, "media.duration_ms"),
         ({"kind": "course", "lessons": [pb.Lesson(title="")]}, "lessons[0].title"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_published_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parsing.manuscript(request(**changes), "c1", "m1")
@@ -90,14 +100,17 @@ def test_the_short_form_names_its_own_fields() -> None:
 @pytest.mark.parametrize(
     ("interaction", "field"),
     [
-        (pb.Interaction(kind="hug"), "kind"), (pb.Interaction(kind="rate"), "rating"),
-        (pb.Interaction(kind="rate", rating=6), "rating"), (pb.Interaction(kind="comment"), "comment"),
-        (pb.Interaction(kind="comment", comment="x" * 5001), "comment"), (pb.Interaction(kind="share"), "channel"),
+        (pb.Interaction(kind="hug"), "kind"),
+        (pb.Interaction(kind="rate"), "rating"),
+        (pb.Interaction(kind="rate", rating=6), "rating"),
+        (pb.Interaction(kind="comment"), "comment"),
+        (pb.Interaction(kind="comment", comment="x" * 5001), "comment"),
+        (pb.Interaction(kind="share"), "channel"),
         (pb.Interaction(kind="view", watched_ms=-1), "watched_ms"),
         (pb.Interaction(kind="view", client_key="x" * 201), "client_key"),
         (pb.Interaction(kind="view", client_key=f"{IMPORTED}1"), "client_key"),
     ],
-)  # fmt: skip
+)
 def test_acts_that_make_no_sense_are_refused_by_field(interaction: pb.Interaction, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         acts.act(interaction, "m1", "c1")
@@ -124,12 +137,20 @@ def encoded(text: str) -> str:
 @pytest.mark.parametrize(
     "token",
     [
-        "x", "!!!", "ÿ", encoded("{}"), encoded("[]"), encoded("null"), encoded("7"), encoded('["x", "y"]'),
-        encoded('[1, "y"]'), encoded('["2026-01-01T00:00:00", "y"]'),
+        "x",
+        "!!!",
+        "ÿ",
+        encoded("{}"),
+        encoded("[]"),
+        encoded("null"),
+        encoded("7"),
+        encoded('["x", "y"]'),
+        encoded('[1, "y"]'),
+        encoded('["2026-01-01T00:00:00", "y"]'),
         encoded('["2026-01-01T00:00:00+00:00", "\\u0000"]'),
         encoded('["2026-01-01T00:00:00+00:00", "a", "b"]'),
     ],
-)  # fmt: skip
+)
 def test_other_tokens_are_refused(token: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_page_token(token)

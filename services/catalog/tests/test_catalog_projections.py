@@ -33,10 +33,16 @@ def act(seq: int, member: str, content: str, action: str, **data: Any) -> Public
 def history(member: str, first: int) -> list[PublicRecord]:
     """One member: looks, likes twice over, rates 2 then 5, comments, shares, completes."""
     steps: list[tuple[str, dict[str, Any]]] = [
-        ("viewed", {"watched_ms": 5}), ("liked", {}), ("rated", {"rating": 2, "previous": None}), ("unliked", {}),
-        ("liked", {}), ("rated", {"rating": 5, "previous": 2}), ("shared", {"channel": "mail"}), ("completed", {}),
+        ("viewed", {"watched_ms": 5}),
+        ("liked", {}),
+        ("rated", {"rating": 2, "previous": None}),
+        ("unliked", {}),
+        ("liked", {}),
+        ("rated", {"rating": 5, "previous": 2}),
+        ("shared", {"channel": "mail"}),
+        ("completed", {}),
         ("commented", {"comment_id": f"c-{member}", "length_chars": 3}),
-    ]  # fmt: skip
+    ]
     return [act(first + n, member, "x", action, **data) for n, (action, data) in enumerate(steps)]
 
 
@@ -74,10 +80,20 @@ def test_counters_do_not_wait_for_the_content() -> None:
 
 def test_published_content_is_in_the_feed_once() -> None:
     data: public.ContentPublished = {
-        "content_id": "c", "creator_id": "m", "kind": "text", "title": "T", "excerpt": "e", "tags": ["a"],
-        "category": None, "access": "paid", "body_sha256": None, "media_uri": None, "duration_ms": None,
-        "lesson_count": 0, "published_at": AT,
-    }  # fmt: skip
+        "content_id": "c",
+        "creator_id": "m",
+        "kind": "text",
+        "title": "T",
+        "excerpt": "e",
+        "tags": ["a"],
+        "category": None,
+        "access": "paid",
+        "body_sha256": None,
+        "media_uri": None,
+        "duration_ms": None,
+        "lesson_count": 0,
+        "published_at": AT,
+    }
     event = record(public.CONTENT_PUBLISHED, data)
     assert folded(INDEX, [event, event], [event])["content_index"] == {
         ("c",): ContentRow("c", "m", "text", "T", "e", ["a"], "paid", AT)
@@ -85,10 +101,19 @@ def test_published_content_is_in_the_feed_once() -> None:
 
 
 def grant(seq: int, entitlement: str, expires_at: datetime | None) -> PublicRecord:
-    return record(billing.ENTITLEMENT_GRANTED, {
-        "entitlement_id": entitlement, "member_id": "m", "product_id": "c", "source": "purchase", "order_id": "o",
-        "granted_at": AT, "expires_at": expires_at,
-    }, seq)  # fmt: skip
+    return record(
+        billing.ENTITLEMENT_GRANTED,
+        {
+            "entitlement_id": entitlement,
+            "member_id": "m",
+            "product_id": "c",
+            "source": "purchase",
+            "order_id": "o",
+            "granted_at": AT,
+            "expires_at": expires_at,
+        },
+        seq,
+    )
 
 
 @given(st.permutations(range(4)))

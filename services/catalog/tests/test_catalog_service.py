@@ -40,9 +40,14 @@ class CatalogHouse(House):
 
     async def grant(self, member_id: str, product_id: str, expires_at: datetime | None = None) -> None:
         granted: EntitlementGranted = {
-            "entitlement_id": str(uuid.uuid4()), "member_id": member_id, "product_id": product_id,
-            "source": "purchase", "order_id": "o", "granted_at": PAST, "expires_at": expires_at,
-        }  # fmt: skip
+            "entitlement_id": str(uuid.uuid4()),
+            "member_id": member_id,
+            "product_id": product_id,
+            "source": "purchase",
+            "order_id": "o",
+            "granted_at": PAST,
+            "expires_at": expires_at,
+        }
         await self.told(ENTITLEMENT_GRANTED, granted)
 
 
@@ -117,12 +122,18 @@ async def test_what_is_not_there_is_not_found(house: CatalogHouse) -> None:
 async def test_acts_are_counted_once_each(house: CatalogHouse) -> None:
     content_id = await house.publish()
     acts: list[tuple[dict[str, Any], str]] = [
-        ({"kind": "view", "client_key": "k"}, "created"), ({"kind": "view", "client_key": "k"}, "duplicate"),
-        ({"kind": "view"}, "created"), ({"kind": "like"}, "created"), ({"kind": "like"}, "duplicate"),
-        ({"kind": "rate", "rating": 2}, "created"), ({"kind": "rate", "rating": 5}, "created"),
-        ({"kind": "share", "channel": "mail"}, "created"), ({"kind": "comment", "comment": "好"}, "created"),
-        ({"kind": "complete"}, "created"), ({"kind": "complete"}, "duplicate"),
-    ]  # fmt: skip
+        ({"kind": "view", "client_key": "k"}, "created"),
+        ({"kind": "view", "client_key": "k"}, "duplicate"),
+        ({"kind": "view"}, "created"),
+        ({"kind": "like"}, "created"),
+        ({"kind": "like"}, "duplicate"),
+        ({"kind": "rate", "rating": 2}, "created"),
+        ({"kind": "rate", "rating": 5}, "created"),
+        ({"kind": "share", "channel": "mail"}, "created"),
+        ({"kind": "comment", "comment": "好"}, "created"),
+        ({"kind": "complete"}, "created"),
+        ({"kind": "complete"}, "duplicate"),
+    ]
     for fields, status in acts:
         assert await house.act(content_id, **fields) == status
     await house.act(content_id, CREATOR, kind="rate", rating=1)
@@ -145,8 +156,11 @@ async def test_in_a_batch_each_act_stands_or_falls_alone(house: CatalogHouse) ->
         request.items.add(content_id=where, interaction=pb.Interaction(kind=kind, client_key=key))
     results = (await house.call(request, READER)).results
     assert [(one.external_id, one.status, one.error_field) for one in results] == [
-        ("a", "created", ""), ("b", "rejected", "content_id"), ("c", "rejected", "kind"), ("d", "duplicate", ""),
-    ]  # fmt: skip
+        ("a", "created", ""),
+        ("b", "rejected", "content_id"),
+        ("c", "rejected", "kind"),
+        ("d", "duplicate", ""),
+    ]
 
 
 async def test_the_feed_is_newest_first_and_paged_without_gap_or_repeat(house: CatalogHouse) -> None:
@@ -219,10 +233,14 @@ async def test_an_import_of_interactions_run_again_changes_nothing(house: Catalo
     then every row is known and not one event is added."""
     await house.call(contents(1), IMPORTER)
     rows: list[tuple[str, dict[str, Any]]] = [
-        ("a", {"kind": "rate", "rating": 4}), ("b", {"kind": "rate", "rating": 5}), ("c", {"kind": "like"}),
-        ("d", {"kind": "like"}), ("e", {"kind": "unlike"}), ("f", {"kind": "comment", "comment": "好"}),
+        ("a", {"kind": "rate", "rating": 4}),
+        ("b", {"kind": "rate", "rating": 5}),
+        ("c", {"kind": "like"}),
+        ("d", {"kind": "like"}),
+        ("e", {"kind": "unlike"}),
+        ("f", {"kind": "comment", "comment": "好"}),
         *((f"v{n}", {"kind": "view"}) for n in range(60)),
-    ]  # fmt: skip
+    ]
     first = await house.call(interactions(*rows), IMPORTER)
     assert [one.status for one in first.results] == ["created"] * 3 + ["duplicate"] + ["created"] * 62
     before = await house.rows("SELECT count(*), max(position) FROM events")
@@ -239,8 +257,11 @@ async def test_bad_rows_of_an_import_are_refused_alone(house: CatalogHouse) -> N
     request.items[3].occurred_at.FromDatetime(PAST)
     results = (await house.call(request, IMPORTER)).results
     assert [(one.status, one.error_field) for one in results] == [
-        ("created", ""), ("rejected", "rating"), ("rejected", "external_id"), ("rejected", "content_id"),
-    ]  # fmt: skip
+        ("created", ""),
+        ("rejected", "rating"),
+        ("rejected", "external_id"),
+        ("rejected", "content_id"),
+    ]
 
 
 async def test_imported_acts_carry_their_own_time_and_are_flagged(house: CatalogHouse) -> None:

@@ -33,9 +33,14 @@ BOX = Sealed("m1", "username", SECRET)
 REGISTERED = MemberRegistered("consumer", BOX, BOX, BOX, BOX)
 PUBLIC = [REGISTERED, MemberClaimed(BOX), RoleGranted("importer", "consumer")]
 PRIVATE = [
-    ClaimCodeIssued(SECRET, AT), ClaimCodeMissed(), PasswordRehashed(BOX), UsernameClaimed("m1"),
-    SessionStarted("m1", SECRET, AT), SessionRefreshed(SECRET, AT), SessionRevoked("reused"),
-]  # fmt: skip
+    ClaimCodeIssued(SECRET, AT),
+    ClaimCodeMissed(),
+    PasswordRehashed(BOX),
+    UsernameClaimed("m1"),
+    SessionStarted("m1", SECRET, AT),
+    SessionRefreshed(SECRET, AT),
+    SessionRevoked("reused"),
+]
 
 
 def stored(event: object) -> Recorded:
@@ -67,15 +72,25 @@ def test_the_date_of_an_imported_account_is_the_business_date() -> None:
 
 def history(member: str, first: int) -> list[PublicRecord]:
     granted: public.MemberRoleGranted = {
-        "member_id": member, "role": "importer", "previous": "consumer", "granted_at": AT,
-    }  # fmt: skip
+        "member_id": member,
+        "role": "importer",
+        "previous": "consumer",
+        "granted_at": AT,
+    }
     return [
-        record(public.MEMBER_REGISTERED, {
-            "member_id": member, "role": "consumer", "claimed": False, "registered_at": AT,
-        }, first),
+        record(
+            public.MEMBER_REGISTERED,
+            {
+                "member_id": member,
+                "role": "consumer",
+                "claimed": False,
+                "registered_at": AT,
+            },
+            first,
+        ),
         record(public.MEMBER_CLAIMED, {"member_id": member, "claimed_at": AT}, first + 1),
         record(public.MEMBER_ROLE_GRANTED, granted, first + 2),
-    ]  # fmt: skip
+    ]
 
 
 @given(st.lists(st.integers(0, 2), max_size=9), st.integers(1, 4))

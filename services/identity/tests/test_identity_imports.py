@@ -41,8 +41,11 @@ async def test_bad_rows_are_refused_alone_and_named(house: IdentityHouse) -> Non
     request.items[3].registered_at.FromDatetime(house.now + timedelta(days=1))
     results = (await house.call(request, IMPORTER)).results
     assert [(one.status, one.error_field) for one in results] == [
-        ("created", ""), ("rejected", "username"), ("rejected", "username"), ("rejected", "registered_at"),
-    ]  # fmt: skip
+        ("created", ""),
+        ("rejected", "username"),
+        ("rejected", "username"),
+        ("rejected", "registered_at"),
+    ]
     assert not any(one.id for one in results[1:])
 
 

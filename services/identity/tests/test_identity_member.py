@@ -127,10 +127,16 @@ def test_a_username_belongs_to_the_first_who_takes_it() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        REGISTERED, IMPORTED, ISSUED, ClaimCodeMissed(), MemberClaimed(HASH), PasswordRehashed(HASH),
-        RoleGranted("importer", "consumer"), UsernameClaimed("m1"),
+        REGISTERED,
+        IMPORTED,
+        ISSUED,
+        ClaimCodeMissed(),
+        MemberClaimed(HASH),
+        PasswordRehashed(HASH),
+        RoleGranted("importer", "consumer"),
+        UsernameClaimed("m1"),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_events_come_back_from_the_store_as_they_went(event: object) -> None:
     assert CODEC.decode(*CODEC.encode(event)) == event

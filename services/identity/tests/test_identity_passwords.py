@@ -38,8 +38,11 @@ async def test_password_hashes_of_every_origin_are_sealed_and_open_for_their_mem
     query = "SELECT type, data->'password_hash' FROM events WHERE data->>'password_hash' IS NOT NULL ORDER BY position"
     stored = await house.rows(query)
     assert [name.removeprefix("member.") for name, _ in stored] == [
-        "registered", "claimed", "password_rehashed", "password_rehashed",
-    ]  # fmt: skip
+        "registered",
+        "claimed",
+        "password_rehashed",
+        "password_rehashed",
+    ]
     boxes = [Sealed(**box) for _, box in stored]
     async with house.wiring.pool.connection() as conn:
         keys = await house.wiring.subject_keys.get(conn, [box.subject_id for box in boxes])

@@ -80,8 +80,10 @@ def published(content: str, days_back: float) -> Fact:
 
 def ordered(order: str, member: str, charged_minor: int, days_back: float, currency: str = "CNY") -> list[Fact]:
     order_data = {
-        "order_id": order, "member_id": member, "charged": {"amount_minor": charged_minor, "currency": currency},
-    }  # fmt: skip
+        "order_id": order,
+        "member_id": member,
+        "charged": {"amount_minor": charged_minor, "currency": currency},
+    }
     placed = Fact("lyceum.billing.order.placed.v1", {**order_data, "placed_at": back(days_back)})
     return [placed, Fact("lyceum.billing.order.paid.v1", {**order_data, "paid_at": back(days_back)})]
 
@@ -327,8 +329,9 @@ async def test_migrated_columns_are_those_that_the_projections_declare(postgres_
         for table in tables:
             found = await conn.execute(
                 """SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
-                   WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""", [table.name],
-            )  # fmt: skip
+                   WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position""",
+                [table.name],
+            )
             expected = [
                 (column, kind.replace("timestamptz", "timestamp with time zone"), null)
                 for column, kind, null in table.declared

@@ -36,9 +36,11 @@ LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def servicer() -> MetricsServicer:
     figures = MemoryFigures(
-        days=[DayRow("m1", TODAY, views=2, purchases=1)], members=[MemberRow("m1", "consumer", LONG_AGO)],
-        contents=[ContentRow("c1", LONG_AGO)], orders=[OrderRow("o1", "m1", 700, "CNY", LONG_AGO, NOW)],
-    )  # fmt: skip
+        days=[DayRow("m1", TODAY, views=2, purchases=1)],
+        members=[MemberRow("m1", "consumer", LONG_AGO)],
+        contents=[ContentRow("c1", LONG_AGO)],
+        orders=[OrderRow("o1", "m1", 700, "CNY", LONG_AGO, NOW)],
+    )
 
     @contextlib.asynccontextmanager
     async def look() -> AsyncIterator[MemoryFigures]:
@@ -111,8 +113,11 @@ async def test_an_answer_says_its_window_zone_moment_and_formula(servicer: Metri
     called_by("auditor")
     found = MessageToDict(await servicer.GetActivity(metrics_pb2.GetActivityRequest(window_days=7), None))
     assert found["window"] == {
-        "from": "2026-03-04T16:00:00Z", "to": "2026-03-11T16:00:00Z", "days": 7, "timeZone": "Asia/Shanghai",
-    }  # fmt: skip
+        "from": "2026-03-04T16:00:00Z",
+        "to": "2026-03-11T16:00:00Z",
+        "days": 7,
+        "timeZone": "Asia/Shanghai",
+    }
     assert found["asOf"] == "2026-03-10T20:00:00Z" and found["formula"].startswith("A(t) = sum(I_i(t))/n")
     assert found["weights"]["complete"] == 4.0
 

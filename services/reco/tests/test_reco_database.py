@@ -37,9 +37,14 @@ def viewed(offset: int, member: str, content: str, day: int = 0) -> Delivered:
 
 def published(offset: int, content: str) -> Delivered:
     data = {
-        "content_id": content, "creator_id": "c", "kind": "text", "title": f"Title {content}", "tags": ["x"],
-        "category": None, "published_at": START,
-    }  # fmt: skip
+        "content_id": content,
+        "creator_id": "c",
+        "kind": "text",
+        "title": f"Title {content}",
+        "tags": ["x"],
+        "category": None,
+        "published_at": START,
+    }
     return delivered(offset, f"{CONTENT}.published.v1", offset + 1, data)
 
 

@@ -39,9 +39,14 @@ def paid(seq: int, member: str, product: str, minute: int) -> PublicRecord:
 
 def published(seq: int, content: str, title: str = "A title") -> PublicRecord:
     data = {
-        "content_id": content, "creator_id": "m9", "kind": "text", "title": title, "tags": ["a"], "category": None,
+        "content_id": content,
+        "creator_id": "m9",
+        "kind": "text",
+        "title": title,
+        "tags": ["a"],
+        "category": None,
         "published_at": START,
-    }  # fmt: skip
+    }
     return public("lyceum.catalog.content.published.v1", seq, 0, data)
 
 

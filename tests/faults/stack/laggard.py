@@ -33,8 +33,9 @@ class Laggard:
         server = str(postgres.binaries() / "postgres")
         self._server = subprocess.Popen(
             [*postgres.shedding_root(), server, "-D", str(folder), *options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def caught_up(self) -> None:
         """Wait until it has all that the primary has now."""
@@ -77,10 +78,18 @@ def following(folder: Path, primary_url: str) -> Iterator[Laggard]:
     shutil.rmtree(folder, ignore_errors=True)
     known = conninfo_to_dict(primary_url)
     subprocess.run(
-        [str(postgres.binaries() / "pg_basebackup"), "--checkpoint=fast", "--write-recovery-conf",
-         f"--dbname={primary_url}", f"--pgdata={folder}"],
-        check=True, capture_output=True, timeout=TOOL_S, env={**os.environ, "PGPASSWORD": str(known["password"])},
-    )  # fmt: skip
+        [
+            str(postgres.binaries() / "pg_basebackup"),
+            "--checkpoint=fast",
+            "--write-recovery-conf",
+            f"--dbname={primary_url}",
+            f"--pgdata={folder}",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=TOOL_S,
+        env={**os.environ, "PGPASSWORD": str(known["password"])},
+    )
     replica = Laggard(folder, primary_url, free_block(1))
     try:
         yield replica

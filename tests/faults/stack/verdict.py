@@ -128,9 +128,12 @@ def doctors(product: Product) -> list[str]:
     def well() -> bool:
         answers = {service: product.ops(service, "doctor") for service in SERVICES}
         found[:] = [
-            f"{service}: {line}" for service, (status, said) in answers.items() if status
-            for line in said.splitlines() if line.startswith("broken")
-        ]  # fmt: skip
+            f"{service}: {line}"
+            for service, (status, said) in answers.items()
+            if status
+            for line in said.splitlines()
+            if line.startswith("broken")
+        ]
         return not any(status for status, _ in answers.values())
 
     until(well, DOCTOR_S, 1.0)

@@ -14,8 +14,10 @@ from servicekit.definition import ServiceDefinition
 from servicekit.migrate import check_version
 
 TYPES = {
-    "timestamp with time zone": "timestamptz", "double precision": "double precision", "ARRAY": "array",
-}  # fmt: skip
+    "timestamp with time zone": "timestamptz",
+    "double precision": "double precision",
+    "ARRAY": "array",
+}
 
 
 def definition_of(service: str) -> ServiceDefinition:

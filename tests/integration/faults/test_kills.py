@@ -52,9 +52,12 @@ class Load:
 
     def _view(self, n: int) -> dict[str, Any]:
         return {
-            "external_id": f"v{n}", "member_external_id": f"{n % MEMBERS}", "content_external_id": f"{n % CONTENTS}",
-            "interaction": {"kind": "view"}, "occurred_at": rfc3339(START + timedelta(seconds=n)),
-        }  # fmt: skip
+            "external_id": f"v{n}",
+            "member_external_id": f"{n % MEMBERS}",
+            "content_external_id": f"{n % CONTENTS}",
+            "interaction": {"kind": "view"},
+            "occurred_at": rfc3339(START + timedelta(seconds=n)),
+        }
 
     def _send(self, items: list[dict[str, Any]]) -> None:
         body = {"dataset": self.dataset, "items": items}

@@ -38,11 +38,25 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 def run(community: Community, files: dict[str, Path]) -> tuple[int, dict[str, Any]]:
     command = [
-        sys.executable, "-m", "lyceum_cli", "import", "csv", "--gateway", community.url, "--username",
-        community.importer_name, "--password-stdin", "--dataset", str(files["dataset"]), "--json",
-        "--rejects", str(files["folder"] / "rejects"), "--state", str(files["folder"] / "state.json"),
+        sys.executable,
+        "-m",
+        "lyceum_cli",
+        "import",
+        "csv",
+        "--gateway",
+        community.url,
+        "--username",
+        community.importer_name,
+        "--password-stdin",
+        "--dataset",
+        str(files["dataset"]),
+        "--json",
+        "--rejects",
+        str(files["folder"] / "rejects"),
+        "--state",
+        str(files["folder"] / "state.json"),
         *(part for kind in FILES for part in (f"--{kind}", str(files[kind]))),
-    ]  # fmt: skip
+    ]
     done = subprocess.run(command, input=PASSWORD + "\n", text=True, capture_output=True, timeout=120, check=False)
     return done.returncode, json.loads(done.stdout)
 
@@ -65,5 +79,6 @@ def test_a_community_moves_over_and_moving_again_changes_nothing(community: Comm
 def _counts(summary: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
     return {
         kind: (found["created"], found["duplicate"], found["rejected"])
-        for kind, found in summary["kinds"].items() if kind in FILES
-    }  # fmt: skip
+        for kind, found in summary["kinds"].items()
+        if kind in FILES
+    }

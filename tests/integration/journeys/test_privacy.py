@@ -40,8 +40,9 @@ async def test_personal_text_stays_sealed(community: Community, stack: LocalStac
     mark = uuid.uuid4().hex[:10]
     name, email, phone = f"secret-{mark}", f"{mark}@example.org", "+8613800138000"
     anonymous = community.anonymous()
-    anonymous.post("/register", {"username": name, "password": PASSWORD, "email": email, "phone": phone,
-                                 "role": "creator"})  # fmt: skip
+    anonymous.post(
+        "/register", {"username": name, "password": PASSWORD, "email": email, "phone": phone, "role": "creator"}
+    )
     member = community.log_in(name)
     byline, comment = f"byline-{mark}", f"comment-{mark}"
     work = {"kind": "text", "title": "t", "body": "b", "byline": byline}
@@ -57,9 +58,10 @@ async def test_personal_text_stays_sealed(community: Community, stack: LocalStac
     logs = every_log(stack)
     with psycopg.connect(stack.admin_url.rsplit("/", 1)[0] + "/" + _database(stack)) as conn:
         stored = "".join(
-            str(row) for service in ("identity", "catalog")
+            str(row)
+            for service in ("identity", "catalog")
             for row in conn.execute(f"SELECT data, meta FROM {service}.events").fetchall()  # noqa: S608
-        ).encode()  # fmt: skip
+        ).encode()
     assert b"password_hash" in stored, "the hash itself is there, sealed"
     for secret in (mark, email, phone, PASSWORD, "$argon2id$"):
         assert all(secret.encode() not in place for place in (public, logs, stored)), secret

@@ -78,9 +78,12 @@ async def refold(stack: LocalStack, url: str, projection: Projection, ends: Ends
     try:
         async with database.make_pool(url, 2) as pool:
             runner = FoldRunner(
-                worker="rebuild", pool=pool, avro=AvroCodec(), groups=[FoldGroup("rebuild", (projection,))],
+                worker="rebuild",
+                pool=pool,
+                avro=AvroCodec(),
+                groups=[FoldGroup("rebuild", (projection,))],
                 topic_prefix=stack.around.prefix,
-            )  # fmt: skip
+            )
             consumer.assign(list(ends))
             await consumer.seek_to_beginning()
             while any([await consumer.position(place) < end for place, end in ends.items()]):
@@ -108,8 +111,9 @@ async def test_a_projection_rebuilt_from_zero_equals_the_live_one(stack: LocalSt
             positions = applied(live)
             ends = {
                 TopicPartition(topic, partition): offset
-                for (name, topic, partition), offset in positions.items() if name == projection.name
-            }  # fmt: skip
+                for (name, topic, partition), offset in positions.items()
+                if name == projection.name
+            }
             assert ends, f"{projection.name} has applied something"
             async with shadow(stack, service, [projection]) as rebuilt:
                 await refold(stack, rebuilt, projection, ends)

@@ -25,17 +25,27 @@ def members(dataset: str, count: int, at: datetime) -> list[dict[str, Any]]:
 def one_content(importer: Session, dataset: str, at: datetime) -> str:
     creator = {"external_id": "creator", "username": f"{dataset}-cr", "role": "creator", "registered_at": rfc3339(at)}
     importer.import_all("members", dataset, [creator])
-    content = {"external_id": "c", "creator_external_id": "creator", "title": "t", "kind": "video",
-               "published_at": rfc3339(at)}  # fmt: skip
+    content = {
+        "external_id": "c",
+        "creator_external_id": "creator",
+        "title": "t",
+        "kind": "video",
+        "published_at": rfc3339(at),
+    }
     return importer.import_all("contents", dataset, [content])
 
 
 def views(count: int, first: datetime, every: timedelta) -> list[dict[str, Any]]:
     return [
-        {"external_id": f"v{first.isoformat()}-{n}", "member_external_id": "0", "content_external_id": "c",
-         "interaction": {"kind": "view"}, "occurred_at": rfc3339(first + n * every)}
+        {
+            "external_id": f"v{first.isoformat()}-{n}",
+            "member_external_id": "0",
+            "content_external_id": "c",
+            "interaction": {"kind": "view"},
+            "occurred_at": rfc3339(first + n * every),
+        }
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def test_ten_interactions_in_thirty_days_are_a_third_a_day(community: Community) -> None:
@@ -74,10 +84,16 @@ def test_a_thousand_members_and_a_hundred_buyers_of_a_hundred_make_ten_thousand(
     product, price = f"p-{dataset}", {"amount_minor": 10_000, "currency": CURRENCY}
     seller.post("/v1/products", {"product_id": product, "title": "课程", "pricing": "fixed", "price": price})
     orders = [
-        {"external_id": f"{n}", "member_external_id": f"{n}", "product_id": product, "list": price, "charged": price,
-         "ordered_at": rfc3339(as_of - timedelta(days=5))}
+        {
+            "external_id": f"{n}",
+            "member_external_id": f"{n}",
+            "product_id": product,
+            "list": price,
+            "charged": price,
+            "ordered_at": rfc3339(as_of - timedelta(days=5)),
+        }
         for n in range(100)
-    ]  # fmt: skip
+    ]
     paid = importer.import_all("orders", dataset, orders)
     answer = importer.get_after("/v1/metrics/revenue", [token, paid], as_of=rfc3339(as_of), currency=CURRENCY)
     assert (int(answer["members"]), int(answer["payers"])) == (1000, 100)

@@ -27,8 +27,10 @@ class Session:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        headers = {**({"authorization": f"Bearer {self.access_token}"} if self.access_token else {}),
-                   **arguments.pop("headers", {})}  # fmt: skip
+        headers = {
+            **({"authorization": f"Bearer {self.access_token}"} if self.access_token else {}),
+            **arguments.pop("headers", {}),
+        }
         answer = self.client.request(method, path, headers=headers, **arguments)
         if "x-lyceum-token" in answer.headers:
             self.tokens[path] = answer.headers["x-lyceum-token"]

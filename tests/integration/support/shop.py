@@ -40,10 +40,13 @@ def promoted(shop: Shop) -> str:
     """The id of a promotion that takes a quarter off the product for an hour."""
     now, promotion_id = datetime.now(UTC), f"P{uuid.uuid4().hex[:8]}"
     promotion: dict[str, Any] = {
-        "promotion_id": promotion_id, "name": "限时优惠", "percent_off_bps": PERCENT_OFF_BPS,
-        "starts_at": rfc3339(now - timedelta(hours=1)), "ends_at": rfc3339(now + timedelta(hours=1)),
+        "promotion_id": promotion_id,
+        "name": "限时优惠",
+        "percent_off_bps": PERCENT_OFF_BPS,
+        "starts_at": rfc3339(now - timedelta(hours=1)),
+        "ends_at": rfc3339(now + timedelta(hours=1)),
         "product_ids": [shop.content_id],
-    }  # fmt: skip
+    }
     shop.creator.post("/v1/promotions", promotion)
     return promotion_id
 

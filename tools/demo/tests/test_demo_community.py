@@ -29,9 +29,10 @@ def rated(member: int, item: int = 1, line: int = 2, day: int = 1) -> Rating:
 def test_given_the_sample_then_members_are_numbered_within_it_and_amounts_are_exact(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(SAMPLE.encode())
     assert reading.purchases(tmp_path / "s") == [
-        Purchase(1, 1, date(1997, 1, 1), 2933), Purchase(2, 1, date(1997, 1, 18), 2973),
+        Purchase(1, 1, date(1997, 1, 1), 2933),
+        Purchase(2, 1, date(1997, 1, 18), 2973),
         Purchase(3, 2, date(1997, 1, 1), 0),
-    ]  # fmt: skip
+    ]
 
 
 def test_given_the_master_file_then_its_heading_counts_as_a_line(tmp_path: Path) -> None:
@@ -80,17 +81,29 @@ def test_a_community_ends_with_its_last_day_and_recommends_to_those_who_rated_en
 def test_the_files_are_those_that_the_importer_documents(tmp_path: Path) -> None:
     films = [Film(number, f"Film {number}", ("Drama", "War")) for number in (1, 6, 7)]
     found = made.Community(
-        {4: datetime(1997, 1, 1, 12, tzinfo=UTC)}, films, [rated(4, 6, 11)], [bought(4, 10, 0)], [],
-        datetime(1997, 10, 1, tzinfo=UTC), [],
-    )  # fmt: skip
+        {4: datetime(1997, 1, 1, 12, tzinfo=UTC)},
+        films,
+        [rated(4, 6, 11)],
+        [bought(4, 10, 0)],
+        [],
+        datetime(1997, 10, 1, tzinfo=UTC),
+        [],
+    )
     sources = {source.kind: source.path for source in files.write(tmp_path, found)}
     rows = {kind: list(csv.DictReader(path.open())) for kind, path in sources.items()}
     assert [row["external_id"] for row in rows["members"]] == [*(f"creator{n}" for n in range(1, 6)), "4"]
     assert [row["creator_external_id"] for row in rows["contents"]] == ["creator1", "creator1", "creator2"]
     assert rows["contents"][0]["tags"] == "Drama|War"
     assert rows["interactions"][0] | {"comment": "", "channel": "", "watched_ms": ""} == {
-        "external_id": "11", "member_external_id": "4", "content_external_id": "6", "kind": "rate", "rating": "4",
-        "occurred_at": "1997-10-01T08:00:00.000000Z", "comment": "", "channel": "", "watched_ms": "",
-    }  # fmt: skip
+        "external_id": "11",
+        "member_external_id": "4",
+        "content_external_id": "6",
+        "kind": "rate",
+        "rating": "4",
+        "occurred_at": "1997-10-01T08:00:00.000000Z",
+        "comment": "",
+        "channel": "",
+        "watched_ms": "",
+    }
     (order,) = rows["orders"]
     assert (order["list_minor"], order["charged_minor"], order["promotion_id"]) == ("200", "0", made.IMPORTED_PROMOTION)

@@ -26,9 +26,16 @@ PURCHASES = """\
 DAY = 86_400
 START = 883_612_800  # 1998-01-01T00:00:00Z
 RATINGS = [
-    (1, 1, START), (1, 2, START), (2, 1, START + DAY), (2, 3, START + DAY), (3, 1, START + 2 * DAY),
-    (3, 2, START + 2 * DAY), (4, 3, START + 3 * DAY), (4, 2, START + 3 * DAY), (4, 1, START + 3 * DAY),
-]  # fmt: skip
+    (1, 1, START),
+    (1, 2, START),
+    (2, 1, START + DAY),
+    (2, 3, START + DAY),
+    (3, 1, START + 2 * DAY),
+    (3, 2, START + 2 * DAY),
+    (4, 3, START + 3 * DAY),
+    (4, 2, START + 3 * DAY),
+    (4, 1, START + 3 * DAY),
+]
 
 
 @pytest.fixture

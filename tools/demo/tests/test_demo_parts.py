@@ -44,10 +44,15 @@ def test_given_earlier_orders_then_equal_purchases_take_one_each_and_promoted_on
 @pytest.mark.parametrize(
     ("ours", "theirs", "equal"),
     [
-        (1, 1, True), (1, 2, False), (1, 1.0, False), (0.1 + 0.2, 0.3, True), (1.0, 1.0 + 1e-8, False),
-        ("a", "b", False), (0.0, 0.0, True),
+        (1, 1, True),
+        (1, 2, False),
+        (1, 1.0, False),
+        (0.1 + 0.2, 0.3, True),
+        (1.0, 1.0 + 1e-8, False),
+        ("a", "b", False),
+        (0.0, 0.0, True),
     ],
-)  # fmt: skip
+)
 def test_integers_are_compared_exactly_and_floats_within_the_bound(ours: object, theirs: object, equal: bool) -> None:
     assert [one.equal for one in compare({"x": ours}, {"x": theirs})] == [equal]
 

@@ -19,9 +19,14 @@ OCCURRED = datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 AVRO = AvroCodec()
 CONTEXT = Context(
-    now=OCCURRED + timedelta(seconds=2), actor="actor", correlation_id="correlation", causation_id="cause",
-    traceparent=TRACEPARENT, occurred_at=OCCURRED, backfill=True,
-)  # fmt: skip
+    now=OCCURRED + timedelta(seconds=2),
+    actor="actor",
+    correlation_id="correlation",
+    causation_id="cause",
+    traceparent=TRACEPARENT,
+    occurred_at=OCCURRED,
+    backfill=True,
+)
 
 
 def published(service: str, recorded: Recorded) -> Record:
@@ -47,10 +52,14 @@ def test_a_record_is_a_cloudevent_with_all_its_attributes(service: str, one: Any
     assert event.get_datacontenttype() == "application/avro"
     assert event.get_dataschema() == AVRO.written_as(record.value)[1]
     extensions = {
-        "partitionkey": recorded.partition_key, "sequence": "77", "aggregateversion": "3",
-        "correlationid": "correlation", "causationid": "cause",
-        "recordedtime": "2026-03-01T12:00:02.000250Z", "backfill": "true",
-    }  # fmt: skip
+        "partitionkey": recorded.partition_key,
+        "sequence": "77",
+        "aggregateversion": "3",
+        "correlationid": "correlation",
+        "causationid": "cause",
+        "recordedtime": "2026-03-01T12:00:02.000250Z",
+        "backfill": "true",
+    }
     assert {name: event.get_extension(name) for name in extensions} == extensions
     assert AVRO.decode(record.value) == AVRO.decode(event.get_data())
     assert dict(record.headers)["traceparent"] == TRACEPARENT.encode()

@@ -51,8 +51,9 @@ def test_two_handlers_and_two_tables_under_one_name_are_found(tree: dict[str, Se
     twice = (one, replace(other, name=one.name, tables=one.tables), *rest)
     tree["catalog"] = replace(tree["catalog"], groups=(FoldGroup("twice", twice),))
     assert [text.split(" is claimed")[0] for text in complaints()] == [
-        f"catalog: handler {one.name}", f"catalog: read table {one.tables[0].name}",
-    ]  # fmt: skip
+        f"catalog: handler {one.name}",
+        f"catalog: read table {one.tables[0].name}",
+    ]
 
 
 def test_a_stored_name_of_two_services_is_found(

@@ -19,10 +19,15 @@ NAME = "gift_cards"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 RUN_S = 300.0
 GENERATED = {
-    "README.md", "deploy/gateway/Dockerfile", "deploy/gateway/lyceum.binpb",
-    "deploy/gateway/src/lyceum_gateway/services.py", "docs/events.md", "libs/importlinter.toml", "pyproject.toml",
+    "README.md",
+    "deploy/gateway/Dockerfile",
+    "deploy/gateway/lyceum.binpb",
+    "deploy/gateway/src/lyceum_gateway/services.py",
+    "docs/events.md",
+    "libs/importlinter.toml",
+    "pyproject.toml",
     "schemas/asyncapi.yaml",
-}  # fmt: skip
+}
 """The files that are there before and change: all by the generator."""
 WHERE_GO_IS = {"deploy/gateway/openapi.yaml"}
 WRITTEN, OF_ITS_OWN = 22, 11
@@ -41,9 +46,15 @@ class Copy:
         own = os.pathsep.join(str(self.root / folder) for folder in sources(self.root) if folder.endswith("/src"))
         environment = {**os.environ, "PYTHONPATH": own}
         done = subprocess.run(
-            command, cwd=self.root, env=environment, timeout=RUN_S, text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            command,
+            cwd=self.root,
+            env=environment,
+            timeout=RUN_S,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -69,9 +80,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy in which the service was made, without what installs it: sources are found where they stand."""
     root = tmp_path_factory.mktemp("tree")
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True,
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
         text=True,
-    )  # fmt: skip
+    )
     files = [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
     for name in files:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -114,10 +128,15 @@ def test_it_runs_in_a_stack_and_its_query_shows_what_its_command_did(tree: Copy,
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("GiftCards", "snake_case"), ("_cards", "snake_case"), ("gift__cards", "snake_case"), ("c" * 25, "1 to 24"),
-        ("lambda", "Python keeps"), ("ifs", "Python keeps"), ("queue", "Python's own"),
+        ("GiftCards", "snake_case"),
+        ("_cards", "snake_case"),
+        ("gift__cards", "snake_case"),
+        ("c" * 25, "1 to 24"),
+        ("lambda", "Python keeps"),
+        ("ifs", "Python keeps"),
+        ("queue", "Python's own"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_gives_no_modules_is_refused(name: str, reason: str) -> None:
     with pytest.raises(BadServiceName, match=reason):
         checked_words(name, ROOT)
@@ -126,11 +145,15 @@ def test_a_name_that_gives_no_modules_is_refused(name: str, reason: str) -> None
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("catalog", "services/catalog is there"), ("common", "schemas/proto/lyceum/common is there"),
-        ("kafka", "part of the stack"), ("clients", "requirements/clients.in"), ("numpy", "package"),
-        ("orders", "streams of billing are called 'order'"), ("popular", "the path /v1/popular is served"),
+        ("catalog", "services/catalog is there"),
+        ("common", "schemas/proto/lyceum/common is there"),
+        ("kafka", "part of the stack"),
+        ("clients", "requirements/clients.in"),
+        ("numpy", "package"),
+        ("orders", "streams of billing are called 'order'"),
+        ("popular", "the path /v1/popular is served"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_something_else_has_is_refused(name: str, what: str) -> None:
     with pytest.raises(NameInUse, match=what):
         checked_words(name, ROOT)
@@ -138,5 +161,8 @@ def test_a_name_that_something_else_has_is_refused(name: str, what: str) -> None
 
 def test_what_is_kept_is_called_by_the_last_word() -> None:
     assert [Words(name).thing for name in ("coupons", "gift_cards", "loyalty", "access")] == [
-        "coupon", "card", "loyalty", "access",
-    ]  # fmt: skip
+        "coupon",
+        "card",
+        "loyalty",
+        "access",
+    ]

@@ -19,9 +19,10 @@ OWN_OF_SERVICEKIT = {"lyceum.consistency.v1.ConsistencyService"}
 
 POLICIES = [
     pytest.param(service, name, policy, id=f"{service}.{name}")
-    for definition in definitions().values() for service, policies in definition.policies.items()
+    for definition in definitions().values()
+    for service, policies in definition.policies.items()
     for name, policy in policies.items()
-]  # fmt: skip
+]
 
 
 def described() -> set[str]:
@@ -71,7 +72,19 @@ def test_only_these_are_open_to_anyone() -> None:
         name for param in POLICIES for _, name, policy in [param.values] if isinstance(policy, Policy) and policy.anyone
     }
     assert found == {
-        "Register", "LogIn", "RefreshSession", "RevokeSession", "IssueClaimCode", "ClaimAccount", "GetJwks",
-        "GetOpenIdConfiguration", "GetContent", "ListContents", "ListComments", "GetProduct", "HandleProviderCallback",
-        "ListSimilar", "ListPopular",
-    }  # fmt: skip
+        "Register",
+        "LogIn",
+        "RefreshSession",
+        "RevokeSession",
+        "IssueClaimCode",
+        "ClaimAccount",
+        "GetJwks",
+        "GetOpenIdConfiguration",
+        "GetContent",
+        "ListContents",
+        "ListComments",
+        "GetProduct",
+        "HandleProviderCallback",
+        "ListSimilar",
+        "ListPopular",
+    }

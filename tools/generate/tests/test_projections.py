@@ -18,8 +18,9 @@ from lyceum_generate.services import definitions
 GOLDEN = Path(__file__).parents[3] / "schemas" / "golden"
 PROJECTIONS = [
     pytest.param(projection, id=f"{name}-{projection.name}")
-    for name, definition in definitions().items() for projection in definition.projections
-]  # fmt: skip
+    for name, definition in definitions().items()
+    for projection in definition.projections
+]
 TIMES = 3
 """How often each type of event comes."""
 PARTITIONS = 2

@@ -67,8 +67,13 @@ def buy(provider: Provider, buyer: int, answered: dict[str, str], ended: threadi
     while not ended.is_set():
         number += 1
         name = f"b{buyer}-{len(answered)}-{number}"
-        wanted = {"merchant_number": name, "amount_minor": 900, "currency": "CNY", "callback_url": "http://127.0.0.1:1/",
-                  "faults": {"lose": True}}  # fmt: skip
+        wanted = {
+            "merchant_number": name,
+            "amount_minor": 900,
+            "currency": "CNY",
+            "callback_url": "http://127.0.0.1:1/",
+            "faults": {"lose": True},
+        }
         for path, body in (("/v1/payments", wanted), (f"/v1/payments/{name}/pay", {})):
             if said := provider.ask(path, body):
                 answered[name] = said["status"]

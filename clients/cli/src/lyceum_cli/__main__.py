@@ -58,10 +58,21 @@ def import_group() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_csv(
-    gateway: str, username: str, password_stdin: bool, dataset: str, members: Sequence[Path], contents: Sequence[Path],
-    interactions: Sequence[Path], orders: Sequence[Path], mapping: Path | None, rejects: Path | None,
-    state: Path | None, batch: int, slice_days: int, as_json: bool,
-) -> int:  # fmt: skip
+    gateway: str,
+    username: str,
+    password_stdin: bool,
+    dataset: str,
+    members: Sequence[Path],
+    contents: Sequence[Path],
+    interactions: Sequence[Path],
+    orders: Sequence[Path],
+    mapping: Path | None,
+    rejects: Path | None,
+    state: Path | None,
+    batch: int,
+    slice_days: int,
+    as_json: bool,
+) -> int:
     """Import CSV files: resumable, and each row counts once however often it is sent."""
     files = dict(zip(KINDS, (members, contents, interactions, orders), strict=True))
     sources = [Source(kind, path) for kind in KINDS for path in files[kind]]
@@ -71,9 +82,15 @@ def import_csv(
         raise click.UsageError("name at least one file: --members, --contents, --interactions or --orders")
     name = "".join(character if character.isalnum() or character in "-_" else "-" for character in dataset)
     order = Order(
-        gateway, dataset, sources, rejects or Path(f"{name}.rejects"), state or Path(f"{name}.import-state.json"),
-        mapping, batch, slice_days,
-    )  # fmt: skip
+        gateway,
+        dataset,
+        sources,
+        rejects or Path(f"{name}.rejects"),
+        state or Path(f"{name}.import-state.json"),
+        mapping,
+        batch,
+        slice_days,
+    )
     imported = asyncio.run(_imported(order, username, sys.stdin.readline().rstrip("\r\n")))
     if as_json:
         click.echo(reporting.as_json(imported))

@@ -18,8 +18,13 @@ class Refused(CliError):
         named = f"{field}: " if field else ""
         super().__init__(f"{path} was refused with status {status}: {named}{message}")
         self.path, self.status, self.code, self.message, self.field, self.reason = (
-            path, status, code, message, field, reason,
-        )  # fmt: skip
+            path,
+            status,
+            code,
+            message,
+            field,
+            reason,
+        )
 
 
 class Unavailable(CliError):

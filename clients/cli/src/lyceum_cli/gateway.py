@@ -52,9 +52,13 @@ class Gateway:
     """One caller's session. Safe for concurrent use within one event loop."""
 
     def __init__(
-        self, url: str, *, client: httpx.AsyncClient | None = None, clock: Callable[[], float] = time.monotonic,
+        self,
+        url: str,
+        *,
+        client: httpx.AsyncClient | None = None,
+        clock: Callable[[], float] = time.monotonic,
         pause: Pause = asyncio.sleep,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._url = url.rstrip("/")
         self._client = client or httpx.AsyncClient(
             timeout=CALL_TIMEOUT_S, limits=httpx.Limits(max_connections=MAX_CONNECTIONS), trust_env=False

@@ -11,9 +11,13 @@ import httpx
 from lyceum_cli.gateway import Gateway
 
 LOG_IN = {
-    "access_token": "a0", "refresh_token": "r0", "token_type": "Bearer", "expires_in_s": 600, "member_id": "m",
+    "access_token": "a0",
+    "refresh_token": "r0",
+    "token_type": "Bearer",
+    "expires_in_s": 600,
+    "member_id": "m",
     "role": "importer",
-}  # fmt: skip
+}
 
 
 class FakeGateway:
@@ -60,9 +64,12 @@ class FakeGateway:
         if status == "created":
             self.known.add((path, external_id))
         return {
-            "external_id": external_id, "status": status, "id": f"{dataset}-{external_id}", "error_field": field,
+            "external_id": external_id,
+            "status": status,
+            "id": f"{dataset}-{external_id}",
+            "error_field": field,
             "error_reason": reason,
-        }  # fmt: skip
+        }
 
 
 async def no_pause(seconds: float) -> None:

@@ -47,9 +47,12 @@ def _run(command: Sequence[str], url: str, say: Say, file: Path) -> None:
     told = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password", "PGDATABASE": "dbname"}
     variables = {key: named[name] for key, name in told.items() if name in named}
     process = subprocess.Popen(
-        [str(binaries() / command[0]), *command[1:]], env={**os.environ, **variables},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [str(binaries() / command[0]), *command[1:]],
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     with process:
         _wait(process, command[0], file, say, started)
         complaint = tail(process.stderr.read() if process.stderr else "", LINES_SHOWN)

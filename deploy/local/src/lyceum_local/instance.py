@@ -29,9 +29,13 @@ class Instance:
     """The processes of one data folder. Instances with folders, ports and prefixes of their own live side by side."""
 
     def __init__(
-        self, data_dir: Path | None = None, ports: Ports | None = None, prefix: str = "",
-        settings: StackSettings | None = None, say: Say = lambda line: None,
-    ) -> None:  # fmt: skip
+        self,
+        data_dir: Path | None = None,
+        ports: Ports | None = None,
+        prefix: str = "",
+        settings: StackSettings | None = None,
+        say: Say = lambda line: None,
+    ) -> None:
         self.settings = settings or StackSettings()
         self.data_dir = (data_dir or self.settings.data_dir).expanduser().resolve()
         self.ports = ports or ports_of(self.data_dir)

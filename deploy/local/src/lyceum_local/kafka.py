@@ -96,9 +96,12 @@ def _format(folder: Path, jars: Path) -> None:
     try:
         subprocess.run(
             (*_java(jars), "kafka.tools.StorageTool", "format", "--standalone", *which),
-            check=True, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_TIMEOUT_S,
             env=marked_environment(folder.parent),
-        )  # fmt: skip
+        )
     except subprocess.CalledProcessError as failed:
         raise KafkaNotFormatted(folder, tail(failed.stdout + failed.stderr, 3)) from failed
 

@@ -85,13 +85,29 @@ def _initdb(folder: Path, secrets: Secrets) -> None:
         password.flush()
         subprocess.run(
             [
-                *shedding_root(), str(binaries() / "initdb"), "--pgdata", str(folder), "--username", ADMIN,
-                "--pwfile", f"/dev/fd/{read_end}", "--auth", "scram-sha-256", "--encoding", "UTF8",
-                "--locale-provider", "builtin", "--locale", "C.UTF-8",
+                *shedding_root(),
+                str(binaries() / "initdb"),
+                "--pgdata",
+                str(folder),
+                "--username",
+                ADMIN,
+                "--pwfile",
+                f"/dev/fd/{read_end}",
+                "--auth",
+                "scram-sha-256",
+                "--encoding",
+                "UTF8",
+                "--locale-provider",
+                "builtin",
+                "--locale",
+                "C.UTF-8",
             ],
-            check=True, capture_output=True, timeout=INIT_TIMEOUT_S,
-            pass_fds=(read_end,), env=marked_environment(folder.parent),
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            timeout=INIT_TIMEOUT_S,
+            pass_fds=(read_end,),
+            env=marked_environment(folder.parent),
+        )
 
 
 def program(folder: Path, port: int) -> Program:

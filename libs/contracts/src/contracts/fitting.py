@@ -204,9 +204,17 @@ def _compared(schema: Any) -> Check:
 
 
 _PLAIN: Mapping[str, Check] = {
-    "null": _typed(type(None)), "boolean": _typed(bool), "int": _whole(32), "long": _whole(64), "float": _single,
-    "double": _number, "string": _string, "bytes": _typed(bytes),
-}  # fmt: skip
+    "null": _typed(type(None)),
+    "boolean": _typed(bool),
+    "int": _whole(32),
+    "long": _whole(64),
+    "float": _single,
+    "double": _number,
+    "string": _string,
+    "bytes": _typed(bytes),
+}
 _LOGICAL: Mapping[tuple[str, str], Check] = {
-    ("long", "timestamp-micros"): _instant, ("long", "timestamp-millis"): _milliseconds, ("int", "date"): _day,
-}  # fmt: skip
+    ("long", "timestamp-micros"): _instant,
+    ("long", "timestamp-millis"): _milliseconds,
+    ("int", "date"): _day,
+}

@@ -61,8 +61,10 @@ class UnexpectedVersion(DomainError):
     def __init__(self, stream: str, expected: int, found: int) -> None:
         super().__init__(
             f"{stream} is at version {found}, not at {expected}: read it again",
-            stream=stream, expected=str(expected), found=str(found),
-        )  # fmt: skip
+            stream=stream,
+            expected=str(expected),
+            found=str(found),
+        )
 
 
 class AnswerTooLarge(WrongState):

@@ -72,18 +72,20 @@ PARKED_RECORDS = Gauge(
     ["projection"],
 )
 PARKED_BYTES = Gauge(
-    "eventfold_parked_bytes", "Bytes of what a projection has parked now; at 67,108,864 its worker halts.",
+    "eventfold_parked_bytes",
+    "Bytes of what a projection has parked now; at 67,108,864 its worker halts.",
     ["projection"],
-)  # fmt: skip
+)
 DEAD_LETTERS = Counter(
     "eventfold_dead_letters_total",
     "Records parked since the worker started, redriven ones too; what is parked now says `eventfold_parked_records`.",
     ["projection"],
 )
 DUE_LAG_SECONDS = Gauge(
-    "eventfold_due_lag_seconds", "How late the oldest due date of the last look was, while leading; growing: too slow.",
+    "eventfold_due_lag_seconds",
+    "How late the oldest due date of the last look was, while leading; growing: too slow.",
     ["worker"],
-)  # fmt: skip
+)
 DUE_LOOKS = Counter(
     "eventfold_due_looks_total",
     "Looks at due streams by what came of them: recorded, later (tried again after a pause), refused (somebody must "

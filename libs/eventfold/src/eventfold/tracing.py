@@ -47,9 +47,13 @@ def current() -> str | None:
 
 @contextlib.contextmanager
 def span(
-    name: str, kind: SpanKind, attributes: Mapping[str, Any], *, parent: str | Span | None = None,
+    name: str,
+    kind: SpanKind,
+    attributes: Mapping[str, Any],
+    *,
+    parent: str | Span | None = None,
     links: Sequence[Link] = (),
-) -> Iterator[Span]:  # fmt: skip
+) -> Iterator[Span]:
     """A span around a block: a part of the trace of `parent` (a `traceparent` from outside, or a span of this process),
     or the first of its own. What escapes makes it an error, of which only the class is told."""
     if _tracer is None:
@@ -95,9 +99,13 @@ def batch(
     if not causes:
         return contextlib.nullcontext(trace.INVALID_SPAN)
     attributes = {
-        "messaging.system": "kafka", "messaging.operation.name": operation, "messaging.operation.type": operation,
-        "messaging.client.id": client, "messaging.batch.message_count": len(causes), **_destination(set(places)),
-    }  # fmt: skip
+        "messaging.system": "kafka",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.client.id": client,
+        "messaging.batch.message_count": len(causes),
+        **_destination(set(places)),
+    }
     name = f"{operation} {attributes.get('messaging.destination.name', client)}"
     return span(name, kind, attributes, links=links(one.decode("ascii", "replace") for one in causes if one))
 

@@ -105,10 +105,15 @@ def due(recorded: Recorded) -> DueDate | None:
 
 ALARM: StreamType[Any, int, Any] = StreamType("alarm", Decider(0, decide, lambda state, _: state + 1), due=due)
 HOT_ALARM: StreamType[Any, int, Any] = StreamType("hotalarm", ALARM.decider, hot=True, due=due)
-CODEC = EventCodec({
-    AlarmSet: ("alarm.set", 1), AlarmCancelled: ("alarm.cancelled", 1), Touched: ("alarm.touched", 1),
-    Rang: ("alarm.rang", 1), **EVENTS,
-})  # fmt: skip
+CODEC = EventCodec(
+    {
+        AlarmSet: ("alarm.set", 1),
+        AlarmCancelled: ("alarm.cancelled", 1),
+        Touched: ("alarm.touched", 1),
+        Rang: ("alarm.rang", 1),
+        **EVENTS,
+    }
+)
 
 
 class Unpublished:
@@ -173,13 +178,24 @@ RINGING = timer(ALARM, ring, PACE)
 
 
 def worker(
-    house: House, clock: Clock, *handlers: DueHandler, store: EventStore | None = None, holder: str = "one",
-    connect: Callable[[], Awaitable[Any]] | None = None, elapsed: Callable[[], float] = elapsed_s,
-) -> DueWorker:  # fmt: skip
+    house: House,
+    clock: Clock,
+    *handlers: DueHandler,
+    store: EventStore | None = None,
+    holder: str = "one",
+    connect: Callable[[], Awaitable[Any]] | None = None,
+    elapsed: Callable[[], float] = elapsed_s,
+) -> DueWorker:
     return DueWorker(
-        name="due", holder=holder, connect=connect or house.connect, store=store or store_of(house),
-        handlers=handlers or (RINGING,), clock=clock, rng=random.Random(7), elapsed=elapsed,
-    )  # fmt: skip
+        name="due",
+        holder=holder,
+        connect=connect or house.connect,
+        store=store or store_of(house),
+        handlers=handlers or (RINGING,),
+        clock=clock,
+        rng=random.Random(7),
+        elapsed=elapsed,
+    )
 
 
 async def log_of(house: House, kind: str = "alarm") -> dict[str, list[tuple[str, dict[str, Any]]]]:
@@ -194,9 +210,10 @@ async def log_of(house: House, kind: str = "alarm") -> dict[str, list[tuple[str,
 
 async def rung(house: House) -> dict[str, int]:
     return {
-        alarm: count for alarm, events in (await log_of(house)).items()
+        alarm: count
+        for alarm, events in (await log_of(house)).items()
         if (count := sum(name == "alarm.rang" for name, _ in events))
-    }  # fmt: skip
+    }
 
 
 async def dates(house: House) -> list[tuple[Any, ...]]:

@@ -19,9 +19,13 @@ class Delivered:
 
 def record(offset: int, seq: int, shelf: str, title: str, previous: int | None = None) -> Delivered:
     headers = {
-        "ce_id": str(event_id(shelf, seq)), "ce_type": "test.library.shelf.filled.v1", "ce_sequence": str(seq),
-        "ce_time": "2026-03-01T12:00:00.000000Z", "ce_subject": shelf, "ce_aggregateversion": str(seq),
-    }  # fmt: skip
+        "ce_id": str(event_id(shelf, seq)),
+        "ce_type": "test.library.shelf.filled.v1",
+        "ce_sequence": str(seq),
+        "ce_time": "2026-03-01T12:00:00.000000Z",
+        "ce_subject": shelf,
+        "ce_aggregateversion": str(seq),
+    }
     if previous is not None:
         headers["ce_previoussequence"] = str(previous)
     value = json.dumps({"shelf": shelf, "title": title}).encode()

@@ -13,10 +13,18 @@ from eventfold_ops.deployment import Deployment
 
 def deployment(house: House, bootstrap: str) -> Deployment:
     return Deployment(
-        name="library", database_url=house.url, kafka_bootstrap=bootstrap, group=f"{house.prefix}shelf",
-        relay_name="relay", codec=CODEC, avro=JsonInsteadOfAvro(), publisher=house.publisher, topics=(TOPIC,),
-        groups=(SHELVES,), topic_prefix=house.prefix,
-    )  # fmt: skip
+        name="library",
+        database_url=house.url,
+        kafka_bootstrap=bootstrap,
+        group=f"{house.prefix}shelf",
+        relay_name="relay",
+        codec=CODEC,
+        avro=JsonInsteadOfAvro(),
+        publisher=house.publisher,
+        topics=(TOPIC,),
+        groups=(SHELVES,),
+        topic_prefix=house.prefix,
+    )
 
 
 async def command(module: Any, deployed: Deployment, *arguments: str) -> int:

@@ -28,9 +28,13 @@ from eventfold.vocabulary.due import timer
 BANK = """CREATE TABLE bank_call (what text NOT NULL, number text NOT NULL);
 CREATE TABLE bank_effect (number text PRIMARY KEY);"""
 POINTS = (
-    "after-taking", "before-the-call", "after-the-effect", "after-the-answer", "after-append-before-commit",
+    "after-taking",
+    "before-the-call",
+    "after-the-effect",
+    "after-the-answer",
+    "after-append-before-commit",
     "after-commit",
-)  # fmt: skip
+)
 PACE = Pace(timedelta(milliseconds=200), timedelta(seconds=1))
 
 
@@ -114,9 +118,14 @@ async def main(url: str, holder: str, point: str) -> None:
     async with AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}) as pool:
         store = StruckStore(pool, CODEC, Unpublished(), random.Random())
         worker = StruckWorker(
-            name="due", holder=holder, connect=connect, store=store, clock=lambda: datetime.now(UTC),
-            handlers=[timer(ALARM, ring, PACE), carrying_out({"bank": Bank(url, striking)}, PACE)], rng=random.Random(),
-        )  # fmt: skip
+            name="due",
+            holder=holder,
+            connect=connect,
+            store=store,
+            clock=lambda: datetime.now(UTC),
+            handlers=[timer(ALARM, ring, PACE), carrying_out({"bank": Bank(url, striking)}, PACE)],
+            rng=random.Random(),
+        )
         store.striking = worker.striking = striking
         await worker.run()
 

@@ -68,9 +68,13 @@ def main(url: str, bootstrap: str, prefix: str, point: str) -> None:
     publisher = Publisher("/library", to_public, JsonInsteadOfAvro(), prefix)
     store = StruckStore(pool, CODEC, publisher, random.Random())
     runner = StruckRunner(
-        worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), topic_prefix=prefix, store=store,
+        worker="shelf",
+        pool=pool,
+        avro=JsonInsteadOfAvro(),
+        topic_prefix=prefix,
+        store=store,
         groups=[FoldGroup("auditing", processes=(Process("auditing", (FILLED,), react),))],
-    )  # fmt: skip
+    )
     store.striking = runner.striking = Striking(point)
     logging.basicConfig(level="WARNING")
     run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))

@@ -20,14 +20,23 @@ DEADLINE_S = 20.0
 
 @contextlib.asynccontextmanager
 async def relaying(
-    house: House, bootstrap: str, holder: str = "one", producers: Callable[[], AIOKafkaProducer] | None = None,
+    house: House,
+    bootstrap: str,
+    holder: str = "one",
+    producers: Callable[[], AIOKafkaProducer] | None = None,
     examine: Examine = taken_as_they_are,
-) -> AsyncIterator[Relay]:  # fmt: skip
+) -> AsyncIterator[Relay]:
     running = Relay(
-        name="relay", holder=holder, connect=house.connect, publisher=house.publisher, codec=CODEC,
-        producers=producers or (lambda: Producer(bootstrap, holder)), topics=[house.prefix + TOPIC],
-        tails=tails_of(bootstrap), examine=examine,
-    )  # fmt: skip
+        name="relay",
+        holder=holder,
+        connect=house.connect,
+        publisher=house.publisher,
+        codec=CODEC,
+        producers=producers or (lambda: Producer(bootstrap, holder)),
+        topics=[house.prefix + TOPIC],
+        tails=tails_of(bootstrap),
+        examine=examine,
+    )
     task = asyncio.create_task(running.run())
     try:
         yield running

@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 from house import House
 
 TABLES = (
-    "events", "idempotency", "lease", "relay_head", "fold_position", "dead_letter", "subject_key", "topic_generation",
-    "topic_read", "snapshot", "due_date", "unsequenced", "sequence_run", "history", "shelf_count",
-)  # fmt: skip
+    "events",
+    "idempotency",
+    "lease",
+    "relay_head",
+    "fold_position",
+    "dead_letter",
+    "subject_key",
+    "topic_generation",
+    "topic_read",
+    "snapshot",
+    "due_date",
+    "unsequenced",
+    "sequence_run",
+    "history",
+    "shelf_count",
+)
 OF_STORE = tuple(one for one in TABLES if one not in ("fold_position", "topic_read", "dead_letter", "shelf_count"))
 """What an emitter has whose readers are other services."""
 

@@ -115,9 +115,10 @@ class Checks:
 
     def _due(self, stored: list[Stored], topic: str, partition: int) -> list[int]:
         return sorted(
-            event.seq for event in stored
+            event.seq
+            for event in stored
             if event.seq is not None and event.title != AUDIT and self._partition(event.shelf, topic) == partition
-        )  # fmt: skip
+        )
 
     def _consume(self, stored: list[Stored], positions: Mapping[tuple[str, int], int]) -> None:
         """The model consumes what the stored positions say is consumed, on whichever generation."""

@@ -67,9 +67,12 @@ class Workers:
 
     def _made(self, kind: type[FoldRunner]) -> FoldRunner:
         return kind(
-            worker="shelf", pool=self._house.pool, avro=JsonInsteadOfAvro(), groups=[self._group()],
+            worker="shelf",
+            pool=self._house.pool,
+            avro=JsonInsteadOfAvro(),
+            groups=[self._group()],
             topic_prefix=self._house.prefix,
-        )  # fmt: skip
+        )
 
     def _group(self) -> FoldGroup:
         return FoldGroup("shelves", (self.counting,), parks=True)
@@ -188,9 +191,11 @@ class Workers:
         Where a topic was lost it may be that the records are not there, or not where a rebuild left off that failed.
         """
         deployed = replace(
-            in_memory(self._house, self._kafka, self._house.connect), groups=(self._group(),),
-            consumer_dies_at=dies_at, build="healed" if self._model.healed else "sick",
-        )  # fmt: skip
+            in_memory(self._house, self._kafka, self._house.connect),
+            groups=(self._group(),),
+            consumer_dies_at=dies_at,
+            build="healed" if self._model.healed else "sick",
+        )
         try:
             assert await command(rebuild, deployed, self.counting.name, *(["--fresh"] if fresh else [])) == 0
         except (RefoldStalled, TopicLost):

@@ -76,8 +76,9 @@ class Model:
     def rows(self) -> list[tuple[str, int, str]]:
         return sorted(
             (shelf, len(key.applied), "".join(title + ";" for title in key.applied))
-            for shelf, key in self.keys.items() if key.applied
-        )  # fmt: skip
+            for shelf, key in self.keys.items()
+            if key.applied
+        )
 
     def parked(self) -> list[tuple[str, int]]:
         return sorted((shelf, version) for shelf, key in self.keys.items() for version, _ in key.parked)

@@ -82,8 +82,14 @@ class Operators:
         try:
             await command(switch, in_memory(self._house, self._kafka, self._house.connect), TOPIC)
         except CannotSwitch:
-            at = str((await self._house.rows(f"SELECT topic FROM fold_position WHERE projection = '{COUNTING.name}' "
-                                              "ORDER BY length(topic) DESC, topic DESC LIMIT 1"))[0][0])  # fmt: skip
+            at = str(
+                (
+                    await self._house.rows(
+                        f"SELECT topic FROM fold_position WHERE projection = '{COUNTING.name}' "
+                        "ORDER BY length(topic) DESC, topic DESC LIMIT 1"
+                    )
+                )[0][0]
+            )
             after = max(self._kafka.topics, key=number, default=self._topic)
             grown = self._kafka.partitions_of[at] != self._kafka.partitions_of[after]
             assert grown or after not in self._kafka.topics or number(after) < number(at), (

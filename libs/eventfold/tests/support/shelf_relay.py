@@ -20,10 +20,15 @@ async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
         return await psycopg.AsyncConnection.connect(url, autocommit=True)
 
     await Relay(
-        name="relay", holder=holder, connect=connect, producers=lambda: Producer(bootstrap, holder),
-        publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix), codec=CODEC, topics=[prefix + TOPIC],
+        name="relay",
+        holder=holder,
+        connect=connect,
+        producers=lambda: Producer(bootstrap, holder),
+        publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
+        codec=CODEC,
+        topics=[prefix + TOPIC],
         tails=tails_of(bootstrap),
-    ).run()  # fmt: skip
+    ).run()
 
 
 if __name__ == "__main__":

@@ -64,9 +64,11 @@ class Writers:
         fingerprint = f"{shelf}/{title}".encode()
         known = self._answers.get(key)
         ask: Callable[[], Awaitable[Handled]] = lambda: self._house.store.handle(  # noqa: E731
-            item(shelf, title), context(), idempotency=Idempotency("caller", key, fingerprint),
+            item(shelf, title),
+            context(),
+            idempotency=Idempotency("caller", key, fingerprint),
             answer=lambda outcomes: {"events": len(outcomes[0].events)},
-        )  # fmt: skip
+        )
         if known is None:
             handled = await ask()
             assert handled.answer == {"events": len(self._model.decide(shelf, title))} and not handled.replayed

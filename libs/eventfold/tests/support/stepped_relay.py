@@ -180,9 +180,15 @@ class SteppedRelay(Stepped):
         super().__init__(house)
         producers: Any = lambda: Session(kafka, self.gates)  # noqa: E731
         self._relay = _Relay(
-            name="relay", holder=holder, connect=self._connect, producers=producers, publisher=house.publisher,
-            codec=CODEC, topics=[house.prefix + TOPIC], tails=tails_of(kafka),
-        )  # fmt: skip
+            name="relay",
+            holder=holder,
+            connect=self._connect,
+            producers=producers,
+            publisher=house.publisher,
+            codec=CODEC,
+            topics=[house.prefix + TOPIC],
+            tails=tails_of(kafka),
+        )
         self._relay.gates = self.gates
 
     def _work(self) -> Coroutine[Any, Any, object]:

@@ -115,9 +115,12 @@ class Deployment:
         """A consumer that is told what to read and where to begin; its group, named for `purpose`, is for those who
         watch lags. Not started."""
         return AIOKafkaConsumer(
-            bootstrap_servers=self.kafka_bootstrap, group_id=f"{self.group}.{purpose}", enable_auto_commit=False,
-            auto_offset_reset="none", max_partition_fetch_bytes=partition_fetch_bytes,
-        )  # fmt: skip
+            bootstrap_servers=self.kafka_bootstrap,
+            group_id=f"{self.group}.{purpose}",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=partition_fetch_bytes,
+        )
 
 
 def load(app: str) -> Deployment:

@@ -51,9 +51,7 @@ class NothingParked(NotFound):
         super().__init__(reason, projection=projection, record_key=record_key)
 
 
-async def parked(
-    conn: Connection, projection: str | None = None, limit: int = MAX_LISTED
-) -> list[DeadLetter]:  # fmt: skip
+async def parked(conn: Connection, projection: str | None = None, limit: int = MAX_LISTED) -> list[DeadLetter]:
     """Parked records in the order in which they must be redriven, at most `limit`."""
     cursor = await conn.execute(
         """SELECT projection, topic, partition, record_offset, record_key, event_id, reason, parked_at FROM dead_letter

@@ -47,9 +47,16 @@ async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> in
         say_json([asdict(letter) for letter in letters])
         return 0
     rows = [
-        (one.projection, one.record_key, one.event_id, f"{one.topic}[{one.partition}]@{one.offset}", one.parked_at,
-         one.reason) for one in letters
-    ]  # fmt: skip
+        (
+            one.projection,
+            one.record_key,
+            one.event_id,
+            f"{one.topic}[{one.partition}]@{one.offset}",
+            one.parked_at,
+            one.reason,
+        )
+        for one in letters
+    ]
     say(table(("PROJECTION", "RECORD_KEY", "EVENT_ID", "PLACE", "PARKED", "REASON"), rows) if rows else "none parked")
     return 0
 
@@ -60,9 +67,13 @@ async def show(deployment: Deployment, arguments: argparse.Namespace) -> int:
         found = await dlq.content(conn, arguments.projection, arguments.event_id)
     data, failure = _decoded(deployment, found.value)
     described = {
-        **asdict(found.letter), "waiting_behind": found.waiting, "headers": found.headers,
-        "value_hex": found.value.hex(), "data": data, "undecodable": failure,
-    }  # fmt: skip
+        **asdict(found.letter),
+        "waiting_behind": found.waiting,
+        "headers": found.headers,
+        "value_hex": found.value.hex(),
+        "data": data,
+        "undecodable": failure,
+    }
     if arguments.json:
         say_json(described)
         return 0

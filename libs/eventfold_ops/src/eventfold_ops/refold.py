@@ -75,9 +75,12 @@ class Refold:
         """A refold with a pool in the shadow schema and a consumer of its own; its group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
         consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
-        async with AsyncConnectionPool(
-            url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}, configure=sessions.fix
-        ) as pool, _started(consumer):  # fmt: skip
+        async with (
+            AsyncConnectionPool(
+                url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}, configure=sessions.fix
+            ) as pool,
+            _started(consumer),
+        ):
             refold = Refold(deployment, one, pool, consumer)
             await refold._follow(conn)
             yield refold
@@ -128,8 +131,9 @@ class Refold:
         applied it up to a number: it stands where that ends."""
         return {
             place: offset or await self._reached(place, seq)
-            for place, (offset, seq) in live.items() if place[0] in topics
-        }  # fmt: skip
+            for place, (offset, seq) in live.items()
+            if place[0] in topics
+        }
 
     async def _reached(self, place: tuple[str, int], seq: int) -> int:
         """The offset below which a partition has what was applied up to `seq`: found once, for what comes later has

@@ -116,10 +116,13 @@ async def _begin_anew_unless(conn: Connection, one: Shadow, build: str) -> None:
 
 async def _is_outdated(conn: Connection, one: Shadow) -> bool:
     """Whether some table of the shadow has another shape than the live one."""
-    return any([
-        await _shape(conn, one, one.shadow, table) != await _shape(conn, one, one.live, table)
-        for table in (*KEPT_BY_PROJECTION, *one.tables) if await _is_there(conn, one.shadow, table)
-    ])  # fmt: skip
+    return any(
+        [
+            await _shape(conn, one, one.shadow, table) != await _shape(conn, one, one.live, table)
+            for table in (*KEPT_BY_PROJECTION, *one.tables)
+            if await _is_there(conn, one.shadow, table)
+        ]
+    )
 
 
 async def _shape(conn: Connection, one: Shadow, schema: str, table: str) -> list[tuple[object, ...]]:

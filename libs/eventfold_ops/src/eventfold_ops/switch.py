@@ -87,9 +87,10 @@ async def _switch(conn: Connection, handler: Projection | Process, topic: str, e
         raise CannotSwitch(topic, f"there is no generation after {at}; have its owner run `replay --lost` first")
     if partitions != existing[after]:
         raise CannotSwitch(
-            topic, f"{at} had {partitions} partitions, {after} has {existing[after]}: what was applied of each "
+            topic,
+            f"{at} had {partitions} partitions, {after} has {existing[after]}: what was applied of each "
             f"partition says nothing here; fold {handler.name} anew as docs/runbooks/topic-loss.md says",
-        )  # fmt: skip
+        )
     await take_turns(conn, {turn(handler, at, partition) for partition in range(partitions)})
     await remember_partitions(conn, {after: partitions})
     await conn.execute(_CARRY, [after, handler.name, at])

@@ -18,10 +18,18 @@ def deployment() -> Deployment:
         raise ValueError("DATABASE_URL is not set")
     avro, prefix = JsonInsteadOfAvro(), os.environ["TOPIC_PREFIX"]
     return Deployment(
-        name="library", database_url=os.environ["DATABASE_URL"], kafka_bootstrap=os.environ["KAFKA_BOOTSTRAP"],
-        group=f"{prefix}library", relay_name="relay", codec=CODEC, avro=avro, topics=(TOPIC,), topic_prefix=prefix,
-        publisher=Publisher("/library", to_public, avro, prefix), groups=(SHELVES,),
-    )  # fmt: skip
+        name="library",
+        database_url=os.environ["DATABASE_URL"],
+        kafka_bootstrap=os.environ["KAFKA_BOOTSTRAP"],
+        group=f"{prefix}library",
+        relay_name="relay",
+        codec=CODEC,
+        avro=avro,
+        topics=(TOPIC,),
+        topic_prefix=prefix,
+        publisher=Publisher("/library", to_public, avro, prefix),
+        groups=(SHELVES,),
+    )
 
 
 def with_intents() -> Deployment:

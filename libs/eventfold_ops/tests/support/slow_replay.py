@@ -18,10 +18,17 @@ EVENTS_A_FILL = 10
 
 def main(url: str, bootstrap: str, prefix: str) -> int:
     deployed = Deployment(
-        name="library", database_url=url, kafka_bootstrap=bootstrap, group=f"{prefix}shelf", relay_name="relay",
-        codec=CODEC, avro=JsonInsteadOfAvro(), publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
-        topics=(TOPIC,), topic_prefix=prefix,
-    )  # fmt: skip
+        name="library",
+        database_url=url,
+        kafka_bootstrap=bootstrap,
+        group=f"{prefix}shelf",
+        relay_name="relay",
+        codec=CODEC,
+        avro=JsonInsteadOfAvro(),
+        publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
+        topics=(TOPIC,),
+        topic_prefix=prefix,
+    )
     generations.ROWS_PER_FILL = EVENTS_A_FILL
     replay.NEARLY_FILLED_EVENTS = EVENTS_A_FILL
     return asyncio.run(command(replay, deployed, TOPIC, "--partitions", "8"))

@@ -24,9 +24,19 @@ WELL_AFTER_S = 60.0
 STOP_S = 5.0
 """How long all of it may take to stop; what still runs then is left behind, and named."""
 PASSING = (
-    OperationalError, InterfaceError, IdleInTransactionSessionTimeout, ReadOnlySqlTransaction, OSError, KafkaError,
-    grpc.aio.AioRpcError, Contention, DeadlineExceeded, LeaseLost, OutcomeUnknown, VersionConflict,
-)  # fmt: skip
+    OperationalError,
+    InterfaceError,
+    IdleInTransactionSessionTimeout,
+    ReadOnlySqlTransaction,
+    OSError,
+    KafkaError,
+    grpc.aio.AioRpcError,
+    Contention,
+    DeadlineExceeded,
+    LeaseLost,
+    OutcomeUnknown,
+    VersionConflict,
+)
 """What the surroundings do to us: a pool that is empty, a connection that is lost, a time that is over, Kafka or a disk
 that is away. All else is a mistake in the program, and going on would hide it."""
 

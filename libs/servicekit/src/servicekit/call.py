@@ -69,9 +69,13 @@ class Call:
         correlation_id = self.metadata.get("x-request-id") or str(uuid.uuid4())
         traceparent = tracing.current() or tracing.checked(self.metadata.get("traceparent"))
         return Context(
-            now=self.now, actor=self.actor, correlation_id=correlation_id, backfill=backfill,
-            traceparent=traceparent, occurred_at=occurred_at,
-        )  # fmt: skip
+            now=self.now,
+            actor=self.actor,
+            correlation_id=correlation_id,
+            backfill=backfill,
+            traceparent=traceparent,
+            occurred_at=occurred_at,
+        )
 
     def idempotency(self, request: Message, secret_fields: Sequence[str] = ()) -> Idempotency | None:
         """The caller's idempotency key for this request, if it sent one; `secret_fields` stay out of the fingerprint.

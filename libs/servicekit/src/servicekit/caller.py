@@ -62,9 +62,12 @@ class TokenVerifier:
     def __init__(self, fetch_keys: FetchKeys, issuer: str, audience: str) -> None:
         self._fetch_keys = fetch_keys
         self._claims = jwt.JWTClaimsRegistry(
-            leeway=CLOCK_LEEWAY_S, iss={"essential": True, "value": issuer}, aud={"essential": True, "value": audience},
-            exp={"essential": True}, sub={"essential": True},
-        )  # fmt: skip
+            leeway=CLOCK_LEEWAY_S,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
         self._keys: KeySet | None = None
         self._verified: dict[bytes, _Verified] = {}
         self._fetched_at = float("-inf")

@@ -25,19 +25,26 @@ _PLANNING = {"random_page_cost": "1.1"}
 # A client that vanished: PostgreSQL looks for it even while a statement runs, and ends what it left open in seconds.
 VANISHED_S = 10
 _VANISHING = {
-    "client_connection_check_interval": "1s", "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3", "tcp_user_timeout": f"{VANISHED_S}s",
-}  # fmt: skip
+    "client_connection_check_interval": "1s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": f"{VANISHED_S}s",
+}
 _SERVING = {
-    "idle_in_transaction_session_timeout": f"{VANISHED_S}s", "statement_timeout": f"{MAX_DEADLINE_S:.0f}s",
-}  # fmt: skip
+    "idle_in_transaction_session_timeout": f"{VANISHED_S}s",
+    "statement_timeout": f"{MAX_DEADLINE_S:.0f}s",
+}
 _FOLDING = {"idle_in_transaction_session_timeout": "30s"}  # a fold computes within its transaction
 _READING = {"default_transaction_read_only": "on"}
 # And the same of a database that vanished, as the client's end of the connection asks for it.
 _LINK: dict[str, Any] = {
-    "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     "tcp_user_timeout": VANISHED_S * 1000,
-}  # fmt: skip
+}
 
 
 class ServicePool(AsyncConnectionPool[Connection]):
@@ -123,9 +130,15 @@ def _pool(url: str, size: int, options: dict[str, str]) -> Pool:
         await sessions.fix(conn, _PLANNING | _VANISHING | options)
 
     return ServicePool(
-        url, min_size=min(2, size), max_size=size, open=False, timeout=WAIT_FOR_CONNECTION_S, max_waiting=MAX_WAITING,
-        kwargs={"autocommit": True, **_LINK}, configure=configure,
-    )  # fmt: skip
+        url,
+        min_size=min(2, size),
+        max_size=size,
+        open=False,
+        timeout=WAIT_FOR_CONNECTION_S,
+        max_waiting=MAX_WAITING,
+        kwargs={"autocommit": True, **_LINK},
+        configure=configure,
+    )
 
 
 async def connect(url: str) -> Connection:

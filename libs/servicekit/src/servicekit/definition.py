@@ -107,9 +107,12 @@ class ServiceDefinition:
 
 
 def wire(
-    definition: ServiceDefinition, settings: Any, pool: Pool, wake_relay: Callable[[], None],
+    definition: ServiceDefinition,
+    settings: Any,
+    pool: Pool,
+    wake_relay: Callable[[], None],
     queries: Pool | None = None,
-) -> Wiring:  # fmt: skip
+) -> Wiring:
     """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing.
 
     Without `queries` what reads goes over `pool` too.
@@ -120,9 +123,15 @@ def wire(
     keks, fingerprints = kek_ring(settings.key_dir), idempotency_ring(settings.key_dir)
     fingerprints.reload()
     return Wiring(
-        definition=definition, settings=settings, pool=pool, publisher=publisher, avro=avro, rng=rng,
-        store=EventStore(pool, definition.codec, publisher, rng, queries, callers_deadline_s), queries=queries or pool,
+        definition=definition,
+        settings=settings,
+        pool=pool,
+        publisher=publisher,
+        avro=avro,
+        rng=rng,
+        store=EventStore(pool, definition.codec, publisher, rng, queries, callers_deadline_s),
+        queries=queries or pool,
         subject_keys=SubjectKeys(KeyEncryptionKeys(keks.keys, keks.reload), os.urandom),
         wake_relay=wake_relay,
         idempotency_secrets=fingerprints.keys,
-    )  # fmt: skip
+    )

@@ -15,9 +15,14 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _COLUMNS = """SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 _SPELT = {"timestamp with time zone": "timestamptz"}
-_ZERO = {"bigint": "0", "double precision": "0", "boolean": "false", "text": "''", "jsonb": "'null'",
+_ZERO = {
+    "bigint": "0",
+    "double precision": "0",
+    "boolean": "false",
+    "text": "''",
+    "jsonb": "'null'",
     "xid8": "pg_current_xact_id()",
-}  # fmt: skip
+}
 """What stands in rows of before until the projection is rebuilt; a column of another type is left for a person."""
 _MODULE = '''"""{sentence}"""
 
@@ -85,8 +90,10 @@ def write(folder: Path, name: str, made: Sequence[str]) -> Path:
     revision = f"{int(last or 0) + 1:04d}"
     file = folder / f"{revision}_{name}.py"
     text = _MODULE.format(
-        sentence=name.replace("_", " ").capitalize() + ".", statements=";\n".join(made), revision=revision,
+        sentence=name.replace("_", " ").capitalize() + ".",
+        statements=";\n".join(made),
+        revision=revision,
         after=f'"{last}"' if last else None,
-    )  # fmt: skip
+    )
     file.write_text(text, encoding="utf-8")
     return file

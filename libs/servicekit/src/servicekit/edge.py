@@ -30,10 +30,14 @@ CALL_SECONDS = Histogram("lyceum_call_seconds", "Served gRPC calls by method and
 BEARER = "bearer "
 FAULTS = frozenset(
     {
-        grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
     }
-)  # fmt: skip
+)
 NOT_TAKEN = "x-lyceum-not-taken"
 """Set on the refusal of a server that is being stopped or is overloaded: another replica may be asked, whatever the
 call does."""
@@ -60,10 +64,14 @@ class Edge(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self, service: str, verifier: TokenVerifier, idempotency_secrets: Callable[[], Sequence[bytes]],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC), history: Callable[[], str] = str,
+        self,
+        service: str,
+        verifier: TokenVerifier,
+        idempotency_secrets: Callable[[], Sequence[bytes]],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        history: Callable[[], str] = str,
         wake_relay: Callable[[], None] = lambda: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.in_flight = InFlight()
         self._service = service
         self._verifier = verifier
@@ -83,9 +91,10 @@ class Edge(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None or method.startswith(UNGUARDED):
             return handler
         return grpc.unary_unary_rpc_method_handler(
-            self._served(method, handler.unary_unary), validate.reading(handler.request_deserializer),
+            self._served(method, handler.unary_unary),
+            validate.reading(handler.request_deserializer),
             handler.response_serializer,
-        )  # fmt: skip
+        )
 
     def _served(self, method: str, behave: Any) -> Any:
         async def served(request: Any, context: Any) -> Any:
@@ -124,10 +133,20 @@ class Edge(grpc.aio.ServerInterceptor):
     async def _enter(self, method: str, metadata: Mapping[str, str], context: Any) -> None:
         caller = await self._caller(metadata.get("authorization"))
         secret, *others = self._secrets()
-        enter_call(Call(
-            method, metadata, caller, self._clock(), self._service, secret, context, tuple(others), self._history(),
-            self._wake_relay,
-        ))  # fmt: skip
+        enter_call(
+            Call(
+                method,
+                metadata,
+                caller,
+                self._clock(),
+                self._service,
+                secret,
+                context,
+                tuple(others),
+                self._history(),
+                self._wake_relay,
+            )
+        )
 
     async def _caller(self, authorization: str | None) -> Caller | None:
         if authorization is None:

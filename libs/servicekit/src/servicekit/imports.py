@@ -51,9 +51,12 @@ async def run(
 
 
 async def answered(
-    external_ids: Sequence[str], items: Iterable[Item], parse: Callable[[Item], Row], record: RecordWith[Row],
+    external_ids: Sequence[str],
+    items: Iterable[Item],
+    parse: Callable[[Item], Row],
+    record: RecordWith[Row],
     id_of: Callable[[Row], str],
-) -> tuple[list[ItemResult], str]:  # fmt: skip
+) -> tuple[list[ItemResult], str]:
     """As `run`, within the present call: the results, and the token that covers them all."""
     call = current_call()
     found, position = await run(external_ids, items, parse, lambda rows: record(rows, call.context()), id_of)

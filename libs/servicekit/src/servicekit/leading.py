@@ -30,6 +30,11 @@ async def _connect(wiring: Wiring) -> Connection:
 def due_worker(wiring: Wiring, handlers: Sequence[DueHandler]) -> DueWorker:
     """The service's due-date worker, not yet running: for `ServiceDefinition.background`."""
     return DueWorker(
-        name=f"due.{wiring.definition.name}", holder=holder(), connect=partial(_connect, wiring), store=wiring.store,
-        handlers=handlers, clock=lambda: datetime.now(UTC), rng=wiring.rng,
-    )  # fmt: skip
+        name=f"due.{wiring.definition.name}",
+        holder=holder(),
+        connect=partial(_connect, wiring),
+        store=wiring.store,
+        handlers=handlers,
+        clock=lambda: datetime.now(UTC),
+        rng=wiring.rng,
+    )

@@ -25,9 +25,11 @@ def configure_logs(service: str, role: str, level: str = "INFO") -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta, place, structlog.processors.JSONRenderer(),
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            place,
+            structlog.processors.JSONRenderer(),
         ],
-    )  # fmt: skip
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -45,15 +45,23 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
     settings = definition.settings()
     avro = avro_codec(settings.schema_registry_url)
     return Deployment(
-        name=definition.name, database_url=settings.database_url, kafka_bootstrap=settings.kafka_bootstrap,
-        group=group_of(definition, settings), relay_name=definition.relay_name, codec=definition.codec, avro=avro,
+        name=definition.name,
+        database_url=settings.database_url,
+        kafka_bootstrap=settings.kafka_bootstrap,
+        group=group_of(definition, settings),
+        relay_name=definition.relay_name,
+        codec=definition.codec,
+        avro=avro,
         publisher=Publisher(definition.source, definition.to_public, avro, settings.topic_prefix),
-        topics=definition.topics, groups=definition.groups,
-        topic_prefix=settings.topic_prefix, topic_partitions=settings.topic_partitions,
+        topics=definition.topics,
+        groups=definition.groups,
+        topic_prefix=settings.topic_prefix,
+        topic_partitions=settings.topic_partitions,
         topic_replication=settings.topic_replication,
-        current_kek_id=lambda: kek_id_in(settings.key_dir), known_kek_ids=lambda: kek_ids_in(settings.key_dir),
+        current_kek_id=lambda: kek_id_in(settings.key_dir),
+        known_kek_ids=lambda: kek_ids_in(settings.key_dir),
         build=build_of(definition),
-    )  # fmt: skip
+    )
 
 
 def build_of(definition: ServiceDefinition) -> str:

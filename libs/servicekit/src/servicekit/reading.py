@@ -40,9 +40,12 @@ class ReadGate:
     """
 
     def __init__(
-        self, pool: Pool, projections: Mapping[str, Sequence[str]], resolvers: Mapping[str, Resolve],
+        self,
+        pool: Pool,
+        projections: Mapping[str, Sequence[str]],
+        resolvers: Mapping[str, Resolve],
         pause: Pause | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._watch = Watch(pool)
         self._pause = pause or _sleep
         self._projections = projections

@@ -53,8 +53,11 @@ SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) -> None:
     """Run one role of a service. Does not return before the role has ended."""
     roles: Mapping[str, Callable[[ServiceDefinition, Any], None]] = {
-        "prepare": prepare, "serve": serve, "work": work, "relay": relay,
-    }  # fmt: skip
+        "prepare": prepare,
+        "serve": serve,
+        "work": work,
+        "relay": relay,
+    }
     parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
     meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka; keys: replace keys"
     commands = {"keys": key_commands, **definition.commands}
@@ -87,24 +90,29 @@ async def _prepare_topics(settings: ServiceSettings, topics: Sequence[str]) -> N
     async with await database.connect(settings.database_url) as conn:
         known = await on_record(conn)
     await prepare_topics(
-        settings.kafka_bootstrap, topics, partitions=settings.topic_partitions,
-        replication=settings.topic_replication, on_record=known,
-    )  # fmt: skip
+        settings.kafka_bootstrap,
+        topics,
+        partitions=settings.topic_partitions,
+        replication=settings.topic_replication,
+        on_record=known,
+    )
 
 
 def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Relay:
     """The relay of a service, not yet running."""
     return Relay(
-        name=definition.relay_name, holder=holder(),
+        name=definition.relay_name,
+        holder=holder(),
         connect=lambda: database.connect(settings.database_url),
         producers=lambda: Producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
         tails=tails_of(settings.kafka_bootstrap),
         publisher=Publisher(
             definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
         ),
-        codec=definition.codec, topics=[settings.topic_prefix + topic for topic in definition.topics],
+        codec=definition.codec,
+        topics=[settings.topic_prefix + topic for topic in definition.topics],
         examine=partial(check_topics, settings.kafka_bootstrap),
-    )  # fmt: skip
+    )
 
 
 def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
@@ -133,10 +141,11 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
         if inline:
             inline.listen(wiring.sequenced)
         works: dict[str, Work] = {
-            "idempotency": partial(_sweeping, pool), "parked": partial(parked.watching, queries, definition),
+            "idempotency": partial(_sweeping, pool),
+            "parked": partial(parked.watching, queries, definition),
             "history": partial(wiring.history.watch, queries),
             **definition.background(wiring),
-        }  # fmt: skip
+        }
         if inline:
             works["relay"] = inline.run
 
@@ -165,12 +174,22 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
     wiring = wire(definition, settings, pool, lambda: None)
     runner = FoldRunner(
-        worker=definition.name, pool=pool, avro=wiring.avro, groups=groups_of(definition, settings), store=wiring.store,
+        worker=definition.name,
+        pool=pool,
+        avro=wiring.avro,
+        groups=groups_of(definition, settings),
+        store=wiring.store,
         topic_prefix=settings.topic_prefix,
-    )  # fmt: skip
-    run(fold_app(
-        group=group, bootstrap=settings.kafka_bootstrap, runner=runner, pool=pool, linger_s=definition.linger_s,
-    ))  # fmt: skip
+    )
+    run(
+        fold_app(
+            group=group,
+            bootstrap=settings.kafka_bootstrap,
+            runner=runner,
+            pool=pool,
+            linger_s=definition.linger_s,
+        )
+    )
 
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:

@@ -103,8 +103,9 @@ def read_gate(wiring: Wiring) -> ReadGate:
     own = wiring.definition.name
     resolvers: dict[str, Resolve] = {
         service: remote_resolver(target, wiring.closing)
-        for service in EMITTERS if service != own and (target := wiring.settings.target(service))
-    }  # fmt: skip
+        for service in EMITTERS
+        if service != own and (target := wiring.settings.target(service))
+    }
     resolvers[own] = local_resolver(wiring)
 
     async def pause(token: Token, pause_s: float) -> None:
@@ -131,9 +132,12 @@ def _edge(wiring: Wiring) -> Edge:
     identity = settings.target("identity") or f"{settings.grpc_host}:{settings.grpc_port}"
     verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
     return Edge(
-        wiring.definition.name, verifier, wiring.idempotency_secrets, history=wiring.history.mark,
+        wiring.definition.name,
+        verifier,
+        wiring.idempotency_secrets,
+        history=wiring.history.mark,
         wake_relay=wiring.wake_relay,
-    )  # fmt: skip
+    )
 
 
 async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None]) -> None:

@@ -89,9 +89,7 @@ def background_of(slices: Sequence[Slice], wiring: Wiring) -> Mapping[str, Work]
 AddServicer = Callable[[Any, grpc.aio.Server], None]
 
 
-def made_of(
-    slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServicer, **more: Any
-) -> ServiceDefinition:  # fmt: skip
+def made_of(slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServicer, **more: Any) -> ServiceDefinition:
     """The service that these slices make, which serves `grpc_service`; `more` is what else its definition says."""
     policies = {name: policy for one in slices for name, policy in one.policies.items()}
 
@@ -100,7 +98,12 @@ def made_of(
         return [grpc_service]
 
     return ServiceDefinition(
-        codec=codec_of(slices), to_public=to_public_of(slices), groups=groups_of(slices), register=register,
-        policies={grpc_service: policies}, background=partial(background_of, slices),
-        key_kinds=lambda settings: [kind for one in slices for kind in one.key_kinds(settings)], **more,
-    )  # fmt: skip
+        codec=codec_of(slices),
+        to_public=to_public_of(slices),
+        groups=groups_of(slices),
+        register=register,
+        policies={grpc_service: policies},
+        background=partial(background_of, slices),
+        key_kinds=lambda settings: [kind for one in slices for kind in one.key_kinds(settings)],
+        **more,
+    )

@@ -70,11 +70,15 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
 _PUBLIC_TEXT = (DomainError,)
 _ABOUT_THE_INPUT = frozenset(
     {
-        grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS,
-        grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.ABORTED,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.ABORTED,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
-)  # fmt: skip
+)
 """What a peer may say of what our caller gave us. That it does not let us in, or fails, is between the two services."""
 
 

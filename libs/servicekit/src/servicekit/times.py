@@ -47,9 +47,12 @@ def freshness(progress: Iterable[tuple[str, Progress]]) -> common_pb2.Freshness:
     """How far each named projection behind an answer has come."""
     sources = [
         common_pb2.FreshnessSource(
-            projection=name, topic=one.topic, partition=one.partition, sequence=one.seq,
+            projection=name,
+            topic=one.topic,
+            partition=one.partition,
+            sequence=one.seq,
             applied_at=stamp(one.applied_at),
         )
         for name, one in progress
-    ]  # fmt: skip
+    ]
     return common_pb2.Freshness(sources=sources)

@@ -19,10 +19,14 @@ from servicekit.slices import made_of
 SERVICE = "lyceum.billing.v1.BillingService"
 
 DEFINITION = made_of(
-    [PRICING, ORDER, PAYMENT, ENTITLEMENT, LEDGER], name="billing", settings=BillingSettings, topics=TOPICS,
-    migrations=Path(__file__).parent / "migrations", grpc_service=SERVICE,
+    [PRICING, ORDER, PAYMENT, ENTITLEMENT, LEDGER],
+    name="billing",
+    settings=BillingSettings,
+    topics=TOPICS,
+    migrations=Path(__file__).parent / "migrations",
+    grpc_service=SERVICE,
     add_servicer=add_BillingServiceServicer_to_server,
-)  # fmt: skip
+)
 
 
 def deployment() -> Deployment:

@@ -116,9 +116,12 @@ def stamp(at: datetime) -> Timestamp:
 
 def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:
     usual = {
-        "member_external_id": "7", "product_id": "p1", "list": money(1000), "charged": money(1000),
+        "member_external_id": "7",
+        "product_id": "p1",
+        "list": money(1000),
+        "charged": money(1000),
         "ordered_at": stamp(datetime(1997, 1, 1, tzinfo=UTC)),
-    }  # fmt: skip
+    }
     return pb.ImportOrdersRequest(dataset="old", items=[pb.ImportOrder(**{**usual, **item}) for item in items])
 
 

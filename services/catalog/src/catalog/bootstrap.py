@@ -15,10 +15,14 @@ from servicekit.settings import ServiceSettings
 from servicekit.slices import made_of
 
 DEFINITION = made_of(
-    [ACCESS, CONTENT, INTERACTION], name="catalog", settings=ServiceSettings, topics=TOPICS,
-    migrations=Path(__file__).parent / "migrations", grpc_service="lyceum.catalog.v1.CatalogService",
+    [ACCESS, CONTENT, INTERACTION],
+    name="catalog",
+    settings=ServiceSettings,
+    topics=TOPICS,
+    migrations=Path(__file__).parent / "migrations",
+    grpc_service="lyceum.catalog.v1.CatalogService",
     add_servicer=add_CatalogServiceServicer_to_server,
-)  # fmt: skip
+)
 
 
 def deployment() -> Deployment:

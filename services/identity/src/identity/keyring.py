@@ -31,7 +31,10 @@ def key_kinds(settings: IdentitySettings) -> Sequence[KeyKind]:
     `index.key` cannot be replaced: usernames are found by it."""
     return [
         KeyKind(
-            "signing", SIGNING, keys.ec_pem, known_after_s=RELOAD_S + PUBLISHED_KEYS_KEPT_S,
+            "signing",
+            SIGNING,
+            keys.ec_pem,
+            known_after_s=RELOAD_S + PUBLISHED_KEYS_KEPT_S,
             needed_s=settings.access_token_s + CLOCK_LEEWAY_S,
         )
-    ]  # fmt: skip
+    ]

@@ -34,9 +34,14 @@ def create_importer(stack: LocalStack) -> None:
     """Make the importer's account as an operator does, with identity's own command; safe to repeat."""
     command = [sys.executable, "-m", "identity", "create-importer", "--username", IMPORTER, "--password-stdin"]
     ran = subprocess.run(
-        command, input=stack.secrets.password(IMPORTER) + "\n", env={**os.environ, **stack.environment("identity")},
-        capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False,
-    )  # fmt: skip
+        command,
+        input=stack.secrets.password(IMPORTER) + "\n",
+        env={**os.environ, **stack.environment("identity")},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_TIMEOUT_S,
+        check=False,
+    )
     if ran.returncode:
         raise CommandFailed("identity create-importer", ran.returncode, ran.stderr.strip())
 

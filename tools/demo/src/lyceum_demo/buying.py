@@ -44,9 +44,14 @@ class Buyers:
     """Live buyers. `told` hears of every order that is paid."""
 
     def __init__(
-        self, gateway: Gateway, claims: Claims, promotion_id: str, dataset: str, told: Callable[[], None],
+        self,
+        gateway: Gateway,
+        claims: Claims,
+        promotion_id: str,
+        dataset: str,
+        told: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._gateway = gateway
         self._claims = claims
         self._promotion_id = promotion_id

@@ -41,10 +41,14 @@ def community(purchases: Sequence[Purchase], ratings: Sequence[Rating], films: S
     """Everything that follows from the input."""
     buyers = live_members(purchases, LIVE_ORDERS)
     return Community(
-        registrations(purchases, ratings), films, ratings,
-        [one for one in purchases if one.member not in buyers], [one for one in purchases if one.member in buyers],
-        last_instant(purchases, ratings), asked(ratings),
-    )  # fmt: skip
+        registrations(purchases, ratings),
+        films,
+        ratings,
+        [one for one in purchases if one.member not in buyers],
+        [one for one in purchases if one.member in buyers],
+        last_instant(purchases, ratings),
+        asked(ratings),
+    )
 
 
 def promoted(purchase: Purchase) -> bool:

@@ -63,16 +63,29 @@ def fetch(cache_dir: Path, *, full: bool) -> Inputs:
     purchases, ratings = (_required(folder, pin) for pin in wanted)
     return Inputs(
         _extracted(purchases, _PURCHASES.format("master" if full else "sample")),
-        _extracted(ratings, _RATINGS.format("inter")), _extracted(ratings, _RATINGS.format("item")),
-    )  # fmt: skip
+        _extracted(ratings, _RATINGS.format("inter")),
+        _extracted(ratings, _RATINGS.format("item")),
+    )
 
 
 def _download(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     command: Sequence[str] = (
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--only-binary", ":all:", "--require-hashes", "--requirement", str(REQUIREMENTS), "--dest", str(folder),
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "--requirement",
+        str(REQUIREMENTS),
+        "--dest",
+        str(folder),
+    )
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
     except subprocess.CalledProcessError as failed:

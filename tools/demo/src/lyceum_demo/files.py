@@ -45,29 +45,45 @@ def _creator(number: int) -> dict[str, object]:
 def _member(member: tuple[int, datetime]) -> dict[str, object]:
     number, registered_at = member
     return {
-        "external_id": number, "username": f"member{number}", "role": "consumer",
+        "external_id": number,
+        "username": f"member{number}",
+        "role": "consumer",
         "registered_at": instant(registered_at),
-    }  # fmt: skip
+    }
 
 
 def _content(film: Film) -> dict[str, object]:
     creator = f"creator{(film.number - 1) % CREATORS + 1}"
     return {
-        "external_id": film.number, "creator_external_id": creator, "title": film.title, "kind": "video",
-        "tags": "|".join(film.genres), "access": "free", "published_at": instant(BEGINNING),
-    }  # fmt: skip
+        "external_id": film.number,
+        "creator_external_id": creator,
+        "title": film.title,
+        "kind": "video",
+        "tags": "|".join(film.genres),
+        "access": "free",
+        "published_at": instant(BEGINNING),
+    }
 
 
 def _interaction(rating: Rating) -> dict[str, object]:
     return {
-        "external_id": rating.line, "member_external_id": rating.member, "content_external_id": rating.item,
-        "kind": "rate", "rating": rating.rating, "occurred_at": instant(rating.at),
-    }  # fmt: skip
+        "external_id": rating.line,
+        "member_external_id": rating.member,
+        "content_external_id": rating.item,
+        "kind": "rate",
+        "rating": rating.rating,
+        "occurred_at": instant(rating.at),
+    }
 
 
 def _order(purchase: Purchase) -> dict[str, object]:
     return {
-        "external_id": purchase.line, "member_external_id": purchase.member, "product_id": made.PRODUCT,
-        "list_minor": made.list_minor(purchase), "charged_minor": purchase.charged_minor, "currency": made.CURRENCY,
-        "promotion_id": made.IMPORTED_PROMOTION if made.promoted(purchase) else "", "ordered_at": instant(purchase.at),
-    }  # fmt: skip
+        "external_id": purchase.line,
+        "member_external_id": purchase.member,
+        "product_id": made.PRODUCT,
+        "list_minor": made.list_minor(purchase),
+        "charged_minor": purchase.charged_minor,
+        "currency": made.CURRENCY,
+        "promotion_id": made.IMPORTED_PROMOTION if made.promoted(purchase) else "",
+        "ordered_at": instant(purchase.at),
+    }

@@ -142,9 +142,12 @@ def overview(world: World) -> dict[str, int]:
     kinds = {**dict.fromkeys(WEIGHTS, 0), "rate": len(world.ratings)}
     orders = len(world.historic)
     return {
-        "members": world.registered, "contents": len(world.titles), "orders_placed": orders, "orders_paid": orders,
+        "members": world.registered,
+        "contents": len(world.titles),
+        "orders_placed": orders,
+        "orders_paid": orders,
         **kinds,
-    }  # fmt: skip
+    }
 
 
 def ledger(world: World) -> dict[str, dict[str, int]]:
@@ -188,10 +191,12 @@ def activity(world: World) -> dict[str, float]:
     counted = sum(first_day <= one.day <= world.last_day for one in world.ratings)
     members = world.registered
     return {
-        "interactions": counted, "members": members, "activity": counted / members,
+        "interactions": counted,
+        "members": members,
+        "activity": counted / members,
         "activity_per_day": counted / members / ACTIVITY_DAYS,
         "weighted_activity": counted * WEIGHTS["rate"] / members,
-    }  # fmt: skip
+    }
 
 
 def revenue(world: World) -> dict[str, Any]:
@@ -203,9 +208,13 @@ def revenue(world: World) -> dict[str, Any]:
     if members * spend * conversion != total:
         raise ArithmeticError("N*C*P is not the revenue")
     return {
-        "members": members, "payers": payers, "revenue_minor": total, "mean_spend_minor": float(spend),
-        "conversion": float(conversion), "mean_spend_fraction": str(spend),
-    }  # fmt: skip
+        "members": members,
+        "payers": payers,
+        "revenue_minor": total,
+        "mean_spend_minor": float(spend),
+        "conversion": float(conversion),
+        "mean_spend_fraction": str(spend),
+    }
 
 
 class Recommender:
@@ -240,9 +249,11 @@ class Recommender:
     def _answer(self, place: int, scores: NDArray[np.float64]) -> dict[str, Any]:
         score = float(scores[place])
         return {
-            "content_id": self._ids[place], "title": self._titles[self._numbers[place]], "score": score,
+            "content_id": self._ids[place],
+            "title": self._titles[self._numbers[place]],
+            "score": score,
             "reason": "similar" if score > 0 else "popular",
-        }  # fmt: skip
+        }
 
 
 def content_id(dataset: str, number: int) -> str:
@@ -261,9 +272,13 @@ def recommendations(world: World) -> dict[str, list[dict[str, Any]]]:
 def figures(world: World) -> dict[str, Any]:
     """Everything that the demonstration shows."""
     return {
-        "overview": overview(world), "ledger": ledger(world), "recommendations": recommendations(world),
-        "retention": retention(world), "activity": activity(world), "revenue": revenue(world),
-    }  # fmt: skip
+        "overview": overview(world),
+        "ledger": ledger(world),
+        "recommendations": recommendations(world),
+        "retention": retention(world),
+        "activity": activity(world),
+        "revenue": revenue(world),
+    }
 
 
 def main() -> None:
@@ -277,9 +292,12 @@ def main() -> None:
     arguments = parser.parse_args()
     purchases = read_purchases(arguments.purchases)
     world = World(
-        purchases, read_ratings(arguments.ratings, arguments.first_ratings), read_titles(arguments.items),
-        most_frequent(purchases, arguments.live_orders), arguments.dataset,
-    )  # fmt: skip
+        purchases,
+        read_ratings(arguments.ratings, arguments.first_ratings),
+        read_titles(arguments.items),
+        most_frequent(purchases, arguments.live_orders),
+        arguments.dataset,
+    )
     print(json.dumps(figures(world)))
 
 

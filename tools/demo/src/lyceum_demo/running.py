@@ -158,10 +158,21 @@ class Demonstration:
 
     def _oracle(self, inputs: fetching.Inputs) -> dict[str, Any]:
         command = [
-            sys.executable, str(Path(oracle.__file__)), "--purchases", str(inputs.purchases), "--ratings",
-            str(inputs.ratings), "--items", str(inputs.items), "--dataset", self._taken.dataset, "--first-ratings",
-            str(self._taken.first_ratings), "--live-orders", str(community.LIVE_ORDERS),
-        ]  # fmt: skip
+            sys.executable,
+            str(Path(oracle.__file__)),
+            "--purchases",
+            str(inputs.purchases),
+            "--ratings",
+            str(inputs.ratings),
+            "--items",
+            str(inputs.items),
+            "--dataset",
+            self._taken.dataset,
+            "--first-ratings",
+            str(self._taken.first_ratings),
+            "--live-orders",
+            str(community.LIVE_ORDERS),
+        ]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=ORACLE_TIMEOUT_S, check=False)
         if ran.returncode:
             raise CommandFailed("the oracle", ran.returncode, ran.stderr.strip())

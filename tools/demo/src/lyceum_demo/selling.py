@@ -23,9 +23,11 @@ async def open_shop(creator: Gateway, dataset: str) -> None:
     """Publish an article and price the product; safe to repeat."""
     await creator.post("/publish", ARTICLE, idempotency_key=f"{dataset}-article")
     product = {
-        "product_id": made.PRODUCT, "title": "A basket of records", "pricing": "open_amount",
+        "product_id": made.PRODUCT,
+        "title": "A basket of records",
+        "pricing": "open_amount",
         "price": {"amount_minor": "0", "currency": made.CURRENCY},
-    }  # fmt: skip
+    }
     await creator.post("/v1/products", product)
 
 
@@ -34,10 +36,13 @@ async def schedule_promotion(creator: Gateway, now: datetime) -> str:
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     promotion_id = f"{made.LIVE_PROMOTION}-{day:%Y-%m-%d}"
     terms = {
-        "promotion_id": promotion_id, "name": "Anniversary", "starts_at": instant(day),
-        "ends_at": instant(day + 2 * PROMOTION_LASTS), "product_ids": [made.PRODUCT],
+        "promotion_id": promotion_id,
+        "name": "Anniversary",
+        "starts_at": instant(day),
+        "ends_at": instant(day + 2 * PROMOTION_LASTS),
+        "product_ids": [made.PRODUCT],
         "amount_off": {"amount_minor": str(made.REDUCTION_MINOR), "currency": made.CURRENCY},
-    }  # fmt: skip
+    }
     try:
         await creator.post("/v1/promotions", terms)
     except Refused as refusal:

@@ -47,9 +47,14 @@ class Stages:
 def bar(console: Console) -> Progress:
     """A progress bar with count and time left."""
     return Progress(
-        TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("ETA"), TimeRemainingColumn(), console=console,
-    )  # fmt: skip
+        TextColumn("{task.description:14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+    )
 
 
 def tables(compared: Sequence[Compared]) -> list[Table]:

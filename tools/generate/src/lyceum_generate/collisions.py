@@ -59,17 +59,21 @@ def _streams() -> Iterator[Claim]:
 
 def _ambiguous(names: Iterator[str]) -> list[str]:
     """A stream's name is its type's, a hyphen, and its id."""
-    return [f"stream type {name}: streams of two types could have one name; leave out the hyphen" for name in names
-            if "-" in name]  # fmt: skip
+    return [
+        f"stream type {name}: streams of two types could have one name; leave out the hyphen"
+        for name in names
+        if "-" in name
+    ]
 
 
 def _stored(services: Mapping[str, ServiceDefinition]) -> Iterator[Claim]:
     """`eventfold.timers.intents`' events are those of whichever service keeps intents."""
     for service, definition in services.items():
         yield from (
-            (name, service) for event, (name, _) in definition.codec.types.items()
+            (name, service)
+            for event, (name, _) in definition.codec.types.items()
             if not event.__module__.startswith("eventfold.")
-        )  # fmt: skip
+        )
 
 
 def _first_of_each(service: str) -> Iterator[Emitted]:
@@ -80,9 +84,10 @@ def _first_of_each(service: str) -> Iterator[Emitted]:
 def _undeclared(services: Mapping[str, ServiceDefinition]) -> list[str]:
     return [
         f"public type {one.public_type} of {name} goes to a topic that {name} does not declare"
-        for name, service in services.items() for one in emitted(name)
+        for name, service in services.items()
+        for one in emitted(name)
         if topic_of(one.public_type) not in service.topics
-    ]  # fmt: skip
+    ]
 
 
 def _within(services: Mapping[str, ServiceDefinition]) -> list[str]:

@@ -83,21 +83,25 @@ def _event_type(shipped: list[Shipped], emitter: Emitted) -> EventType:
     major = newest.type.rsplit(".v", 1)[1]
     golden = GOLDEN / f"{newest.type}.{newest.minor}.json"
     return EventType(
-        newest.type, tuple(f"{major}.{one.minor}" for one in shipped), partition_key(emitter.stream_type),
-        json.loads(newest.text), json.loads(golden.read_text(encoding="utf-8")),
-    )  # fmt: skip
+        newest.type,
+        tuple(f"{major}.{one.minor}" for one in shipped),
+        partition_key(emitter.stream_type),
+        json.loads(newest.text),
+        json.loads(golden.read_text(encoding="utf-8")),
+    )
 
 
 def _readers(topic: str) -> tuple[Reader, ...]:
     """Who reads a topic."""
     found = [
         Reader(
-            name, f"lyceum.{name}",
+            name,
+            f"lyceum.{name}",
             tuple(sorted(one.name for one in definition.projections if topic in one.topics)),
             tuple(sorted(one.name for one in definition.processes if topic in one.topics)),
         )
         for name, definition in definitions().items()
-    ]  # fmt: skip
+    ]
     return tuple(one for one in found if one.projections or one.processes)
 
 

@@ -30,9 +30,11 @@ def write_named(root: Path) -> None:
 def named(root: Path) -> dict[Path, str]:
     """Each file that names services, with what it should say. Raises `Untold`, `NoSuchPart`."""
     lists = {
-        "services": list(services(root)), "slices": slices(root), "shared_by_tests": shared_by_tests(root),
+        "services": list(services(root)),
+        "slices": slices(root),
+        "shared_by_tests": shared_by_tests(root),
         "mypy_path": [f"$MYPY_CONFIG_FILE_DIR/{folder}" for folder in sources(root)],
-    }  # fmt: skip
+    }
     files = {path: marked.with_lists(_text(path), lists) for path in _holding_lists(root)}
     files |= {root / "services" / name / "Dockerfile": _dockerfile(root, name) for name in services(root)}
     files[root / ROUTES] = _routes(root)
@@ -55,8 +57,10 @@ def _dockerfile(root: Path, name: str) -> str:
 
 
 def _routes(root: Path) -> str:
-    lines = [f"    {json.dumps(name)}: ({''.join(f'{json.dumps(one)}, ' for one in served(name, root)).rstrip()}),"
-             for name in services(root)]  # fmt: skip
+    lines = [
+        f"    {json.dumps(name)}: ({''.join(f'{json.dumps(one)}, ' for one in served(name, root)).rstrip()}),"
+        for name in services(root)
+    ]
     return f"{_ROUTES_HEAD}SERVICES: Final[dict[str, tuple[str, ...]]] = {{\n" + "\n".join(lines) + "\n}\n"
 
 

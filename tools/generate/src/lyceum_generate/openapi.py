@@ -28,8 +28,19 @@ def generate_openapi(protos: Path, target: Path, cache: Path) -> None:
         out.mkdir()
         mapping = ",".join(f"M{file}=lyceum/{Path(file).stem}" for file in files)
         options = f"{mapping},title=Lyceum,version=1,naming=proto,fq_schema_naming=true,default_response=true"
-        run([sys.executable, "-m", "grpc_tools.protoc", f"-I{source}", f"-I{root / 'third_party'}",
-             f"--plugin=protoc-gen-openapi={plugin}", f"--openapi_out={options}:{out}", *files], root)  # fmt: skip
+        run(
+            [
+                sys.executable,
+                "-m",
+                "grpc_tools.protoc",
+                f"-I{source}",
+                f"-I{root / 'third_party'}",
+                f"--plugin=protoc-gen-openapi={plugin}",
+                f"--openapi_out={options}:{out}",
+                *files,
+            ],
+            root,
+        )
         shutil.copyfile(out / "openapi.yaml", target)
 
 

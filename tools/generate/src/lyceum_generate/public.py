@@ -45,6 +45,14 @@ def _recorded(
 ) -> Recorded:
     name = definitions()[service].codec.types[event][0]
     return Recorded(
-        kind.stream(STREAM_ID), version, sample(event), name, kind.partition_key(STREAM_ID),
-        context.occurred_at or context.now, context.now, context.meta(), None, seq,
-    )  # fmt: skip
+        kind.stream(STREAM_ID),
+        version,
+        sample(event),
+        name,
+        kind.partition_key(STREAM_ID),
+        context.occurred_at or context.now,
+        context.now,
+        context.meta(),
+        None,
+        seq,
+    )

@@ -51,10 +51,14 @@ class Words:
         """Each word as it is spelt in modules, classes and constants."""
         words = self.name.replace("_", " ")
         return {
-            "words": words, "Words": words.capitalize(), "name": self.name,
+            "words": words,
+            "Words": words.capitalize(),
+            "name": self.name,
             "Name": "".join(map(str.capitalize, self.name.split("_"))),
-            "thing": self.thing, "Thing": self.thing.capitalize(), "THING": self.thing.upper(),
-        }  # fmt: skip
+            "thing": self.thing,
+            "Thing": self.thing.capitalize(),
+            "THING": self.thing.upper(),
+        }
 
 
 def checked_words(name: str, root: Path) -> Words:

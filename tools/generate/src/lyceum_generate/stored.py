@@ -18,8 +18,13 @@ from eventfold import EventCodec
 
 SAMPLED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 _PLAIN: dict[Any, Any] = {
-    str: "样本 sample", int: 1234567, float: 0.5, bool: True, datetime: SAMPLED_AT, date: SAMPLED_AT.date(),
-}  # fmt: skip
+    str: "样本 sample",
+    int: 1234567,
+    float: 0.5,
+    bool: True,
+    datetime: SAMPLED_AT,
+    date: SAMPLED_AT.date(),
+}
 
 
 def sample(hint: Any) -> Any:

@@ -14,8 +14,17 @@ def generate_stubs(protos: Path, target: Path) -> None:
     with workspace(protos) as root:
         out = root / "out"
         out.mkdir()
-        run([*_protoc(root), f"--python_out={out}", f"--mypy_out=quiet:{out}", f"--grpc_python_out={out}",
-             f"--mypy_grpc_out=quiet:{out}", *_files(root)], root)  # fmt: skip
+        run(
+            [
+                *_protoc(root),
+                f"--python_out={out}",
+                f"--mypy_out=quiet:{out}",
+                f"--grpc_python_out={out}",
+                f"--mypy_grpc_out=quiet:{out}",
+                *_files(root),
+            ],
+            root,
+        )
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(out / "lyceum", target)
     for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:

@@ -16,9 +16,14 @@ from eventfold.vocabulary.public import topic_of
 
 HEAD = '"""Public events of {context}. Generated from schemas/avro by `make generate`."""'
 _PLAIN: Mapping[str, str] = {
-    "string": "str", "long": "int", "int": "int", "boolean": "bool", "double": "float", "bytes": "bytes",
+    "string": "str",
+    "long": "int",
+    "int": "int",
+    "boolean": "bool",
+    "double": "float",
+    "bytes": "bytes",
     "null": "None",
-}  # fmt: skip
+}
 _LOGICAL: Mapping[str, str] = {"timestamp-micros": "datetime", "date": "date"}
 STYLE = Path(__file__).parents[4] / "pyproject.toml"
 TOOL_S = 60.0
@@ -61,9 +66,19 @@ def module(context: str, types: Sequence[Shipped]) -> str:
     times = [name for name in ("date", "datetime") if re.search(rf"^    \w+: .*\b{name}\b", body, re.MULTILINE)]
     imports = [f"from datetime import {', '.join(times)}"] if times else []
     lines = [
-        HEAD.format(context=context), "", "from __future__ import annotations", "", *imports,
-        "from typing import Final, TypedDict", "", "from eventfold import PublicType", "", "", body, "",
-    ]  # fmt: skip
+        HEAD.format(context=context),
+        "",
+        "from __future__ import annotations",
+        "",
+        *imports,
+        "from typing import Final, TypedDict",
+        "",
+        "from eventfold import PublicType",
+        "",
+        "",
+        body,
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -32,15 +32,17 @@ class Simulator:
         """The application, with its background work tied to its life."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_refusals])
         app.cleanup_ctx.append(self._running)
-        app.add_routes([
-            web.get("/v1/public-key", self.public_key),
-            web.get("/v1/book", self.book),
-            web.post("/v1/payments", self.create),
-            web.get("/v1/payments/{number}", self.get),
-            web.post("/v1/payments/{number}/pay", self.pay),
-            web.post("/v1/payments/{number}/close", self.close),
-            web.post("/v1/payments/{number}/faults", self.set_faults),
-        ])  # fmt: skip
+        app.add_routes(
+            [
+                web.get("/v1/public-key", self.public_key),
+                web.get("/v1/book", self.book),
+                web.post("/v1/payments", self.create),
+                web.get("/v1/payments/{number}", self.get),
+                web.post("/v1/payments/{number}/pay", self.pay),
+                web.post("/v1/payments/{number}/close", self.close),
+                web.post("/v1/payments/{number}/faults", self.set_faults),
+            ]
+        )
         return app
 
     async def public_key(self, _: web.Request) -> web.Response:
@@ -51,9 +53,13 @@ class Simulator:
     async def book(self, _: web.Request) -> web.Response:
         """Totals by status and currency, and what became of the callbacks."""
         sent = self._sending
-        return web.json_response({
-            "totals": self._book.totals(), "callbacks_delivered": sent.delivered, "callbacks_given_up": sent.given_up,
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "totals": self._book.totals(),
+                "callbacks_delivered": sent.delivered,
+                "callbacks_given_up": sent.given_up,
+            }
+        )
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a payment, or answer with the one of that merchant number."""

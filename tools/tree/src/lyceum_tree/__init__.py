@@ -76,8 +76,9 @@ def served(name: str, root: Path = ROOT) -> list[str]:
     protos = sorted((root / "schemas" / "proto" / "lyceum" / name).glob("v*/*.proto"))
     return [
         f"lyceum.{name}.{file.parent.name}.{found}"
-        for file in protos for found in _SERVICE.findall(file.read_text(encoding="utf-8"))
-    ]  # fmt: skip
+        for file in protos
+        for found in _SERVICE.findall(file.read_text(encoding="utf-8"))
+    ]
 
 
 def sources(root: Path = ROOT) -> list[str]:

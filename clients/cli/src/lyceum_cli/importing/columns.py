@@ -29,18 +29,27 @@ class Columns:
 
 COLUMNS: Final[Mapping[Kind, Columns]] = {
     "members": Columns(
-        ("external_id", "username", "registered_at"), ("role",), "registered_at", "/v1/members:batchImport",
+        ("external_id", "username", "registered_at"),
+        ("role",),
+        "registered_at",
+        "/v1/members:batchImport",
     ),
     "contents": Columns(
         ("external_id", "creator_external_id", "title", "kind", "published_at"),
-        ("byline", "body", "tags", "category", "access"), "published_at", "/v1/contents:batchImport",
+        ("byline", "body", "tags", "category", "access"),
+        "published_at",
+        "/v1/contents:batchImport",
     ),
     "interactions": Columns(
         ("member_external_id", "content_external_id", "kind", "occurred_at"),
-        ("external_id", "rating", "comment", "channel", "watched_ms"), "occurred_at", "/v1/interactions:batchImport",
+        ("external_id", "rating", "comment", "channel", "watched_ms"),
+        "occurred_at",
+        "/v1/interactions:batchImport",
     ),
     "orders": Columns(
         ("member_external_id", "product_id", "list_minor", "charged_minor", "currency", "ordered_at"),
-        ("external_id", "promotion_id"), "ordered_at", "/v1/orders:batchImport",
+        ("external_id", "promotion_id"),
+        "ordered_at",
+        "/v1/orders:batchImport",
     ),
-}  # fmt: skip
+}

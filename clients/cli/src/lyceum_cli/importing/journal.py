@@ -58,9 +58,12 @@ class Journal:
         sums = self.tallies.get(kind, Tally()).plus(tally.created, tally.duplicate, tally.rejected)
         tokens = {**self.tokens, kind: token} if token else self.tokens
         return replace(
-            self, batches_done=self.batches_done + 1, tallies={**self.tallies, kind: sums}, tokens=tokens,
+            self,
+            batches_done=self.batches_done + 1,
+            tallies={**self.tallies, kind: sums},
+            tokens=tokens,
             reject_bytes=dict(reject_bytes),
-        )  # fmt: skip
+        )
 
 
 def load(path: Path, subject: Subject) -> Journal | None:
@@ -74,10 +77,11 @@ def load(path: Path, subject: Subject) -> Journal | None:
             raise BadFile(path, "was written by another version")
         journal = Journal(
             **{
-                **found, "subject": Subject(**found["subject"]),
+                **found,
+                "subject": Subject(**found["subject"]),
                 "tallies": {kind: Tally(**tally) for kind, tally in found["tallies"].items()},
             }
-        )  # fmt: skip
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as failure:

@@ -199,9 +199,11 @@ class _Reader:
         if value["since"] not in self.zeros:
             raise BadMapping(self.path, self._place(name), f"there is no [{DAY_ZERO}.{value['since']}]")
         return DayOffset(
-            self._template(name, str(value["days"])), self._template(name, str(value["key"])),
-            self.zeros[value["since"]], self._time(name, str(value.get("at", "00:00:00"))),
-        )  # fmt: skip
+            self._template(name, str(value["days"])),
+            self._template(name, str(value["key"])),
+            self.zeros[value["since"]],
+            self._time(name, str(value.get("at", "00:00:00"))),
+        )
 
     def _time(self, name: str, value: str) -> time:
         try:

@@ -57,9 +57,15 @@ class Bars:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = progress.Progress(
-            progress.TextColumn("{task.description:14}"), progress.BarColumn(), progress.MofNCompleteColumn(), _Rate(),
-            progress.TimeElapsedColumn(), progress.TextColumn("ETA"), progress.TimeRemainingColumn(), console=console,
-        )  # fmt: skip
+            progress.TextColumn("{task.description:14}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            _Rate(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("ETA"),
+            progress.TimeRemainingColumn(),
+            console=console,
+        )
         self._tasks: dict[Kind, progress.TaskID] = {}
         self._settling: progress.TaskID | None = None
 

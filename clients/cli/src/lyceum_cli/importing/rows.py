@@ -91,19 +91,25 @@ def _content(row: Row, at: datetime) -> dict[str, Any]:
 
 def _interaction(row: Row, at: datetime) -> dict[str, Any]:
     act = {
-        "kind": row["kind"], "rating": _integer(row, "rating"), "comment": row.get("comment", ""),
-        "channel": row.get("channel", ""), "watched_ms": str(_integer(row, "watched_ms")),
-    }  # fmt: skip
+        "kind": row["kind"],
+        "rating": _integer(row, "rating"),
+        "comment": row.get("comment", ""),
+        "channel": row.get("channel", ""),
+        "watched_ms": str(_integer(row, "watched_ms")),
+    }
     ids = {name: row[name] for name in ("member_external_id", "content_external_id")}
     return {**ids, "interaction": act, "occurred_at": instant(at)}
 
 
 def _order(row: Row, at: datetime) -> dict[str, Any]:
     return {
-        "member_external_id": row["member_external_id"], "product_id": row["product_id"],
-        "list": _money(row, "list_minor"), "charged": _money(row, "charged_minor"),
-        "promotion_id": row.get("promotion_id", ""), "ordered_at": instant(at),
-    }  # fmt: skip
+        "member_external_id": row["member_external_id"],
+        "product_id": row["product_id"],
+        "list": _money(row, "list_minor"),
+        "charged": _money(row, "charged_minor"),
+        "promotion_id": row.get("promotion_id", ""),
+        "ordered_at": instant(at),
+    }
 
 
 def _money(row: Row, column: str) -> dict[str, str]:
@@ -120,5 +126,8 @@ def _integer(row: Row, column: str) -> int:
 
 
 _BODIES: Final[Mapping[Kind, Callable[[Row, datetime], dict[str, Any]]]] = {
-    "members": _member, "contents": _content, "interactions": _interaction, "orders": _order,
-}  # fmt: skip
+    "members": _member,
+    "contents": _content,
+    "interactions": _interaction,
+    "orders": _order,
+}

@@ -73,6 +73,11 @@ async def run(gateway: Gateway, order: Order, progress: Progress | None = None) 
     shown.settled()
     sender.finish(journal)
     return Imported(
-        order.dataset, journal.tallies, sum(len(one.items) for one in planned[began.batches_done :]),
-        began.batches_done, sent_s, time.monotonic() - started - sent_s, rejects.paths(),
-    )  # fmt: skip
+        order.dataset,
+        journal.tallies,
+        sum(len(one.items) for one in planned[began.batches_done :]),
+        began.batches_done,
+        sent_s,
+        time.monotonic() - started - sent_s,
+        rejects.paths(),
+    )

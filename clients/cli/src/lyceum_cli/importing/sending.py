@@ -110,6 +110,7 @@ def _delivered(path: str, items: Sequence[Item], results: Sequence[dict[str, str
         raise BadAnswer(path, f"unknown statuses: {', '.join(sorted(unknown))}")
     rejects = [
         Reject(one.source, one.line, result["error_field"], result["error_reason"])
-        for one, result in zip(items, results, strict=True) if result["status"] == "rejected"
-    ]  # fmt: skip
+        for one, result in zip(items, results, strict=True)
+        if result["status"] == "rejected"
+    ]
     return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)

@@ -12,9 +12,12 @@ from lyceum_cli.gateway import Gateway
 
 DEADLINE_S: Final = 120.0
 PATHS: Final = (
-    "/v1/members/me", "/v1/contents?page_size=1", "/v1/ledger/trial-balance", "/v1/popular?limit=1",
+    "/v1/members/me",
+    "/v1/contents?page_size=1",
+    "/v1/ledger/trial-balance",
+    "/v1/popular?limit=1",
     "/v1/metrics/overview",
-)  # fmt: skip
+)
 """One query of each service: it answers fresh when all projections of its service have passed the tokens."""
 
 

@@ -84,9 +84,19 @@ async def park(conn: Connection, projection: str, events: Sequence[PublicRecord]
             """INSERT INTO dead_letter (projection, topic, partition, record_offset, seq, record_key, event_id, reason,
                                         headers, value, parked_at)
                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())""",
-            [projection, event.topic, event.partition, event.offset, event.seq, event.key, event.id, _printable(reason),
-             orjson.dumps(kept_headers(event.headers)).decode(), event.value],
-        )  # fmt: skip
+            [
+                projection,
+                event.topic,
+                event.partition,
+                event.offset,
+                event.seq,
+                event.key,
+                event.id,
+                _printable(reason),
+                orjson.dumps(kept_headers(event.headers)).decode(),
+                event.value,
+            ],
+        )
     telemetry.DEAD_LETTERS.labels(projection).inc(len(events))
 
 

@@ -93,18 +93,23 @@ def puts(table: ReadTable[Row], event: PublicType[Data], row: Callable[[Data], R
 
 
 def becomes(
-    table: ReadTable[Row], event: PublicType[Data],
-    then: Callable[[Row | None, PublicRecord[Data]], Row | None], key: KeyOf[Data] | None = None,
-) -> Rule[Data]:  # fmt: skip
+    table: ReadTable[Row],
+    event: PublicType[Data],
+    then: Callable[[Row | None, PublicRecord[Data]], Row | None],
+    key: KeyOf[Data] | None = None,
+) -> Rule[Data]:
     """The general form: `then` gives the next row, None to leave things as they are. The key is of the fields that are
     named as its columns unless `key` says otherwise. Raises `NotDeclarable`."""
     return Rule(table, event, key or _key_of(table, event), then)
 
 
 def on(
-    table: ReadTable[Row], event: PublicType[Data], *changes: Change[Data], key: KeyOf[Data] | None = None,
+    table: ReadTable[Row],
+    event: PublicType[Data],
+    *changes: Change[Data],
+    key: KeyOf[Data] | None = None,
     known_only: bool = False,
-) -> Rule[Data]:  # fmt: skip
+) -> Rule[Data]:
     """Each event changes columns of its row; where there is none it begins with the columns' defaults (None
     for optional ones), or with `known_only` nothing happens. The key as in `becomes`. Raises `NotDeclarable`."""
     key_of, steps = key or _key_of(table, event), _steps(table, event, changes)
@@ -199,8 +204,11 @@ def _latest(each: Sequence[tuple[int, Of[Any]]], by: int, at_of: Of[Any]) -> Ste
 
 
 _MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
-    "adds": lambda old, new: old + new, "least": min, "most": max, "sets": lambda _, new: new,
-}  # fmt: skip
+    "adds": lambda old, new: old + new,
+    "least": min,
+    "most": max,
+    "sets": lambda _, new: new,
+}
 
 
 def _start(table: ReadTable[Any], event: PublicType[Any], changes: Sequence[Change[Any]]) -> list[Any]:

@@ -92,9 +92,10 @@ class BatchConsumer(driver.Consumer):
         if records is None or self.should_stop or not self.flow_active:
             return
         batches = [
-            PartitionBatch(tp.topic, tp.partition, batch) for tp, batch in records.items()
+            PartitionBatch(tp.topic, tp.partition, batch)
+            for tp, batch in records.items()
             if batch and (active is None or tp in active or tp in self._buffered_partitions)
-        ]  # fmt: skip
+        ]
         generation = self.app.consumer_generation_id
         for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -106,9 +107,20 @@ class BatchConsumer(driver.Consumer):
     def _message(self, tp: TP, last: Any, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
         message: Any = ConsumerMessage  # Faust's types know single records only
         return message(  # type: ignore[no-any-return]
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, [], None, batches,
-            last.checksum, None, None, tp, generation_id=self.app.consumer_generation_id,
-        )  # fmt: skip
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            [],
+            None,
+            batches,
+            last.checksum,
+            None,
+            None,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
 
     def cut_off(self) -> bool:
         """Whether the task that keeps Kafka's metadata, or the place in the group, has ended before the worker: nothing

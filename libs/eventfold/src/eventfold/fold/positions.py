@@ -164,9 +164,15 @@ def moved_over(handler: str, position: Position, run: Run) -> Move | None:
         return None
     seq = max(position.seq, max(event.seq for event in run))
     return Move(
-        handler, last.topic, last.partition, last.offset + 1, seq, last.occurred_at, last.history or position.history,
+        handler,
+        last.topic,
+        last.partition,
+        last.offset + 1,
+        seq,
+        last.occurred_at,
+        last.history or position.history,
         position.next_offset,
-    )  # fmt: skip
+    )
 
 
 async def move(conn: Connection, moves: Sequence[Move]) -> None:

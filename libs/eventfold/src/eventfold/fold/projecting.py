@@ -18,9 +18,14 @@ WAITS = "waits behind a parked record of its key"
 
 
 async def project(
-    conn: Connection, projection: Projection, events: Sequence[PublicRecord], held: set[str], *, parks: bool,
+    conn: Connection,
+    projection: Projection,
+    events: Sequence[PublicRecord],
+    held: set[str],
+    *,
+    parks: bool,
     one_by_one: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """Fold the events. Where the projection `parks`, poison and what must wait behind it are set aside, and with
     `one_by_one` whatever record it fails on; else it raises what the fold raised.
 
@@ -56,9 +61,7 @@ async def _within_savepoint(conn: Connection, projection: Projection, events: Se
         await _apply(conn, projection, events)
 
 
-async def _failing(
-    conn: Connection, projection: Projection, events: Sequence[PublicRecord], failure: Exception
-) -> int:  # fmt: skip
+async def _failing(conn: Connection, projection: Projection, events: Sequence[PublicRecord], failure: Exception) -> int:
     """The index of the first event with which the fold fails, by halves: without it and what comes later it succeeds.
     Raises `failure` where that is not so when it is tried again: then it is not the event."""
     fits, fails = 0, len(events)
@@ -87,7 +90,7 @@ async def _fails(conn: Connection, projection: Projection, events: Sequence[Publ
 
 async def _set_aside(
     conn: Connection, name: str, events: Sequence[PublicRecord], at: int, reason: str
-) -> list[PublicRecord]:  # fmt: skip
+) -> list[PublicRecord]:
     """Park one record and all later ones of its key; returns what is left to fold."""
     behind = [event for event in events[at + 1 :] if event.key == events[at].key]
     await park(conn, name, [events[at]], reason)

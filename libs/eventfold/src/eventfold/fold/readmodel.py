@@ -165,9 +165,16 @@ class PublicRecord(Generic[Data]):
 
 
 _SQL_TYPES: Mapping[Any, str] = {
-    str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea", datetime: "timestamptz",
-    date: "date", dict: "jsonb", list: "jsonb",
-}  # fmt: skip
+    str: "text",
+    int: "bigint",
+    float: "double precision",
+    bool: "boolean",
+    bytes: "bytea",
+    datetime: "timestamptz",
+    date: "date",
+    dict: "jsonb",
+    list: "jsonb",
+}
 CHANGED_IN: Final = "changed_in"
 _DEFAULTS: Final = {"xid8": " DEFAULT pg_current_xact_id()"}
 

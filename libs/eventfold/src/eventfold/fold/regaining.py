@@ -73,8 +73,9 @@ async def over(conn: Connection, handler: Handler, old: str, new: str, partition
     elif as_many:
         log.error(
             "process %s has reacted to events of %s that never happened: see docs/runbooks/rewound-history.md",
-            handler.name, old,
-        )  # fmt: skip
+            handler.name,
+            old,
+        )
         await _carry(conn, handler.name, old, new, standing, histories)
     else:
         raise TopicMisconfigured(new, f"has {partitions} partitions, {old} had {len(standing)}: {handler.name} is lost")

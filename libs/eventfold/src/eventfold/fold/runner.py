@@ -71,9 +71,16 @@ class FoldRunner:
     """
 
     def __init__(
-        self, *, worker: str, pool: Pool, avro: Avro, groups: Sequence[FoldGroup], store: EventStore | None = None,
-        topic_prefix: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        worker: str,
+        pool: Pool,
+        avro: Avro,
+        groups: Sequence[FoldGroup],
+        store: EventStore | None = None,
+        topic_prefix: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._worker = worker
         self._pool = pool
         self._avro = avro
@@ -124,9 +131,10 @@ class FoldRunner:
         """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new. Those
         that stand still do not count, unless there are no others."""
         wanted = [
-            (one.name, topic, partition) for topic, partition in partitions
+            (one.name, topic, partition)
+            for topic, partition in partitions
             for one in self._moving(topic) or self._handlers[topic]
-        ]  # fmt: skip
+        ]
         async with self._pool.connection() as conn:
             return await positions.start(conn, wanted)
 
@@ -135,9 +143,11 @@ class FoldRunner:
         async with self._pool.connection() as conn:
             standing = await positions.stored(conn, sorted(self._read), partitions)
         at = [
-            (handler, place, position) for place in partitions for handler in self._moving(place[0])
+            (handler, place, position)
+            for place in partitions
+            for handler in self._moving(place[0])
             if not (position := standing.get((handler.name, place), positions.START)).closed
-        ]  # fmt: skip
+        ]
         seen = await look(
             {
                 (place, position.next_offset - n)
@@ -147,9 +157,10 @@ class FoldRunner:
             }
         )
         return [
-            Misfit(handler, place, position) for handler, place, position in at
+            Misfit(handler, place, position)
+            for handler, place, position in at
             if not regaining.fits(position, *(seen.get((place, position.next_offset - n)) for n in (1, 0)))
-        ]  # fmt: skip
+        ]
 
     async def find_again(self, misfit: Misfit, partitions: int, histories: Histories, find: Find) -> None:
         """Have a handler read a partition from where it goes on, or fold anew what never happened. `partitions` and
@@ -181,12 +192,14 @@ class FoldRunner:
             standing = await positions.stored(conn, sorted(self._read), list(ends))
         at = {
             (handler.name, *place): standing.get((handler.name, place), positions.START)
-            for place in ends for handler in self._handlers.get(place[0], ())
-        }  # fmt: skip
+            for place in ends
+            for handler in self._handlers.get(place[0], ())
+        }
         return {
             (name, topic, partition): max(0, ends[topic, partition] - position.next_offset)
-            for (name, topic, partition), position in at.items() if not position.closed
-        }  # fmt: skip
+            for (name, topic, partition), position in at.items()
+            if not position.closed
+        }
 
     async def apply(self, batches: Sequence[PartitionBatch]) -> None:
         """Decode and apply one contiguous run of records of each of several partitions; see `apply_decoded`."""
@@ -207,9 +220,10 @@ class FoldRunner:
     def _moving_groups(self, topics: Collection[str]) -> list[FoldGroup]:
         """The groups that read one of these topics and do not stand still."""
         return [
-            group for group in self._groups
+            group
+            for group in self._groups
             if group.name not in self._still and any(self._grouped.get((group.name, topic)) for topic in topics)
-        ]  # fmt: skip
+        ]
 
     def _moving(self, topic: str) -> list[Handler]:
         return [one for group in self._moving_groups({topic}) for one in self._grouped[group.name, topic]]
@@ -270,7 +284,7 @@ class FoldRunner:
 
     async def _apply(
         self, group: FoldGroup, runs: Sequence[Run], places: Sequence[TopicPartition], *, one_by_one: bool = False
-    ) -> None:  # fmt: skip
+    ) -> None:
         handlers = self._reading(group, {topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
@@ -292,12 +306,14 @@ class FoldRunner:
     def _holding(self, handlers: Sequence[Handler], places: Sequence[TopicPartition], standing: Standing) -> list[str]:
         """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
         return [
-            one.name for one in handlers
+            one.name
+            for one in handlers
             if any(
                 standing.get((one.name, place), positions.UNKNOWN).parked
-                for place in places if place[0] in self._read[one.name]
+                for place in places
+                if place[0] in self._read[one.name]
             )
-        ]  # fmt: skip
+        ]
 
     async def _cross(self, conn: Connection, group: FoldGroup, closing: Sequence[Run], standing: Standing) -> bool:
         """Close what has come to its end; whether a handler goes on at the next generation. One that misses records
@@ -323,12 +339,14 @@ class FoldRunner:
 
     def _unseen(
         self, handler: Handler, runs: Sequence[Run], standing: Standing
-    ) -> tuple[list[PublicRecord], list[Move]]:  # fmt: skip
+    ) -> tuple[list[PublicRecord], list[Move]]:
         """What the handler has not applied of the runs that it reads and names, and where it stands after them."""
         reading = [
-            (position, positions.unbroken(position, run)) for run in runs if run[0].topic in self._read[handler.name]
+            (position, positions.unbroken(position, run))
+            for run in runs
+            if run[0].topic in self._read[handler.name]
             if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
-        ]  # fmt: skip
+        ]
         unseen = [event for position, run in reading for event in positions.not_applied(position, run)]
         fresh = given(handler, unseen)
         telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))

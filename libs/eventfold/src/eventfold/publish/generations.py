@@ -110,18 +110,26 @@ class Barrier:
     def as_json(self) -> dict[str, Any]:
         """What `of` reads."""
         return {
-            "next_topic": self.next_topic, "partitions": len(self.offsets), "barrier_seq": self.seq,
-            "partitions_before": self.partitions_before, "offsets": list(self.offsets), "rewound": self.rewound,
+            "next_topic": self.next_topic,
+            "partitions": len(self.offsets),
+            "barrier_seq": self.seq,
+            "partitions_before": self.partitions_before,
+            "offsets": list(self.offsets),
+            "rewound": self.rewound,
             "histories": history.as_json(self.histories),
-        }  # fmt: skip
+        }
 
     @staticmethod
     def of(data: dict[str, Any]) -> Barrier:
         """Inverse of `as_json`."""
         return Barrier(
-            data["next_topic"], data["partitions_before"], data["barrier_seq"], tuple(data["offsets"]),
-            data.get("rewound", False), history.of_json(data.get("histories", [])),
-        )  # fmt: skip
+            data["next_topic"],
+            data["partitions_before"],
+            data["barrier_seq"],
+            tuple(data["offsets"]),
+            data.get("rewound", False),
+            history.of_json(data.get("histories", [])),
+        )
 
 
 async def load(conn: Connection, topic: str | None = None) -> list[Generation]:
@@ -159,9 +167,14 @@ async def begin(
         if known[-1].state in ("filling", "filled"):
             return await _resumed(conn, known[-1], predecessor_lost)
         made = Generation(
-            topic, known[-1].generation + 1, partitions, "filling", predecessor_lost,
-            heads=(0,) * partitions, next_offsets=(0,) * partitions,
-        )  # fmt: skip
+            topic,
+            known[-1].generation + 1,
+            partitions,
+            "filling",
+            predecessor_lost,
+            heads=(0,) * partitions,
+            next_offsets=(0,) * partitions,
+        )
         await _insert(conn, made)
         return made
 
@@ -189,9 +202,18 @@ async def fill_anew(conn: Connection, one: Generation) -> Generation:
 async def _insert(conn: Connection, one: Generation) -> None:
     await conn.execute(
         f"INSERT INTO topic_generation ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, NULL)",
-        [one.topic, one.generation, one.partitions, one.state, one.predecessor_lost, one.cursor, list(one.heads),
-         list(one.next_offsets), one.rewound],
-    )  # fmt: skip
+        [
+            one.topic,
+            one.generation,
+            one.partitions,
+            one.state,
+            one.predecessor_lost,
+            one.cursor,
+            list(one.heads),
+            list(one.next_offsets),
+            one.rewound,
+        ],
+    )
 
 
 async def mark_filled(conn: Connection, one: Generation) -> None:
@@ -309,8 +331,13 @@ def _closing_headers(one: Generation, source: str, partition: int) -> list[tuple
 
 def _control_headers(topic: str, source: str, kind: str, step: str, seq: int) -> list[tuple[str, bytes]]:
     headers = {
-        "ce_specversion": "1.0", "ce_type": kind, "ce_source": source, "content-type": "application/json",
-        "ce_id": str(uuid5(NAMESPACE_URL, f"{topic}/{step}")), "ce_time": rfc3339(datetime.now(UTC)),
-        "ce_subject": topic, "ce_sequence": str(seq),
-    }  # fmt: skip
+        "ce_specversion": "1.0",
+        "ce_type": kind,
+        "ce_source": source,
+        "content-type": "application/json",
+        "ce_id": str(uuid5(NAMESPACE_URL, f"{topic}/{step}")),
+        "ce_time": rfc3339(datetime.now(UTC)),
+        "ce_subject": topic,
+        "ce_sequence": str(seq),
+    }
     return [(name, value.encode()) for name, value in headers.items()]

@@ -129,9 +129,13 @@ class Publisher:
     """
 
     def __init__(
-        self, source: str, to_public: ToPublic, avro: Avro, topic_prefix: str = "",
+        self,
+        source: str,
+        to_public: ToPublic,
+        avro: Avro,
+        topic_prefix: str = "",
         clock_s: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._clock_s = clock_s
         self._source = source.encode()
         self._to_public = to_public
@@ -227,10 +231,18 @@ def _around_bytes(recorded: Recorded) -> int:
 def _envelope(recorded: Recorded, salt: str) -> Envelope:
     meta = recorded.meta
     return Envelope(
-        recorded.stream, recorded.version, recorded.partition_key, micros(recorded.occurred_at),
-        micros(recorded.recorded_at), recorded.seq, meta.get("correlation_id"), meta.get("causation_id"),
-        meta.get("traceparent"), "backfill" in meta, salt,
-    )  # fmt: skip
+        recorded.stream,
+        recorded.version,
+        recorded.partition_key,
+        micros(recorded.occurred_at),
+        micros(recorded.recorded_at),
+        recorded.seq,
+        meta.get("correlation_id"),
+        meta.get("causation_id"),
+        meta.get("traceparent"),
+        "backfill" in meta,
+        salt,
+    )
 
 
 def placed(record: Record, nonce: bytes, previous_seq: int) -> Record:

@@ -87,9 +87,13 @@ async def _tell(conn: Connection, histories: Histories, position: int, seq: int,
     done = await (await conn.execute(_SET_ASIDE, named)).fetchone()
     log.error(
         "the broker refuses event %s (%s version %d) for good: %s; it and what comes after it under its key wait, and "
-        "are tried again: see docs/runbooks/refused-events.md", event_id, stream, version, reason,
+        "are tried again: see docs/runbooks/refused-events.md",
+        event_id,
+        stream,
+        version,
+        reason,
         extra={"event_id": event_id, "reason": reason, "attempts": done[0] if done else 1},
-    )  # fmt: skip
+    )
     await count(conn)
 
 

@@ -53,9 +53,17 @@ RETRY_MAX_S = 3.0
 """Between terms that came to nothing: another who can work is to have its turn."""
 LEAVE_WITHIN_S = 2.0
 RESTARTING = (
-    LeaseLost, KafkaError, OperationalError, IdleInTransactionSessionTimeout, TopicMisconfigured, HistoryRewound,
-    NoProgress, TopicShortened, RefusedForGood, OfNewerBuild,
-)  # fmt: skip
+    LeaseLost,
+    KafkaError,
+    OperationalError,
+    IdleInTransactionSessionTimeout,
+    TopicMisconfigured,
+    HistoryRewound,
+    NoProgress,
+    TopicShortened,
+    RefusedForGood,
+    OfNewerBuild,
+)
 """What ends a term, and not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
 

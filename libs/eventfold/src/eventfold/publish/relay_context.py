@@ -48,9 +48,18 @@ class RelayContext:
     """
 
     def __init__(
-        self, *, name: str, holder: str, connect: Connect, producers: Producers, tails: Tails, publisher: Publisher,
-        codec: EventCodec, topics: Sequence[str], examine: Examine = taken_as_they_are,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        name: str,
+        holder: str,
+        connect: Connect,
+        producers: Producers,
+        tails: Tails,
+        publisher: Publisher,
+        codec: EventCodec,
+        topics: Sequence[str],
+        examine: Examine = taken_as_they_are,
+    ) -> None:
         self.name = name
         self.holder = holder
         self.connect = connect

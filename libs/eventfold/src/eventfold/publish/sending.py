@@ -55,8 +55,12 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 FOR_GOOD = (
-    MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, PolicyViolationError, InvalidRecordError,
-)  # fmt: skip
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTimestampError,
+    PolicyViolationError,
+    InvalidRecordError,
+)
 """What a broker answers where a record is to blame, not the moment."""
 
 
@@ -87,10 +91,14 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
         super().__init__(
-            bootstrap_servers=bootstrap, client_id=client_id, acks="all",
-            max_batch_size=1_000_000, max_request_size=1_048_576, request_timeout_ms=int(REQUEST_WITHIN_S * 1000),
+            bootstrap_servers=bootstrap,
+            client_id=client_id,
+            acks="all",
+            max_batch_size=1_000_000,
+            max_request_size=1_048_576,
+            request_timeout_ms=int(REQUEST_WITHIN_S * 1000),
             metadata_max_age_ms=int(METADATA_EVERY_S * 1000),
-        )  # fmt: skip
+        )
         self._sender.__class__ = _Sender
 
     async def settle(self) -> None:

@@ -56,9 +56,14 @@ def arguments(
     """Of `ALL` and `AROUND`: at most so many rows and bytes, the first whatever it takes, above the position `floor`,
     around the keys that wait."""
     return {
-        "name": lease.name, "epoch": lease.epoch, "lease_s": leases.LEASE_S, "rows": rows, "bytes": size_bytes,
-        "floor": floor, "around": list(around),
-    }  # fmt: skip
+        "name": lease.name,
+        "epoch": lease.epoch,
+        "lease_s": leases.LEASE_S,
+        "rows": rows,
+        "bytes": size_bytes,
+        "floor": floor,
+        "around": list(around),
+    }
 
 
 @dataclass(slots=True)

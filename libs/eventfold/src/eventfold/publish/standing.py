@@ -56,9 +56,13 @@ class Standing:
 
 
 async def compare(
-    conn: Connection, names: Mapping[str, str], kafka: Mapping[str, int], tails: Tails, cursor: int,
+    conn: Connection,
+    names: Mapping[str, str],
+    kafka: Mapping[str, int],
+    tails: Tails,
+    cursor: int,
     suspects: Collection[TopicPartition],
-) -> Standing:  # fmt: skip
+) -> Standing:
     """Hold the topics against the store. `names` maps topics to those on Kafka, `kafka` these to their partitions;
     everything up to `cursor` was acknowledged. What `suspects` hold does not count.
 
@@ -87,17 +91,24 @@ def _recorded(name: str, heads: Mapping[TopicPartition, int], existing: int) -> 
     if existing > recorded:
         log.error(
             "topic %s has %d partitions, %d are on record: only these are written; run `replay %s --partitions %d`",
-            name, existing, recorded, logical(name), existing,
-        )  # fmt: skip
+            name,
+            existing,
+            recorded,
+            logical(name),
+            existing,
+        )
     return recorded
 
 
 def _tell_lacking(lacking: Mapping[TopicPartition, int], highest: Mapping[TopicPartition, int]) -> None:
     for (name, partition), head in lacking.items():
         log.error(
-            "%s[%d] ends with event %d, up to %d was acknowledged: what is missing is sent again", name, partition,
-            highest[name, partition], head,
-        )  # fmt: skip
+            "%s[%d] ends with event %d, up to %d was acknowledged: what is missing is sent again",
+            name,
+            partition,
+            highest[name, partition],
+            head,
+        )
         telemetry.RELAY_SENT_AGAIN.labels(name).inc()
     for name in {name for name, _ in highest}:
         telemetry.TOPIC_SHORT.labels(name).set(sum(topic == name for topic, _ in lacking))

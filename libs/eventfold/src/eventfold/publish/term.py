@@ -64,7 +64,7 @@ class Term:
 
     def __init__(
         self, relay: RelayContext, lease: Lease, session: Any, sequencer: Connection, cursor_conn: Connection
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.lease = lease
         self._relay = relay
         self._session = session
@@ -168,7 +168,7 @@ class Term:
         rewound, the old one must have all by now."""
         filled = [
             one for one in await generations.load(self._sequencer) if one.state == "filled" and one.instead == instead
-        ]  # fmt: skip
+        ]
         for one in filled:
             await generations.switch(
                 self._sequencer, self.lease, self._session, self._relay.publisher, self._relay.codec, one

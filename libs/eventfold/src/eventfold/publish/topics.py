@@ -38,9 +38,13 @@ NOTHING_ON_RECORD = OnRecord({}, {})
 
 
 async def prepare_topics(
-    bootstrap: str, topics: Sequence[str], *, partitions: int, replication: int = 1,
+    bootstrap: str,
+    topics: Sequence[str],
+    *,
+    partitions: int,
+    replication: int = 1,
     on_record: OnRecord = NOTHING_ON_RECORD,
-) -> None:  # fmt: skip
+) -> None:
     """Create missing event topics (`topic_settings.CREATED`) and check those that exist, once what nobody has set on
     them is set.
 
@@ -104,7 +108,7 @@ async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], par
     new = [
         NewTopic(name, num_partitions=partitions, replication_factor=replication, topic_configs=dict(CREATED))
         for name in topics
-    ]  # fmt: skip
+    ]
     if not new:
         return
     response = await admin.create_topics(new)

@@ -62,9 +62,12 @@ def seen(record: Any) -> Seen:
     headers = dict(record.headers)
     history = headers.get("ce_history")
     return Seen(
-        record.offset, int(headers.get("ce_sequence", b"0")), headers.get("ce_id", b"").decode(),
-        history.decode() if history else None, int(headers.get("ce_previoussequence", b"0")),
-    )  # fmt: skip
+        record.offset,
+        int(headers.get("ce_sequence", b"0")),
+        headers.get("ce_id", b"").decode(),
+        history.decode() if history else None,
+        int(headers.get("ce_previoussequence", b"0")),
+    )
 
 
 def tail_of(begin: int, end: int, records: Sequence[Any]) -> Tail:
@@ -173,9 +176,12 @@ def opens(record: Any) -> bool:
 async def _reader(bootstrap: str, within_s: float = READ_WITHIN_S) -> AsyncIterator[Any]:
     """Reads, and moves nobody's position. Raises `KafkaTimeoutError` when time is over."""
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=50,
-    )  # fmt: skip
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=50,
+    )
     try:
         async with asyncio.timeout(within_s):
             await reader.start()

@@ -61,9 +61,9 @@ class Token:
             raise InvalidInput("not a consistency token", field="x-lyceum-after") from failure
 
 
-async def resolve(conn: Connection, store: EventStore, publisher: Publisher, relay: str, token: Token) -> (
-    tuple[Target, ...] | None
-):  # fmt: skip
+async def resolve(
+    conn: Connection, store: EventStore, publisher: Publisher, relay: str, token: Token
+) -> tuple[Target, ...] | None:
     """Where the token's events are on Kafka; None while they have not been sequenced (or sent, for `covers_all`)."""
     recorded = await store.at(conn, token.position)
     if recorded is None:
@@ -116,5 +116,7 @@ def reached(applied: Applied, projections: Mapping[str, Sequence[str]], targets:
     """
     return all(
         applied.get((name, target.topic, target.partition), -1) >= target.seq
-        for name, topics in projections.items() for target in targets if logical(target.topic) in topics
-    )  # fmt: skip
+        for name, topics in projections.items()
+        for target in targets
+        if logical(target.topic) in topics
+    )

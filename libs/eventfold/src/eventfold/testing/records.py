@@ -15,28 +15,50 @@ OCCURRED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @overload
 def record(
-    kind: PublicType[Data], data: Data, seq: int = ..., *, partition: int = ..., key: str = ...,
-    occurred_at: datetime = ..., backfill: bool = ...,
-) -> PublicRecord[Data]: ...  # fmt: skip
+    kind: PublicType[Data],
+    data: Data,
+    seq: int = ...,
+    *,
+    partition: int = ...,
+    key: str = ...,
+    occurred_at: datetime = ...,
+    backfill: bool = ...,
+) -> PublicRecord[Data]: ...
 
 
 @overload
 def record(
-    kind: str, data: Any, seq: int = ..., *, partition: int = ..., key: str = ..., occurred_at: datetime = ...,
+    kind: str,
+    data: Any,
+    seq: int = ...,
+    *,
+    partition: int = ...,
+    key: str = ...,
+    occurred_at: datetime = ...,
     backfill: bool = ...,
-) -> PublicRecord[Any]: ...  # fmt: skip
+) -> PublicRecord[Any]: ...
 
 
 def record(
-    kind: PublicType[Any] | str, data: Any, seq: int = 1, *, partition: int = 0, key: str = "key",
-    occurred_at: datetime = OCCURRED_AT, backfill: bool = False,
-) -> PublicRecord[Any]:  # fmt: skip
+    kind: PublicType[Any] | str,
+    data: Any,
+    seq: int = 1,
+    *,
+    partition: int = 0,
+    key: str = "key",
+    occurred_at: datetime = OCCURRED_AT,
+    backfill: bool = False,
+) -> PublicRecord[Any]:
     """An event of a type (or of one that nobody knows, by its name) as the record of offset and number `seq`; its id
     and correlation id follow from the number."""
     name, topic = (kind, topic_of(kind)) if isinstance(kind, str) else (kind.name, kind.topic)
     headers = {
-        "ce_id": f"e{seq}", "ce_type": name, "ce_sequence": str(seq), "ce_time": rfc3339(occurred_at),
-        "ce_correlationid": f"c{seq}", **({"ce_backfill": "true"} if backfill else {}),
-    }  # fmt: skip
+        "ce_id": f"e{seq}",
+        "ce_type": name,
+        "ce_sequence": str(seq),
+        "ce_time": rfc3339(occurred_at),
+        "ce_correlationid": f"c{seq}",
+        **({"ce_backfill": "true"} if backfill else {}),
+    }
     kept = KeptRecord(seq, key.encode(), b"", [(name, value.encode()) for name, value in headers.items()])
     return PublicRecord(topic, partition, kept, data)

@@ -70,10 +70,17 @@ class DueWorker:
     """
 
     def __init__(
-        self, *, name: str, holder: str, connect: Callable[[], Awaitable[Connection]], store: EventStore,
-        handlers: Sequence[DueHandler], clock: Callable[[], datetime], rng: random.Random,
+        self,
+        *,
+        name: str,
+        holder: str,
+        connect: Callable[[], Awaitable[Connection]],
+        store: EventStore,
+        handlers: Sequence[DueHandler],
+        clock: Callable[[], datetime],
+        rng: random.Random,
         elapsed: Callable[[], float] = elapsed_s,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._name = name
         self._holder = holder
         self._connect = connect
@@ -222,9 +229,10 @@ class DueWorker:
     def _span(self, taken: Taken, cause: str | None) -> contextlib.AbstractContextManager[Span]:
         """Linked to what set the date and no part of it: that may be weeks ago, and its trace is at an end."""
         attributes = {
-            "eventfold.worker": self._name, "eventfold.stream_type": taken.stream_type,
+            "eventfold.worker": self._name,
+            "eventfold.stream_type": taken.stream_type,
             "eventfold.attempt": taken.attempt,
-        }  # fmt: skip
+        }
         links = tracing.links([cause]) if cause else ()
         return tracing.span(f"due {taken.stream_type}", SpanKind.INTERNAL, attributes, links=links)
 

@@ -132,10 +132,12 @@ IntentCommand = RecordIntent | RecordAnswer | AskAgain
 IntentEvent = IntentRecorded | IntentSucceeded | IntentFailed | IntentUnanswered | IntentReopened
 
 EVENTS: Mapping[type[Any], tuple[str, int]] = {
-    IntentRecorded: ("intent.recorded", 1), IntentSucceeded: ("intent.succeeded", 1),
-    IntentFailed: ("intent.failed", 1), IntentUnanswered: ("intent.unanswered", 1),
+    IntentRecorded: ("intent.recorded", 1),
+    IntentSucceeded: ("intent.succeeded", 1),
+    IntentFailed: ("intent.failed", 1),
+    IntentUnanswered: ("intent.unanswered", 1),
     IntentReopened: ("intent.reopened", 1),
-}  # fmt: skip
+}
 """For the codec of a service that has intents."""
 
 
@@ -213,9 +215,11 @@ INTENT = StreamType("intent", Decider(Intent(), decide, evolve), due=due)
 
 
 def carrying_out(
-    providers: Mapping[str, AnyProvider], pace: Pace = PACE, max_attempts: int = MAX_ATTEMPTS,
+    providers: Mapping[str, AnyProvider],
+    pace: Pace = PACE,
+    max_attempts: int = MAX_ATTEMPTS,
     stream_type: StreamType[Any, Any, Any] = INTENT,
-) -> DueHandler:  # fmt: skip
+) -> DueHandler:
     """The handler that asks the providers, by name. An intent whose provider is not here is refused, and waits."""
 
     async def handle(due: Due) -> Item:
@@ -230,6 +234,4 @@ async def _ask(providers: Mapping[str, AnyProvider], due: Due) -> Answer:
     if intent.provider not in providers:
         raise NotFound(f"there is no provider {intent.provider} here")
     asked_before = due.attempt > 1 or intent.reopened
-    return await outcome_of(
-        providers[intent.provider], due.stream_id, intent.request or {}, asked_before=asked_before
-    )  # fmt: skip
+    return await outcome_of(providers[intent.provider], due.stream_id, intent.request or {}, asked_before=asked_before)

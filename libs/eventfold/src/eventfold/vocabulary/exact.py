@@ -94,8 +94,14 @@ def _date(value: Any) -> None:
 
 
 _PLAIN: Mapping[Any, Check] = {
-    str: text, int: _int, float: _float, bool: _bool, NoneType: _none, datetime: _datetime, date: _date,
-}  # fmt: skip
+    str: text,
+    int: _int,
+    float: _float,
+    bool: _bool,
+    NoneType: _none,
+    datetime: _datetime,
+    date: _date,
+}
 
 
 class Checks:
@@ -255,6 +261,11 @@ def json(value: Any) -> None:
 
 
 _JSON: Mapping[type[Any], Check] = {
-    str: text, int: _int, float: _float, bool: _bool, NoneType: _none,
-    list: _collection(list, json), dict: _mapping(json),
-}  # fmt: skip
+    str: text,
+    int: _int,
+    float: _float,
+    bool: _bool,
+    NoneType: _none,
+    list: _collection(list, json),
+    dict: _mapping(json),
+}

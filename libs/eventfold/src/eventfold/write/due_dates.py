@@ -113,8 +113,9 @@ async def write(conn: Connection, changed: Mapping[Key, Change]) -> None:
     ordered = sorted(changed.items(), key=lambda one: one[0])
     dates = [
         (*key, date.at, event.version, event.recorded_at, event.meta.get("correlation_id", ""))
-        for key, (date, event) in ordered if date.at is not None
-    ]  # fmt: skip
+        for key, (date, event) in ordered
+        if date.at is not None
+    ]
     cancelled = [key for key, (date, _) in ordered if date.at is None]
     if dates:
         await conn.execute(_SET, literals(("text", "text", "timestamptz", "int", "timestamptz", "text"), dates))

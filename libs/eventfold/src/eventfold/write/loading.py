@@ -43,9 +43,10 @@ class Loader:
         remembered = {stream: one for stream in addressed if (one := self.remembered.get(stream))}
         known = {stream: unwritten(one) for stream, one in addressed.items()} | remembered
         kept = [
-            stream for stream, one in addressed.items()
+            stream
+            for stream, one in addressed.items()
             if one.stream_type.snapshots and stream not in remembered and may_exist(stream)
-        ]  # fmt: skip
+        ]
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), addressed)
         # Of a remembered stream the last known event is looked at too, to see that it is still there.
@@ -59,8 +60,9 @@ class Loader:
             self.remembered.forget(stream)
         found = {
             stream: grown(known[stream], addressed[stream], self._since(rows[stream], seen[stream]))
-            for stream in addressed if stream not in gone
-        }  # fmt: skip
+            for stream in addressed
+            if stream not in gone
+        }
         longer = [stream for stream in found if len(rows[stream]) == EVENTS_AT_ONCE]
         found |= await self._read_on(conn, {stream: found[stream] for stream in longer}, addressed)
         return found | await self.known(conn, gone, in_turn=in_turn)
@@ -83,9 +85,14 @@ class Loader:
         return [recorded(self._codec, row) for row in rows if row[VERSION] > version]
 
     async def rows_after(
-        self, conn: Connection, after: Mapping[str, int], seen: Mapping[str, int], locked: Sequence[str] = (),
-        *, at_most: int,
-    ) -> dict[str, list[StoredRow]]:  # fmt: skip
+        self,
+        conn: Connection,
+        after: Mapping[str, int],
+        seen: Mapping[str, int],
+        locked: Sequence[str] = (),
+        *,
+        at_most: int,
+    ) -> dict[str, list[StoredRow]]:
         """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
         data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
         found: dict[str, list[StoredRow]] = {stream: [] for stream in after}

@@ -98,9 +98,17 @@ def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], by
     written = orjson.dumps(data)
     check_size(event, written)
     return (
-        event.stream, event.version, name, schema_version, written.decode(), event.partition_key,
-        event.occurred_at, event.recorded_at, meta.decode(), value_of(event),
-    )  # fmt: skip
+        event.stream,
+        event.version,
+        name,
+        schema_version,
+        written.decode(),
+        event.partition_key,
+        event.occurred_at,
+        event.recorded_at,
+        meta.decode(),
+        value_of(event),
+    )
 
 
 async def bounded(conn: Any, after: int, rows: int, size_bytes: int) -> int:

@@ -86,9 +86,14 @@ class EventStore:
     """
 
     def __init__(
-        self, pool: Pool, codec: EventCodec, publication: Publication, rng: random.Random, queries: Pool | None = None,
+        self,
+        pool: Pool,
+        codec: EventCodec,
+        publication: Publication,
+        rng: random.Random,
+        queries: Pool | None = None,
         deadline_s: Callable[[], float] = lambda: DEADLINE_S,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._pool = pool
         self._queries = queries or pool
         self._codec = codec
@@ -257,10 +262,14 @@ class EventStore:
         items = [replace(item, context=item.context or one.context) for one in asking for item in one.items]
         desk, outcomes, positions = await self._decide(conn, items, commands[0].context, trust_new)
         made = list(each_answer(asking, outcomes, positions))
-        await keep_answers(conn, [
-            (one.idempotency, handled.answer, handled.position, one.context.now)
-            for one, handled in zip(asking, made, strict=True) if one.idempotency and isinstance(handled, Handled)
-        ])  # fmt: skip
+        await keep_answers(
+            conn,
+            [
+                (one.idempotency, handled.answer, handled.position, one.context.now)
+                for one, handled in zip(asking, made, strict=True)
+                if one.idempotency and isinstance(handled, Handled)
+            ],
+        )
         return desk, made, answers
 
     def _remember(self, desk: Desk) -> None:

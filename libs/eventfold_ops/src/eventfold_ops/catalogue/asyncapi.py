@@ -79,27 +79,33 @@ def _receiving(topic: Topic, one: Reader) -> dict[str, Any]:
 def _operation(topic: Topic, action: str, title: str, more: Mapping[str, Any]) -> dict[str, Any]:
     messages = [{"$ref": f"#/channels/{topic.name}/messages/{one.name}"} for one in topic.types]
     return {
-        "action": action, "title": title, "channel": {"$ref": f"#/channels/{topic.name}"}, **more, "messages": messages
-    }  # fmt: skip
+        "action": action,
+        "title": title,
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        **more,
+        "messages": messages,
+    }
 
 
 def _message(one: EventType, source: str) -> dict[str, Any]:
     said = {"ce_type": one.name, "ce_source": source}
     fixed = {name: {"type": "string", "const": value} for name, value in said.items()}
     return {
-        "name": one.name, "title": one.doc, "contentType": "application/avro",
+        "name": one.name,
+        "title": one.doc,
+        "contentType": "application/avro",
         "headers": {
             "allOf": [{"$ref": "#/components/schemas/CloudEventHeaders"}, {"type": "object", "properties": fixed}]
         },
         "payload": {"schemaFormat": AVRO, "schema": dict(one.schema)},
-        "bindings": {
-            "kafka": {"key": {"type": "string", "description": one.partition_key}, "bindingVersion": BINDING}
-        },
-    }  # fmt: skip
+        "bindings": {"kafka": {"key": {"type": "string", "description": one.partition_key}, "bindingVersion": BINDING}},
+    }
 
 
 def _headers() -> dict[str, Any]:
     properties = {name: {**kind, "description": doc} for name, (kind, doc) in _HEADERS.items()}
     return {
-        "type": "object", "required": [name for name in _HEADERS if name not in _OPTIONAL], "properties": properties
-    }  # fmt: skip
+        "type": "object",
+        "required": [name for name in _HEADERS if name not in _OPTIONAL],
+        "properties": properties,
+    }

@@ -44,8 +44,18 @@ def _type(one: EventType) -> list[str]:
     rows = [f"| `{field.path}` | {field.type} | {field.doc} |" for field in one.fields]
     example = json.dumps(one.example, ensure_ascii=False, indent=2)
     return [
-        f"### {one.name}", "", one.doc, "",
-        f"Versions shipped: {', '.join(one.versions)}. Partition key: {one.partition_key}.", "",
-        "| field | type | |", "|---|---|---|", *rows, "",
-        "```json", example, "```", "",
-    ]  # fmt: skip
+        f"### {one.name}",
+        "",
+        one.doc,
+        "",
+        f"Versions shipped: {', '.join(one.versions)}. Partition key: {one.partition_key}.",
+        "",
+        "| field | type | |",
+        "|---|---|---|",
+        *rows,
+        "",
+        "```json",
+        example,
+        "```",
+        "",
+    ]

@@ -96,8 +96,9 @@ async def _configs(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[st
     answers = await admin.describe_configs(resources) if resources else []
     return {
         name: {entry[0]: entry[1] for entry in entries}
-        for answer in answers for _, _, _, name, entries in answer.resources
-    }  # fmt: skip
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
 
 
 def _topic(partitions: Sequence[Mapping[str, Sequence[int]]], config: Mapping[str, str]) -> Topic:

@@ -20,8 +20,13 @@ ADVICE = "start it, make room on its disk or correct DATABASE_URL, as its words 
 Check = Callable[[Connection, Deployment], Awaitable[list[Finding]]]
 WHOLE_STORE_CHECKS: Sequence[Check] = (numbering.sequence, storing.types)
 """Each reads the events table from end to end: on a large store that takes minutes."""
-STORE_CHECKS: Sequence[Check] = (storing.read_tables, storing.subject_keys, relaying.findings, folding.dead_letters,
-                                 waiting.due_dates)  # fmt: skip
+STORE_CHECKS: Sequence[Check] = (
+    storing.read_tables,
+    storing.subject_keys,
+    relaying.findings,
+    folding.dead_letters,
+    waiting.due_dates,
+)
 
 
 async def examine(deployment: Deployment, *, quick: bool = False) -> list[Finding]:

@@ -61,9 +61,7 @@ async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, b
     return [*lost, *found]
 
 
-def _read(
-    deployment: Deployment, cluster: Cluster, stored: Positions
-) -> tuple[list[tuple[str, str]], list[Finding]]:  # fmt: skip
+def _read(deployment: Deployment, cluster: Cluster, stored: Positions) -> tuple[list[tuple[str, str]], list[Finding]]:
     """Each handler with the generation of each topic that it reads, and what is said of those that are lost."""
     pairs, lost = [], []
     reached = {(name, place.topic) for name, place in stored}

@@ -43,8 +43,9 @@ async def heads(conn: Connection, deployment: Deployment, cluster: Cluster) -> l
     sent = await current_names(conn, [deployment.topic_prefix + topic for topic in deployment.topics])
     return [
         _head(f"partitions of {name}", known.get(name, 0), cluster.topics[name].partitions)
-        for name in sorted(sent.values()) if name in cluster.topics
-    ]  # fmt: skip
+        for name in sorted(sent.values())
+        if name in cluster.topics
+    ]
 
 
 def _head(check: str, known: int, existing: int) -> Finding:

@@ -61,9 +61,12 @@ async def ends(conn: Connection, deployment: Deployment, cluster: Cluster) -> li
 
 
 def _end(
-    name: str, tails: Mapping[TopicPartition, Tail], heads: Mapping[TopicPartition, int], ids: Mapping[int, str],
+    name: str,
+    tails: Mapping[TopicPartition, Tail],
+    heads: Mapping[TopicPartition, int],
+    ids: Mapping[int, str],
     known: history.Histories,
-) -> Finding:  # fmt: skip
+) -> Finding:
     check = f"end of {name}"
     foreign = [at[1] for at, tail in tails.items() if tail.last and not standing.agrees(tail.last, ids, known)]
     if foreign:

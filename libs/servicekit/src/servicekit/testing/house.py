@@ -150,9 +150,7 @@ async def housed(
         wiring = wire(definition, definition.settings(**(given | settings)), pool, lambda: None)
         server = Registered()
         await definition.register(wiring, cast(grpc.aio.Server, server))
-        runner = FoldRunner(
-            worker="t", pool=pool, avro=wiring.avro, groups=definition.groups, store=wiring.store
-        )  # fmt: skip
+        runner = FoldRunner(worker="t", pool=pool, avro=wiring.avro, groups=definition.groups, store=wiring.store)
         try:
             yield kind(wiring, server.rpcs, runner, url)
         finally:

@@ -17,18 +17,25 @@ def react(event: PublicRecord[OrderPaid]) -> Sequence[Item]:
     data = event.data
     entitlement_id = entitlement_id_of(data["order_id"])
     command = GrantEntitlement(
-        entitlement_id, data["member_id"], data["product_id"],
-        "import" if data["provider"] == IMPORTED else "purchase", data["order_id"],
-    )  # fmt: skip
+        entitlement_id,
+        data["member_id"],
+        data["product_id"],
+        "import" if data["provider"] == IMPORTED else "purchase",
+        data["order_id"],
+    )
     return [Item((Ask(ENTITLEMENT, entitlement_id, command),), context_of(event))]
 
 
 def context_of(event: PublicRecord) -> Context:
     """What surrounds a reaction: caused by the event, at its time."""
     return Context(
-        now=event.occurred_at, actor=NAME, correlation_id=event.correlation_id, causation_id=event.id,
-        occurred_at=event.occurred_at, backfill=event.backfill,
-    )  # fmt: skip
+        now=event.occurred_at,
+        actor=NAME,
+        correlation_id=event.correlation_id,
+        causation_id=event.id,
+        occurred_at=event.occurred_at,
+        backfill=event.backfill,
+    )
 
 
 GRANT_AFTER_PAID = Process(NAME, (ORDER_PAID,), react)

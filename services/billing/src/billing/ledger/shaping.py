@@ -16,18 +16,22 @@ from servicekit.times import freshness, stamp
 def posting(row: PostingRow) -> pb.Posting:
     """A posting; debits are positive."""
     return pb.Posting(
-        posting_id=row.posting_id, order_id=row.order_id, account=row.account,
-        amount=amount(row.amount_minor, row.currency), occurred_at=stamp(row.occurred_at),
-    )  # fmt: skip
+        posting_id=row.posting_id,
+        order_id=row.order_id,
+        account=row.account,
+        amount=amount(row.amount_minor, row.currency),
+        occurred_at=stamp(row.occurred_at),
+    )
 
 
 def trial_balance(balance: TrialBalance, as_of: datetime) -> pb.GetTrialBalanceResponse:
     """All accounts, with the sum per currency that must be zero."""
     return pb.GetTrialBalanceResponse(
         lines=[pb.TrialBalanceLine(**row._asdict()) for row in balance.lines],
-        totals=_totals(balance.lines), as_of=stamp(as_of),
+        totals=_totals(balance.lines),
+        as_of=stamp(as_of),
         freshness=freshness((LEDGER.name, one) for one in balance.progress),
-    )  # fmt: skip
+    )
 
 
 def _totals(lines: Sequence[BalanceRow]) -> list[pb.CurrencyTotal]:

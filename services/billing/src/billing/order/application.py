@@ -31,6 +31,8 @@ class Ordering:
         wanted = PlaceOrder(terms_of(order_id, quote, self._fee_bps), quote.expires_at, command.context.now)
         status = "placed" if quote.price.charged.amount_minor else "paid"
         return await self._store.handle(
-            Item((Ask(ORDER, order_id, wanted),)), command.context, idempotency=command.idempotency,
+            Item((Ask(ORDER, order_id, wanted),)),
+            command.context,
+            idempotency=command.idempotency,
             answer=lambda _: {"order_id": order_id, "status": status},
-        )  # fmt: skip
+        )

@@ -102,9 +102,16 @@ def terms_of(order_id: str, quote: Quote, platform_fee_bps: int) -> Terms:
     """The terms that a quote settles."""
     price: Price = quote.price
     return Terms(
-        order_id, quote.member_id, quote.creator_id, quote.product_id, price.list_price, price.discount,
-        price.charged, quote.promotion_id, platform_fee_bps,
-    )  # fmt: skip
+        order_id,
+        quote.member_id,
+        quote.creator_id,
+        quote.product_id,
+        price.list_price,
+        price.discount,
+        price.charged,
+        quote.promotion_id,
+        platform_fee_bps,
+    )
 
 
 def decide(command: OrderCommand, state: Order) -> Sequence[OrderEvent]:

@@ -62,9 +62,16 @@ class Importing:
     def _item(self, row: ImportedOrder, creator_id: str, context: Context) -> Item:
         discount = Money(row.list_price.amount_minor - row.charged.amount_minor, row.charged.currency)
         terms = Terms(
-            row.order_id, row.member_id, creator_id, row.product_id, row.list_price, discount, row.charged,
-            row.promotion_id, self._fee_bps,
-        )  # fmt: skip
+            row.order_id,
+            row.member_id,
+            creator_id,
+            row.product_id,
+            row.list_price,
+            discount,
+            row.charged,
+            row.promotion_id,
+            self._fee_bps,
+        )
         at = replace(context, occurred_at=row.ordered_at, backfill=True)
         return Item((Ask(ORDER, row.order_id, ImportOrder(terms)),), at)
 

@@ -40,16 +40,26 @@ def _row(event: PublicRecord[public.OrderPlaced] | PublicRecord[public.OrderPaid
     """A row from either fact; should the payment come first, its time stands for the placing until that comes."""
     data = event.data
     return OrderRow(
-        data["order_id"], data["member_id"], data["creator_id"], data["product_id"], data["charged"]["currency"],
-        data["list"]["amount_minor"], data["discount"]["amount_minor"], data["charged"]["amount_minor"],
-        data["promotion_id"], event.occurred_at, None,
-    )  # fmt: skip
+        data["order_id"],
+        data["member_id"],
+        data["creator_id"],
+        data["product_id"],
+        data["charged"]["currency"],
+        data["list"]["amount_minor"],
+        data["discount"]["amount_minor"],
+        data["charged"]["amount_minor"],
+        data["promotion_id"],
+        event.occurred_at,
+        None,
+    )
 
 
 # Both facts carry the whole order; each adds its own moment.
 ORDER_BOOK = projection(
-    "order_book", becomes(ORDERS, public.ORDER_PLACED, _placed), becomes(ORDERS, public.ORDER_PAID, _paid),
+    "order_book",
+    becomes(ORDERS, public.ORDER_PLACED, _placed),
+    becomes(ORDERS, public.ORDER_PAID, _paid),
     partition_local=True,
-)  # fmt: skip
+)
 
 GROUPS: Final = (FoldGroup("money", (ORDER_BOOK,)),)

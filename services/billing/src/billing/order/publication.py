@@ -17,10 +17,15 @@ def to_public(recorded: Recorded) -> PublicEvent:
         case OrderPlaced(terms=terms):
             return public.ORDER_PLACED({**_terms(terms), "placed_at": at})
         case OrderPaid(terms=terms) as event:
-            return public.ORDER_PAID({
-                **_terms(terms), "provider": event.provider, "payment_id": event.payment_id,
-                "platform_fee_bps": terms.platform_fee_bps, "paid_at": at,
-            })  # fmt: skip
+            return public.ORDER_PAID(
+                {
+                    **_terms(terms),
+                    "provider": event.provider,
+                    "payment_id": event.payment_id,
+                    "platform_fee_bps": terms.platform_fee_bps,
+                    "paid_at": at,
+                }
+            )
         case other:
             raise TypeError(f"no public form of {type(other).__name__}")
 
@@ -40,7 +45,12 @@ class _Terms(TypedDict):
 
 def _terms(terms: Terms) -> _Terms:
     return {
-        "order_id": terms.order_id, "member_id": terms.member_id, "creator_id": terms.creator_id,
-        "product_id": terms.product_id, "list": told(terms.list_price), "discount": told(terms.discount),
-        "charged": told(terms.charged), "promotion_id": terms.promotion_id,
-    }  # fmt: skip
+        "order_id": terms.order_id,
+        "member_id": terms.member_id,
+        "creator_id": terms.creator_id,
+        "product_id": terms.product_id,
+        "list": told(terms.list_price),
+        "discount": told(terms.discount),
+        "charged": told(terms.charged),
+        "promotion_id": terms.promotion_id,
+    }

@@ -59,9 +59,11 @@ class OrderRpcs:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
         results, position = await imports.run(
-            [item.external_id for item in request.items], request.items,
+            [item.external_id for item in request.items],
+            request.items,
             lambda item: parsing.imported_order(request.dataset, item, call.now),
-            lambda rows: self._importing.orders(rows, call.context()), lambda row: row.order_id,
-        )  # fmt: skip
+            lambda rows: self._importing.orders(rows, call.context()),
+            lambda row: row.order_id,
+        )
         token = await call.recorded(position, covers_all=True)
         return pb.ImportOrdersResponse(results=results, consistency_token=token)

@@ -72,9 +72,11 @@ class Paying:
         self.provider(provider)
         intent = await self._intent(member_id, order_id, provider)
         handled = await self._store.handle(
-            Item((Ask(PAYMENT, intent.payment_id, Initiate(intent)),)), command.context,
-            idempotency=command.idempotency, answer=lambda _: {"payment_id": intent.payment_id},
-        )  # fmt: skip
+            Item((Ask(PAYMENT, intent.payment_id, Initiate(intent)),)),
+            command.context,
+            idempotency=command.idempotency,
+            answer=lambda _: {"payment_id": intent.payment_id},
+        )
         payment_id = str(handled.answer["payment_id"])
         recorded = intent if payment_id == intent.payment_id else (await self.payment(payment_id)).intent or intent
         return Started(recorded, payment.merchant_number_of(payment_id), handled)

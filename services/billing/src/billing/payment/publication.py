@@ -25,17 +25,24 @@ def to_public(recorded: Recorded) -> PublicEvent:
     event: PaymentEvent = recorded.event
     at, intent = recorded.occurred_at, event.intent
     same: _Payment = {
-        "payment_id": intent.payment_id, "order_id": intent.order_id, "member_id": intent.member_id,
-        "provider": intent.provider, "merchant_number": event.merchant_number,
-    }  # fmt: skip
+        "payment_id": intent.payment_id,
+        "order_id": intent.order_id,
+        "member_id": intent.member_id,
+        "provider": intent.provider,
+        "merchant_number": event.merchant_number,
+    }
     match event:
         case PaymentInitiated():
             return public.PAYMENT_INITIATED({**same, "amount": told(intent.amount), "initiated_at": at})
         case PaymentCaptured():
-            return public.PAYMENT_CAPTURED({
-                **same, "amount": told(intent.amount), "provider_reference": event.provider_reference,
-                "captured_at": at,
-            })  # fmt: skip
+            return public.PAYMENT_CAPTURED(
+                {
+                    **same,
+                    "amount": told(intent.amount),
+                    "provider_reference": event.provider_reference,
+                    "captured_at": at,
+                }
+            )
         case PaymentFailed():
             return public.PAYMENT_FAILED({**same, "reason": event.reason, "failed_at": at})
         case _:

@@ -68,4 +68,4 @@ class Pricing:
     async def _handle(self, ask: Ask, command: EdgeFacts, ids: dict[str, str]) -> Handled:
         return await self._store.handle(
             Item((ask,)), command.context, idempotency=command.idempotency, answer=lambda _: dict(ids)
-        )  # fmt: skip
+        )

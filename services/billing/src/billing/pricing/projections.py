@@ -52,18 +52,30 @@ def _price(data: public.ProductPriced) -> PriceRow:
     """A product's facts arrive in its own order: the last price stands."""
     price = data["price"]
     return PriceRow(
-        data["product_id"], data["creator_id"], data["title"], data["pricing"], price["amount_minor"],
-        price["currency"], data["priced_at"],
-    )  # fmt: skip
+        data["product_id"],
+        data["creator_id"],
+        data["title"],
+        data["pricing"],
+        price["amount_minor"],
+        price["currency"],
+        data["priced_at"],
+    )
 
 
 def _promotion(data: public.PromotionScheduled) -> PromotionRow:
     """A promotion keeps its terms."""
     off = data["amount_off"]
     return PromotionRow(
-        data["promotion_id"], data["creator_id"], data["name"], data["product_ids"], off and off["amount_minor"],
-        off and off["currency"], data["percent_off_bps"], data["starts_at"], data["ends_at"],
-    )  # fmt: skip
+        data["promotion_id"],
+        data["creator_id"],
+        data["name"],
+        data["product_ids"],
+        off and off["amount_minor"],
+        off and off["currency"],
+        data["percent_off_bps"],
+        data["starts_at"],
+        data["ends_at"],
+    )
 
 
 PRODUCT_PRICES = projection("product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), partition_local=True)

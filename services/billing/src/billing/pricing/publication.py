@@ -23,16 +23,29 @@ def to_public(recorded: Recorded) -> PublicEvent:
 
 
 def _product(event: ProductPriced, at: datetime) -> PublicEvent:
-    return public.PRODUCT_PRICED({
-        "product_id": event.product_id, "creator_id": event.creator_id, "title": event.title,
-        "pricing": event.pricing, "price": told(event.price),
-        "previous": told(event.previous) if event.previous else None, "priced_at": at,
-    })  # fmt: skip
+    return public.PRODUCT_PRICED(
+        {
+            "product_id": event.product_id,
+            "creator_id": event.creator_id,
+            "title": event.title,
+            "pricing": event.pricing,
+            "price": told(event.price),
+            "previous": told(event.previous) if event.previous else None,
+            "priced_at": at,
+        }
+    )
 
 
 def _promotion(event: PromotionScheduled) -> PublicEvent:
-    return public.PROMOTION_SCHEDULED({
-        "promotion_id": event.promotion_id, "creator_id": event.creator_id, "name": event.name,
-        "product_ids": list(event.product_ids), "amount_off": told(event.amount_off) if event.amount_off else None,
-        "percent_off_bps": event.percent_off_bps, "starts_at": event.starts_at, "ends_at": event.ends_at,
-    })  # fmt: skip
+    return public.PROMOTION_SCHEDULED(
+        {
+            "promotion_id": event.promotion_id,
+            "creator_id": event.creator_id,
+            "name": event.name,
+            "product_ids": list(event.product_ids),
+            "amount_off": told(event.amount_off) if event.amount_off else None,
+            "percent_off_bps": event.percent_off_bps,
+            "starts_at": event.starts_at,
+            "ends_at": event.ends_at,
+        }
+    )

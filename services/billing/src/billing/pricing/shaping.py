@@ -15,10 +15,17 @@ def quote(signed: SignedQuote) -> pb.Quote:
     """A quote with its signature."""
     given, price = signed.quote, signed.quote.price
     return pb.Quote(
-        quote_id=given.quote_id, member_id=given.member_id, product_id=given.product_id, creator_id=given.creator_id,
-        list=_money(price.list_price), discount=_money(price.discount), charged=_money(price.charged),
-        promotion_id=given.promotion_id or "", expires_at=stamp(given.expires_at), signature=signed.signature,
-    )  # fmt: skip
+        quote_id=given.quote_id,
+        member_id=given.member_id,
+        product_id=given.product_id,
+        creator_id=given.creator_id,
+        list=_money(price.list_price),
+        discount=_money(price.discount),
+        charged=_money(price.charged),
+        promotion_id=given.promotion_id or "",
+        expires_at=stamp(given.expires_at),
+        signature=signed.signature,
+    )
 
 
 def _money(value: Money) -> common_pb2.Money:
@@ -28,6 +35,9 @@ def _money(value: Money) -> common_pb2.Money:
 def product(row: PriceRow) -> pb.GetProductResponse:
     """A product with its present price."""
     return pb.GetProductResponse(
-        product_id=row.product_id, creator_id=row.creator_id, title=row.title, pricing=row.pricing,
+        product_id=row.product_id,
+        creator_id=row.creator_id,
+        title=row.title,
+        pricing=row.pricing,
         price=amount(row.amount_minor, row.currency),
-    )  # fmt: skip
+    )

@@ -25,11 +25,16 @@ TEXT_KINDS = ("text", "course")
 def manuscript(request: pb.PublishContentRequest, content_id: str, creator_id: str) -> Manuscript:
     """A publication of the caller."""
     work = _work(
-        kind=request.kind, title=request.title, body=request.body, tags=list(request.tags), category=request.category,
-        access=request.access or "free", excerpt=request.excerpt,
+        kind=request.kind,
+        title=request.title,
+        body=request.body,
+        tags=list(request.tags),
+        category=request.category,
+        access=request.access or "free",
+        excerpt=request.excerpt,
         media=_media(request.media, "media") if request.HasField("media") else None,
         lessons=tuple(_lesson(lesson, n) for n, lesson in enumerate(request.lessons)),
-    )  # fmt: skip
+    )
     return Manuscript(content_id, creator_id, work, _byline(request.byline, "byline"))
 
 
@@ -37,9 +42,16 @@ def short_manuscript(request: pb.PublishRequest, content_id: str, creator_id: st
     """A text in the short form; refusals name the short form's fields."""
     validate.text(request.content, "content", max_chars=MAX_BODY_CHARS)
     work = _work(
-        kind="text", title=request.title, body=request.content, tags=list(request.tags), category=request.category,
-        access="free", excerpt="", media=None, lessons=(),
-    )  # fmt: skip
+        kind="text",
+        title=request.title,
+        body=request.content,
+        tags=list(request.tags),
+        category=request.category,
+        access="free",
+        excerpt="",
+        media=None,
+        lessons=(),
+    )
     return Manuscript(content_id, creator_id, work, _byline(request.author, "author"))
 
 
@@ -48,19 +60,39 @@ def imported_manuscript(dataset: str, item: pb.ImportContent, call: Call) -> Man
     external_id = validate.text(item.external_id, "external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
     creator = validate.text(item.creator_external_id, "creator_external_id", max_chars=MAX_EXTERNAL_ID_CHARS)
     work = _work(
-        kind=item.kind, title=item.title, body=item.body, tags=list(item.tags), category=item.category,
-        access=item.access or "free", excerpt="", media=None, lessons=(), imported=True,
-    )  # fmt: skip
+        kind=item.kind,
+        title=item.title,
+        body=item.body,
+        tags=list(item.tags),
+        category=item.category,
+        access=item.access or "free",
+        excerpt="",
+        media=None,
+        lessons=(),
+        imported=True,
+    )
     return Manuscript(
-        imported_id("content", dataset, external_id), imported_id("member", dataset, creator), work,
-        _byline(item.byline, "byline"), validate.past_time(item.published_at, "published_at", call.now),
-    )  # fmt: skip
+        imported_id("content", dataset, external_id),
+        imported_id("member", dataset, creator),
+        work,
+        _byline(item.byline, "byline"),
+        validate.past_time(item.published_at, "published_at", call.now),
+    )
 
 
 def _work(
-    *, kind: str, title: str, body: str, tags: list[str], category: str, access: str, excerpt: str,
-    media: Media | None, lessons: tuple[Lesson, ...], imported: bool = False,
-) -> Work:  # fmt: skip
+    *,
+    kind: str,
+    title: str,
+    body: str,
+    tags: list[str],
+    category: str,
+    access: str,
+    excerpt: str,
+    media: Media | None,
+    lessons: tuple[Lesson, ...],
+    imported: bool = False,
+) -> Work:
     validate.one_of(kind, "kind", KINDS)
     validate.one_of(access, "access", ("free", "paid"))
     validate.text(body, "body", min_chars=1 if kind == "text" else 0, max_chars=MAX_BODY_CHARS)
@@ -72,11 +104,17 @@ def _work(
     validate.between(len(lessons), "lessons", 0, MAX_LESSONS)
     _fits_an_answer([body, *(lesson.body for lesson in lessons)], "lessons" if lessons else "body")
     return Work(
-        kind=kind, title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS), byline=None, body=body, media=media,
-        lessons=lessons, tags=tuple(dict.fromkeys(tags)), access=access,
+        kind=kind,
+        title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS),
+        byline=None,
+        body=body,
+        media=media,
+        lessons=lessons,
+        tags=tuple(dict.fromkeys(tags)),
+        access=access,
         category=validate.text(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
         excerpt=validate.text(excerpt or excerpt_of(body, access), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
-    )  # fmt: skip
+    )
 
 
 def _fits_an_answer(texts: Sequence[str], field: str) -> None:
@@ -104,5 +142,6 @@ def _lesson(lesson: pb.Lesson, number: int) -> Lesson:
     media = _media(lesson.media, f"{field}.media") if lesson.HasField("media") else None
     return Lesson(
         validate.text(lesson.title, f"{field}.title", max_chars=MAX_TITLE_CHARS),
-        validate.text(lesson.body, f"{field}.body", min_chars=0, max_chars=MAX_BODY_CHARS), media,
-    )  # fmt: skip
+        validate.text(lesson.body, f"{field}.body", min_chars=0, max_chars=MAX_BODY_CHARS),
+        media,
+    )

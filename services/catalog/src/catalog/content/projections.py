@@ -48,10 +48,14 @@ COUNTING = projection(
     on(COUNTERS, public.INTERACTION_COMMENTED, adds(comments=1)),
     on(COUNTERS, public.INTERACTION_SHARED, adds(shares=1)),
     on(COUNTERS, public.LEARNING_COMPLETED, adds(completions=1)),
-    on(COUNTERS, public.INTERACTION_RATED, adds(
-        ratings=lambda data: int(data["previous"] is None),
-        rating_sum=lambda data: data["rating"] - (data["previous"] or 0),
-    )),
-)  # fmt: skip
+    on(
+        COUNTERS,
+        public.INTERACTION_RATED,
+        adds(
+            ratings=lambda data: int(data["previous"] is None),
+            rating_sum=lambda data: data["rating"] - (data["previous"] or 0),
+        ),
+    ),
+)
 
 GROUPS: Final = (FoldGroup("feed", (INDEX, COUNTING), parks=True),)

@@ -29,9 +29,12 @@ class Feed:
     ) -> list[tuple[ContentRow, CounterRow]]:
         """A page of the feed, newest first."""
         arguments = {
-            "creator": creator_id, "tag": orjson.dumps([tag]).decode() if tag else None, "limit": limit,
-            "before": after.at if after else None, "after_id": after.id if after else "",
-        }  # fmt: skip
+            "creator": creator_id,
+            "tag": orjson.dumps([tag]).decode() if tag else None,
+            "limit": limit,
+            "before": after.at if after else None,
+            "after_id": after.id if after else "",
+        }
         async with self._pool.connection() as conn:
             rows = await (await conn.execute(_LIST, arguments)).fetchall()
         return [(ContentRow._make(row[:8]), CounterRow._make([row[0], *row[8:]])) for row in rows]

@@ -92,10 +92,12 @@ class ContentRpcs:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
         results, token = await imports.answered(
-            [item.external_id for item in request.items], request.items,
+            [item.external_id for item in request.items],
+            request.items,
             lambda item: parsing.imported_manuscript(request.dataset, item, call),
-            self._publishing.import_all, lambda manuscript: manuscript.content_id,
-        )  # fmt: skip
+            self._publishing.import_all,
+            lambda manuscript: manuscript.content_id,
+        )
         return pb.ImportContentsResponse(results=results, consistency_token=token)
 
 
@@ -105,12 +107,19 @@ def _content(
     """Everything that is gated passes here: without `decision.allowed` neither body, media nor lessons leave."""
     work = content.work
     answer = pb.GetContentResponse(
-        content_id=content_id, creator_id=content.creator_id, kind=work.kind, title=work.title, byline=byline,
-        excerpt=work.excerpt, tags=work.tags, category=work.category or "", counters=_counters(counters),
+        content_id=content_id,
+        creator_id=content.creator_id,
+        kind=work.kind,
+        title=work.title,
+        byline=byline,
+        excerpt=work.excerpt,
+        tags=work.tags,
+        category=work.category or "",
+        counters=_counters(counters),
         access=pb.AccessDecision(
             allowed=decision.allowed, reason=decision.reason, expires_at=timestamp(decision.expires_at)
         ),
-    )  # fmt: skip
+    )
     if decision.allowed:
         answer.body = work.body
         answer.lessons.extend(_lesson(one) for one in work.lessons)
@@ -130,9 +139,16 @@ def _media(media: Media) -> pb.Media:
 
 def _summary(row: ContentRow, counters: CounterRow) -> pb.ContentSummary:
     return pb.ContentSummary(
-        content_id=row.content_id, creator_id=row.creator_id, kind=row.kind, title=row.title, excerpt=row.excerpt,
-        tags=row.tags, access=row.access, published_at=timestamp(row.published_at), counters=_counters(counters),
-    )  # fmt: skip
+        content_id=row.content_id,
+        creator_id=row.creator_id,
+        kind=row.kind,
+        title=row.title,
+        excerpt=row.excerpt,
+        tags=row.tags,
+        access=row.access,
+        published_at=timestamp(row.published_at),
+        counters=_counters(counters),
+    )
 
 
 def _counters(row: CounterRow) -> pb.Counters:

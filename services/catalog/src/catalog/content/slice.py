@@ -29,4 +29,4 @@ CONTENT: Final = Slice(
     groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
-)  # fmt: skip
+)

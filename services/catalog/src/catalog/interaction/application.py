@@ -53,9 +53,11 @@ class Interacting:
         """Record one act; the answer's `status` is `created` or `duplicate`. Raises `NotFound` for absent content."""
         item = (await self._items([act], context))[0]
         return await self._store.handle(
-            item, context, idempotency=idempotency,
+            item,
+            context,
+            idempotency=idempotency,
             answer=lambda outcomes: {"status": "created" if outcomes[0].events else "duplicate"},
-        )  # fmt: skip
+        )
 
     async def record_all(self, acts: Sequence[Act], context: Context) -> tuple[Sequence[Outcome], int | None]:
         """Record many, each alone; one outcome each, and a position that covers them all."""
@@ -74,9 +76,11 @@ class Interacting:
         wanted = {comment_id for _, _, comment_id in comments}
         return {
             recorded.event.comment_id: key.open(recorded.event.text)
-            for stream, history in loaded.items() if (key := keys[streams[stream]])
-            for recorded in history if isinstance(recorded.event, Commented) and recorded.event.comment_id in wanted
-        }  # fmt: skip
+            for stream, history in loaded.items()
+            if (key := keys[streams[stream]])
+            for recorded in history
+            if isinstance(recorded.event, Commented) and recorded.event.comment_id in wanted
+        }
 
     async def _key(self, conn: object, member_id: str) -> DataKey | None:
         try:

@@ -32,9 +32,16 @@ def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
     if kind == "share":
         validate.text(interaction.channel, "channel", max_chars=MAX_CHANNEL_CHARS)
     return Act(
-        member_id, content_id, kind, str(uuid.uuid4()), interaction.rating, interaction.comment, interaction.channel,
-        validate.between(interaction.watched_ms, "watched_ms", 0, 10**10), interaction.client_key,
-    )  # fmt: skip
+        member_id,
+        content_id,
+        kind,
+        str(uuid.uuid4()),
+        interaction.rating,
+        interaction.comment,
+        interaction.channel,
+        validate.between(interaction.watched_ms, "watched_ms", 0, 10**10),
+        interaction.client_key,
+    )
 
 
 def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
@@ -46,6 +53,14 @@ def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
     act_id = imported_id("interaction", dataset, external_id)
     at = validate.past_time(item.occurred_at, "occurred_at", call.now)
     return Act(
-        plain.member_id, plain.content_id, plain.kind, act_id, plain.rating, plain.text, plain.channel,
-        plain.watched_ms, f"{IMPORTED}{act_id}", at,
-    )  # fmt: skip
+        plain.member_id,
+        plain.content_id,
+        plain.kind,
+        act_id,
+        plain.rating,
+        plain.text,
+        plain.channel,
+        plain.watched_ms,
+        f"{IMPORTED}{act_id}",
+        at,
+    )

@@ -25,8 +25,10 @@ def to_public(recorded: Recorded) -> PublicEvent | None:
         return None
     content_id = content_of(recorded.stream.removeprefix(_PREFIX))
     pair: public.InteractionLiked = {
-        "member_id": recorded.partition_key, "content_id": content_id, "occurred_at": recorded.occurred_at,
-    }  # fmt: skip
+        "member_id": recorded.partition_key,
+        "content_id": content_id,
+        "occurred_at": recorded.occurred_at,
+    }
     match recorded.event:
         case Viewed(watched_ms, _):
             return public.INTERACTION_VIEWED({**pair, "watched_ms": watched_ms})

@@ -23,7 +23,11 @@ class Comments:
                    WHERE content_id = %(content)s AND (%(at)s::timestamptz IS NULL
                          OR (commented_at, comment_id) > (%(at)s::timestamptz, %(id)s))
                    ORDER BY commented_at, comment_id LIMIT %(limit)s""",
-                {"content": content_id, "at": after.at if after else None, "id": after.id if after else "",
-                 "limit": limit},
-            )  # fmt: skip
+                {
+                    "content": content_id,
+                    "at": after.at if after else None,
+                    "id": after.id if after else "",
+                    "limit": limit,
+                },
+            )
             return [CommentRow._make(row) for row in await cursor.fetchall()]

@@ -47,9 +47,12 @@ class InteractionRpcs:
         validate.batch_size(len(request.items))
         keys = [item.interaction.client_key for item in request.items]
         results, token = await imports.answered(
-            keys, request.items, lambda item: parsing.act(item.interaction, member_id, item.content_id),
-            self._interacting.record_all, lambda act: act.act_id,
-        )  # fmt: skip
+            keys,
+            request.items,
+            lambda item: parsing.act(item.interaction, member_id, item.content_id),
+            self._interacting.record_all,
+            lambda act: act.act_id,
+        )
         return pb.RecordInteractionsResponse(results=results, consistency_token=token)
 
     async def ListComments(self, request: pb.ListCommentsRequest, context: Any) -> pb.ListCommentsResponse:
@@ -61,12 +64,16 @@ class InteractionRpcs:
             [(row.content_id, row.member_id, row.comment_id) for row in found[:limit]]
         )
         comments, following = page(
-            found, limit, lambda row: PageStart(row.commented_at, row.comment_id),
+            found,
+            limit,
+            lambda row: PageStart(row.commented_at, row.comment_id),
             lambda row: pb.Comment(
-                comment_id=row.comment_id, member_id=row.member_id, text=texts.get(row.comment_id, ""),
+                comment_id=row.comment_id,
+                member_id=row.member_id,
+                text=texts.get(row.comment_id, ""),
                 commented_at=timestamp(row.commented_at),
             ),
-        )  # fmt: skip
+        )
         return pb.ListCommentsResponse(comments=comments, next_page_token=following)
 
     async def ImportInteractions(
@@ -75,8 +82,10 @@ class InteractionRpcs:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
         results, token = await imports.answered(
-            [item.external_id for item in request.items], request.items,
+            [item.external_id for item in request.items],
+            request.items,
             lambda item: parsing.imported_act(request.dataset, item, call),
-            self._interacting.record_all, lambda act: act.act_id,
-        )  # fmt: skip
+            self._interacting.record_all,
+            lambda act: act.act_id,
+        )
         return pb.ImportInteractionsResponse(results=results, consistency_token=token)

@@ -26,4 +26,4 @@ INTERACTION: Final = Slice(
     groups=GROUPS,
     policies=POLICIES,
     rpcs=rpcs,
-)  # fmt: skip
+)

@@ -30,9 +30,14 @@ class Issuer:
     def access_token(self, member_id: str, role: str, session_id: str, now: datetime) -> str:
         """A signed token that says who the member is until `now + lifetime`."""
         claims = {
-            "iss": self.issuer, "aud": self.audience, "sub": member_id, "role": role, "sid": session_id,
-            "iat": int(now.timestamp()), "exp": int((now + self.lifetime).timestamp()),
-        }  # fmt: skip
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": member_id,
+            "role": role,
+            "sid": session_id,
+            "iat": int(now.timestamp()),
+            "exp": int((now + self.lifetime).timestamp()),
+        }
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self.kid}, claims, self.key)
 
     @property

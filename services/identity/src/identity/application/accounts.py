@@ -84,11 +84,14 @@ class Accounts:
             keys = await self._keys.ensure(conn, [row.member_id for row in fresh])
         items = [
             _registration(
-                row.member_id, index, RegisterMember(row.role, keys[row.member_id].seal("username", row.username), None,
-                None, None), replace(context, occurred_at=row.registered_at, backfill=True),
+                row.member_id,
+                index,
+                RegisterMember(row.role, keys[row.member_id].seal("username", row.username), None, None, None),
+                replace(context, occurred_at=row.registered_at, backfill=True),
             )
-            for row, index in zip(rows, indexes, strict=True) if row.member_id in keys
-        ]  # fmt: skip
+            for row, index in zip(rows, indexes, strict=True)
+            if row.member_id in keys
+        ]
         handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
         settled = [next(outcomes) if row.member_id in keys else Outcome() for row in rows]

@@ -82,9 +82,12 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         await parts.sessions.start(session_id, member_id, parts.hashes.refresh(secret), call.context())
         return pb.LogInResponse(
             access_token=parts.issuers.current().access_token(member_id, member.role, session_id, call.now),
-            refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE, member_id=member_id, role=member.role,
+            refresh_token=f"{session_id}.{secret}",
+            token_type=TOKEN_TYPE,
+            member_id=member_id,
+            role=member.role,
             expires_in_s=int(parts.issuers.lifetime.total_seconds()),
-        )  # fmt: skip
+        )
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.RefreshSessionResponse:
         call, parts = current_call(), self._parts
@@ -98,9 +101,10 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             raise SessionEnded("the session has ended; log in again", field="refresh_token")
         return pb.RefreshSessionResponse(
             access_token=parts.issuers.current().access_token(member_id, member.role, session_id, call.now),
-            refresh_token=f"{session_id}.{secret}", token_type=TOKEN_TYPE,
+            refresh_token=f"{session_id}.{secret}",
+            token_type=TOKEN_TYPE,
             expires_in_s=int(parts.issuers.lifetime.total_seconds()),
-        )  # fmt: skip
+        )
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.RevokeSessionResponse:
         session_id, presented = self._presented(request.refresh_token)
@@ -116,9 +120,12 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         personal = await self._parts.accounts.open(caller.member_id, member)
         registered_at = await self._parts.directory.registered_at(caller.member_id)
         return pb.GetMemberResponse(
-            member_id=caller.member_id, role=member.role, claimed=member.password_hash is not None,
-            registered_at=timestamp(registered_at), **personal,
-        )  # fmt: skip
+            member_id=caller.member_id,
+            role=member.role,
+            claimed=member.password_hash is not None,
+            registered_at=timestamp(registered_at),
+            **personal,
+        )
 
     async def IssueClaimCode(self, request: pb.IssueClaimCodeRequest, context: Any) -> pb.IssueClaimCodeResponse:
         call, parts = current_call(), self._parts
@@ -154,9 +161,12 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             return await self._parts.accounts.import_members(rows, indexes, call.context())
 
         results, position = await imports.run(
-            [item.external_id for item in request.items], request.items,
-            lambda item: _imported(request.dataset, item, call), record, lambda row: row.member_id,
-        )  # fmt: skip
+            [item.external_id for item in request.items],
+            request.items,
+            lambda item: _imported(request.dataset, item, call),
+            record,
+            lambda row: row.member_id,
+        )
         token = await call.recorded(position, covers_all=True)
         return pb.ImportMembersResponse(results=results, consistency_token=token)
 
@@ -170,10 +180,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     ) -> pb.GetOpenIdConfigurationResponse:
         base = self._parts.public_url.rstrip("/")
         return pb.GetOpenIdConfigurationResponse(
-            issuer=self._parts.issuers.issuer, jwks_uri=f"{base}/.well-known/jwks.json",
-            token_endpoint=f"{base}/v1/sessions", id_token_signing_alg_values_supported=["ES256"],
-            response_types_supported=["token"], subject_types_supported=["public"],
-        )  # fmt: skip
+            issuer=self._parts.issuers.issuer,
+            jwks_uri=f"{base}/.well-known/jwks.json",
+            token_endpoint=f"{base}/v1/sessions",
+            id_token_signing_alg_values_supported=["ES256"],
+            response_types_supported=["token"],
+            subject_types_supported=["public"],
+        )
 
     def _index(self, username: str) -> str:
         return self._parts.hashes.username_index(canonical(username))
@@ -203,7 +216,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 def _imported(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember:
     external_id = validate.text(item.external_id, "external_id", max_chars=imports.MAX_EXTERNAL_ID_CHARS)
     return ImportedMember(
-        imported_id("member", dataset, external_id), check_username(item.username),
+        imported_id("member", dataset, external_id),
+        check_username(item.username),
         validate.one_of(item.role, "role", ("consumer", "creator")),
         validate.past_time(item.registered_at, "registered_at", call.now),
-    )  # fmt: skip
+    )

@@ -20,9 +20,12 @@ class MemoryFigures:
     """`Figures` over the rows of the projections' tables."""
 
     def __init__(
-        self, days: Sequence[DayRow], members: Sequence[MemberRow], contents: Sequence[ContentRow],
+        self,
+        days: Sequence[DayRow],
+        members: Sequence[MemberRow],
+        contents: Sequence[ContentRow],
         orders: Sequence[OrderRow],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._days = days
         self._members = members
         self._contents = contents
@@ -51,9 +54,10 @@ class MemoryFigures:
     async def member_interactions(self, member_id: str, window: Window) -> int:
         """See `Figures`."""
         return sum(
-            sum(_counts(row).values()) for row in self._days
+            sum(_counts(row).values())
+            for row in self._days
             if row.member_id == member_id and window.first_day <= row.day <= window.last_day
-        )  # fmt: skip
+        )
 
     async def is_member(self, member_id: str) -> bool:
         """See `Figures`."""
@@ -81,9 +85,10 @@ class MemoryFigures:
     async def payments(self, start: datetime, before: datetime, currency: str) -> Payments:
         """See `Figures`."""
         paid = [
-            row for row in self._orders
+            row
+            for row in self._orders
             if row.paid_at and start <= row.paid_at < before and row.currency == currency and row.charged_minor > 0
-        ]  # fmt: skip
+        ]
         return Payments(len({row.member_id for row in paid}), sum(row.charged_minor for row in paid))
 
     async def orders(self, before: datetime) -> Orders:
@@ -105,9 +110,13 @@ class MemoryFigures:
 
 def _counts(row: DayRow) -> dict[Kind, int]:
     return {
-        "view": row.views, "like": row.likes, "comment": row.comments, "share": row.shares, "rate": row.ratings,
+        "view": row.views,
+        "like": row.likes,
+        "comment": row.comments,
+        "share": row.shares,
+        "rate": row.ratings,
         "complete": row.completions,
-    }  # fmt: skip
+    }
 
 
 def _week(this_week: Window, at: datetime) -> int:

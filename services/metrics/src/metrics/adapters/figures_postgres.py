@@ -125,9 +125,12 @@ class PostgresFigures:
 
 def _week_parameters(this_week: Window, weeks: int) -> dict[str, Any]:
     return {
-        "last": this_week.last_day, "weeks": weeks, "zone": this_week.zone.key, "roles": list(COMMUNITY_ROLES),
+        "last": this_week.last_day,
+        "weeks": weeks,
+        "zone": this_week.zone.key,
+        "roles": list(COMMUNITY_ROLES),
         "end": this_week.end,
-    }  # fmt: skip
+    }
 
 
 def postgres_look(pool: Pool, zone: ZoneInfo) -> Look:

@@ -147,9 +147,11 @@ async def overview(figures: Figures, as_of: datetime, zone: ZoneInfo) -> Overvie
     """Counts up to and including the day of `as_of`."""
     window = ending(day_of(as_of, zone), 1, zone)
     return Overview(
-        await figures.members(window.end), await figures.contents(window.end),
-        await figures.interactions(None, window.last_day), await figures.orders(window.end),
-    )  # fmt: skip
+        await figures.members(window.end),
+        await figures.contents(window.end),
+        await figures.interactions(None, window.last_day),
+        await figures.orders(window.end),
+    )
 
 
 async def _require_member(figures: Figures, member_id: str) -> None:

@@ -11,6 +11,11 @@ KINDS: Final[tuple[Kind, ...]] = ("view", "like", "comment", "share", "rate", "c
 """The counted interactions. Taking a like back is not one, and does not take the like's own count back."""
 
 QUALITY: Final[Mapping[Kind, float]] = {
-    "view": 1.0, "like": 2.0, "rate": 2.0, "comment": 3.0, "share": 3.0, "complete": 4.0,
-}  # fmt: skip
+    "view": 1.0,
+    "like": 2.0,
+    "rate": 2.0,
+    "comment": 3.0,
+    "share": 3.0,
+    "complete": 4.0,
+}
 """Weights of the quality-weighted activity, without unit: what asks more of the member weighs more."""

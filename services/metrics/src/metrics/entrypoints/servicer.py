@@ -48,10 +48,15 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             fresh = freshness(await figures.sources(["activity"]))
         points = [metrics_pb2.RetentionPoint(t_days=t, l=value) for t, value in found.points]
         return metrics_pb2.GetRetentionResponse(
-            formula=FORMULA_RETENTION, p=found.survival.p, exposed=found.survival.exposed,
-            survived=found.survival.survived, points=points, window=window_message(found.window), as_of=stamp(as_of),
+            formula=FORMULA_RETENTION,
+            p=found.survival.p,
+            exposed=found.survival.exposed,
+            survived=found.survival.survived,
+            points=points,
+            window=window_message(found.window),
+            as_of=stamp(as_of),
             freshness=fresh,
-        )  # fmt: skip
+        )
 
     async def GetMemberRetention(
         self, request: metrics_pb2.GetMemberRetentionRequest, context: Any
@@ -64,12 +69,18 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             found = await answers.member_retention(figures, request.member_id, as_of, self._zone, calibration)
             fresh = freshness(await figures.sources(["activity", "registry"]))
         return metrics_pb2.GetMemberRetentionResponse(
-            formula=FORMULA_SCORE, score=found.engagement.score(w_history, w_current),
-            history=found.engagement.history, current=found.engagement.current,
-            probability=found.tally.probability, probability_support=found.tally.situations,
-            probability_formula=FORMULA_PROBABILITY, history_window=window_message(found.history_window),
-            current_window=window_message(found.current_window), as_of=stamp(as_of), freshness=fresh,
-        )  # fmt: skip
+            formula=FORMULA_SCORE,
+            score=found.engagement.score(w_history, w_current),
+            history=found.engagement.history,
+            current=found.engagement.current,
+            probability=found.tally.probability,
+            probability_support=found.tally.situations,
+            probability_formula=FORMULA_PROBABILITY,
+            history_window=window_message(found.history_window),
+            current_window=window_message(found.current_window),
+            as_of=stamp(as_of),
+            freshness=fresh,
+        )
 
     async def GetActivity(
         self, request: metrics_pb2.GetActivityRequest, context: Any
@@ -80,11 +91,17 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             found = await answers.all_activity(figures, as_of, self._zone, window_days)
             fresh = freshness(await figures.sources(["activity", "registry"]))
         return metrics_pb2.GetActivityResponse(
-            formula=FORMULA_ACTIVITY, activity=found.activity, activity_per_day=found.per_day,
-            weighted_activity=found.weighted, interactions=found.interactions, members=found.members,
-            weights={str(kind): weight for kind, weight in QUALITY.items()}, window=window_message(found.window),
-            as_of=stamp(as_of), freshness=fresh,
-        )  # fmt: skip
+            formula=FORMULA_ACTIVITY,
+            activity=found.activity,
+            activity_per_day=found.per_day,
+            weighted_activity=found.weighted,
+            interactions=found.interactions,
+            members=found.members,
+            weights={str(kind): weight for kind, weight in QUALITY.items()},
+            window=window_message(found.window),
+            as_of=stamp(as_of),
+            freshness=fresh,
+        )
 
     async def GetMemberActivity(
         self, request: metrics_pb2.GetMemberActivityRequest, context: Any
@@ -96,9 +113,13 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             found = await answers.member_activity(figures, request.member_id, as_of, self._zone, window_days)
             fresh = freshness(await figures.sources(["activity", "registry"]))
         return metrics_pb2.GetMemberActivityResponse(
-            formula=FORMULA_MEMBER_ACTIVITY, rate_per_day=found.rate_per_day, interactions=found.interactions,
-            window=window_message(found.window), as_of=stamp(as_of), freshness=fresh,
-        )  # fmt: skip
+            formula=FORMULA_MEMBER_ACTIVITY,
+            rate_per_day=found.rate_per_day,
+            interactions=found.interactions,
+            window=window_message(found.window),
+            as_of=stamp(as_of),
+            freshness=fresh,
+        )
 
     async def GetRevenue(self, request: metrics_pb2.GetRevenueRequest, context: Any) -> metrics_pb2.GetRevenueResponse:
         as_of = _as_of(request, current_call())
@@ -108,11 +129,18 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             found, window = await answers.revenue(figures, as_of, self._zone, window_days, currency)
             fresh = freshness(await figures.sources(["orders", "registry"]))
         return metrics_pb2.GetRevenueResponse(
-            formula=FORMULA_REVENUE, members=found.members, payers=found.payers,
-            mean_spend_minor=float(found.mean_spend_minor), mean_spend_fraction=str(found.mean_spend_minor),
-            conversion=float(found.conversion), revenue_minor=found.revenue_minor, currency=currency,
-            window=window_message(window), as_of=stamp(as_of), freshness=fresh,
-        )  # fmt: skip
+            formula=FORMULA_REVENUE,
+            members=found.members,
+            payers=found.payers,
+            mean_spend_minor=float(found.mean_spend_minor),
+            mean_spend_fraction=str(found.mean_spend_minor),
+            conversion=float(found.conversion),
+            revenue_minor=found.revenue_minor,
+            currency=currency,
+            window=window_message(window),
+            as_of=stamp(as_of),
+            freshness=fresh,
+        )
 
     async def GetOverview(
         self, request: metrics_pb2.GetOverviewRequest, context: Any
@@ -122,10 +150,14 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
             found = await answers.overview(figures, as_of, self._zone)
             fresh = freshness(await figures.sources(["activity", "orders", "registry"]))
         return metrics_pb2.GetOverviewResponse(
-            members=found.members, contents=found.contents,
+            members=found.members,
+            contents=found.contents,
             interactions={str(kind): count for kind, count in found.interactions.items()},
-            orders_placed=found.orders.placed, orders_paid=found.orders.paid, as_of=stamp(as_of), freshness=fresh,
-        )  # fmt: skip
+            orders_placed=found.orders.placed,
+            orders_paid=found.orders.paid,
+            as_of=stamp(as_of),
+            freshness=fresh,
+        )
 
 
 def _as_of(request: Any, call: Call) -> datetime:

@@ -147,9 +147,12 @@ class Pairs:
             items = np.array(self._pair_item, dtype=np.int64)
             keep = known[items]
             self._arrays = _Arrays(
-                np.array(self._pair_member, dtype=np.int64)[keep], items[keep],
-                np.array(self._pair_us, dtype=np.int64)[keep], np.array(self._published_us), _ranks(self._ids),
-            )  # fmt: skip
+                np.array(self._pair_member, dtype=np.int64)[keep],
+                items[keep],
+                np.array(self._pair_us, dtype=np.int64)[keep],
+                np.array(self._published_us),
+                _ranks(self._ids),
+            )
         return self._arrays
 
 

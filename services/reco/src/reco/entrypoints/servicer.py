@@ -31,9 +31,11 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         as_of, limit = _as_of(request), _limit(request.limit)
         found = answers.recommend(self._factors.pairs, _member(call, request.member_id), as_of, limit)
         return reco_pb2.RecommendResponse(
-            items=_items(found), formula=answers.FORMULA_RECOMMEND, as_of=stamp(as_of or call.now),
+            items=_items(found),
+            formula=answers.FORMULA_RECOMMEND,
+            as_of=stamp(as_of or call.now),
             freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
-        )  # fmt: skip
+        )
 
     async def ListSimilar(self, request: reco_pb2.ListSimilarRequest, context: Any) -> reco_pb2.ListSimilarResponse:
         """Open to everybody."""
@@ -42,9 +44,11 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         content_id = validate.text(request.content_id, "content_id", max_chars=MAX_ID_CHARS)
         found = answers.similar(self._factors.pairs, content_id, as_of, limit)
         return reco_pb2.ListSimilarResponse(
-            items=_items(found), formula=answers.FORMULA_SIMILAR, as_of=stamp(as_of or call.now),
+            items=_items(found),
+            formula=answers.FORMULA_SIMILAR,
+            as_of=stamp(as_of or call.now),
             freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
-        )  # fmt: skip
+        )
 
     async def ListPopular(self, request: reco_pb2.ListPopularRequest, context: Any) -> reco_pb2.ListPopularResponse:
         """Open to everybody."""
@@ -52,9 +56,11 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         as_of, limit = _as_of(request), _limit(request.limit)
         found = answers.popular(self._factors.pairs, as_of, limit)
         return reco_pb2.ListPopularResponse(
-            items=_items(found), formula=answers.FORMULA_POPULAR, as_of=stamp(as_of or call.now),
+            items=_items(found),
+            formula=answers.FORMULA_POPULAR,
+            as_of=stamp(as_of or call.now),
             freshness=freshness((FACTORS.name, one) for one in self._factors.reached),
-        )  # fmt: skip
+        )
 
     async def _entered(self) -> Call:
         call = current_call()

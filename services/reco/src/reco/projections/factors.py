@@ -43,9 +43,12 @@ ITEMS: Final = ReadTable("content_item", ItemRow, followed=True)
 
 
 def _seen(
-    event: PublicType[Data], signal: Signal, at: Callable[[Data], datetime], *more: Change[Data],
+    event: PublicType[Data],
+    signal: Signal,
+    at: Callable[[Data], datetime],
+    *more: Change[Data],
     key: Callable[[Data], Key] | None = None,
-) -> Rule[Data]:  # fmt: skip
+) -> Rule[Data]:
     """A signal makes a pair of member and content, or marks the one that is there."""
     marks = (most(weight=lambda _: WEIGHTS[signal]), least(first_at=at), most(last_at=at))
     return on(PAIRS, event, *marks, *more, key=key)
@@ -76,10 +79,12 @@ FACTORS: Final = projection(
     _seen(catalog.INTERACTION_COMMENTED, "comment", _occurred),
     _seen(catalog.INTERACTION_SHARED, "share", _occurred),
     _seen(
-        catalog.INTERACTION_RATED, "rate", _occurred,
+        catalog.INTERACTION_RATED,
+        "rate",
+        _occurred,
         latest("rated_at", rated_at=lambda data: data["occurred_at"], rating=lambda data: data["rating"]),
     ),
     _seen(catalog.LEARNING_COMPLETED, "complete", _occurred),
     _seen(billing.ORDER_PAID, "purchase", _paid_at, key=_bought),
     puts(ITEMS, catalog.CONTENT_PUBLISHED),
-)  # fmt: skip
+)

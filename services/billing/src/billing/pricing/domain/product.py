@@ -56,10 +56,14 @@ def decide(command: PriceProduct, state: Product) -> Sequence[ProductPriced]:
         return []
     return [
         ProductPriced(
-            command.product_id, command.creator_id, command.title, command.pricing, command.price,
+            command.product_id,
+            command.creator_id,
+            command.title,
+            command.pricing,
+            command.price,
             present.price if present else None,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _same(present: ProductPriced, command: PriceProduct) -> bool:

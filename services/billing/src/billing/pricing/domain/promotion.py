@@ -52,9 +52,15 @@ class Promotion:
 def decide(command: SchedulePromotion, state: Promotion) -> Sequence[PromotionScheduled]:
     """Raises `InvalidInput` for terms that make no sense, `AlreadyExists` when the id stands for other terms."""
     event = PromotionScheduled(
-        command.promotion_id, command.creator_id, command.name, command.amount_off, command.percent_off_bps,
-        command.starts_at, command.ends_at, command.product_ids,
-    )  # fmt: skip
+        command.promotion_id,
+        command.creator_id,
+        command.name,
+        command.amount_off,
+        command.percent_off_bps,
+        command.starts_at,
+        command.ends_at,
+        command.product_ids,
+    )
     if state.scheduled == event:
         return []
     if state.scheduled:

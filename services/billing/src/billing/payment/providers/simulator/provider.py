@@ -33,9 +33,11 @@ class Simulator:
     async def execute(self, number: str, request: Intent) -> Report:
         """Have the buyer pay: a payment that waits for him, whatever has become of it."""
         body = {
-            "merchant_number": number, "amount_minor": request.amount.amount_minor,
-            "currency": request.amount.currency, "callback_url": self._callback_url,
-        }  # fmt: skip
+            "merchant_number": number,
+            "amount_minor": request.amount.amount_minor,
+            "currency": request.amount.currency,
+            "callback_url": self._callback_url,
+        }
         answer = await self._call("POST", "/v1/payments", body)
         return Report(number, "pending", request.amount, "", "", str((answer or {}).get("pay_url", "")))
 

@@ -24,9 +24,12 @@ def payment_report(body: bytes) -> Report:
     if status is None:
         raise UnreadableCallback("must be pending, paid or failed", field="status")
     return Report(
-        _text(data, "merchant_number"), status, Money(_integer(data, "amount_minor"), _text(data, "currency")),
-        _text(data, "provider_reference", required=status == "paid"), _text(data, "reason", required=False),
-    )  # fmt: skip
+        _text(data, "merchant_number"),
+        status,
+        Money(_integer(data, "amount_minor"), _text(data, "currency")),
+        _text(data, "provider_reference", required=status == "paid"),
+        _text(data, "reason", required=False),
+    )
 
 
 def _text(data: dict[str, Any], name: str, *, required: bool = True) -> str:
