@@ -9,14 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shelf import JsonInsteadOfAvro, to_public
 
-from eventfold.publish.publisher import Envelope, Publisher, at_us, rfc3339
-from eventfold.vocabulary.decider import EVENT_ID_NAMESPACE, event_id, event_id_text
+from eventfold.measured.ids import event_id_text, plain_event_id_text
+from eventfold.measured.times import at_us, plain_timestamp, rfc3339, timestamp
+from eventfold.publish.publisher import Envelope, Publisher
+from eventfold.vocabulary.decider import EVENT_ID_NAMESPACE, event_id
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))
 
 
-@given(stream=st.text(st.characters(blacklist_categories=["Cs"])), version=st.integers(1, 2**31 - 1))
+@given(stream=TEXTS, version=st.integers(1, 2**31 - 1))
 def test_an_events_id_is_the_uuid_of_its_place(stream: str, version: int) -> None:
-    expected = uuid.uuid5(EVENT_ID_NAMESPACE, f"{stream}/{version}")
-    assert event_id(stream, version) == expected and event_id_text(stream, version) == str(expected)
+    assert event_id(stream, version) == uuid.uuid5(EVENT_ID_NAMESPACE, f"{stream}/{version}")
+
+
+@given(stream=TEXTS, version=st.integers(1, 2**31 - 1), salt=TEXTS)
+def test_both_forms_of_an_events_id_agree(stream: str, version: int, salt: str) -> None:
+    assert event_id_text(stream, version, salt) == plain_event_id_text(stream, version, salt)
+
+
+@given(since_1970_us=st.integers(-6 * 10**16, 2 * 10**17))
+def test_both_forms_of_a_time_agree(since_1970_us: int) -> None:
+    assert timestamp(since_1970_us) == plain_timestamp(since_1970_us)
 
 
 @given(at=st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001

@@ -30,7 +30,6 @@ MALFORMED = [
     "x",
     "00",
     CAUSE[:-1],
-    CAUSE + "\n",
     CAUSE.replace("00-", "ff-", 1),
     CAUSE.replace("0af7", "0AF7"),
     f"00-{'0' * 32}-b7ad6b7169203331-01",
@@ -146,6 +145,10 @@ def test_what_is_no_traceparent_is_neither_stored_nor_continued(text: str, spans
         assert tracing.current() is not None
     [span] = spans.get_finished_spans()
     assert span.parent is None
+
+
+def test_space_around_a_traceparent_is_not_stored() -> None:
+    assert tracing.checked(f" {CAUSE}\n") == CAUSE
 
 
 def react_with_context(event: PublicRecord) -> list[Item]:

@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import FoldGroup, Projection, PublicRecord
 from eventfold.errors import NotFound
 from eventfold.fold.runner import FoldRunner, PartitionBatch
-from eventfold.publish.publisher import rfc3339
+from eventfold.measured.times import rfc3339
 from eventfold.testing import Tables, folded
 from metrics.adapters.figures_memory import MemoryFigures
 from metrics.adapters.figures_postgres import postgres_look

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from eventfold import Pool
 from eventfold.fold.runner import FoldRunner, PartitionBatch
-from eventfold.publish.publisher import rfc3339
+from eventfold.measured.times import rfc3339
 from reco.adapters.tables import PostgresFactorTables
 from reco.application.answers import popular, recommend
 from reco.application.live_factors import LiveFactors

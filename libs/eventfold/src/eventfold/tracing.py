@@ -9,18 +9,18 @@ errors hold names, counts and kinds: never personal data.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags, TracerProvider
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 MAX_LINKS = 32
 """Links of one span: a batch of thousands names some of its causes, not all."""
 
-_TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_W3C = TraceContextTextMapPropagator()
 _tracer: trace.Tracer | None = None
 
 
@@ -129,13 +129,11 @@ def links(causes: Iterable[str]) -> list[Link]:
 
 
 def _parsed(traceparent: str) -> SpanContext:
-    """The span that is named, an invalid one where the text is malformed or of a version that is not known."""
-    match = _TRACEPARENT.fullmatch(traceparent)
-    if match is None:
-        return trace.INVALID_SPAN_CONTEXT
-    trace_id, span_id, flags = (int(part, 16) for part in match.groups())
-    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    """The span that is named, an invalid one where the text is malformed."""
+    return trace.get_current_span(_W3C.extract({"traceparent": traceparent}, Context())).get_span_context()
 
 
 def _written(found: SpanContext) -> str | None:
-    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}" if found.is_valid else None
+    written: dict[str, str] = {}
+    _W3C.inject(written, trace.set_span_in_context(trace.NonRecordingSpan(found), Context()))
+    return written.get("traceparent")

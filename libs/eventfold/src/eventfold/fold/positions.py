@@ -12,8 +12,8 @@ from eventfold import telemetry
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
 from eventfold.fold import crossing
 from eventfold.fold.readmodel import PublicRecord
+from eventfold.measured.arrays import literal, literals
 from eventfold.postgres import locks
-from eventfold.postgres.arrays import literal, literals
 from eventfold.postgres.sessions import Connection
 from eventfold.vocabulary.public import TopicPartition
 

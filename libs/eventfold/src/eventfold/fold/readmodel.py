@@ -14,7 +14,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from eventfold.postgres.arrays import literals
+from eventfold.measured.arrays import literals
 from eventfold.vocabulary.decider import Item
 from eventfold.vocabulary.public import Data, PublicType
 

@@ -26,12 +26,13 @@ import orjson
 from aiokafka.errors import UnknownTopicOrPartitionError
 from psycopg.types.json import Jsonb
 
+from eventfold.measured.times import rfc3339
 from eventfold.postgres.sessions import Connection
 from eventfold.publish import history
 from eventfold.publish import lease as leases
 from eventfold.publish.history import Histories
 from eventfold.publish.lease import Lease
-from eventfold.publish.publisher import Publisher, Record, partition_of, placed, rfc3339
+from eventfold.publish.publisher import Publisher, Record, partition_of, placed
 from eventfold.publish.sending import send_runs
 from eventfold.publish.witness import OPENED_TYPE
 from eventfold.vocabulary.codec import EventCodec

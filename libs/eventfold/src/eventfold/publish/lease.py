@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eventfold.errors import LeaseLost
-from eventfold.postgres.arrays import literals
+from eventfold.measured.arrays import literals
 from eventfold.postgres.sessions import Connection
 
 LEASE_S = 3.0

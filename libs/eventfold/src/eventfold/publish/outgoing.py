@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from eventfold.publish.publisher import Envelope, at_us, made
+from eventfold.measured.times import at_us, sent_us
+from eventfold.measured.tuples import made
+from eventfold.publish.publisher import Envelope
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Recorded
 
-# An event whose public form is stored need not be decoded to be sent. Times come as PostgreSQL holds them: a text is
-# made of a count of microseconds in less time than of a date.
+# An event whose public form is stored need not be decoded to be sent.
 TO_SEND = """position, seq, public_value, stream, version, partition_key,
   timestamptz_send(occurred_at), timestamptz_send(recorded_at),
   meta ->> 'correlation_id', meta ->> 'causation_id', meta ->> 'traceparent', meta ? 'backfill',
@@ -24,15 +24,6 @@ class Target(NamedTuple):
     topic: str
     partition: int
     seq: int
-
-
-def sent_us(at: bytes) -> int:
-    """Microseconds since 1970 of a time in `TO_SEND`: PostgreSQL counts them from 2000."""
-    return int(_INT8.unpack(at)[0]) + _FROM_1970_TO_2000_US
-
-
-_INT8 = struct.Struct(">q")
-_FROM_1970_TO_2000_US = 946_684_800_000_000
 
 
 def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka.partitioner import murmur2
 
 from eventfold.errors import OfNewerBuild, Unpublishable
-from eventfold.vocabulary.decider import Recorded, event_id_text
+from eventfold.measured.ids import event_id_text
+from eventfold.measured.times import micros, timestamp
+from eventfold.measured.tuples import made
+from eventfold.vocabulary.decider import Recorded
 from eventfold.vocabulary.public import PublicEvent, topic_of
 
 MAX_BATCH_BYTES = 1_000_000
@@ -53,9 +55,6 @@ ToPublic = Callable[[Recorded], PublicEvent | None]
 
 Header = tuple[str, bytes]
 
-made = tuple.__new__
-"""`made(Record, (...))` is `Record(...)` in a third of the time, which tells where one is made for every event."""
-
 
 class Envelope(NamedTuple):
     """What surrounds an event's public value on its way. Times are in microseconds since 1970."""
@@ -89,36 +88,6 @@ class Record(NamedTuple):
 def partition_of(key: bytes, partitions: int) -> int:
     """Kafka's default partition of a key, stated here so that tokens and relay agree."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def at_us(since_1970_us: int) -> datetime:
-    """Inverse of `micros`, in UTC."""
-    return _EPOCH + timedelta(microseconds=since_1970_us)
-
-
-def rfc3339(at: datetime) -> str:
-    """UTC timestamp as CloudEvents wants it, with microseconds."""
-    return _timestamp(micros(at)).decode()
-
-
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-SECONDS_REMEMBERED = 4096
-"""Seconds whose text need not be made again: most events of a batch share one."""
-
-
-def _timestamp(since_1970_us: int) -> bytes:
-    second, rest_us = divmod(since_1970_us, 1_000_000)
-    return b"%b.%06dZ" % (_second(second), rest_us)
-
-
-@lru_cache(SECONDS_REMEMBERED)
-def _second(since_1970_s: int) -> bytes:
-    return (_EPOCH + timedelta(seconds=since_1970_s)).isoformat()[: len("1970-01-01T00:00:00")].encode()
 
 
 class Publisher:
@@ -258,12 +227,12 @@ def _headers(fixed: Sequence[Header], envelope: Envelope, key: bytes) -> list[He
     stream, version, _, occurred_us, recorded_us, seq, correlation_id, causation_id, traceparent, backfill, salt = (
         envelope
     )
-    occurred = _timestamp(occurred_us)
+    occurred = timestamp(occurred_us)
     headers = [
         *fixed,
         ("ce_id", event_id_text(stream, version, salt).encode()),
         ("ce_time", occurred),
-        ("ce_recordedtime", occurred if recorded_us == occurred_us else _timestamp(recorded_us)),
+        ("ce_recordedtime", occurred if recorded_us == occurred_us else timestamp(recorded_us)),
         ("ce_subject", stream.encode()),
         ("ce_partitionkey", key),
         ("ce_aggregateversion", b"%d" % version),

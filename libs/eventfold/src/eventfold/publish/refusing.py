@@ -11,9 +11,9 @@ import logging
 from collections.abc import Collection
 
 from eventfold import telemetry
+from eventfold.measured.ids import event_id_text
 from eventfold.postgres.sessions import Connection
 from eventfold.publish.history import Histories, of_seq
-from eventfold.vocabulary.decider import event_id_text
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from eventfold import telemetry
 from eventfold.errors import HistoryRewound, TopicMisconfigured
+from eventfold.measured.ids import event_id_text
 from eventfold.postgres.sessions import Connection
 from eventfold.publish import history
 from eventfold.publish.generations import logical
@@ -15,7 +16,6 @@ from eventfold.publish.history import Histories, History
 from eventfold.publish.lease import Head
 from eventfold.publish.publisher import Record, partition_of
 from eventfold.publish.witness import Seen, Tail, Tails
-from eventfold.vocabulary.decider import event_id_text
 from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.rows import IDS
 

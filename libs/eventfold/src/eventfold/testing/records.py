@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from eventfold import Data, PublicRecord, PublicType
 from eventfold.fold.readmodel import KeptRecord
-from eventfold.publish.publisher import rfc3339
+from eventfold.measured.times import rfc3339
 from eventfold.vocabulary.public import topic_of
 
 OCCURRED_AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,6 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
-_HASHED_NAMESPACE = hashlib.sha1(EVENT_ID_NAMESPACE.bytes, usedforsecurity=False)
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def event_id(stream: str, version: int, salt: str = "") -> uuid.UUID:
@@ -23,15 +20,7 @@ def event_id(stream: str, version: int, salt: str = "") -> uuid.UUID:
 
     After a store was restored another event may come to the same place: `salt` is that of its history.
     """
-    return uuid.UUID(event_id_text(stream, version, salt))
-
-
-def event_id_text(stream: str, version: int, salt: str = "") -> str:
-    """`event_id` as text: RFC 9562's UUID version 5, without the objects that `uuid.uuid5` makes on the way."""
-    hashed = _HASHED_NAMESPACE.copy()
-    hashed.update(f"{salt}/{stream}/{version}".encode() if salt else f"{stream}/{version}".encode())
-    text = hashed.hexdigest()
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+    return uuid.uuid5(EVENT_ID_NAMESPACE, f"{salt}/{stream}/{version}" if salt else f"{stream}/{version}")
 
 
 @dataclass(frozen=True, slots=True)

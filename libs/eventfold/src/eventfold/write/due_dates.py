@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from eventfold.postgres.arrays import literals
+from eventfold.measured.arrays import literals
 from eventfold.vocabulary.decider import Ask, DueDate, Recorded
 from eventfold.write.rows import NUMBER
 

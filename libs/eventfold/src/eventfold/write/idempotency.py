@@ -11,7 +11,7 @@ import orjson
 from psycopg.errors import UniqueViolation
 
 from eventfold.errors import IdempotencyMismatch, Unrecordable, VersionConflict
-from eventfold.postgres.arrays import literals
+from eventfold.measured.arrays import literals
 from eventfold.vocabulary import exact
 from eventfold.vocabulary.exact import Inexact
 from eventfold.write.standstill import waiting_for

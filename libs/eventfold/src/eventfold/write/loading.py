@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from eventfold.postgres.arrays import literal
+from eventfold.measured.arrays import literal
 from eventfold.postgres.sessions import Connection
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Address, Recorded

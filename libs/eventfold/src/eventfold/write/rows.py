@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from eventfold.measured.arrays import literals
 from eventfold.postgres import locks
-from eventfold.postgres.arrays import literals
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Recorded
 from eventfold.write.recordable import check_envelope, check_size

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from eventfold.postgres.arrays import literals
+from eventfold.measured.arrays import literals
 from eventfold.vocabulary.codec import json_converter
 from eventfold.vocabulary.decider import Address, Ask, SnapshotPolicy
 from eventfold.vocabulary.exact import Checks, Inexact

@@ -13,7 +13,7 @@ import grpc
 
 from eventfold import Data, EventStore, Pool, PublicType
 from eventfold.fold.runner import FoldRunner, PartitionBatch
-from eventfold.publish.publisher import rfc3339
+from eventfold.measured.times import rfc3339
 from eventfold.write.rows import COLUMNS, recorded
 from servicekit.call import Call, enter_call
 from servicekit.caller import Caller

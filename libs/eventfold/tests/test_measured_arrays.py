@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventfold.postgres.arrays import literal
+from eventfold.measured.arrays import literal
 from eventfold.vocabulary.exact import Inexact
 
 TEXTS = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=8) | st.sampled_from(
@@ -49,6 +49,15 @@ def read_back(conn: psycopg.Connection[Any], kind: str, values: Sequence[Any]) -
 def test_what_goes_in_comes_back(conn: psycopg.Connection[Any], kind: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | COLUMNS[kind], max_size=6).map(tuple))
     assert read_back(conn, kind, values) == list(values)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in COLUMNS if kind != "jsonb"])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_they_agree_with_the_drivers_own_lists(conn: psycopg.Connection[Any], kind: str, data: st.DataObject) -> None:
+    values = data.draw(st.lists(st.none() | COLUMNS[kind], max_size=6))
+    row = conn.execute(f"SELECT %s::{kind}[]", [values]).fetchone()
+    assert row is not None and row[0] == read_back(conn, kind, values)
 
 
 @pytest.mark.parametrize("kind", COLUMNS)

@@ -2,7 +2,7 @@
 
 A fold writes tens of thousands of values in one statement; the driver looks at each of them in Python, and takes 10 µs
 for a list of one. Strings joined in C are what makes the difference. Every literal is text; the statement casts it to
-the column's array type.
+the column's array type. The plain form is the list itself, given to the driver.
 """
 
 from __future__ import annotations
