@@ -119,7 +119,7 @@ def _remote_keys(target: str, closing: Closing) -> FetchKeys:
 
     async def fetch() -> Mapping[str, Any]:
         try:
-            answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S)
+            answer = await stub.GetJwks(identity_pb2.GetJwksRequest(), timeout=PEER_TIMEOUT_S, wait_for_ready=True)
         except grpc.aio.AioRpcError as failure:
             raise PeerUnavailable("identity", failure.code().name) from failure
         return MessageToDict(answer, preserving_proto_field_name=True)
