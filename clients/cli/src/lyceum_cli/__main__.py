@@ -82,14 +82,14 @@ def import_csv(
         raise click.UsageError("name at least one file: --members, --contents, --interactions or --orders")
     name = "".join(character if character.isalnum() or character in "-_" else "-" for character in dataset)
     order = Order(
-        gateway,
-        dataset,
-        sources,
-        rejects or Path(f"{name}.rejects"),
-        state or Path(f"{name}.import-state.json"),
-        mapping,
-        batch,
-        slice_days,
+        gateway=gateway,
+        dataset=dataset,
+        sources=sources,
+        rejects=rejects or Path(f"{name}.rejects"),
+        state=state or Path(f"{name}.import-state.json"),
+        mapping=mapping,
+        batch_items=batch,
+        slice_days=slice_days,
     )
     imported = asyncio.run(_imported(order, username, sys.stdin.readline().rstrip("\r\n")))
     if as_json:

@@ -196,4 +196,11 @@ def _refusal(path: str, status: int, body: Mapping[str, Any]) -> Refused:
     details = [one for one in body.get("details", []) if isinstance(one, dict)]
     info = next((one for one in details if "reason" in one), {})
     field = info.get("metadata", {}).get("field", "")
-    return Refused(path, status, int(body.get("code", 0)), str(body.get("message", "")), field, info.get("reason", ""))
+    return Refused(
+        path=path,
+        status=status,
+        code=int(body.get("code", 0)),
+        message=str(body.get("message", "")),
+        field=field,
+        reason=info.get("reason", ""),
+    )

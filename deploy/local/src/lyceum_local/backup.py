@@ -56,7 +56,10 @@ def _fill(stack: LocalStack, folder: Path) -> None:
     server, migrations = _versions(stack)
     stack.say("reading back what was written")
     found = manifest.entries(folder)
-    manifest.write(folder, manifest.Manifest(made_at, stack.prefix, server, migrations, found))
+    manifest.write(
+        folder,
+        manifest.Manifest(made_at=made_at, prefix=stack.prefix, postgres=server, migrations=migrations, files=found),
+    )
     durable.sync_tree(folder)
 
 

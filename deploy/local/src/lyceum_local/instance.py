@@ -174,7 +174,9 @@ class Instance:
         reason = poll(lambda: self._not_running(part) or complaint(), wait_s)
         if reason:
             text = log.read_text(errors="replace") if log.exists() else ""
-            raise NotReady(part, time.monotonic() - started, reason, log if text else None, tail(text))
+            raise NotReady(
+                part=part, wait_s=time.monotonic() - started, reason=reason, log=log if text else None, tail=tail(text)
+            )
 
     def _not_running(self, part: str) -> str | None:
         """None for a process that runs, and for what is no process here (a given server)."""

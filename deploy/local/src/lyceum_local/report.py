@@ -34,9 +34,14 @@ class Row:
 def rows(stack: LocalStack) -> list[Row]:
     """Every process of the stack, the supervisor last; raises NotRunning."""
     states = stack.states().values()
-    found = [Row(s.name, s.state, s.pid, pss_of_tree(s.pid) if s.pid else 0, s.description) for s in states]
+    found = [
+        Row(
+            process=s.name, state=s.state, pid=s.pid, pss_bytes=pss_of_tree(s.pid) if s.pid else 0, detail=s.description
+        )
+        for s in states
+    ]
     pid = stack.supervisor.pid()
-    return [*found, Row("supervisor", "RUNNING", pid, pss_of(pid), "")]
+    return [*found, Row(process="supervisor", state="RUNNING", pid=pid, pss_bytes=pss_of(pid), detail="")]
 
 
 def troubles(found: list[Row]) -> list[str]:

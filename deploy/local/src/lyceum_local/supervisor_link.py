@@ -106,7 +106,9 @@ class Supervisor:
             READY_WAIT_S if started.returncode == 0 else 0,
         )
         if reason:
-            raise NotReady("supervisor", READY_WAIT_S, reason, self._own_log, tail(started.stderr))
+            raise NotReady(
+                part="supervisor", wait_s=READY_WAIT_S, reason=reason, log=self._own_log, tail=tail(started.stderr)
+            )
 
     def define(self, program: Program) -> None:
         """Makes `program` known, without starting it; a running one whose definition changed is stopped."""
@@ -137,7 +139,7 @@ class Supervisor:
             self._ask("stopProcess", name, False, forgive=Faults.NOT_RUNNING)
         left = poll(lambda: self._still_running(names), STOP_WAIT_S)
         if left:
-            raise NotReady(left, STOP_WAIT_S, "it does not stop", None, "")
+            raise NotReady(part=left, wait_s=STOP_WAIT_S, reason="it does not stop", log=None, tail="")
 
     def _still_running(self, names: Sequence[str]) -> str | None:
         states = self.states()

@@ -80,7 +80,9 @@ def shipped_schemas(folder: Path) -> list[Shipped]:
         text = path.read_text(encoding="utf-8")
         raw = _parsed(path.name, text)
         name = f"lyceum.{path.parent.name}.{match['subject']}.{match['action']}.v{match['major']}"
-        found.append(Shipped(name, int(match["minor"]), parse_schema(raw), frame_of(raw), text))
+        found.append(
+            Shipped(type=name, minor=int(match["minor"]), schema=parse_schema(raw), frame=frame_of(raw), text=text)
+        )
     check_schemas(found)
     return sorted(found, key=lambda one: (one.type, one.minor))
 

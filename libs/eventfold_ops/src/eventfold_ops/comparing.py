@@ -59,7 +59,14 @@ async def compare(conn: Connection, table: ReadTable[Any], live: str, shadow: st
             sql.SQL(_APART).format(c=sql.Identifier(name), tolerance=sql.Literal(FLOAT_TOLERANCE)) for name in floats
         )
         different = await _rows(conn, _FLOAT_DIFFERENT, apart=apart, keys=_names(table.key_columns), **sides)
-    return Compared(table.name, live_rows, live_hash, shadow_rows, shadow_hash, tuple(different))
+    return Compared(
+        table=table.name,
+        live_rows=live_rows,
+        live_hash=live_hash,
+        shadow_rows=shadow_rows,
+        shadow_hash=shadow_hash,
+        different=tuple(different),
+    )
 
 
 def _names(columns: Any) -> sql.Composable:

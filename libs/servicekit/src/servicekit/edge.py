@@ -135,16 +135,16 @@ class Edge(grpc.aio.ServerInterceptor):
         secret, *others = self._secrets()
         enter_call(
             Call(
-                method,
-                metadata,
-                caller,
-                self._clock(),
-                self._service,
-                secret,
-                context,
-                tuple(others),
-                self._history(),
-                self._wake_relay,
+                rpc=method,
+                metadata=metadata,
+                caller=caller,
+                now=self._clock(),
+                service=self._service,
+                idempotency_secret=secret,
+                servicer_context=context,
+                other_secrets=tuple(others),
+                history=self._history(),
+                wake_relay=self._wake_relay,
             )
         )
 

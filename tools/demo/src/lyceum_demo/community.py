@@ -41,13 +41,13 @@ def community(purchases: Sequence[Purchase], ratings: Sequence[Rating], films: S
     """Everything that follows from the input."""
     buyers = live_members(purchases, LIVE_ORDERS)
     return Community(
-        registrations(purchases, ratings),
-        films,
-        ratings,
-        [one for one in purchases if one.member not in buyers],
-        [one for one in purchases if one.member in buyers],
-        last_instant(purchases, ratings),
-        asked(ratings),
+        members=registrations(purchases, ratings),
+        films=films,
+        ratings=ratings,
+        imported=[one for one in purchases if one.member not in buyers],
+        live=[one for one in purchases if one.member in buyers],
+        as_of=last_instant(purchases, ratings),
+        asked=asked(ratings),
     )
 
 

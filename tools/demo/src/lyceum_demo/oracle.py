@@ -292,11 +292,11 @@ def main() -> None:
     arguments = parser.parse_args()
     purchases = read_purchases(arguments.purchases)
     world = World(
-        purchases,
-        read_ratings(arguments.ratings, arguments.first_ratings),
-        read_titles(arguments.items),
-        most_frequent(purchases, arguments.live_orders),
-        arguments.dataset,
+        purchases=purchases,
+        ratings=read_ratings(arguments.ratings, arguments.first_ratings),
+        titles=read_titles(arguments.items),
+        live=most_frequent(purchases, arguments.live_orders),
+        dataset=arguments.dataset,
     )
     print(json.dumps(figures(world)))
 

@@ -72,7 +72,9 @@ def ratings(path: Path, first: int | None) -> list[Rating]:
 
 def _rating(number: int, fields: Sequence[str]) -> Rating:
     member, item, rating, second = fields
-    return Rating(number, int(member), int(item), int(rating), datetime.fromtimestamp(int(second), UTC))
+    return Rating(
+        line=number, member=int(member), item=int(item), rating=int(rating), at=datetime.fromtimestamp(int(second), UTC)
+    )
 
 
 def films(path: Path) -> list[Film]:

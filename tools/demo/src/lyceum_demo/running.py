@@ -121,7 +121,13 @@ class Demonstration:
 
     async def _import(self, importer: Gateway, sources: Sequence[Source]) -> Imported:
         rejects, state = self._folder / "rejects", self._folder / "import-state.json"
-        order = Order(self._stack.around.public_url, self._taken.dataset, sources, rejects, state)
+        order = Order(
+            gateway=self._stack.around.public_url,
+            dataset=self._taken.dataset,
+            sources=sources,
+            rejects=rejects,
+            state=state,
+        )
         with Bars(Console(stderr=True)) as bars:
             imported = await run(importer, order, bars)
         if imported.rejected:
@@ -135,7 +141,9 @@ class Demonstration:
         with bar(Console(stderr=True)) as progress:
             task = progress.add_task("live orders", total=len(made.live))
             told = lambda: progress.advance(task)  # noqa: E731
-            await Buyers(creator, claims, promotion_id, self._taken.dataset, told).buy(made.live)
+            await Buyers(
+                gateway=creator, claims=claims, promotion_id=promotion_id, dataset=self._taken.dataset, told=told
+            ).buy(made.live)
 
     def _code_shown(self) -> Callable[[str, str], None]:
         """Prints the first one-time codes that come."""

@@ -66,7 +66,7 @@ def catalogue() -> Catalogue:
 def _topic(name: str, types: Sequence[EventType]) -> Topic:
     """A topic that one service, and no other, declares as its own."""
     [owner] = [one for one in definitions().values() if name in one.topics]
-    return Topic(name, owner.name, owner.source, tuple(types), _readers(name))
+    return Topic(name=name, service=owner.name, source=owner.source, types=tuple(types), readers=_readers(name))
 
 
 def _event_types() -> list[EventType]:
@@ -83,11 +83,11 @@ def _event_type(shipped: list[Shipped], emitter: Emitted) -> EventType:
     major = newest.type.rsplit(".v", 1)[1]
     golden = GOLDEN / f"{newest.type}.{newest.minor}.json"
     return EventType(
-        newest.type,
-        tuple(f"{major}.{one.minor}" for one in shipped),
-        partition_key(emitter.stream_type),
-        json.loads(newest.text),
-        json.loads(golden.read_text(encoding="utf-8")),
+        name=newest.type,
+        versions=tuple(f"{major}.{one.minor}" for one in shipped),
+        partition_key=partition_key(emitter.stream_type),
+        schema=json.loads(newest.text),
+        example=json.loads(golden.read_text(encoding="utf-8")),
     )
 
 

@@ -45,14 +45,14 @@ def _recorded(
 ) -> Recorded:
     name = definitions()[service].codec.types[event][0]
     return Recorded(
-        kind.stream(STREAM_ID),
-        version,
-        sample(event),
-        name,
-        kind.partition_key(STREAM_ID),
-        context.occurred_at or context.now,
-        context.now,
-        context.meta(),
-        None,
-        seq,
+        stream=kind.stream(STREAM_ID),
+        version=version,
+        event=sample(event),
+        type=name,
+        partition_key=kind.partition_key(STREAM_ID),
+        occurred_at=context.occurred_at or context.now,
+        recorded_at=context.now,
+        meta=context.meta(),
+        position=None,
+        seq=seq,
     )

@@ -15,11 +15,11 @@ def payment(data: Any) -> Payment:
     if not isinstance(data, dict):
         raise Refused("must be a JSON object", "body")
     return Payment(
-        _text(data, "merchant_number"),
-        _integer(data, "amount_minor", 1, MAX_AMOUNT_MINOR),
-        _text(data, "currency"),
-        _text(data, "callback_url"),
-        faults(data.get("faults", {})),
+        merchant_number=_text(data, "merchant_number"),
+        amount_minor=_integer(data, "amount_minor", 1, MAX_AMOUNT_MINOR),
+        currency=_text(data, "currency"),
+        callback_url=_text(data, "callback_url"),
+        faults=faults(data.get("faults", {})),
     )
 
 
@@ -31,11 +31,11 @@ def faults(data: Any) -> Faults:
     if alter not in ALTERATIONS:
         raise Refused(f"must be one of {', '.join(ALTERATIONS)}", "faults.alter")
     return Faults(
-        bool(data.get("lose", False)),
-        _integer({"faults.copies": data.get("copies", 1)}, "faults.copies", 1, MAX_COPIES),
-        _integer({"faults.delay_ms": data.get("delay_ms", 0)}, "faults.delay_ms", 0, MAX_DELAY_MS),
-        cast(Alteration, alter),
-        bool(data.get("fail", False)),
+        lose=bool(data.get("lose", False)),
+        copies=_integer({"faults.copies": data.get("copies", 1)}, "faults.copies", 1, MAX_COPIES),
+        delay_ms=_integer({"faults.delay_ms": data.get("delay_ms", 0)}, "faults.delay_ms", 0, MAX_DELAY_MS),
+        alter=cast(Alteration, alter),
+        fail=bool(data.get("fail", False)),
     )
 
 

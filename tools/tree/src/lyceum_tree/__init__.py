@@ -62,7 +62,7 @@ def _service(file: Path) -> Service:
     missing += [f"[tool.lyceum.ports] {kind}" for kind in PORTS if kind not in ports]
     if missing:
         raise Untold(name, ", ".join(missing))
-    return Service(name, told["owns"], told["serves"], ports, told.get("keys_of", {}))
+    return Service(name=name, owns=told["owns"], serves=told["serves"], ports=ports, keys_of=told.get("keys_of", {}))
 
 
 def slices(root: Path = ROOT) -> list[str]:

@@ -46,11 +46,11 @@ def gather(sources: Sequence[Source], mapping_file: Path | None = None) -> Gathe
         for found in _found(number, source, table, section, occurrences[source.kind]):
             (items if isinstance(found, Item) else rejects).append(found)  # type: ignore[arg-type]
     return Gathered(
-        tuple(source for source, _ in read_from),
-        tuple(table for _, table in read_from),
-        tuple(items),
-        tuple(rejects),
-        _hashes(sources, mapping_file, mappings),
+        sources=tuple(source for source, _ in read_from),
+        tables=tuple(table for _, table in read_from),
+        items=tuple(items),
+        rejects=tuple(rejects),
+        files=_hashes(sources, mapping_file, mappings),
     )
 
 

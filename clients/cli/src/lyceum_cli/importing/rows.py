@@ -57,7 +57,14 @@ def item(kind: Kind, source: int, line: int, row: Row, occurrences: Occurrences)
         if not row.get(name):
             raise BadRow(name, "is empty")
     at = moment(row, COLUMNS[kind].time)
-    return Item(kind, source, line, external_id, at, {"external_id": external_id, **_BODIES[kind](row, at)})
+    return Item(
+        kind=kind,
+        source=source,
+        line=line,
+        external_id=external_id,
+        at=at,
+        body={"external_id": external_id, **_BODIES[kind](row, at)},
+    )
 
 
 def moment(row: Row, column: str) -> datetime:

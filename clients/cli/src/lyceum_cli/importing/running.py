@@ -62,7 +62,13 @@ async def run(gateway: Gateway, order: Order, progress: Progress | None = None) 
     planned = batches(gathered.items, order.batch_items, order.slice_days)
     rejects = RejectFiles(order.rejects, gathered.sources, gathered.tables)
     sender = Sender(gateway, order.state, rejects, shown.done)
-    subject = Subject(order.gateway, order.dataset, gathered.files, order.batch_items, order.slice_days)
+    subject = Subject(
+        gateway=order.gateway,
+        dataset=order.dataset,
+        files=gathered.files,
+        batch_items=order.batch_items,
+        slice_days=order.slice_days,
+    )
     began = sender.begin(subject, gathered)
     shown.begin({kind: gathered.rows(kind) for kind in KINDS if gathered.rows(kind)})
     started = time.monotonic()
@@ -73,11 +79,11 @@ async def run(gateway: Gateway, order: Order, progress: Progress | None = None) 
     shown.settled()
     sender.finish(journal)
     return Imported(
-        order.dataset,
-        journal.tallies,
-        sum(len(one.items) for one in planned[began.batches_done :]),
-        began.batches_done,
-        sent_s,
-        time.monotonic() - started - sent_s,
-        rejects.paths(),
+        dataset=order.dataset,
+        tallies=journal.tallies,
+        rows=sum(len(one.items) for one in planned[began.batches_done :]),
+        resumed_at_batch=began.batches_done,
+        sent_s=sent_s,
+        settled_s=time.monotonic() - started - sent_s,
+        rejects=rejects.paths(),
     )

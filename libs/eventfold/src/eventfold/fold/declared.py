@@ -87,9 +87,17 @@ def puts(table: ReadTable[Row], event: PublicType[Data], row: Callable[[Data], R
     if row is None:
         _check_fields(table, event, table.columns)
         copied, make = _several(table.columns), table.row_class._make  # type: ignore[attr-defined]
-        return Rule(table, event, lambda data: table.key(make(copied(data))), lambda _, e: make(copied(e.data)), False)
+        return Rule(
+            table=table,
+            event=event,
+            key=lambda data: table.key(make(copied(data))),
+            becomes=lambda _, e: make(copied(e.data)),
+            reads=False,
+        )
     made = row
-    return Rule(table, event, lambda data: table.key(made(data)), lambda _, e: made(e.data), False)
+    return Rule(
+        table=table, event=event, key=lambda data: table.key(made(data)), becomes=lambda _, e: made(e.data), reads=False
+    )
 
 
 def becomes(
@@ -123,14 +131,16 @@ def on(
             step(values, one.data)
         return table.row_class._make(values)  # type: ignore[attr-defined]
 
-    return Rule(table, event, key_of, then, True, changes)
+    return Rule(table=table, event=event, key=key_of, becomes=then, reads=True, changes=changes)
 
 
 def projection(name: str, *rules: Rule[Any], partition_local: bool = False) -> Projection:
     """The projection that the rules make; see `Projection` for `partition_local`."""
     types = tuple(dict.fromkeys(rule.event for rule in rules))
     tables = tuple(dict.fromkeys(rule.table for rule in rules))
-    return Projection(name, types, tables, _keys(rules), _fold(rules), partition_local)
+    return Projection(
+        name=name, on=types, tables=tables, keys=_keys(rules), fold=_fold(rules), partition_local=partition_local
+    )
 
 
 def _keys(rules: Sequence[Rule[Any]]) -> Callable[[Sequence[PublicRecord]], Mapping[str, list[Key]]]:

@@ -130,7 +130,13 @@ def unbroken(position: Position, run: Run) -> Run:
         if event.seq <= highest:
             continue
         if event.previous > highest and n == 0:
-            raise RecordsMissing(event.topic, event.partition, highest, event.previous, event.offset)
+            raise RecordsMissing(
+                topic=event.topic,
+                partition=event.partition,
+                applied=highest,
+                previous=event.previous,
+                offset=event.offset,
+            )
         if event.previous > highest:
             return run[:n]
         highest = event.seq
@@ -164,14 +170,14 @@ def moved_over(handler: str, position: Position, run: Run) -> Move | None:
         return None
     seq = max(position.seq, max(event.seq for event in run))
     return Move(
-        handler,
-        last.topic,
-        last.partition,
-        last.offset + 1,
-        seq,
-        last.occurred_at,
-        last.history or position.history,
-        position.next_offset,
+        handler=handler,
+        topic=last.topic,
+        partition=last.partition,
+        next_offset=last.offset + 1,
+        seq=seq,
+        occurred_at=last.occurred_at,
+        history=last.history or position.history,
+        expected=position.next_offset,
     )
 
 

@@ -124,12 +124,12 @@ class Barrier:
     def of(data: dict[str, Any]) -> Barrier:
         """Inverse of `as_json`."""
         return Barrier(
-            data["next_topic"],
-            data["partitions_before"],
-            data["barrier_seq"],
-            tuple(data["offsets"]),
-            data.get("rewound", False),
-            history.of_json(data.get("histories", [])),
+            next_topic=data["next_topic"],
+            partitions_before=data["partitions_before"],
+            seq=data["barrier_seq"],
+            offsets=tuple(data["offsets"]),
+            rewound=data.get("rewound", False),
+            histories=history.of_json(data.get("histories", [])),
         )
 
 
@@ -168,11 +168,11 @@ async def begin(
         if known[-1].state in ("filling", "filled"):
             return await _resumed(conn, known[-1], predecessor_lost)
         made = Generation(
-            topic,
-            known[-1].generation + 1,
-            partitions,
-            "filling",
-            predecessor_lost,
+            topic=topic,
+            generation=known[-1].generation + 1,
+            partitions=partitions,
+            state="filling",
+            predecessor_lost=predecessor_lost,
             heads=(0,) * partitions,
             next_offsets=(0,) * partitions,
         )
@@ -288,7 +288,14 @@ async def switch(
         one = filled
     before = next(old for old in await load(conn, one.topic) if old.state == "current")
     histories = await history.load(conn)
-    barrier = Barrier(one.name, before.partitions, one.cursor, one.next_offsets, one.rewound, histories)
+    barrier = Barrier(
+        next_topic=one.name,
+        partitions_before=before.partitions,
+        seq=one.cursor,
+        offsets=one.next_offsets,
+        rewound=one.rewound,
+        histories=histories,
+    )
     async with conn.transaction():
         await leases.hold(conn, lease)
         await conn.execute(

@@ -63,7 +63,13 @@ async def last_seq(conn: Connection) -> int:
 
 async def begin(conn: Connection, known: Histories, first_seq: int, kept_seq: int, kept_position: int) -> History:
     """Record the next history, in the caller's transaction."""
-    made = History(known[-1].number + 1, uuid.uuid4().hex, first_seq, kept_seq, kept_position)
+    made = History(
+        number=known[-1].number + 1,
+        nonce=uuid.uuid4().hex,
+        first_seq=first_seq,
+        kept_seq=kept_seq,
+        kept_position=kept_position,
+    )
     await conn.execute(_BEGIN, [made.number, made.nonce, made.first_seq, made.kept_seq, made.kept_position])
     return made
 

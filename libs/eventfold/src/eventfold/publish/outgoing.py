@@ -31,7 +31,16 @@ def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
     position, seq, _, stream, version, key, occurred, recorded_at, *_, (name, schema_version, data, meta) = row
     event = codec.decode(name, schema_version, data)
     return Recorded(
-        stream, version, event, name, key, at_us(sent_us(occurred)), at_us(sent_us(recorded_at)), meta, position, seq
+        stream=stream,
+        version=version,
+        event=event,
+        type=name,
+        partition_key=key,
+        occurred_at=at_us(sent_us(occurred)),
+        recorded_at=at_us(sent_us(recorded_at)),
+        meta=meta,
+        position=position,
+        seq=seq,
     )
 
 

@@ -200,17 +200,17 @@ def _around_bytes(recorded: Recorded) -> int:
 def _envelope(recorded: Recorded, salt: str) -> Envelope:
     meta = recorded.meta
     return Envelope(
-        recorded.stream,
-        recorded.version,
-        recorded.partition_key,
-        micros(recorded.occurred_at),
-        micros(recorded.recorded_at),
-        recorded.seq,
-        meta.get("correlation_id"),
-        meta.get("causation_id"),
-        meta.get("traceparent"),
-        "backfill" in meta,
-        salt,
+        stream=recorded.stream,
+        version=recorded.version,
+        partition_key=recorded.partition_key,
+        occurred_us=micros(recorded.occurred_at),
+        recorded_us=micros(recorded.recorded_at),
+        seq=recorded.seq,
+        correlation_id=meta.get("correlation_id"),
+        causation_id=meta.get("causation_id"),
+        traceparent=meta.get("traceparent"),
+        backfill="backfill" in meta,
+        salt=salt,
     )
 
 

@@ -127,7 +127,10 @@ class Relay(RelayContext):
             session = await stack.enter_async_context(started(self.producers()))
             if lease := await leases.acquire(cursor_conn, self.name, self.holder):
                 heartbeat_conn = await stack.enter_async_context(await self.connect())
-                await self._lead(Term(self, lease, session, sequencer, cursor_conn), heartbeat_conn)
+                await self._lead(
+                    Term(relay=self, lease=lease, session=session, sequencer=sequencer, cursor_conn=cursor_conn),
+                    heartbeat_conn,
+                )
 
     async def _lead(self, term: Term, heartbeat_conn: Connection) -> None:
         telemetry.RELAY_LEADING.labels(self.name).set(term.lease.epoch)

@@ -80,7 +80,13 @@ async def compare(
     _tell_lacking(lacking, highest)
     after = min([cursor, *(highest[place] for place in lacking)])
     written = {topic: (name, counts[name]) for topic, name in names.items()}
-    return Standing(known, written, highest, {place: tail.end for place, tail in found.items()}, after)
+    return Standing(
+        histories=known,
+        written=written,
+        highest=highest,
+        ends={place: tail.end for place, tail in found.items()},
+        resend_after=after,
+    )
 
 
 def _recorded(name: str, heads: Mapping[TopicPartition, int], existing: int) -> int:

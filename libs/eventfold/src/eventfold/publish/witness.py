@@ -62,11 +62,11 @@ def seen(record: Any) -> Seen:
     headers = dict(record.headers)
     history = headers.get("ce_history")
     return Seen(
-        record.offset,
-        int(headers.get("ce_sequence", b"0")),
-        headers.get("ce_id", b"").decode(),
-        history.decode() if history else None,
-        int(headers.get("ce_previoussequence", b"0")),
+        offset=record.offset,
+        seq=int(headers.get("ce_sequence", b"0")),
+        id=headers.get("ce_id", b"").decode(),
+        history=history.decode() if history else None,
+        previous=int(headers.get("ce_previoussequence", b"0")),
     )
 
 

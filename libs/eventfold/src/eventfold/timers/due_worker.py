@@ -217,7 +217,7 @@ class DueWorker:
 
     async def _asked(self, taken: Taken, state: Any, cause: _Cause) -> Item | None:
         """What the handler says, in a span that goes on in the events that follow."""
-        due = Due(taken.stream_id, state, taken.set_at, taken.attempt, self._clock())
+        due = Due(stream_id=taken.stream_id, state=state, since=taken.set_at, attempt=taken.attempt, now=self._clock())
         with self._span(taken, cause.traceparent):
             async with asyncio.timeout(HANDLE_WITHIN_S):
                 item = await self._handlers[taken.stream_type].handle(due)

@@ -98,4 +98,13 @@ class Desk:
         name = self._codec.types[type(event)][0]
         occurred_at = context.occurred_at or context.now
         key = ask.stream_type.partition_key(ask.stream_id)
-        return Recorded(ask.stream, version, event, name, key, occurred_at, context.now, context.meta())
+        return Recorded(
+            stream=ask.stream,
+            version=version,
+            event=event,
+            type=name,
+            partition_key=key,
+            occurred_at=occurred_at,
+            recorded_at=context.now,
+            meta=context.meta(),
+        )

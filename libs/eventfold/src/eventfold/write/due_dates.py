@@ -132,7 +132,16 @@ async def take(
     """
     rows = await (await conn.execute(_DUE, [now, list(stream_types), limit])).fetchall()
     taken = [
-        Taken(kind, stream_id, next_look(kind, attempts + 1), attempts + 1, due_at, version, set_at, correlation_id)
+        Taken(
+            stream_type=kind,
+            stream_id=stream_id,
+            due_at=next_look(kind, attempts + 1),
+            attempt=attempts + 1,
+            was_due_at=due_at,
+            version=version,
+            set_at=set_at,
+            correlation_id=correlation_id,
+        )
         for kind, stream_id, due_at, attempts, version, set_at, correlation_id in rows
     ]
     if taken:

@@ -164,7 +164,14 @@ class EventStore:
         `Contention` where nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no
         connection was to be had.
         """
-        command = PendingCommand([item], context, idempotency, answer, self._give_up_at(deadline_s), raise_errors=True)
+        command = PendingCommand(
+            items=[item],
+            context=context,
+            idempotency=idempotency,
+            answer=answer,
+            give_up_at=self._give_up_at(deadline_s),
+            raise_errors=True,
+        )
         if hot := hot_streams(item.asks):
             return await self._hot.ask(hot[0], command, command.give_up_at)
         return await self._handle(command)
@@ -183,7 +190,16 @@ class EventStore:
         Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
         """
         give_up_at = self._give_up_at(deadline_s)
-        return await self._handle(PendingCommand(items, context, idempotency, answer, give_up_at, raise_errors=False))
+        return await self._handle(
+            PendingCommand(
+                items=items,
+                context=context,
+                idempotency=idempotency,
+                answer=answer,
+                give_up_at=give_up_at,
+                raise_errors=False,
+            )
+        )
 
     def _give_up_at(self, deadline_s: float | None) -> float:
         return time.monotonic() + (self._deadline_s() if deadline_s is None else deadline_s)

@@ -71,7 +71,17 @@ class House:
         """Have the next use of `rpcs` be made by `caller`, with these headers (underscores stand for dashes)."""
         headers = {key.replace("_", "-"): value for key, value in metadata.items()}
         now, name = self.now or datetime.now(UTC), self.wiring.definition.name
-        enter_call(Call(rpc, headers, caller, now, name, b"k" * 32, cast(Any, Answering())))
+        enter_call(
+            Call(
+                rpc=rpc,
+                metadata=headers,
+                caller=caller,
+                now=now,
+                service=name,
+                idempotency_secret=b"k" * 32,
+                servicer_context=cast(Any, Answering()),
+            )
+        )
 
     async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
         """The answer to `request`, made as `enter` says. Raises what the RPC raises."""

@@ -54,7 +54,11 @@ def decide(command: GrantEntitlement, state: Entitlement) -> Sequence[Entitlemen
         return []
     return [
         EntitlementGranted(
-            command.entitlement_id, command.member_id, command.product_id, command.source, command.order_id
+            entitlement_id=command.entitlement_id,
+            member_id=command.member_id,
+            product_id=command.product_id,
+            source=command.source,
+            order_id=command.order_id,
         )
     ]
 

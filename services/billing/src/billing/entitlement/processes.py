@@ -17,11 +17,11 @@ def react(event: PublicRecord[OrderPaid]) -> Sequence[Item]:
     data = event.data
     entitlement_id = entitlement_id_of(data["order_id"])
     command = GrantEntitlement(
-        entitlement_id,
-        data["member_id"],
-        data["product_id"],
-        "import" if data["provider"] == IMPORTED else "purchase",
-        data["order_id"],
+        entitlement_id=entitlement_id,
+        member_id=data["member_id"],
+        product_id=data["product_id"],
+        source="import" if data["provider"] == IMPORTED else "purchase",
+        order_id=data["order_id"],
     )
     return [Item((Ask(ENTITLEMENT, entitlement_id, command),), context_of(event))]
 

@@ -66,7 +66,14 @@ def postings_of(event: PublicRecord[public.OrderPaid]) -> list[PostingRow]:
     data = event.data
     currency = data["charged"]["currency"]
     return [
-        PostingRow(f"{event.id}/{number}", data["order_id"], account, currency, amount_minor, data["paid_at"])
+        PostingRow(
+            posting_id=f"{event.id}/{number}",
+            order_id=data["order_id"],
+            account=account,
+            currency=currency,
+            amount_minor=amount_minor,
+            occurred_at=data["paid_at"],
+        )
         for number, (account, amount_minor) in enumerate(entry(data), start=1)
     ]
 
@@ -86,7 +93,9 @@ def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
 
 
 def _moved(balance: BalanceRow | None, posting: PostingRow) -> BalanceRow:
-    old = balance or BalanceRow(posting.account, posting.currency, 0, 0, 0)
+    old = balance or BalanceRow(
+        account=posting.account, currency=posting.currency, debit_minor=0, credit_minor=0, postings=0
+    )
     return old._replace(
         debit_minor=old.debit_minor + max(0, posting.amount_minor),
         credit_minor=old.credit_minor + max(0, -posting.amount_minor),
@@ -94,6 +103,6 @@ def _moved(balance: BalanceRow | None, posting: PostingRow) -> BalanceRow:
     )
 
 
-LEDGER = Projection("ledger", (public.ORDER_PAID,), (POSTINGS, BALANCES), keys, fold)
+LEDGER = Projection(name="ledger", on=(public.ORDER_PAID,), tables=(POSTINGS, BALANCES), keys=keys, fold=fold)
 
 GROUPS: Final = (FoldGroup("money", (LEDGER,)),)

@@ -102,15 +102,15 @@ def terms_of(order_id: str, quote: Quote, platform_fee_bps: int) -> Terms:
     """The terms that a quote settles."""
     price: Price = quote.price
     return Terms(
-        order_id,
-        quote.member_id,
-        quote.creator_id,
-        quote.product_id,
-        price.list_price,
-        price.discount,
-        price.charged,
-        quote.promotion_id,
-        platform_fee_bps,
+        order_id=order_id,
+        member_id=quote.member_id,
+        creator_id=quote.creator_id,
+        product_id=quote.product_id,
+        list_price=price.list_price,
+        discount=price.discount,
+        charged=price.charged,
+        promotion_id=quote.promotion_id,
+        platform_fee_bps=platform_fee_bps,
     )
 
 

@@ -62,15 +62,15 @@ class Importing:
     def _item(self, row: ImportedOrder, creator_id: str, context: Context) -> Item:
         discount = Money(row.list_price.amount_minor - row.charged.amount_minor, row.charged.currency)
         terms = Terms(
-            row.order_id,
-            row.member_id,
-            creator_id,
-            row.product_id,
-            row.list_price,
-            discount,
-            row.charged,
-            row.promotion_id,
-            self._fee_bps,
+            order_id=row.order_id,
+            member_id=row.member_id,
+            creator_id=creator_id,
+            product_id=row.product_id,
+            list_price=row.list_price,
+            discount=discount,
+            charged=row.charged,
+            promotion_id=row.promotion_id,
+            platform_fee_bps=self._fee_bps,
         )
         at = replace(context, occurred_at=row.ordered_at, backfill=True)
         return Item((Ask(ORDER, row.order_id, ImportOrder(terms)),), at)

@@ -22,13 +22,13 @@ def quote(value: pb.Quote) -> SignedQuote:
     )
     return SignedQuote(
         Quote(
-            fields.identifier(value.quote_id, "quote.quote_id"),
-            fields.identifier(value.member_id, "quote.member_id"),
-            fields.identifier(value.product_id, "quote.product_id"),
-            fields.identifier(value.creator_id, "quote.creator_id"),
-            price,
-            fields.optional_identifier(value.promotion_id, "quote.promotion_id"),
-            validate.utc(value.expires_at, "quote.expires_at"),
+            quote_id=fields.identifier(value.quote_id, "quote.quote_id"),
+            member_id=fields.identifier(value.member_id, "quote.member_id"),
+            product_id=fields.identifier(value.product_id, "quote.product_id"),
+            creator_id=fields.identifier(value.creator_id, "quote.creator_id"),
+            price=price,
+            promotion_id=fields.optional_identifier(value.promotion_id, "quote.promotion_id"),
+            expires_at=validate.utc(value.expires_at, "quote.expires_at"),
         ),
         value.signature,
     )
@@ -42,11 +42,11 @@ def imported_order(dataset: str, item: pb.ImportOrder, now: datetime) -> Importe
     if charged.amount_minor > list_price.amount_minor:
         raise InvalidInput("must be at most the list amount", field="charged.amount_minor")
     return ImportedOrder(
-        imported_id("order", dataset, fields.identifier(item.external_id, "external_id")),
-        imported_id("member", dataset, fields.identifier(item.member_external_id, "member_external_id")),
-        fields.identifier(item.product_id, "product_id"),
-        list_price,
-        charged,
-        fields.optional_identifier(item.promotion_id, "promotion_id"),
-        validate.past_time(item.ordered_at, "ordered_at", now),
+        order_id=imported_id("order", dataset, fields.identifier(item.external_id, "external_id")),
+        member_id=imported_id("member", dataset, fields.identifier(item.member_external_id, "member_external_id")),
+        product_id=fields.identifier(item.product_id, "product_id"),
+        list_price=list_price,
+        charged=charged,
+        promotion_id=fields.optional_identifier(item.promotion_id, "promotion_id"),
+        ordered_at=validate.past_time(item.ordered_at, "ordered_at", now),
     )

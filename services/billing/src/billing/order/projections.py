@@ -40,17 +40,17 @@ def _row(event: PublicRecord[public.OrderPlaced] | PublicRecord[public.OrderPaid
     """A row from either fact; should the payment come first, its time stands for the placing until that comes."""
     data = event.data
     return OrderRow(
-        data["order_id"],
-        data["member_id"],
-        data["creator_id"],
-        data["product_id"],
-        data["charged"]["currency"],
-        data["list"]["amount_minor"],
-        data["discount"]["amount_minor"],
-        data["charged"]["amount_minor"],
-        data["promotion_id"],
-        event.occurred_at,
-        None,
+        order_id=data["order_id"],
+        member_id=data["member_id"],
+        creator_id=data["creator_id"],
+        product_id=data["product_id"],
+        currency=data["charged"]["currency"],
+        list_minor=data["list"]["amount_minor"],
+        discount_minor=data["discount"]["amount_minor"],
+        charged_minor=data["charged"]["amount_minor"],
+        promotion_id=data["promotion_id"],
+        placed_at=event.occurred_at,
+        paid_at=None,
     )
 
 

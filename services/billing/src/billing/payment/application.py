@@ -124,7 +124,13 @@ class Paying:
             raise WrongState("the order is paid", order_id=order_id)
         for payment_id, state in attempts.items():
             if state.status != "failed":
-                return Intent(payment_id, order_id, member_id, provider, order.terms.charged)
+                return Intent(
+                    payment_id=payment_id,
+                    order_id=order_id,
+                    member_id=member_id,
+                    provider=provider,
+                    amount=order.terms.charged,
+                )
         raise WrongState("too many payments of this order have failed; place another", order_id=order_id)
 
     async def _order(self, order_id: str) -> tuple[Order, dict[str, Payment]]:

@@ -52,7 +52,13 @@ class Pricing:
         price = quotes.price(wish, product, promotion, now)
         creator_id = product.priced.creator_id if product.priced else ""
         quote = Quote(
-            quote_id, member_id, wish.product_id, creator_id, price, wish.promotion_id, now + quotes.VALID_FOR
+            quote_id=quote_id,
+            member_id=member_id,
+            product_id=wish.product_id,
+            creator_id=creator_id,
+            price=price,
+            promotion_id=wish.promotion_id,
+            expires_at=now + quotes.VALID_FOR,
         )
         return SignedQuote(quote, quotes.sign(quote, self._quote_keys()[0]))
 

@@ -18,11 +18,11 @@ PRICINGS = ("fixed", "open_amount")
 def product(request: pb.PriceProductRequest, creator_id: str) -> PriceProduct:
     """A price to set, on behalf of `creator_id`."""
     return PriceProduct(
-        fields.identifier(request.product_id, "product_id"),
-        creator_id,
-        validate.text(request.title, "title", max_chars=MAX_TEXT_CHARS),
-        cast(Pricing, validate.one_of(request.pricing, "pricing", PRICINGS)),
-        fields.money(request.price, "price"),
+        product_id=fields.identifier(request.product_id, "product_id"),
+        creator_id=creator_id,
+        title=validate.text(request.title, "title", max_chars=MAX_TEXT_CHARS),
+        pricing=cast(Pricing, validate.one_of(request.pricing, "pricing", PRICINGS)),
+        price=fields.money(request.price, "price"),
     )
 
 
@@ -30,14 +30,14 @@ def promotion(request: pb.SchedulePromotionRequest, creator_id: str) -> Schedule
     """A promotion to announce; its terms are checked by the decider."""
     reduction = request.WhichOneof("reduction")
     return SchedulePromotion(
-        fields.identifier(request.promotion_id, "promotion_id"),
-        creator_id,
-        validate.text(request.name, "name", max_chars=MAX_TEXT_CHARS),
-        fields.money(request.amount_off, "amount_off") if reduction == "amount_off" else None,
-        request.percent_off_bps if reduction == "percent_off_bps" else None,
-        validate.utc(request.starts_at, "starts_at"),
-        validate.utc(request.ends_at, "ends_at"),
-        tuple(fields.identifier(product_id, "product_ids") for product_id in request.product_ids),
+        promotion_id=fields.identifier(request.promotion_id, "promotion_id"),
+        creator_id=creator_id,
+        name=validate.text(request.name, "name", max_chars=MAX_TEXT_CHARS),
+        amount_off=fields.money(request.amount_off, "amount_off") if reduction == "amount_off" else None,
+        percent_off_bps=request.percent_off_bps if reduction == "percent_off_bps" else None,
+        starts_at=validate.utc(request.starts_at, "starts_at"),
+        ends_at=validate.utc(request.ends_at, "ends_at"),
+        product_ids=tuple(fields.identifier(product_id, "product_ids") for product_id in request.product_ids),
     )
 
 

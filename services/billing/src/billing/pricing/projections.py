@@ -52,13 +52,13 @@ def _price(data: public.ProductPriced) -> PriceRow:
     """A product's facts arrive in its own order: the last price stands."""
     price = data["price"]
     return PriceRow(
-        data["product_id"],
-        data["creator_id"],
-        data["title"],
-        data["pricing"],
-        price["amount_minor"],
-        price["currency"],
-        data["priced_at"],
+        product_id=data["product_id"],
+        creator_id=data["creator_id"],
+        title=data["title"],
+        pricing=data["pricing"],
+        amount_minor=price["amount_minor"],
+        currency=price["currency"],
+        priced_at=data["priced_at"],
     )
 
 
@@ -66,15 +66,15 @@ def _promotion(data: public.PromotionScheduled) -> PromotionRow:
     """A promotion keeps its terms."""
     off = data["amount_off"]
     return PromotionRow(
-        data["promotion_id"],
-        data["creator_id"],
-        data["name"],
-        data["product_ids"],
-        off and off["amount_minor"],
-        off and off["currency"],
-        data["percent_off_bps"],
-        data["starts_at"],
-        data["ends_at"],
+        promotion_id=data["promotion_id"],
+        creator_id=data["creator_id"],
+        name=data["name"],
+        product_ids=data["product_ids"],
+        amount_off_minor=off and off["amount_minor"],
+        currency=off and off["currency"],
+        percent_off_bps=data["percent_off_bps"],
+        starts_at=data["starts_at"],
+        ends_at=data["ends_at"],
     )
 
 

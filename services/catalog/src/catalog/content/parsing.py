@@ -72,11 +72,11 @@ def imported_manuscript(dataset: str, item: pb.ImportContent, call: Call) -> Man
         imported=True,
     )
     return Manuscript(
-        imported_id("content", dataset, external_id),
-        imported_id("member", dataset, creator),
-        work,
-        _byline(item.byline, "byline"),
-        validate.past_time(item.published_at, "published_at", call.now),
+        content_id=imported_id("content", dataset, external_id),
+        creator_id=imported_id("member", dataset, creator),
+        work=work,
+        byline=_byline(item.byline, "byline"),
+        published_at=validate.past_time(item.published_at, "published_at", call.now),
     )
 
 

@@ -44,4 +44,10 @@ class Feed:
         async with self._pool.connection() as conn:
             query = f"SELECT {', '.join(CounterRow._fields)} FROM content_counter WHERE content_id = %s"  # noqa: S608
             row = await (await conn.execute(query, [content_id])).fetchone()
-        return CounterRow._make(row) if row else CounterRow(content_id, 0, 0, 0, 0, 0, 0, 0)
+        return (
+            CounterRow._make(row)
+            if row
+            else CounterRow(
+                content_id=content_id, views=0, likes=0, comments=0, shares=0, ratings=0, rating_sum=0, completions=0
+            )
+        )

@@ -32,15 +32,15 @@ def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
     if kind == "share":
         validate.text(interaction.channel, "channel", max_chars=MAX_CHANNEL_CHARS)
     return Act(
-        member_id,
-        content_id,
-        kind,
-        str(uuid.uuid4()),
-        interaction.rating,
-        interaction.comment,
-        interaction.channel,
-        validate.between(interaction.watched_ms, "watched_ms", 0, 10**10),
-        interaction.client_key,
+        member_id=member_id,
+        content_id=content_id,
+        kind=kind,
+        act_id=str(uuid.uuid4()),
+        rating=interaction.rating,
+        text=interaction.comment,
+        channel=interaction.channel,
+        watched_ms=validate.between(interaction.watched_ms, "watched_ms", 0, 10**10),
+        client_key=interaction.client_key,
     )
 
 
@@ -53,14 +53,14 @@ def imported_act(dataset: str, item: pb.ImportInteraction, call: Call) -> Act:
     act_id = imported_id("interaction", dataset, external_id)
     at = validate.past_time(item.occurred_at, "occurred_at", call.now)
     return Act(
-        plain.member_id,
-        plain.content_id,
-        plain.kind,
-        act_id,
-        plain.rating,
-        plain.text,
-        plain.channel,
-        plain.watched_ms,
-        f"{IMPORTED}{act_id}",
-        at,
+        member_id=plain.member_id,
+        content_id=plain.content_id,
+        kind=plain.kind,
+        act_id=act_id,
+        rating=plain.rating,
+        text=plain.text,
+        channel=plain.channel,
+        watched_ms=plain.watched_ms,
+        client_key=f"{IMPORTED}{act_id}",
+        occurred_at=at,
     )

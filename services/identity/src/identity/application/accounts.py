@@ -86,7 +86,13 @@ class Accounts:
             _registration(
                 row.member_id,
                 index,
-                RegisterMember(row.role, keys[row.member_id].seal("username", row.username), None, None, None),
+                RegisterMember(
+                    role=row.role,
+                    username=keys[row.member_id].seal("username", row.username),
+                    email=None,
+                    phone=None,
+                    password_hash=None,
+                ),
                 replace(context, occurred_at=row.registered_at, backfill=True),
             )
             for row, index in zip(rows, indexes, strict=True)

@@ -147,7 +147,13 @@ def decide(command: Command, state: Member | None) -> Sequence[Event]:
 
 
 def _registered(command: RegisterMember) -> MemberRegistered:
-    return MemberRegistered(command.role, command.username, command.email, command.phone, command.password_hash)
+    return MemberRegistered(
+        role=command.role,
+        username=command.username,
+        email=command.email,
+        phone=command.phone,
+        password_hash=command.password_hash,
+    )
 
 
 def _require_unclaimed(state: Member) -> None:
@@ -163,7 +169,13 @@ def _code_fits(command: ClaimMember, state: Member) -> bool:
 def evolve(state: Member | None, event: Event) -> Member | None:
     """State after one event."""
     if isinstance(event, MemberRegistered):
-        return Member(event.role, event.username, event.email, event.phone, event.password_hash)
+        return Member(
+            role=event.role,
+            username=event.username,
+            email=event.email,
+            phone=event.phone,
+            password_hash=event.password_hash,
+        )
     if state is None:
         return None
     match event:

@@ -51,7 +51,9 @@ async def _create(definition: ServiceDefinition, settings: IdentitySettings, use
         hashes = PasswordHashes(pool, wiring.subject_keys)
         found = await accounts.find(index)
         if found is None:
-            new = NewMember(username, None, None, "consumer", await passwords.hash(password))
+            new = NewMember(
+                username=username, email=None, phone=None, role="consumer", password_hash=await passwords.hash(password)
+            )
             registered = await accounts.register(new, str(uuid.uuid4()), index, context, None)
             member_id = str(registered.answer["member_id"])
         elif await passwords.verify(await hashes.open(found[1]), password):

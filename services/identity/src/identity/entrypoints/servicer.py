@@ -60,7 +60,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         email, phone = request.email or None, request.phone or None
         check_contact(email, phone)
         role = validate.one_of(request.role or "consumer", "role", ("consumer", "creator"))
-        new = NewMember(username, email, phone, role, await parts.passwords.hash(request.password))
+        new = NewMember(
+            username=username,
+            email=email,
+            phone=phone,
+            role=role,
+            password_hash=await parts.passwords.hash(request.password),
+        )
         handled = await parts.accounts.register(
             new, str(uuid.uuid4()), self._index(username), call.context(), call.idempotency(request, ["password"])
         )

@@ -74,7 +74,7 @@ def activity(zone: ZoneInfo) -> Projection:
             draft.put(DAYS, _counted(draft.get(DAYS, key) or DayRow(*key), _COLUMN_OF_TYPE[event.type]))
         return draft.changes()
 
-    return Projection("activity", tuple(COLUMN_OF), (DAYS, ZONE), keys, fold)
+    return Projection(name="activity", on=tuple(COLUMN_OF), tables=(DAYS, ZONE), keys=keys, fold=fold)
 
 
 def _key(event: PublicRecord, zone: ZoneInfo) -> tuple[str, date]:

@@ -36,7 +36,12 @@ def _order(
 ) -> OrderRow:
     charged = data["charged"]
     return OrderRow(
-        data["order_id"], data["member_id"], charged["amount_minor"], charged["currency"], placed_at, paid_at
+        order_id=data["order_id"],
+        member_id=data["member_id"],
+        charged_minor=charged["amount_minor"],
+        currency=charged["currency"],
+        placed_at=placed_at,
+        paid_at=paid_at,
     )
 
 

@@ -174,7 +174,13 @@ class _Arrays:
         """The matrix as of a moment."""
         keep = self.until(as_of)
         candidates = np.asarray(self.published_us <= (NEVER_US - 1 if as_of is None else micros(as_of)))
-        return Matrix(self.members[keep], self.items[keep], member_count, candidates, self.id_rank)
+        return Matrix(
+            members=self.members[keep],
+            items=self.items[keep],
+            member_count=member_count,
+            candidates=candidates,
+            id_rank=self.id_rank,
+        )
 
 
 def _ranks(ids: list[str]) -> Indexes:

@@ -56,12 +56,12 @@ def decide(command: PriceProduct, state: Product) -> Sequence[ProductPriced]:
         return []
     return [
         ProductPriced(
-            command.product_id,
-            command.creator_id,
-            command.title,
-            command.pricing,
-            command.price,
-            present.price if present else None,
+            product_id=command.product_id,
+            creator_id=command.creator_id,
+            title=command.title,
+            pricing=command.pricing,
+            price=command.price,
+            previous=present.price if present else None,
         )
     ]
 

@@ -52,14 +52,14 @@ class Promotion:
 def decide(command: SchedulePromotion, state: Promotion) -> Sequence[PromotionScheduled]:
     """Raises `InvalidInput` for terms that make no sense, `AlreadyExists` when the id stands for other terms."""
     event = PromotionScheduled(
-        command.promotion_id,
-        command.creator_id,
-        command.name,
-        command.amount_off,
-        command.percent_off_bps,
-        command.starts_at,
-        command.ends_at,
-        command.product_ids,
+        promotion_id=command.promotion_id,
+        creator_id=command.creator_id,
+        name=command.name,
+        amount_off=command.amount_off,
+        percent_off_bps=command.percent_off_bps,
+        starts_at=command.starts_at,
+        ends_at=command.ends_at,
+        product_ids=command.product_ids,
     )
     if state.scheduled == event:
         return []

@@ -39,7 +39,14 @@ class Simulator:
             "callback_url": self._callback_url,
         }
         answer = await self._call("POST", "/v1/payments", body)
-        return Report(number, "pending", request.amount, "", "", str((answer or {}).get("pay_url", "")))
+        return Report(
+            merchant_number=number,
+            status="pending",
+            amount=request.amount,
+            provider_reference="",
+            reason="",
+            pay_url=str((answer or {}).get("pay_url", "")),
+        )
 
     async def query(self, number: str) -> Report | None:
         """See `Provider.query`."""

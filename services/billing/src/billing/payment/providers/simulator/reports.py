@@ -24,11 +24,11 @@ def payment_report(body: bytes) -> Report:
     if status is None:
         raise UnreadableCallback("must be pending, paid or failed", field="status")
     return Report(
-        _text(data, "merchant_number"),
-        status,
-        Money(_integer(data, "amount_minor"), _text(data, "currency")),
-        _text(data, "provider_reference", required=status == "paid"),
-        _text(data, "reason", required=False),
+        merchant_number=_text(data, "merchant_number"),
+        status=status,
+        amount=Money(_integer(data, "amount_minor"), _text(data, "currency")),
+        provider_reference=_text(data, "provider_reference", required=status == "paid"),
+        reason=_text(data, "reason", required=False),
     )
 
 
