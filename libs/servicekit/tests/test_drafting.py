@@ -12,7 +12,8 @@ import pytest
 from eventfold import EventCodec, ReadTable
 from servicekit.definition import ServiceDefinition
 from servicekit.drafting import BadName, statements, write
-from servicekit.migrate import check_version, migrate
+from servicekit.migrate import migrate
+from servicekit.schema_version import check_version
 from servicekit.settings import ServiceSettings
 from servicekit.testing import migrated
 

@@ -11,12 +11,13 @@ import pytest
 from eventfold import EventCodec
 from eventfold.postgres.locks import key
 from servicekit.definition import ServiceDefinition
-from servicekit.migrate import SchemaBehind, check_version, migrate
+from servicekit.migrate import Misnamed, migrate
+from servicekit.schema_version import SchemaBehind, check_version
 from servicekit.settings import ServiceSettings
 from servicekit.testing import migrated
 
 WITHIN_S = 10.0
-REVISION = """revision, down_revision = "1", None
+REVISION = """revision, down_revision = "0001", None
 def upgrade():
     from alembic import op
     op.execute("CREATE TABLE made ()")
@@ -58,7 +59,7 @@ async def test_an_older_build_works_with_what_a_newer_one_has_migrated(
     postgres_url: str, definition: ServiceDefinition, tmp_path: Path
 ) -> None:
     async with migrated(postgres_url, definition) as url:
-        (tmp_path / "0002_more.py").write_text('revision, down_revision = "2", "1"\ndef upgrade():\n    pass\n')
+        (tmp_path / "0002_more.py").write_text('revision, down_revision = "0002", "0001"\ndef upgrade():\n    pass\n')
         migrate(url, tmp_path)
         (tmp_path / "0002_more.py").unlink()
         check_version(url, tmp_path)
@@ -69,6 +70,15 @@ async def test_a_newer_build_refuses_what_is_not_migrated_yet(
     postgres_url: str, definition: ServiceDefinition, tmp_path: Path
 ) -> None:
     async with migrated(postgres_url, definition) as url:
-        (tmp_path / "0002_more.py").write_text('revision, down_revision = "2", "1"\ndef upgrade():\n    pass\n')
-        with pytest.raises(SchemaBehind, match=r"at migration 1 \(eventfold \d+\), this build needs migration 2"):
+        (tmp_path / "0002_more.py").write_text('revision, down_revision = "0002", "0001"\ndef upgrade():\n    pass\n')
+        with pytest.raises(SchemaBehind, match=r"at migration 0001 \(eventfold \d+\), this build needs migration 0002"):
             check_version(url, tmp_path)
+
+
+async def test_a_migration_whose_file_is_named_out_of_order_is_refused(
+    postgres_url: str, definition: ServiceDefinition, tmp_path: Path
+) -> None:
+    async with migrated(postgres_url, definition) as url:
+        (tmp_path / "0000_more.py").write_text('revision, down_revision = "0002", "0001"\ndef upgrade():\n    pass\n')
+        with pytest.raises(Misnamed, match="the newest migration is 0002, but the highest file name says 0001"):
+            migrate(url, tmp_path)

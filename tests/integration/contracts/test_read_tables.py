@@ -11,7 +11,7 @@ from eventfold import ReadTable
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 from servicekit.definition import ServiceDefinition
-from servicekit.migrate import check_version
+from servicekit.schema_version import check_version
 
 TYPES = {
     "timestamp with time zone": "timestamptz",

@@ -9,35 +9,24 @@ from typing import Any, NamedTuple
 
 from alembic import command, op
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
 
 from eventfold.postgres import schema
+from servicekit.schema_version import versions
 
 log = logging.getLogger(__name__)
 
 ENVIRONMENT = Path(__file__).parent / "migration_env"
 
 
-class Versions(NamedTuple):
-    """The service's migration, and the version of eventfold's own tables."""
+class Misnamed(Exception):
+    """The newest migration of a folder is not the one whose file's name is highest. Carries both revisions."""
 
-    service: str | None
-    eventfold: int | None
-
-    def __str__(self) -> str:
-        return f"migration {self.service} (eventfold {self.eventfold})"
-
-
-class SchemaBehind(Exception):
-    """The database has another version than this build: run the service's `prepare`."""
-
-    def __init__(self, found: Versions, wanted: Versions) -> None:
-        super().__init__(f"the database is at {found}, this build needs {wanted}; run `prepare` first")
-        self.found = found
-        self.wanted = wanted
+    def __init__(self, named: str | None, newest: str | None) -> None:
+        super().__init__(f"the newest migration is {newest}, but the highest file name says {named}: rename the file")
+        self.named = named
+        self.newest = newest
 
 
 class Step(NamedTuple):
@@ -91,26 +80,13 @@ def migrate(url: str, migrations: Path) -> None:
     """Bring eventfold's own tables to their newest version, then the database to the service's newest migration.
 
     Blocking; safe to run twice and at once (it takes a lock). A database that a newer build has migrated is left as it
-    is: migrations only go forward, and an older build works with it.
+    is: migrations only go forward, and an older build works with it. Raises `Misnamed`.
     """
-    found, wanted = _versions(url, migrations)
+    config = _config(url, migrations)
+    found, wanted = versions(url, migrations)
+    if (head := ScriptDirectory.from_config(config).get_current_head()) != wanted.service:
+        raise Misnamed(wanted.service, head)
     if found.service and wanted.service and found.service > wanted.service:
         log.warning("the database is at %s of a newer build; this one has %s", found, wanted)
         return
-    command.upgrade(_config(url, migrations), "head")
-
-
-def check_version(url: str, migrations: Path) -> None:
-    """Raise `SchemaBehind` unless the database is at the newest versions of this build, or beyond. Blocking."""
-    found, wanted = _versions(url, migrations)
-    if (found.service or "") < (wanted.service or "") or (found.eventfold or 0) < schema.VERSION:
-        raise SchemaBehind(found, wanted)
-
-
-def _versions(url: str, migrations: Path) -> tuple[Versions, Versions]:
-    """What the database is at, and the newest of this build; later migrations have higher names."""
-    wanted = ScriptDirectory.from_config(_config(url, migrations)).get_current_head()
-    engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
-    with engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-        return Versions(present, schema.version(query_of(connection))), Versions(wanted, schema.VERSION)
+    command.upgrade(config, "head")

@@ -27,13 +27,14 @@ from eventfold.publish.sending import Producer
 from eventfold.publish.topics import check_topics, on_record, prepare_topics
 from eventfold.publish.witness import tails_of
 from eventfold.write.idempotency import sweep_idempotency
-from servicekit import database, migrate, parked
+from servicekit import database, parked
 from servicekit.background import Work, beside
 from servicekit.definition import ServiceDefinition, wire
 from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
 from servicekit.operating import group_of, groups_of
+from servicekit.schema_version import check_version
 from servicekit.server import serving
 from servicekit.settings import (
     POOL_CONNECTIONS_COMMANDS,
@@ -79,7 +80,9 @@ def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
     Raises `TopicMisconfigured` for one that the database knows a history of and that is not on Kafka.
     """
-    migrate.migrate(settings.database_url, definition.migrations)
+    from servicekit.migrate import migrate
+
+    migrate(settings.database_url, definition.migrations)
     read = {topic for group in definition.groups for handler in group.handlers for topic in handler.topics}
     topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
     asyncio.run(_prepare_topics(settings, topics))
@@ -193,7 +196,7 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:
-    migrate.check_version(settings.database_url, definition.migrations)
+    check_version(settings.database_url, definition.migrations)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.grpc_host)
     start_tracing(definition.name, role, settings.otel_exporter_otlp_endpoint)
