@@ -49,7 +49,8 @@ service: setup ## make a service with a command, event, projection, query and te
 
 test: setup ## everything that must hold; independent parts side by side
 	@tools/side_by_side.sh lint types imports unit
-	@tools/side_by_side.sh components integration contracts
+	@tools/side_by_side.sh components contracts
+	@$(MAKE) --no-print-directory integration
 
 lint: setup ## ruff, buf lint, hadolint
 	$(RUN) ruff check --quiet .
@@ -82,8 +83,8 @@ COMPONENTS_AT_ONCE := 3 # they wait more than they compute; each has servers of 
 components: setup ## tests of single parts on a real PostgreSQL and Kafka
 	$(RUN) pytest -q -n $(COMPONENTS_AT_ONCE) --dist worksteal -m servers $(UNIT)
 
-integration: setup ## tests on a stack of their own: real PostgreSQL, Kafka, Envoy
-	$(if $(wildcard tests/integration),$(RUN) pytest -q tests/integration --ignore=tests/integration/contracts)
+integration: setup ## tests on two stacks of their own: real PostgreSQL, Kafka, Envoy
+	$(if $(wildcard tests/integration),$(RUN) pytest -q -n 2 --dist loadfile tests/integration --ignore=tests/integration/contracts)
 
 FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
 faults: setup ## faults on real processes, about 45 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1
