@@ -165,10 +165,10 @@ def test_entitlements_prices_promotions_and_owners_take_their_facts() -> None:
     }
     row = folded(PROMOTION_TERMS, [record(events.PROMOTION_SCHEDULED, terms)])["promotion"][("s",)]
     assert (row.amount_off_minor, row.currency, row.percent_off_bps) == (5, "CNY", None)
-    published: Any = {"content_id": "x", "creator_id": "c"}
+    published: Any = {"content_id": "x", "creator_id": "c", "access": "free"}
     content = record(CONTENT_PUBLISHED, published)
     other = record("lyceum.catalog.content.withdrawn.v1", {"content_id": "y"}, 2)
-    assert folded(CONTENT_OWNERS, [content, other])["content_owner"] == {("x",): ("x", "c")}
+    assert folded(CONTENT_OWNERS, [content, other])["content_owner"] == {("x",): ("x", "c", "free")}
 
 
 def test_a_paid_order_grants_one_entitlement_caused_by_it() -> None:

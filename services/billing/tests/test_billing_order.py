@@ -10,7 +10,7 @@ import pytest
 
 from billing.entitlement.domain import ENTITLEMENT, Entitlement, GrantEntitlement
 from billing.money import Money
-from billing.order.domain import (
+from billing.order.domain.order import (
     ORDER,
     ImportOrder,
     MarkPaid,

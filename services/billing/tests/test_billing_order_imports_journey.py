@@ -12,6 +12,7 @@ from billing_house import NOW, BillingHouse, batch, imported, money, stamp
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput
 from lyceum.billing.v1 import billing_pb2 as pb
+from lyceum.common.v1 import common_pb2
 
 
 async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_are_other_orders(
@@ -55,6 +56,10 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
         ({"product_id": "unknown"}, "product_id"),
         ({"external_id": ""}, "external_id"),
         ({"member_external_id": ""}, "member_external_id"),
+        ({"member_external_id": "8"}, "member_external_id"),
+        ({"promotion_id": "nobody's"}, "promotion_id"),
+        ({"list": common_pb2.Money(currency="CNY")}, "list.amount_minor"),
+        ({"list": money(1000, "ZZZ")}, "list.currency"),
         ({"charged": money(1001)}, "charged.amount_minor"),
         ({"charged": money(1, "USD")}, "charged.currency"),
         ({"list": money(-1)}, "list.amount_minor"),
@@ -76,7 +81,7 @@ async def test_an_import_that_contradicts_itself_is_rejected(house: BillingHouse
 
 async def test_a_batch_of_duplicates_still_answers_with_a_token_to_wait_for(house: BillingHouse) -> None:
     await house.priced()
-    house.enter_as("i", "importer")
+    await imported(house, {"external_id": "1"})
     tokens = [(await house.rpc.ImportOrders(batch({"external_id": "1"}), None)).consistency_token for _ in range(2)]
     assert tokens[0] == tokens[1] != ""
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from billing.money import Money
-from billing.order.domain import ORDER, MarkPaid
+from billing.order.domain.order import ORDER, MarkPaid
 from billing.payment.domain import (
     PAYMENT,
     Capture,

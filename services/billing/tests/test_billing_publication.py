@@ -10,7 +10,8 @@ import pytest
 from billing.bootstrap import DEFINITION
 from billing.entitlement.domain import EntitlementGranted
 from billing.money import Money
-from billing.order.domain import OrderPaid, OrderPlaced, Terms
+from billing.order.domain.order import OrderPaid, OrderPlaced, Terms
+from billing.order.domain.purchase import PurchaseHeld
 from billing.payment.domain import Intent, PaymentCaptured, PaymentFailed, PaymentInitiated
 from billing.pricing.domain.product import ProductPriced
 from billing.pricing.domain.promotion import PromotionScheduled
@@ -37,6 +38,9 @@ EVENTS: list[tuple[Any, str | None]] = [
     (EntitlementGranted("e", "m", "p", "purchase", "o"), "granted_at"),
 ]
 
+OWN = [PurchaseHeld("o")]
+"""Nobody else is told of these."""
+
 
 def recorded(event: Any) -> Recorded:
     return Recorded("stream-1", 1, event, DEFINITION.codec.types[type(event)][0], "1", AT, datetime.now(UTC))
@@ -52,10 +56,15 @@ def test_the_public_form_fits_its_schema_and_carries_the_business_time(event: An
     assert moment is None or decoded[moment] == AT
 
 
-@pytest.mark.parametrize("event", [event for event, _ in EVENTS])
+@pytest.mark.parametrize("event", OWN)
+def test_what_is_our_own_is_not_published(event: Any) -> None:
+    assert DEFINITION.to_public(recorded(event)) is None
+
+
+@pytest.mark.parametrize("event", [*[event for event, _ in EVENTS], *OWN])
 def test_a_stored_event_comes_back_as_it_was(event: Any) -> None:
     assert DEFINITION.codec.decode(*DEFINITION.codec.encode(event)) == event
 
 
 def test_every_stored_type_is_tried_here() -> None:
-    assert {type(event) for event, _ in EVENTS} == set(DEFINITION.codec.types)
+    assert {type(event) for event in [*[event for event, _ in EVENTS], *OWN]} == set(DEFINITION.codec.types)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from billing_house import NOW, BillingHouse, money, stamp
 
-from billing.order.domain import QuoteExpired
+from billing.order.domain.order import QuoteExpired
 from billing.pricing.domain.quote import ForgedQuote
 from eventfold.errors import IdempotencyMismatch, NotFound, NotPermitted, WrongState
 from lyceum.billing.v1 import billing_pb2 as pb
@@ -122,8 +122,7 @@ async def test_orders_of_others_are_not_to_be_seen_or_paid(house: BillingHouse) 
 
 
 async def test_content_is_sold_by_who_published_it(house: BillingHouse) -> None:
-    async with house.pool.connection() as conn:
-        await conn.execute("INSERT INTO content_owner VALUES ('content-1', 'c9')")
+    await house.published("content-1", "c9")
     with pytest.raises(NotPermitted):
         await house.priced("content-1")
     request = pb.PriceProductRequest(product_id="content-1", title="t", pricing="fixed", price=money(5))

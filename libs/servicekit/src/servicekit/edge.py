@@ -119,7 +119,7 @@ class Edge(grpc.aio.ServerInterceptor):
         try:
             async with self.in_flight.call(deadline_s(context), validate.size_bytes(request)):
                 await self._enter(method, metadata, context)
-                validate.texts(request)
+                validate.request(request)
                 answer = await behave(request, context)
                 answers.check(answer)
                 return _Outcome(grpc.StatusCode.OK, answer=answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from iso4217 import Currency
 
 from eventfold.errors import InvalidInput
 
@@ -20,11 +22,21 @@ ITEMS = "items"
 """The field under which batch requests carry what is refused item by item (see `servicekit.imports`)."""
 
 
-def texts(message: Any, *, within_items: bool = False) -> None:
-    """Raise `InvalidInput` for the first text, however deep, that holds NUL, which PostgreSQL cannot keep; `items` are
-    left to whoever refuses them one by one. Costs little where no byte is 0. `message` is what `reading` gave."""
+def request(message: Any) -> None:
+    """Raise `InvalidInput` for a request that cannot be read, has a field that its message does not know, however deep,
+    or a text that holds NUL (see `texts`). `message` is what `reading` gave it. Costs little where all is well."""
     if isinstance(message, Unreadable):
         raise InvalidInput("is not a message of this method, or not in UTF-8", field="request")
+    sent_bytes = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != sent_bytes:
+        raise InvalidInput("has fields that its message does not know", field="request")
+    texts(message)
+
+
+def texts(message: Message, *, within_items: bool = False) -> None:
+    """Raise `InvalidInput` for the first text, however deep, that holds NUL, which PostgreSQL cannot keep; `items` are
+    left to whoever refuses them one by one. Costs little where no byte is 0."""
     if b"\x00" in message.SerializeToString():
         for path in _with_nul(message, within_items=within_items):
             raise InvalidInput("must not contain NUL", field=path)
@@ -86,6 +98,17 @@ def asked_id(value: str, field: str) -> str:
     return text(value, field, min_chars=0, max_chars=MAX_ID_CHARS)
 
 
+def path_id(value: str, field: str) -> str:
+    """An id that a client chooses: what is created under it is read back by a path, in which `/ \\ : % ? #`, spaces
+    and control characters, and `.` and `..` alone, mean something else."""
+    if not _PATH_ID.fullmatch(value) or value in {".", ".."}:
+        raise InvalidInput(f"must have 1 to {MAX_ID_CHARS} characters, none of / \\ : % ? # or space", field=field)
+    return value
+
+
+_PATH_ID = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f/\\:%?#]{{1,{MAX_ID_CHARS}}}")
+
+
 def one_of(value: str, field: str, allowed: Collection[str]) -> str:
     """A word of a closed list."""
     if value not in allowed:
@@ -111,10 +134,13 @@ def page_size(value: int) -> int:
 
 
 def currency(value: str, field: str) -> str:
-    """An ISO 4217 code in form: three capital letters."""
-    if not (len(value) == 3 and value.isascii() and value.isupper()):
-        raise InvalidInput("must be a three-letter ISO 4217 code", field=field)
+    """The ISO 4217 code of a currency that has minor units: no metal, fund or test code."""
+    if value not in _CURRENCIES:
+        raise InvalidInput("must be the ISO 4217 code of a currency, as CNY", field=field)
     return value
+
+
+_CURRENCIES = frozenset(one.code for one in Currency if one.exponent is not None)
 
 
 def past_time(value: Timestamp, field: str, now: datetime) -> datetime:

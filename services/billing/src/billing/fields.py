@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.money import MAX_AMOUNT_MINOR, Money
+from eventfold.errors import InvalidInput
 from lyceum.common.v1 import common_pb2
 from servicekit import validate
 
@@ -20,7 +21,9 @@ def optional_identifier(value: str, field: str) -> str | None:
 
 
 def money(value: common_pb2.Money, field: str) -> Money:
-    """An amount from 0 to `MAX_AMOUNT_MINOR` of a currency."""
+    """An amount from 0 to `MAX_AMOUNT_MINOR` of a currency. One that is not said is refused, and is not 0."""
+    if not value.HasField("amount_minor"):
+        raise InvalidInput("must be set", field=f"{field}.amount_minor")
     amount_minor = validate.between(value.amount_minor, f"{field}.amount_minor", 0, MAX_AMOUNT_MINOR)
     return Money(amount_minor, validate.currency(value.currency, f"{field}.currency"))
 

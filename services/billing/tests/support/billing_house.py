@@ -13,6 +13,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from billing.money import Money
 from billing.payment.domain import Intent
 from billing.payment.provider import ProviderUnavailable, Report
+from contracts.events.catalog import CONTENT_PUBLISHED, ContentPublished
+from contracts.events.identity import MEMBER_REGISTERED, MemberRegistered
+from contracts.external_ids import imported_id
 from lyceum.billing.v1 import billing_pb2 as pb
 from lyceum.common.v1 import common_pb2
 from servicekit.caller import Caller
@@ -72,6 +75,30 @@ class BillingHouse(House):
             pb.PriceProductRequest(product_id=product_id, title="t", pricing=pricing, price=money(amount_minor)), None
         )
 
+    async def registered(self, member_id: str) -> None:
+        """Identity tells of a member."""
+        fact = MemberRegistered(member_id=member_id, role="consumer", claimed=False, registered_at=NOW)
+        await self.told(MEMBER_REGISTERED, fact, key=member_id)
+
+    async def published(self, content_id: str, creator_id: str = "c1", access: str = "paid") -> None:
+        """The catalog tells of a content."""
+        fact = ContentPublished(
+            content_id=content_id,
+            creator_id=creator_id,
+            kind="text",
+            title="t",
+            excerpt="",
+            tags=[],
+            category=None,
+            access=access,
+            body_sha256=None,
+            media_uri=None,
+            duration_ms=None,
+            lesson_count=0,
+            published_at=NOW,
+        )
+        await self.told(CONTENT_PUBLISHED, fact, key=content_id)
+
     async def quoted(self, **wish: Any) -> pb.Quote:
         request = pb.CreateQuoteRequest(**{"product_id": "p1", **wish})
         answer: pb.CreateQuoteResponse = await self.rpc.CreateQuote(request, None)
@@ -126,6 +153,7 @@ def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:
 
 
 async def imported(house: BillingHouse, *items: Mapping[str, Any]) -> list[tuple[str, str]]:
+    await house.registered(imported_id("member", "old", "7"))
     house.enter_as("i", "importer")
     answer = await house.rpc.ImportOrders(batch(*items), None)
     return [(result.status, result.error_field) for result in answer.results]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from billing.entitlement.domain import ENTITLEMENT, GrantEntitlement, entitlement_id_of
-from billing.order.domain import IMPORTED
+from billing.order.domain.order import IMPORTED
 from contracts.events.billing import ORDER_PAID, OrderPaid
 from eventfold import Ask, Context, Item, Process, PublicRecord
 

@@ -67,7 +67,11 @@ CREATE TABLE promotion (
 );
 CREATE TABLE content_owner (
     content_id text PRIMARY KEY,
-    creator_id text NOT NULL
+    creator_id text NOT NULL,
+    access text NOT NULL
+);
+CREATE TABLE member (
+    member_id text PRIMARY KEY
 )
 """
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.money import Money
-from billing.order.domain import ORDER, ImportOrder, Terms
-from billing.pricing.domain.product import PRODUCT, OwnersOf
+from billing.order.domain.order import ORDER, ImportOrder, Terms
+from billing.order.domain.purchase import HoldPurchase, holding
+from billing.pricing.domain.product import PRODUCT, ContentsOf, Product
+from billing.pricing.domain.promotion import PROMOTION, Promotion
+from billing.product_ids import is_content_id
 from eventfold import Ask, Context, EventStore, Handled, Item, Outcome, Pool
 from eventfold.errors import NotFound
+
+MembersOf = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Of these member ids those whose registration is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +35,56 @@ class ImportedOrder:
 class Importing:
     """Imports orders at the fee of today."""
 
-    def __init__(self, store: EventStore, pool: Pool, owners: OwnersOf, fee_bps: int) -> None:
+    def __init__(self, store: EventStore, pool: Pool, contents: ContentsOf, members: MembersOf, fee_bps: int) -> None:
         self._store = store
         self._pool = pool
-        self._owners = owners
+        self._contents = contents
+        self._members = members
         self._fee_bps = fee_bps
 
     async def orders(self, rows: Sequence[ImportedOrder], context: Context) -> tuple[list[Outcome], int | None]:
         """Record the rows as placed and paid at their own time; one outcome per row, and a position that covers them.
 
-        Rows of unknown products are refused, others stand. Rows that were there before may not have been folded yet,
-        so even a batch of duplicates has a position; None while nothing was ever recorded.
+        Rows of unknown products, members or promotions are refused, others stand. Rows that were there before may not
+        have been folded yet, so even a batch of duplicates has a position; None while nothing was ever recorded.
         """
         if not rows:
             return [], await self._store.last_position()
-        creators = await self._creators({row.product_id for row in rows})
-        known = [row for row in rows if row.product_id in creators]
-        items = [self._item(row, creators[row.product_id], context) for row in known]
+        known = await self._known(rows)
+        refusals = [known.refusal(row) for row in rows]
+        items = [
+            self._item(row, known.creators[row.product_id], context)
+            for row, refusal in zip(rows, refusals, strict=True)
+            if refusal is None
+        ]
         handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
-        settled = [next(outcomes) if row.product_id in creators else _unknown(row) for row in rows]
+        settled = [next(outcomes) if refusal is None else Outcome(error=refusal) for refusal in refusals]
         return settled, handled.position or await self._store.last_position()
 
-    async def _creators(self, product_ids: set[str]) -> Mapping[str, str]:
-        """Who earns from each product: who priced it, else who published it."""
-        owners = await self._owners(product_ids)
+    async def _known(self, rows: Sequence[ImportedOrder]) -> Known:
+        """What is known of what the rows name."""
+        product_ids = {row.product_id for row in rows}
+        contents = await self._contents(product_ids)
+        members = await self._members({row.member_id for row in rows})
+        products, promotions = await self._named(product_ids, {row.promotion_id for row in rows if row.promotion_id})
+        priced = {id_: one.priced.creator_id for id_, one in products.items() if one.priced and not is_content_id(id_)}
+        creators = {**priced, **{id_: content.creator_id for id_, content in contents.items()}}
+        return Known(
+            creators, members, {id_: one.scheduled.creator_id for id_, one in promotions.items() if one.scheduled}
+        )
+
+    async def _named(
+        self, product_ids: Collection[str], promotion_ids: Collection[str]
+    ) -> tuple[Mapping[str, Product], Mapping[str, Promotion]]:
+        streams = [*map(PRODUCT.stream, product_ids), *map(PROMOTION.stream, promotion_ids)]
         async with self._pool.connection() as conn:
-            found = await self._store.load(conn, [PRODUCT.stream(product_id) for product_id in product_ids])
-        states = {id_: PRODUCT.decider.fold([one.event for one in found[PRODUCT.stream(id_)]]) for id_ in product_ids}
-        return {**owners, **{id_: state.priced.creator_id for id_, state in states.items() if state.priced}}
+            found = await self._store.load(conn, streams)
+        events = {stream: [one.event for one in recorded] for stream, recorded in found.items()}
+        return (
+            {id_: PRODUCT.decider.fold(events[PRODUCT.stream(id_)]) for id_ in product_ids},
+            {id_: PROMOTION.decider.fold(events[PROMOTION.stream(id_)]) for id_ in promotion_ids},
+        )
 
     def _item(self, row: ImportedOrder, creator_id: str, context: Context) -> Item:
         discount = Money(row.list_price.amount_minor - row.charged.amount_minor, row.charged.currency)
@@ -73,8 +100,26 @@ class Importing:
             platform_fee_bps=self._fee_bps,
         )
         at = replace(context, occurred_at=row.ordered_at, backfill=True)
-        return Item((Ask(ORDER, row.order_id, ImportOrder(terms)),), at)
+        asks = [Ask(ORDER, row.order_id, ImportOrder(terms))]
+        if is_content_id(row.product_id):
+            asks.append(holding(row.member_id, row.product_id, HoldPurchase(row.order_id, paid_elsewhere=True)))
+        return Item(tuple(asks), at)
 
 
-def _unknown(row: ImportedOrder) -> Outcome:
-    return Outcome(error=NotFound("neither a product nor content", field="product_id", product_id=row.product_id))
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of what rows name: who earns from each product, which members there are, and whose each promotion is."""
+
+    creators: Mapping[str, str]
+    members: Collection[str]
+    promotions: Mapping[str, str]
+
+    def refusal(self, row: ImportedOrder) -> NotFound | None:
+        """Why a row cannot be recorded."""
+        if row.product_id not in self.creators:
+            return NotFound("neither a product nor content", field="product_id", product_id=row.product_id)
+        if row.member_id not in self.members:
+            return NotFound("there is no such member in the data set", field="member_external_id")
+        if row.promotion_id and self.promotions.get(row.promotion_id) != self.creators[row.product_id]:
+            return NotFound("no such promotion for this product", field="promotion_id")
+        return None

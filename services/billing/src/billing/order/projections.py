@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import billing as public
-from eventfold import FoldGroup, PublicRecord, ReadTable, becomes, projection
+from contracts.events.identity import MEMBER_REGISTERED
+from eventfold import FoldGroup, PublicRecord, ReadTable, becomes, projection, puts
 
 
 class OrderRow(NamedTuple):
@@ -25,7 +26,14 @@ class OrderRow(NamedTuple):
     paid_at: datetime | None
 
 
+class MemberRow(NamedTuple):
+    """A member who can be told of as a buyer."""
+
+    member_id: str
+
+
 ORDERS = ReadTable("order_book", OrderRow)
+MEMBERS = ReadTable("member", MemberRow)
 
 
 def _placed(row: OrderRow | None, event: PublicRecord[public.OrderPlaced]) -> OrderRow:
@@ -62,4 +70,6 @@ ORDER_BOOK = projection(
     partition_local=True,
 )
 
-GROUPS: Final = (FoldGroup("money", (ORDER_BOOK,)),)
+KNOWN_MEMBERS = projection("known_members", puts(MEMBERS, MEMBER_REGISTERED), partition_local=True)
+
+GROUPS: Final = (FoldGroup("money", (ORDER_BOOK, KNOWN_MEMBERS)),)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TypedDict
 
 from billing.money import told
-from billing.order.domain import OrderPaid, OrderPlaced, Terms
+from billing.order.domain.order import OrderPaid, OrderPlaced, Terms
+from billing.order.domain.purchase import PurchaseHeld
 from contracts.events import billing as public
 from eventfold import PublicEvent, Recorded
 
 
-def to_public(recorded: Recorded) -> PublicEvent:
-    """The public form of an event of this slice; all are public, and their moment is the business time."""
+def to_public(recorded: Recorded) -> PublicEvent | None:
+    """The public form of an event of this slice, whose moment is the business time; which order holds a purchase stays
+    here."""
     at = recorded.occurred_at
     match recorded.event:
         case OrderPlaced(terms=terms):
@@ -26,6 +28,8 @@ def to_public(recorded: Recorded) -> PublicEvent:
                     "paid_at": at,
                 }
             )
+        case PurchaseHeld():
+            return None
         case other:
             raise TypeError(f"no public form of {type(other).__name__}")
 

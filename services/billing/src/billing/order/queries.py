@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from billing.order.projections import ORDERS, OrderRow
 from billing.reading import before, rows_of
 from eventfold import Pool
 from servicekit.paging import PageStart
 
 _ORDER = f"SELECT {', '.join(ORDERS.columns)} FROM order_book"  # noqa: S608 - declared names
+
+
+class Members:
+    """Reads who is a member, as far as identity's events have been folded."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def known(self, member_ids: Collection[str]) -> frozenset[str]:
+        """Those of them that are."""
+        rows = await rows_of(self._pool, "SELECT member_id FROM member WHERE member_id = ANY(%s)", [list(member_ids)])
+        return frozenset(row[0] for row in rows)
 
 
 class Orders:

@@ -9,7 +9,7 @@ from billing.commands import command_of
 from billing.order import parsing, shaping
 from billing.order.application import Ordering
 from billing.order.importing import Importing
-from billing.order.projections import ORDER_BOOK
+from billing.order.projections import KNOWN_MEMBERS, ORDER_BOOK
 from billing.order.queries import Orders
 from eventfold.errors import NotFound
 from lyceum.billing.v1 import billing_pb2 as pb
@@ -22,7 +22,7 @@ POLICIES: Final[Policies] = {
     "PlaceOrder": Policy("command", idempotent=True),
     "GetOrder": Policy("query", reads=(ORDER_BOOK.name,)),
     "ListOrders": Policy("query", reads=(ORDER_BOOK.name,)),
-    "ImportOrders": Policy("import", (imports.IMPORTER,)),
+    "ImportOrders": Policy("import", (imports.IMPORTER,), reads=(KNOWN_MEMBERS.name, "content_owners")),
 }
 
 

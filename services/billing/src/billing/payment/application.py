@@ -9,10 +9,19 @@ from datetime import datetime
 from typing import assert_never
 
 from billing.commands import EdgeFacts
-from billing.order.domain import ORDER, MarkPaid, Order
+from billing.order.domain.order import ORDER, MarkPaid, Order, Terms
+from billing.order.domain.purchase import (
+    PURCHASE,
+    AlreadyBought,
+    BeingBought,
+    HoldPurchase,
+    holding,
+    purchase_of,
+)
 from billing.payment import domain as payment
 from billing.payment.domain import PAYMENT, Capture, Fail, Initiate, Intent, Payment
 from billing.payment.provider import Provider, ProviderUnavailable, Report
+from billing.product_ids import is_content_id
 from eventfold import Ask, Context, EventStore, Handled, Item, Pool
 from eventfold.errors import InvalidInput, NotFound, WrongState
 
@@ -67,12 +76,14 @@ class Paying:
         """Record the intent to pay an order; one that waits already is taken up again.
 
         Raises `NotFound` for an order that is not the member's, `WrongState` for one that is paid or has failed
-        `MAX_ATTEMPTS` payments.
+        `MAX_ATTEMPTS` payments, `AlreadyBought` and `BeingBought` where another order of the content is in the way.
         """
         self.provider(provider)
-        intent = await self._intent(member_id, order_id, provider)
+        order, attempts = await self._order(order_id)
+        terms = _payable(order, member_id, order_id)
+        intent = _next(terms, attempts, provider)
         handled = await self._store.handle(
-            Item((Ask(PAYMENT, intent.payment_id, Initiate(intent)),)),
+            Item((*await self._holding(terms), Ask(PAYMENT, intent.payment_id, Initiate(intent)))),
             command.context,
             idempotency=command.idempotency,
             answer=lambda _: {"payment_id": intent.payment_id},
@@ -116,22 +127,16 @@ class Paying:
             state: Payment = await self._store.state(conn, PAYMENT.at(payment_id))
             return state
 
-    async def _intent(self, member_id: str, order_id: str, provider: str) -> Intent:
-        order, attempts = await self._order(order_id)
-        if order.terms is None or order.terms.member_id != member_id:
-            raise NotFound("there is no such order", field="order_id", order_id=order_id)
-        if order.status == "paid":
-            raise WrongState("the order is paid", order_id=order_id)
-        for payment_id, state in attempts.items():
-            if state.status != "failed":
-                return Intent(
-                    payment_id=payment_id,
-                    order_id=order_id,
-                    member_id=member_id,
-                    provider=provider,
-                    amount=order.terms.charged,
-                )
-        raise WrongState("too many payments of this order have failed; place another", order_id=order_id)
+    async def _holding(self, terms: Terms) -> tuple[Ask, ...]:
+        """What makes the order hold the purchase of its content; nothing for products that may be bought again."""
+        if not is_content_id(terms.product_id):
+            return ()
+        purchase = PURCHASE.at(purchase_of(terms.member_id, terms.product_id))
+        holder: str | None = (await self._store.current(purchase)).order_id
+        failed = None if holder in (None, terms.order_id) else holder
+        if failed is not None:
+            check_given_up(*await self._order(failed))
+        return (holding(terms.member_id, terms.product_id, HoldPurchase(terms.order_id, failed)),)
 
     async def _order(self, order_id: str) -> tuple[Order, dict[str, Payment]]:
         """An order and its payments in the order of attempts."""
@@ -142,3 +147,34 @@ class Paying:
         order = ORDER.decider.fold([one.event for one in found[ORDER.stream(order_id)]])
         states = [PAYMENT.decider.fold([one.event for one in found[stream]]) for stream in streams]
         return order, dict(zip(ids, states, strict=True))
+
+
+def _payable(order: Order, member_id: str, order_id: str) -> Terms:
+    if order.terms is None or order.terms.member_id != member_id:
+        raise NotFound("there is no such order", field="order_id", order_id=order_id)
+    if order.status == "paid":
+        raise WrongState("the order is paid", order_id=order_id)
+    return order.terms
+
+
+def _next(terms: Terms, attempts: Mapping[str, Payment], provider: str) -> Intent:
+    """The first payment of the order that has not failed, begun or not."""
+    for payment_id, state in attempts.items():
+        if state.status != "failed":
+            return Intent(
+                payment_id=payment_id,
+                order_id=terms.order_id,
+                member_id=terms.member_id,
+                provider=provider,
+                amount=terms.charged,
+            )
+    raise WrongState("too many payments of this order have failed; place another", order_id=terms.order_id)
+
+
+def check_given_up(holder: Order, attempts: Mapping[str, Payment]) -> None:
+    """Raise `AlreadyBought` where the order that holds a purchase is paid, `BeingBought` where it may still be."""
+    ids = {"order_id": holder.terms.order_id} if holder.terms else {}
+    if holder.status == "paid":
+        raise AlreadyBought("you have bought this content 已购买过该内容", field="order_id", **ids)
+    if any(state.status == "initiated" for state in attempts.values()):
+        raise BeingBought("another order of this content is being paid 另一订单正在支付", field="order_id", **ids)

@@ -37,10 +37,11 @@ class PromotionRow(NamedTuple):
 
 
 class OwnerRow(NamedTuple):
-    """The creator of a content, who alone may sell it and earns from it."""
+    """The creator of a content, who alone may sell it and earns from it, unless it is free."""
 
     content_id: str
     creator_id: str
+    access: str
 
 
 PRICES = ReadTable("product_price", PriceRow)

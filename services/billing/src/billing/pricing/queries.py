@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from billing.pricing.domain.product import Content
 from billing.pricing.projections import OWNERS, PRICES, PriceRow
 from billing.reading import rows_of
 from eventfold import Pool
@@ -24,13 +25,13 @@ class Prices:
         return PriceRow._make(rows[0]) if rows else None
 
 
-class Owners:
+class Contents:
     """Reads who published which content, as far as catalog's events have been folded."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def of(self, content_ids: Collection[str]) -> Mapping[str, str]:
-        """Content id to creator id, for those that are known."""
+    async def of(self, content_ids: Collection[str]) -> Mapping[str, Content]:
+        """By content id, for those that are known."""
         rows = await rows_of(self._pool, _OWNERS, [list(content_ids)])
-        return {row[0]: row[1] for row in rows}
+        return {content_id: Content(creator_id, access) for content_id, creator_id, access in rows}

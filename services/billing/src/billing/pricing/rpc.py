@@ -9,7 +9,7 @@ from billing import fields
 from billing.commands import command_of
 from billing.pricing import parsing, shaping
 from billing.pricing.application import Pricing
-from billing.pricing.projections import PRODUCT_PRICES
+from billing.pricing.projections import CONTENT_OWNERS, PRODUCT_PRICES
 from billing.pricing.queries import Prices
 from eventfold.errors import NotFound
 from lyceum.billing.v1 import billing_pb2 as pb
@@ -20,10 +20,10 @@ from servicekit.policy import Policies, Policy
 SELLERS: Final = ("creator", "admin")
 
 POLICIES: Final[Policies] = {
-    "PriceProduct": Policy("command", (*SELLERS, IMPORTER), idempotent=True),
+    "PriceProduct": Policy("command", (*SELLERS, IMPORTER), reads=(CONTENT_OWNERS.name,), idempotent=True),
     "GetProduct": Policy("query", anyone=True, reads=(PRODUCT_PRICES.name,)),
-    "SchedulePromotion": Policy("command", SELLERS, idempotent=True),
-    "CreateQuote": Policy("query"),
+    "SchedulePromotion": Policy("command", SELLERS, reads=(CONTENT_OWNERS.name,), idempotent=True),
+    "CreateQuote": Policy("query", reads=(CONTENT_OWNERS.name,)),
 }
 
 

@@ -8,7 +8,7 @@ from billing.pricing.application import Pricing
 from billing.pricing.domain import product, promotion
 from billing.pricing.projections import GROUPS
 from billing.pricing.publication import to_public
-from billing.pricing.queries import Owners, Prices
+from billing.pricing.queries import Contents, Prices
 from billing.pricing.quote_keys import QUOTE_KEY, quote_keys
 from billing.pricing.rpc import POLICIES, PricingRpcs
 from servicekit.definition import Wiring
@@ -18,7 +18,7 @@ from servicekit.slices import Slice
 def rpcs(wiring: Wiring) -> PricingRpcs:
     """What the slice serves."""
     signing = quote_keys(wiring.settings)
-    pricing = Pricing(wiring.store, wiring.pool, Owners(wiring.queries).of, signing.keys)
+    pricing = Pricing(wiring.store, wiring.pool, Contents(wiring.queries).of, signing.keys)
     return PricingRpcs(pricing, Prices(wiring.queries))
 
 

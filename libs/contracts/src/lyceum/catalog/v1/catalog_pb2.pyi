@@ -103,7 +103,7 @@ class PublishContentRequest(_message.Message):
     category: _builtins.str
     """At most 50 characters; may be empty."""
     access: _builtins.str
-    """`free` (default) or `paid`."""
+    """`free` or `paid`; needed."""
     excerpt: _builtins.str
     """Teaser for those without access; by default the first 200 characters of `body`."""
     @_builtins.property
@@ -831,7 +831,7 @@ class ImportContent(_message.Message):
     category: _builtins.str
     """At most 50 characters; may be empty."""
     access: _builtins.str
-    """`free` (default) or `paid`."""
+    """`free` or `paid`; needed."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most 20, each 1 to 50 characters."""

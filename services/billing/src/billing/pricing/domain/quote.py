@@ -10,11 +10,18 @@ from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 from billing.money import MAX_AMOUNT_MINOR, Money, share_bps
-from billing.pricing.domain.product import Product, ProductPriced
+from billing.pricing.domain.product import Content, ContentIsFree, Product, ProductPriced
 from billing.pricing.domain.promotion import Promotion, PromotionScheduled
+from billing.product_ids import is_content_id
 from eventfold.errors import InvalidInput, NotFound, WrongState
 
 VALID_FOR = timedelta(minutes=15)
+
+
+class OwnProduct(WrongState):
+    """Nobody buys from themselves."""
+
+    code = "OWN_PRODUCT"
 
 
 class ForgedQuote(InvalidInput):
@@ -71,6 +78,18 @@ def price(wish: Wish, product: Product, promotion: Promotion, now: datetime) -> 
     if wish.promotion_id is not None:
         discount_minor = _discount_minor(wish, list_minor, product.priced, promotion.scheduled, now)
     return priced(list_minor, discount_minor, product.priced.price.currency)
+
+
+def check_sold(product_id: str, member_id: str, product: Product, content: Content | None) -> None:
+    """Raise `NotFound` where the content's creator does not sell it, whoever else priced its id, `ContentIsFree` for
+    free content, and `OwnProduct` where a member would buy from themselves."""
+    seller = product.priced.creator_id if product.priced else None
+    if (content is None and is_content_id(product_id)) or (content and content.creator_id != seller):
+        raise NotFound("there is no such product", field="product_id", product_id=product_id)
+    if content and content.access == "free":
+        raise ContentIsFree("the content is free 免费内容无须购买", field="product_id", product_id=product_id)
+    if member_id == seller:
+        raise OwnProduct("this is your own product 不能购买自己的产品", field="product_id", product_id=product_id)
 
 
 def priced(list_minor: int, discount_minor: int, currency: str) -> Price:

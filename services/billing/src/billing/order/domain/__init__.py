@@ -1,0 +1,1 @@
+"""Orders, and the purchases of content that they hold."""
