@@ -1,4 +1,4 @@
-"""Forward-only migrations by Alembic, in the service's own schema; the version is checked at every start."""
+"""Forward-only migrations by Alembic, in the service's own schema. The version is checked at every start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Versions(NamedTuple):
 
 
 class SchemaBehind(Exception):
-    """The database has another version than this build: run the service's `prepare`."""
+    """The database has an older version than this build: run the service's `prepare`."""
 
     def __init__(self, found: Versions, wanted: Versions) -> None:
         super().__init__(f"the database is at {found}, this build needs {wanted}; run `prepare` first")
@@ -41,7 +41,7 @@ class SchemaBehind(Exception):
 
 
 class Step(NamedTuple):
-    """What Alembic looks for in a migration's module, in this order: let it be assigned there."""
+    """The names that Alembic looks for in a migration's module. Assign them there in this order."""
 
     revision: str
     down_revision: str | None
@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 def step(revision: str, after: str | None, then: str) -> Step:
-    """The migration `revision`, which follows on `after`: runs the statements of the script `then`, all in one
+    """The migration `revision`, which follows `after`. Runs the statements of the script `then`, all in one
     transaction."""
 
     def upgrade() -> None:
@@ -65,7 +65,7 @@ def step(revision: str, after: str | None, then: str) -> Step:
 
 
 def query_of(connection: Connection) -> schema.Query:
-    """As `eventfold.postgres.schema` asks for it."""
+    """The query function that `eventfold.postgres.schema` needs."""
 
     def query(statement: str) -> Sequence[Sequence[Any]]:
         result = connection.exec_driver_sql(statement)
@@ -90,8 +90,8 @@ def _sqlalchemy_url(url: str) -> str:
 def migrate(url: str, migrations: Path) -> None:
     """Bring eventfold's own tables to their newest version, then the database to the service's newest migration.
 
-    Blocking; safe to run twice and at once (it takes a lock). A database that a newer build has migrated is left as it
-    is: migrations only go forward, and an older build works with it.
+    Blocking. Safe to run twice, and at the same time (it takes a lock). A database that a newer build has migrated is
+    left as it is: migrations only go forward, and an older build works with it.
     """
     found, wanted = _versions(url, migrations)
     if found.service and wanted.service and found.service > wanted.service:
@@ -101,14 +101,14 @@ def migrate(url: str, migrations: Path) -> None:
 
 
 def check_version(url: str, migrations: Path) -> None:
-    """Raise `SchemaBehind` unless the database is at the newest versions of this build, or beyond. Blocking."""
+    """Raise `SchemaBehind` unless the database has the newest versions of this build, or later ones. Blocking."""
     found, wanted = _versions(url, migrations)
     if (found.service or "") < (wanted.service or "") or (found.eventfold or 0) < schema.VERSION:
         raise SchemaBehind(found, wanted)
 
 
 def _versions(url: str, migrations: Path) -> tuple[Versions, Versions]:
-    """What the database is at, and the newest of this build; later migrations have higher names."""
+    """The versions of the database, and the newest ones of this build. Later migrations have higher names."""
     wanted = ScriptDirectory.from_config(_config(url, migrations)).get_current_head()
     engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
     with engine.connect() as connection:
