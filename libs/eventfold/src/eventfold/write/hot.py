@@ -51,8 +51,8 @@ class HotQueue(Generic[Asked, Result]):
     async def ask(self, stream: str, command: Asked, give_up_at: float = math.inf) -> Result:
         """The command's own result. If its caller is cancelled while it waits, the command has no effect; once it is
         being decided, it takes effect. Raises the errors of `decide`. Raises `Contention` if `MAX_WAITING` commands
-        wait, or if the command was not taken by `give_up_at` (monotonic clock, in seconds); if it was taken by then,
-        raises `DeadlineExceeded`."""
+        wait, or if the command was not taken by `give_up_at` (monotonic clock, in seconds). Raises
+        `DeadlineExceeded` if it was taken, but not finished by then."""
         if stream not in self._queues:
             self._queues[stream] = deque()
             # The first caller must not pass its context on to all that follow.
