@@ -1,9 +1,10 @@
-"""Event sourcing on PostgreSQL and Kafka with Faust as its stream engine; see the README beside this package.
+"""Event sourcing on PostgreSQL and Kafka, with Faust as its stream engine. See the README beside this package.
 
-These are the names with which a service is written. Its rooms, each of which uses only those before it: `vocabulary`
-(what is decided and told) and `postgres` (sessions, locks, tables), `write` (the store), `publish` (the relay and its
-topics), `fold` (projections, processes and their worker), and above them `reading` (one's own writes), `timers` (due
-dates, calls to others) and `sealing` (personal data under keys). `testing` ships with it.
+A service is written with the names that this module exports. Each subpackage uses only the ones named before it:
+`vocabulary` (commands, events, deciders) and `postgres` (sessions, locks, tables), `write` (the store), `publish` (the
+relay and its topics), `fold` (projections, processes and their worker). Above them are `reading` (a reader sees its own
+writes), `timers` (due dates, calls to providers) and `sealing` (personal data under keys). `testing` ships with the
+package.
 """
 
 from eventfold.fold.declared import (

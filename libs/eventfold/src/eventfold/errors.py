@@ -1,4 +1,4 @@
-"""What can go wrong in the mechanism, one class per failure, each carrying the ids an operator needs."""
+"""The failures of eventfold: one class per failure, each with the ids that an operator needs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class EventfoldError(Exception):
 class DomainError(EventfoldError):
     """A decider refused a command.
 
-    `code` is an UPPER_SNAKE reason for `google.rpc.ErrorInfo`; `field` names the offending input, if one is to blame;
-    `ids` are opaque identifiers. None of them may hold personal or secret values.
+    `code` is an UPPER_SNAKE reason for `google.rpc.ErrorInfo`. `field` names the input that caused the refusal, if
+    there is one. `ids` are opaque identifiers. None of them may hold personal or secret values.
     """
 
     code = "REFUSED"
@@ -29,13 +29,13 @@ class InvalidInput(DomainError):
 
 
 class NotFound(DomainError):
-    """The thing that the command is about does not exist, or not for this caller."""
+    """The object of the command does not exist, or is not visible to this caller."""
 
     code = "NOT_FOUND"
 
 
 class AlreadyExists(DomainError):
-    """The thing that the command would create exists already."""
+    """The object that the command would create exists already."""
 
     code = "ALREADY_EXISTS"
 
@@ -47,14 +47,14 @@ class NotPermitted(DomainError):
 
 
 class WrongState(DomainError):
-    """The thing exists, but its present state does not allow the command."""
+    """The object exists, but its present state does not allow the command."""
 
     code = "WRONG_STATE"
 
 
 class UnexpectedVersion(DomainError):
-    """The stream is not at the version that the command was meant for: read it again, and decide whether it is still
-    wanted. `ids` say which stream, the version that was expected and the one that was found."""
+    """The stream is not at the version that the command expects. The caller should read the stream again and decide
+    whether it still wants the command. `ids` hold the stream, the expected version and the version found."""
 
     code = "UNEXPECTED_VERSION"
 
@@ -68,7 +68,8 @@ class UnexpectedVersion(DomainError):
 
 
 class AnswerTooLarge(WrongState):
-    """What was asked for is larger than an answer can be: a page must be smaller, a thing be made so."""
+    """The requested answer is larger than an answer may be. The caller must ask for a smaller page, or make the object
+    smaller."""
 
     code = "ANSWER_TOO_LARGE"
 
@@ -77,7 +78,7 @@ class AnswerTooLarge(WrongState):
 
 
 class Unauthenticated(DomainError):
-    """Who calls is not known, or not proven."""
+    """The caller is not known, or did not prove its identity."""
 
     code = "UNAUTHENTICATED"
 
@@ -89,7 +90,7 @@ class Exhausted(DomainError):
 
 
 class TooMuchAtOnce(Exhausted):
-    """What is decided in one transaction would have more than so many bytes or events: send it in smaller batches."""
+    """One transaction would record more bytes or events than its limit. Send smaller batches."""
 
     code = "TOO_MUCH_AT_ONCE"
 
@@ -98,11 +99,11 @@ class TooMuchAtOnce(Exhausted):
 
 
 class FoldHalts(EventfoldError):
-    """A fold cannot go on, whatever record comes next: nothing is parked for it."""
+    """A fold cannot go on, whichever record comes next. No record is parked for this failure."""
 
 
 class VersionConflict(EventfoldError):
-    """Another writer appended to one of these streams since it was read. Retrying after a reload is safe."""
+    """Another writer appended to one of these streams since it was read. It is safe to reload and retry."""
 
     def __init__(self, streams: tuple[str, ...]) -> None:
         super().__init__(f"concurrent append to {', '.join(streams[:3])}")
@@ -110,8 +111,8 @@ class VersionConflict(EventfoldError):
 
 
 class Blocked(VersionConflict):
-    """Somebody's open transaction holds what the writers of these streams need. Nothing was written; retrying is safe,
-    and helps once that transaction has ended."""
+    """Another open transaction holds a lock that the writers of these streams need. Nothing was written. Retrying is
+    safe, and can succeed once that transaction has ended."""
 
     def __init__(self, streams: tuple[str, ...]) -> None:
         super().__init__(streams)
@@ -119,8 +120,8 @@ class Blocked(VersionConflict):
 
 
 class DeadlineExceeded(EventfoldError):
-    """The time that the caller gave is over. Whether its command was recorded is not known: under an idempotency key it
-    may be asked again. `waited_for` says for what, in a few words."""
+    """The caller's deadline has passed. It is not known whether the command was recorded; under an idempotency key it
+    may be sent again. `waited_for` says in a few words what the command was waiting for."""
 
     def __init__(self, waited_for: str) -> None:
         super().__init__(f"out of time: {waited_for}")
@@ -128,7 +129,7 @@ class DeadlineExceeded(EventfoldError):
 
 
 class Contention(EventfoldError):
-    """Conflicts did not cease before the deadline; nothing was written."""
+    """The conflicts did not end before the deadline. Nothing was written."""
 
     def __init__(self, streams: tuple[str, ...], attempts: int) -> None:
         super().__init__(f"gave up after {attempts} attempts on {', '.join(streams[:3])}")
@@ -145,8 +146,8 @@ class IdempotencyMismatch(EventfoldError):
 
 
 class Unrecordable(InvalidInput):
-    """An event would not be read as it was decided; its command fails, nothing of it is stored. `field` leads to what
-    is to blame, empty where that is the whole event; `reason` holds no value."""
+    """An event would not be read back as it was decided. Its command fails, and nothing of it is stored. `field` is the
+    path to the cause, and is empty if the cause is the whole event. `reason` holds no value of the event."""
 
     code = "UNRECORDABLE"
 
@@ -156,7 +157,8 @@ class Unrecordable(InvalidInput):
 
 
 class Unpublishable(InvalidInput):
-    """An event cannot be encoded for its topic; its command fails, nothing of it is stored. `reason` holds no value."""
+    """An event cannot be encoded for its topic. Its command fails, and nothing of it is stored. `reason` holds no value
+    of the event."""
 
     code = "TOO_LARGE_OR_UNENCODABLE"
 
@@ -166,8 +168,8 @@ class Unpublishable(InvalidInput):
 
 
 class OutcomeUnknown(EventfoldError):
-    """A provider gave no usable answer: whether it did what was asked is not known. Asking again by the same number is
-    safe. `reason` holds no personal data."""
+    """A provider gave no usable answer: it is not known whether it did what was asked. It is safe to ask again with the
+    same number. `reason` holds no personal data."""
 
     def __init__(self, provider: str, reason: str) -> None:
         super().__init__(f"provider {provider}: {reason}")
@@ -176,7 +178,7 @@ class OutcomeUnknown(EventfoldError):
 
 
 class PeerUnavailable(EventfoldError):
-    """Another service gave no answer to a question of ours that no caller's input is part of."""
+    """Another service did not answer a request of ours that contains no caller's input."""
 
     def __init__(self, peer: str, reason: str) -> None:
         super().__init__(f"{peer}: {reason}")
@@ -185,7 +187,7 @@ class PeerUnavailable(EventfoldError):
 
 
 class LeaseLost(EventfoldError):
-    """The lease went to another holder (or expired); the current work must be dropped."""
+    """The lease expired or went to another holder. The current work must be dropped."""
 
     def __init__(self, name: str, epoch: int) -> None:
         super().__init__(f"lease {name} is no longer held at epoch {epoch}")
@@ -194,8 +196,8 @@ class LeaseLost(EventfoldError):
 
 
 class HistoryRewound(EventfoldError):
-    """The topic holds what the store does not: the store was restored to an earlier point, or lost its last events.
-    Nothing is sent until somebody says what is true."""
+    """The topic holds events that the store does not have: the store was restored to an earlier point, or lost its last
+    events. Nothing is sent until an operator says which of them is right."""
 
     def __init__(self, topic: str, partition: int, seq: int, last_seq: int) -> None:
         super().__init__(
@@ -209,7 +211,8 @@ class HistoryRewound(EventfoldError):
 
 
 class TopicShortened(EventfoldError):
-    """A partition ends before it did: it was emptied, or made anew. What was on it is sent again."""
+    """A partition ends at a lower offset than before: it was emptied or created anew. The events that were on it are
+    sent again."""
 
     def __init__(self, topic: str, partition: int, before: int, now: int) -> None:
         super().__init__(f"{topic}[{partition}] ends at offset {now}, it should at {before}: it was made anew")
@@ -218,7 +221,7 @@ class TopicShortened(EventfoldError):
 
 
 class RefusedForGood(EventfoldError):
-    """The broker will never take this record as it is."""
+    """The broker will never accept this record as it is."""
 
     def __init__(self, topic: str, partition: int, seq: int, reason: str) -> None:
         super().__init__(f"{topic}[{partition}] refuses event {seq}: {reason}")
@@ -229,7 +232,8 @@ class RefusedForGood(EventfoldError):
 
 
 class OfNewerBuild(EventfoldError):
-    """The store holds what a newer build has written, and this one cannot send: it waits for one that can."""
+    """A newer build wrote an event to the store that this build cannot send. This relay waits for one of the newer
+    build."""
 
     def __init__(self, stream: str, version: int, reason: str) -> None:
         super().__init__(f"{stream} version {version} is of a newer build ({reason}): its relay has to send it")
@@ -238,7 +242,8 @@ class OfNewerBuild(EventfoldError):
 
 
 class HistoryRewritten(EventfoldError):
-    """The token stands for an event that never happened: the store was restored to an earlier point since."""
+    """The token stands for an event that no longer exists: the store was restored to an earlier point after the token
+    was issued."""
 
     def __init__(self, service: str, position: int) -> None:
         super().__init__(f"what {service} recorded at {position} is gone: its store was restored")
@@ -247,7 +252,7 @@ class HistoryRewritten(EventfoldError):
 
 
 class NoProgress(EventfoldError):
-    """A leader that has work got nowhere for so long that another should try; its lease is not renewed."""
+    """A leader that has work made no progress for so long that another should try. Its lease is not renewed."""
 
     def __init__(self, name: str, stuck_s: float) -> None:
         super().__init__(f"{name} got nothing done for {stuck_s:.0f} s")
@@ -255,7 +260,7 @@ class NoProgress(EventfoldError):
 
 
 class StalePosition(EventfoldError):
-    """A fold's stored position is not the one that its worker believes in: drop the batch and seek again."""
+    """The stored position of a fold differs from the one its worker expects. Drop the batch and seek again."""
 
     def __init__(self, projection: str, topic: str, partition: int) -> None:
         super().__init__(f"position of {projection} on {topic}[{partition}] moved under this worker")
@@ -265,7 +270,8 @@ class StalePosition(EventfoldError):
 
 
 class OffsetGap(EventfoldError):
-    """Records are missing between the stored position and what Kafka delivers. Halts: never skipped silently."""
+    """Records are missing between the stored position and the records that Kafka delivers. The worker halts: a gap is
+    never skipped silently."""
 
     def __init__(self, topic: str, partition: int, expected: int, got: int) -> None:
         super().__init__(f"{topic}[{partition}]: expected offset {expected}, got {got}; restore the topic or rebuild")
@@ -276,7 +282,7 @@ class OffsetGap(EventfoldError):
 
 
 class RecordsMissing(EventfoldError):
-    """A partition goes on behind records that it does not hold. Never skipped: its relay sends them again."""
+    """A partition goes on after records that it does not hold. They are never skipped: the relay sends them again."""
 
     def __init__(self, topic: str, partition: int, applied: int, previous: int, offset: int) -> None:
         super().__init__(
@@ -288,7 +294,7 @@ class RecordsMissing(EventfoldError):
 
 
 class Poison(EventfoldError):
-    """A fold cannot apply this one record, now or later. Raised by projections; `reason` holds no personal data."""
+    """A fold can never apply this one record. Projections raise it; `reason` holds no personal data."""
 
     def __init__(self, event_id: str, reason: str) -> None:
         super().__init__(f"event {event_id}: {reason}")
@@ -297,7 +303,7 @@ class Poison(EventfoldError):
 
 
 class KeyDestroyed(NotFound):
-    """The subject's key has been destroyed: what was sealed under it can never be read again."""
+    """The key of the subject was destroyed: nothing sealed under it can ever be read again."""
 
     code = "ERASED"
 
@@ -307,7 +313,7 @@ class KeyDestroyed(NotFound):
 
 
 class TopicMisconfigured(EventfoldError):
-    """A topic that must keep its history would lose it, or has another shape than declared."""
+    """A topic that must keep its history would lose it, or its settings or partitions differ from the declared ones."""
 
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"topic {topic}: {reason}")
@@ -315,7 +321,8 @@ class TopicMisconfigured(EventfoldError):
 
 
 class TopicLost(EventfoldError):
-    """The topic that a handler has positions on is not on Kafka. Halts: another topic is never read in its place."""
+    """The topic on which a handler has positions is not on Kafka. The worker halts: another topic is never read in its
+    place."""
 
     def __init__(self, topic: str, handler: str) -> None:
         super().__init__(

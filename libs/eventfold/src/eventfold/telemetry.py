@@ -1,4 +1,4 @@
-"""Every metric of the mechanism in one place, with what it tells an operator."""
+"""All metrics of eventfold in one place, each with its meaning for an operator."""
 
 from __future__ import annotations
 

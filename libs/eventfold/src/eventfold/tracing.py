@@ -1,9 +1,9 @@
-"""Spans from a command to its folds. Until `use` is told of a provider nothing is recorded, and asking costs nothing.
+"""Spans from a command to its folds. Until `use` sets a provider, nothing is recorded, and the calls cost nothing.
 
-A command's span goes on in its events: each carries a W3C `traceparent` in its meta and on Kafka. What works on many
-events at once (a sent batch, an applied fetch) has a span of its own that links to some of theirs, for no single one
-of them is its parent. So has the look at a due date, which links to what set it, weeks before perhaps. Attributes and
-errors hold names, counts and kinds: never personal data.
+The span of a command continues in its events: each carries a W3C `traceparent` in its meta and on Kafka. Work on many
+events at once (a sent batch, an applied fetch) has its own span with links to some of theirs, because no single event
+is its parent. A look at a due date likewise links to the event that set it, perhaps weeks before. Attributes and errors
+hold names, counts and kinds, never personal data.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, T
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 MAX_LINKS = 32
-"""Links of one span: a batch of thousands names some of its causes, not all."""
+"""Links of one span: a batch of thousands links to some of its causes, not to all."""
 
 _W3C = TraceContextTextMapPropagator()
 _tracer: trace.Tracer | None = None
 
 
 def use(provider: TracerProvider | None) -> None:
-    """Record spans with this provider from now on; None, as at first, records none."""
+    """From now on, record spans with this provider. With None, which is the initial state, record none."""
     global _tracer
     _tracer = provider.get_tracer("eventfold") if provider else None
 
 
 def recording() -> bool:
-    """Whether spans are recorded: where not, what they alone need is not worth looking for."""
+    """Whether spans are recorded. If not, data that only spans need is not looked up."""
     return _tracer is not None
 
 
 def checked(traceparent: str | None) -> str | None:
-    """The `traceparent` in its plain form, fit to be stored and sent; None where there is none or it is malformed."""
+    """The `traceparent` in its plain form, fit to be stored and sent; None if it is missing or malformed."""
     return _written(_parsed(traceparent)) if traceparent else None
 
 
 def current() -> str | None:
-    """The `traceparent` of the span that this task is in, None outside of one."""
+    """The `traceparent` of the current task's span; None outside of a span."""
     return _written(trace.get_current_span().get_span_context()) if _tracer else None
 
 
@@ -55,7 +55,7 @@ def span(
     links: Sequence[Link] = (),
 ) -> Iterator[Span]:
     """A span around a block: a part of the trace of `parent` (a `traceparent` from outside, or a span of this process),
-    or the first of its own. What escapes makes it an error, of which only the class is told."""
+    or the first span of its own trace. An escaping exception marks it as an error, with only the exception's class."""
     if _tracer is None:
         yield trace.INVALID_SPAN
         return
@@ -91,7 +91,7 @@ def batch(
 ) -> contextlib.AbstractContextManager[Span]:
     """The span of a batch: `places` are its topics and partitions, `headers` those of its records.
 
-    Neither is looked at unless spans are recorded. A batch without records has no span.
+    Neither is read unless spans are recorded. A batch without records has no span.
     """
     if _tracer is None:
         return contextlib.nullcontext(trace.INVALID_SPAN)
@@ -111,14 +111,14 @@ def batch(
 
 
 def _destination(places: set[tuple[str, int]]) -> dict[str, str]:
-    """Topic and partition, as far as all records share them."""
+    """Topic and partition, if all records share them."""
     topic, partition = next(iter(places))
     shared = {} if len({topic for topic, _ in places}) > 1 else {"messaging.destination.name": topic}
     return shared if len(places) > 1 else {**shared, "messaging.destination.partition.id": str(partition)}
 
 
 def links(causes: Iterable[str]) -> list[Link]:
-    """Links to the spans that the first `MAX_LINKS` different `traceparent`s name; what is malformed names none."""
+    """Links to the spans named by the first `MAX_LINKS` different `traceparent`s; malformed ones are skipped."""
     found: dict[str, Link] = {}
     for cause in causes:
         if cause not in found and (named := _parsed(cause)).is_valid:
@@ -129,7 +129,7 @@ def links(causes: Iterable[str]) -> list[Link]:
 
 
 def _parsed(traceparent: str) -> SpanContext:
-    """The span that is named, an invalid one where the text is malformed."""
+    """The named span context; an invalid one if the text is malformed."""
     return trace.get_current_span(_W3C.extract({"traceparent": traceparent}, Context())).get_span_context()
 
 

@@ -1,1 +1,1 @@
-"""Tools for those who operate an eventfold deployment."""
+"""Tools for operators of an eventfold deployment."""

@@ -1,8 +1,8 @@
-"""A shadow that stands, for a moment, exactly where the live projection does.
+"""Brings a shadow, for a moment, exactly to the positions of the live projection.
 
-The shadow never goes past the live projection. When little is missing, the projection's turns are taken, so that the
-live worker waits, and the shadow is folded up to exactly the live positions. What is done then is done in the
-transaction that holds the turns: it should be short.
+The shadow never goes past the live projection. When few records are missing, the projection's turns are taken, so that
+the live worker waits, and the shadow is folded up to exactly the live positions. The final action runs in the
+transaction that holds the turns, so it should be short.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from eventfold_ops.refold import Refold, live_positions
 from eventfold_ops.shadow import Shadow
 
 FINAL_RECORDS = 10_000
-"""How much may be missing when the live worker is made to wait."""
+"""Number of records that may be missing when the live worker is made to wait."""
 MAX_TRIES = 50
 LOCK_WAIT_MS = 2000
 HOLD_TURNS_MS = 60_000
-"""How long folding what is missing may keep the live worker waiting."""
+"""How long folding the missing records may keep the live worker waiting."""
 
 AtTheEnd = Callable[[Connection, Shadow], Awaitable[None]]
 
 
 class RebuildRunning(EventfoldError):
-    """Another rebuild or comparison of this projection is under way."""
+    """Another rebuild or comparison of this projection is running."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is being rebuilt or compared already; wait for it or end it")
 
 
 class NeverCaughtUp(EventfoldError):
-    """The live projection kept ahead of the shadow. What is folded stays: run the command again."""
+    """The live projection stayed ahead of the shadow. The folded rows stay: run the command again."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the shadow of {name} did not catch up in {MAX_TRIES} tries; run it again at a quieter time")
@@ -51,11 +51,11 @@ class NeverCaughtUp(EventfoldError):
 async def at_live_positions(
     deployment: Deployment, projection: Projection, act: AtTheEnd, *, keep: bool, fresh: bool
 ) -> AsyncIterator[Shadow]:
-    """Fold a shadow, and `act` in a transaction in which it stands exactly where the live projection does.
+    """Fold a shadow, and run `act` in a transaction in which the shadow stands exactly where the live projection does.
 
-    Then the turns are given back, and the block has the shadow to itself; it is dropped on leaving. With `keep`, what
-    was folded outlives a failure, to be resumed by the same build; with `fresh`, what an earlier run left is dropped
-    first.
+    Then the turns are given back, and the block has the shadow to itself. The shadow is dropped on leaving. With
+    `keep`, the folded rows survive a failure, and the same build can resume them. With `fresh`, the remains of an
+    earlier run are dropped first.
     """
     async with await deployment.connect() as conn, _alone(conn, projection.name):
         one = await shadow.beside(conn, projection)
@@ -74,7 +74,7 @@ async def at_live_positions(
 
 @contextlib.asynccontextmanager
 async def _alone(conn: Connection, name: str) -> AsyncIterator[None]:
-    """One rebuild of a projection at a time; the lock goes with the connection."""
+    """Allow one rebuild of a projection at a time; the lock ends with the connection."""
     cursor = await conn.execute(f"SELECT pg_try_advisory_lock({locks.key('rebuild', '%s')})", [name])
     if await cursor.fetchone() != (True,):
         raise RebuildRunning(name)
@@ -92,7 +92,7 @@ async def _fold_and(deployment: Deployment, conn: Connection, one: Shadow, act: 
 
 
 async def _finished(conn: Connection, one: Shadow, refold: Refold, act: AtTheEnd) -> bool:
-    """With the projection's turns held: fold what is missing and act; False where too much is missing."""
+    """While holding the projection's turns, fold the missing records and act. Returns False if too many are missing."""
     async with conn.transaction():
         await conn.execute(SQL("SET LOCAL lock_timeout = {}").format(Literal(LOCK_WAIT_MS)))
         places = {*await refold.places(), *await live_positions(conn, one.projection.name)}

@@ -1,6 +1,6 @@
 """`eventfold --app billing.bootstrap:deployment COMMAND`: operating one service's store, topics and folds.
 
-Exit status: 0 done (or nothing is broken), 1 refused or broken, with a sentence that says what to do next, 2 usage.
+Exit status: 0 done (or nothing is broken); 1 refused or broken, with a sentence that names the next step; 2 usage.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ COMMANDS: Sequence[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]
     recover.add_to,
     switch.add_to,
 )
-"""Each adds its parsers, with `run` (see `Run`) among their defaults. A new command is a module and a line here."""
+"""Each function adds its parsers, with `run` (see `Run`) among their defaults. A new command needs a module and a line
+here."""
 
 REFUSALS: tuple[type[Exception], ...] = (EventfoldError, NoSuchApp, NotConfigured, Refused, *ADVISED)
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = root.parse_args(argv)
     if not arguments.app:
         root.error("say which service: --app billing.bootstrap:deployment, or EVENTFOLD_APP")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absent broker is told in one sentence, by us
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we report an absent broker in one sentence
     run: Run = arguments.run
     try:
         return asyncio.run(_run(run, load(arguments.app), arguments))

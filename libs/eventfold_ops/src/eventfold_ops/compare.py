@@ -1,4 +1,4 @@
-"""`compare PROJECTION`: fold it anew beside the live one and say whether both hold the same."""
+"""`compare PROJECTION`: fold it anew beside the live one, and report whether both hold the same rows."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Say what differs, table by table: 0 when nothing does, else 1; also where a topic of this service's own, of which
-    both were folded, is not whole. Nothing is changed. Raises `EventfoldError`.
+    """Report the differences, table by table. Returns 0 if there are none, else 1. Also returns 1 if one of this
+    service's own topics is incomplete, because both copies were folded from it. Changes nothing. Raises
+    `EventfoldError`.
 
-    Both are read as they were at one moment, so that the live worker, which is made to wait for that moment, goes on.
+    Both copies are read as of one moment. The live worker waits only for that moment, and then goes on.
     """
     projection = deployment.projection(arguments.projection)
     short = await _short(deployment, projection)
@@ -40,7 +41,7 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
         try:
             found = [await comparing.compare(then, table, one.live, one.shadow) for table in projection.tables]
         finally:
-            await then.close()  # else the shadow that it has read could not be dropped
+            await then.close()  # otherwise the shadow that it has read could not be dropped
     if short and not arguments.json:
         say("\n".join(finding.line for finding in short))
     lines = [orjson.dumps([{**asdict(one), "equal": one.equal} for one in found], default=str).decode()]
@@ -49,8 +50,8 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 async def _short(deployment: Deployment, projection: Projection) -> list[Finding]:
-    """Of the topics that the projection reads and this service emits, those that do not hold what the store does: both
-    copies may be equal and wrong."""
+    """The topics that the projection reads and this service emits, and that do not hold all events of the store: then
+    both copies may be equal and wrong."""
     own = replace(deployment, topics=tuple(topic for topic in deployment.topics if topic in projection.topics))
     if not own.topics:
         return []
@@ -60,11 +61,11 @@ async def _short(deployment: Deployment, projection: Projection) -> list[Finding
 
 
 def _frozen(then: Connection) -> AtTheEnd:
-    """Have `then` see everything as it is while the projection's turns are held: both stand at the same positions."""
+    """Give `then` a snapshot taken while the projection's turns are held: both copies stand at the same positions."""
 
     async def act(_: Connection, __: Shadow) -> None:
         await then.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        await then.execute("SELECT 1")  # the first statement is what takes the snapshot
+        await then.execute("SELECT 1")  # the first statement takes the snapshot
 
     return act
 

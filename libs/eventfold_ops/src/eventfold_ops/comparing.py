@@ -1,4 +1,4 @@
-"""Whether two copies of a read table say the same: exact columns by a hash of the content, floats within 1e-8."""
+"""Compares two copies of a read table: exact columns by a hash of the content, floats within 1e-8."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOAT_TOLERANCE = 1e-8
 """Absolute below 1, relative above."""
 KEYS_SHOWN = 5
 
-# Sums of two hashes with different seeds: order does not matter, and no more is held in memory than one row.
+# Sums of two hashes with different seeds: the order does not matter, and only one row at a time is in memory.
 _HASH = """SELECT count(*), coalesce(sum(hashtextextended(row_text, 0)::numeric), 0)::text || '/' ||
 coalesce(sum(hashtextextended(row_text, 1)::numeric), 0)::text
 FROM (SELECT ROW({columns})::text AS row_text FROM {table}) r"""
@@ -22,14 +22,15 @@ _EXACT_DIFFERENT = """SELECT DISTINCT {keys} FROM (
 (SELECT {columns} FROM {shadow} EXCEPT SELECT {columns} FROM {live})) d ORDER BY {keys} LIMIT %s"""
 _FLOAT_DIFFERENT = """SELECT {keys} FROM {live} l JOIN {shadow} s USING ({keys})
 WHERE {apart} ORDER BY {keys} LIMIT %s"""
-# Strictly less: infinity and NaN are equal to themselves there, and would be within any tolerance that they widen.
+# Strictly less: otherwise infinity and NaN would lie within the tolerance that they widen themselves. PostgreSQL treats
+# each as equal to itself.
 _APART = """(l.{c} IS DISTINCT FROM s.{c}
 AND NOT coalesce(abs(l.{c} - s.{c}) < {tolerance} * greatest(1, abs(l.{c}), abs(s.{c})), false))"""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One table: its rows and content hash live and in the shadow, and the keys of some rows that differ."""
+    """One table: its row count and content hash, live and in the shadow, and the keys of some rows that differ."""
 
     table: str
     live_rows: int
@@ -40,12 +41,12 @@ class Compared:
 
     @property
     def equal(self) -> bool:
-        """Whether both say the same."""
+        """Whether both copies are the same."""
         return (self.live_rows, self.live_hash) == (self.shadow_rows, self.shadow_hash) and not self.different
 
 
 async def compare(conn: Connection, table: ReadTable[Any], live: str, shadow: str) -> Compared:
-    """Compare a table in two schemas; reads both whole. The caller sees to it that neither moves meanwhile."""
+    """Compare a table in two schemas; reads both copies whole. The caller makes sure that neither changes meanwhile."""
     floats = [name for name, (kind, _) in zip(table.columns, table.types, strict=True) if kind == "double precision"]
     exact = [name for name in table.columns if name not in floats]
     sides = {"live": sql.Identifier(live, table.name), "shadow": sql.Identifier(shadow, table.name)}

@@ -1,4 +1,4 @@
-"""What it takes to operate one service: where its store, topics and read tables are, and how to read them."""
+"""The description of one service for operators: where its store, topics and read tables are, and how to read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eventfold.publish.sending import Producer
 
 
 class NoSuchApp(Exception):
-    """`--app` names nothing that gives a deployment."""
+    """`--app` does not name a function that returns a deployment."""
 
     def __init__(self, app: str, reason: str) -> None:
         super().__init__(f"--app {app}: {reason}; it names a function as module:function that returns a Deployment")
@@ -38,9 +38,9 @@ class NotConfigured(Exception):
 class Deployment:
     """One service as its operators see it. Topics are named without `topic_prefix`.
 
-    `build` changes with the code that folds: what another build has folded is not resumed. With none given the caller
-    sees to that. `current_kek_id` tells the id of the key-encryption key, None where this machine does not have it;
-    `known_kek_ids` those of all that are here, old ones among them.
+    `build` changes with the code that folds: rows folded by another build are not resumed. If it is empty, the caller
+    is responsible for that. `current_kek_id` returns the id of the current key-encryption key, None if this machine
+    does not have it. `known_kek_ids` returns the ids of all keys here, including old ones.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Deployment:
 
     @property
     def projections(self) -> Sequence[Projection]:
-        """Those of all groups."""
+        """The projections of all groups."""
         return [one for group in self.groups for one in group.projections]
 
     @property
     def handlers(self) -> Sequence[Handler]:
-        """Everything that consumes."""
+        """The projections and processes of all groups."""
         return [one for group in self.groups for one in group.handlers]
 
     def alone(self, projection: Projection) -> FoldGroup:
-        """The projection in a group of its own, which parks as the one does that it is in."""
+        """The projection in a group of its own, which parks if the projection's present group does."""
         parks = any(group.parks for group in self.groups if projection in group.projections)
         return FoldGroup(projection.name, (projection,), parks=parks)
 
@@ -81,7 +81,7 @@ class Deployment:
         return sorted({topic for handler in self.handlers for topic in handler.topics})
 
     def projection(self, name: str) -> Projection:
-        """The projection of this name. Raises `NotFound`, which says what there is."""
+        """The projection of this name. Raises `NotFound`, which lists the known ones."""
         for projection in self.projections:
             if projection.name == name:
                 return projection
@@ -97,14 +97,14 @@ class Deployment:
         return await topics.existing_topics(self.kafka_bootstrap)
 
     async def prepare_topic(self, name: str, partitions: int) -> None:
-        """Make the topic (named with prefix) unless it is there. Raises `TopicMisconfigured` and `KafkaError`."""
+        """Create the topic (named with prefix) unless it exists. Raises `TopicMisconfigured` and `KafkaError`."""
         await topics.prepare_topics(
             self.kafka_bootstrap, [name], partitions=partitions, replication=self.topic_replication
         )
 
     async def continues_at(self, place: tuple[str, int], seq: int) -> int | None:
-        """From which offset of a partition on there are only records above a number; see `witness.continues_at`. Raises
-        `KafkaError`."""
+        """The offset of a partition from which on there are only records above a number; see `witness.continues_at`.
+        Raises `KafkaError`."""
         return await witness.continues_at(self.kafka_bootstrap, place, seq, 0)
 
     def producer(self, purpose: str) -> AIOKafkaProducer:
@@ -112,8 +112,8 @@ class Deployment:
         return Producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
 
     def consumer(self, purpose: str, partition_fetch_bytes: int) -> AIOKafkaConsumer:
-        """A consumer that is told what to read and where to begin; its group, named for `purpose`, is for those who
-        watch lags. Not started."""
+        """A consumer that is told what to read and where to begin. Its group, named for `purpose`, is only for lag
+        monitoring. Not started."""
         return AIOKafkaConsumer(
             bootstrap_servers=self.kafka_bootstrap,
             group_id=f"{self.group}.{purpose}",
@@ -124,7 +124,8 @@ class Deployment:
 
 
 def load(app: str) -> Deployment:
-    """The deployment that `module:function` gives. Raises `NoSuchApp`; `NotConfigured` where settings are missing."""
+    """The deployment that `module:function` returns. Raises `NoSuchApp`, and `NotConfigured` if settings are
+    missing."""
     module, _, name = app.partition(":")
     try:
         make: Callable[[], Deployment] = getattr(importlib.import_module(module), name)

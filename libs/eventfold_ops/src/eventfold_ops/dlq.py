@@ -1,4 +1,4 @@
-"""Dead letters: look at parked records, apply them straight into the fold's transaction, or give them up."""
+"""Dead letters: look at parked records, apply them directly in a fold's transaction, or give them up."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a parked record holds, as it came, and how many records wait behind it. A header that is no text stands as
-    `{"base64": …}`."""
+    """The content of a parked record, as it was received, and the number of records that wait behind it. A header that
+    is not text is shown as `{"base64": …}`."""
 
     letter: DeadLetter
     headers: dict[str, Any]
@@ -44,7 +44,7 @@ class Content:
 
 
 class NothingParked(NotFound):
-    """A key under which nothing is parked, or no longer."""
+    """Nothing is parked under this key, or no longer."""
 
     def __init__(self, projection: str, record_key: str) -> None:
         reason = "nothing is parked under this key: see `dlq list`"
@@ -77,23 +77,23 @@ async def content(conn: Connection, projection: str, event_id: str) -> Content:
 
 
 async def redrive(conn: Connection, projection: Projection, avro: Avro, record_key: str) -> int:
-    """Fold all parked records of a key, in order, all or none; returns how many. The caller commits.
+    """Fold all parked records of a key, in order, all or none. Returns how many. The caller commits.
 
-    The fold may be far past them: its position stays. Raises `Poison` when the fold still cannot apply one, and
+    The fold may be far past them; its position stays. Raises `Poison` if the fold still cannot apply one, and
     `NothingParked`.
     """
     async with conn.transaction():
         await _take_turns(conn, projection, record_key)
         taken = await _take(conn, projection, avro, record_key)
-        events = given(projection, taken)  # another build may have parked what this one does not name
+        events = given(projection, taken)  # another build may have parked types that this one does not name
         await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))
     return len(taken)
 
 
 async def _take_turns(conn: Connection, projection: Projection, record_key: str) -> None:
-    """The turns that the worker takes for this key, so that no row is changed by both at once.
+    """Take the turns that the worker takes for this key, so that both never change a row at the same time.
 
-    All of the projection's, for the key may be on another partition now: its topic may have grown since.
+    Takes all turns of the projection: if its topic has grown since, the key may be on another partition now.
     """
     cursor = await conn.execute(
         """SELECT topic, partition FROM fold_position WHERE projection = %s
@@ -116,7 +116,8 @@ async def _take(conn: Connection, projection: Projection, avro: Avro, record_key
 
 
 async def discard(conn: Connection, projection: str, event_id: str) -> int:
-    """Give up one parked record for ever; returns how many rows went (0 or 1). What waits behind it stays parked."""
+    """Give up one parked record for ever. Returns how many rows were deleted (0 or 1). Records that wait behind it stay
+    parked."""
     cursor = await conn.execute(
         "DELETE FROM dead_letter WHERE projection = %s AND event_id = %s", [projection, event_id]
     )

@@ -1,4 +1,4 @@
-"""`eventfold dlq`: what is parked, what it holds, and what becomes of it."""
+"""`eventfold dlq`: list and show parked records, redrive them, or give them up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _on_event(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """At most `dlq.MAX_LISTED` parked records; a line on standard error where there are more."""
+    """List at most `dlq.MAX_LISTED` parked records. If there are more, a line on standard error says so."""
     if arguments.projection:
         deployment.projection(arguments.projection)
     async with await deployment.connect() as conn:
@@ -62,7 +62,7 @@ async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> in
 
 
 async def show(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """One parked record, decoded where this build can."""
+    """Show one parked record, decoded if this build can decode it."""
     async with await deployment.connect() as conn:
         found = await dlq.content(conn, arguments.projection, arguments.event_id)
     data, failure = _decoded(deployment, found.value)
@@ -87,7 +87,7 @@ async def show(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 def _decoded(deployment: Deployment, value: bytes) -> tuple[Any, str | None]:
-    """The data, or why this build cannot read it: whatever a codec raises, the bytes are still shown."""
+    """The data, or why this build cannot read it: whatever error a codec raises, the bytes are still shown."""
     try:
         return deployment.avro.decode(value), None
     except Exception as failure:  # noqa: BLE001 - the record is poison: anything may be wrong with it
@@ -95,7 +95,7 @@ def _decoded(deployment: Deployment, value: bytes) -> tuple[Any, str | None]:
 
 
 async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Fold the key's parked records in one transaction, wherever the fold's position is by now."""
+    """Fold the key's parked records in one transaction, wherever the fold's position is now."""
     projection = deployment.projection(arguments.projection)
     async with await deployment.connect() as conn:
         try:
@@ -113,7 +113,7 @@ async def redrive(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 async def discard(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Give up one record; refuses without --yes, telling what waits behind it."""
+    """Give up one record. Without --yes, refuses and reports how many records wait behind it."""
     async with await deployment.connect() as conn:
         found = await dlq.content(conn, arguments.projection, arguments.event_id)
         key = found.letter.record_key

@@ -1,4 +1,4 @@
-"""What a command may end with that does not say by itself what to do: what happened, and the next step."""
+"""Advice for failures whose own message does not name the next step."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ADVICE: Sequence[tuple[type[Exception], str, str]] = (
     (OffsetOutOfRangeError, "the topic does not hold what was read of it", "see docs/runbooks/topic-loss.md"),
     (KafkaError, "Kafka is away or refuses", "start it, or correct KAFKA_BOOTSTRAP, then run this again"),
 )
-"""The first class that fits tells what happened and what to do."""
+"""For the first class that fits: what happened, and what to do."""
 
 ADVISED = tuple(failure for failure, _, _ in ADVICE)
 
 
 def sentence(failure: BaseException) -> str:
-    """What happened, what the failure says itself, and what to do next, on one line."""
+    """What happened, the failure's own message, and the next step, on one line."""
     said = " ".join(str(failure).split()) or type(failure).__name__
     for kind, happened, advice in ADVICE:
         if isinstance(failure, kind):

@@ -1,4 +1,4 @@
-"""Filling a generation from the store, over as many producers as it takes."""
+"""Fills a generation from the store, with a new producer after each failure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from eventfold_ops.deployment import Deployment
 from eventfold_ops.progress import Progress
 
 ATTEMPTS, PAUSE_S = 10, 0.5
-"""A producer sends nothing a second time, and a topic that was made a moment ago may have no leader yet."""
+"""A producer sends nothing a second time, and a topic that was just created may have no leader yet."""
 
 Enough = Callable[[Generation], Awaitable[bool]]
 
 
 async def filled(deployment: Deployment, conn: Connection, one: Generation, enough: Enough) -> Generation:
-    """Fill from where it stands until that is `enough` or nothing is left. Raises `KafkaError` after `ATTEMPTS` without
-    any gain, and what `enough` raises."""
+    """Fill from the present cursor until that is `enough` or nothing is left. Raises `KafkaError` after `ATTEMPTS`
+    without progress, and the errors of `enough`."""
     progress, failed = Progress(f"filling {one.name}", done=one.cursor), 0
     while True:
         before = one.cursor
@@ -52,6 +52,6 @@ async def _filled(
 
 
 async def _last(conn: Connection) -> int:
-    """The highest number that an event has."""
+    """The highest number of an event."""
     row = await (await conn.execute("SELECT coalesce(max(first_seq + length - 1), 0) FROM sequence_run")).fetchone()
     return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""`eventfold intents`: what providers were asked and have not settled, and asking again where no answer ever came."""
+"""`eventfold intents`: list the intents that providers have not settled, and ask again if no answer ever came."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def show_list(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """At most `MAX_LISTED` intents that are open or were given up; a line on standard error where there are more. Reads
-    all intents."""
+    """List at most `MAX_LISTED` intents that are open or were given up. If there are more, a line on standard error
+    says so. Reads all intents."""
     async with await deployment.connect() as conn:
         rows = cut(await _unsettled(conn), MAX_LISTED)
     if arguments.json:
@@ -63,7 +63,8 @@ async def _unsettled(conn: Connection) -> list[dict[str, Any]]:
 
 
 async def ask_again(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """The due-date worker then asks the provider what it knows of the number, before it asks for anything anew."""
+    """Open an intent again. The due-date worker then queries the provider for the number before it asks for anything
+    anew."""
     if IntentReopened not in deployment.codec.types:
         raise Refused(f"{deployment.name} records no intents")
     context = Context(datetime.now(UTC), ACTOR, str(uuid.uuid4()))

@@ -1,4 +1,4 @@
-"""What commands say: tables for people, JSON for programs."""
+"""Output of commands: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 
 class Refused(Exception):
-    """The command is not carried out; the message says why and what to do next."""
+    """The command is not carried out. The message gives the reason and the next step."""
 
 
 def say(line: str) -> None:
@@ -22,7 +22,7 @@ def say(line: str) -> None:
 
 
 def note(line: str) -> None:
-    """One line on standard error: beside the result, whether that is a table or JSON."""
+    """One line on standard error, beside the result, which may be a table or JSON."""
     sys.stderr.write(line + "\n")
 
 
@@ -40,14 +40,14 @@ def say_either(as_json: bool, document: Any, sentence: str) -> None:
 
 
 def cut(rows: Sequence[Row], limit: int) -> Sequence[Row]:
-    """At most `limit` of the rows; says so where there are more."""
+    """At most `limit` of the rows. If there are more, a note says so."""
     if len(rows) > limit:
         note(f"only the first {limit} are listed")
     return rows[:limit]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns as wide as their content, the last one as it is."""
+    """Columns as wide as their content; the last column is not padded."""
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(head, *texts, strict=True)]
     lines = [
@@ -57,7 +57,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def age(seconds: float | timedelta) -> str:
-    """A duration as a person says it: `4 s`, `12 min`, `3.5 h`, `9 days`."""
+    """A duration in words: `4 s`, `12 min`, `3.5 h`, `9 days`."""
     value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     for limit, unit_s, text in ((120, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"), (172_800, 3600, "{:.1f} h")):
         if value < limit:

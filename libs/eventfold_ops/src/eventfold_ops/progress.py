@@ -1,4 +1,4 @@
-"""One line on standard error that says how far a long command has come, how fast, and when it will be done."""
+"""One line on standard error with the progress of a long command: how far, how fast, and the time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINE_EVERY_S = 1.0
 
 @dataclass
 class Progress:
-    """Counts what is done of `total`; a line at most every `LINE_EVERY_S`. Never blocks for long."""
+    """Counts the progress towards `total`. Writes a line at most every `LINE_EVERY_S`. Never blocks for long."""
 
     what: str
     done: int = 0

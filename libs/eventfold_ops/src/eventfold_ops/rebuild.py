@@ -1,8 +1,8 @@
 """`rebuild PROJECTION`: fold a projection from zero into a shadow while the live one serves, then swap.
 
-One transaction swaps, in which the shadow stands where the live projection does: the worker goes on from positions that
-are the same as before. A killed rebuild is resumed from the shadow's own positions, unless other code is deployed now:
-rows would be part of one fold and part of another, so it begins anew.
+One transaction swaps, at a moment when the shadow stands where the live projection does: the worker goes on from the
+same positions as before. A killed rebuild is resumed from the shadow's own positions. If other code is deployed now, it
+begins anew instead, because the rows would come from two different folds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 when swapped (or equal), 1 when a comparison finds a difference. Raises `EventfoldError`."""
+    """0 if swapped (or equal), 1 if a comparison finds a difference. Raises `EventfoldError`."""
     if arguments.compare_only:
         return await compare.run(deployment, arguments)
     projection = deployment.projection(arguments.projection)

@@ -1,9 +1,9 @@
-"""`recover`: make the store, as it is now, the truth of its topics, after it was restored to an earlier point.
+"""`recover`: after a restore to an earlier point, make the store, as it is now, the truth of its topics.
 
-The topics are the witness: they tell up to which number store and topics agree. From there a new history begins, with
-numbers above all that were ever given, and each topic of the service gets a new generation that holds what the store
-holds. Readers cross over by themselves, and fold anew where they had applied what never happened. Every step is
-recorded: killed anywhere, the command can be run again.
+The topics are the witness: they show up to which number store and topics agree. From there a new history begins, with
+numbers above all that were ever given. Each topic of the service gets a new generation that holds the events of the
+store. Readers cross over by themselves, and fold anew if they had applied events that never happened. Every step is
+recorded: if the command is killed at any point, it can be run again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HEADS = "SELECT topic, count(*) FROM relay_head GROUP BY topic"
 
 
 class NotTakenOver(EventfoldError):
-    """All is prepared, and no relay has gone on."""
+    """Everything is prepared, but no relay has gone on."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -59,7 +59,7 @@ class NothingToRecover(EventfoldError):
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was done: the history that began, what it keeps, and where each topic goes on."""
+    """The result: the history that began, what it keeps, and where each topic goes on."""
 
     history: str
     kept_seq: int
@@ -68,7 +68,7 @@ class Recovered:
 
     @property
     def lines(self) -> str:
-        """It as text."""
+        """The result as text."""
         said = [f"{topic} goes on at {name}" for topic, name in self.topics.items()]
         first = f"history {self.history} keeps events up to {self.kept_seq} and numbers on from {self.first_seq}"
         return "\n".join([first, *said, "readers cross over by themselves; see docs/runbooks/rewound-history.md"])
@@ -82,7 +82,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 once the relay writes in the new history. Raises `NothingToRecover`, `NotTakenOver` and what Kafka raises."""
+    """0 once the relay writes in the new history. Raises `NothingToRecover`, `NotTakenOver`, and Kafka's errors."""
     async with await deployment.connect() as conn:
         made = await _unfinished(conn) or await _begun(deployment, conn, restored=arguments.restored)
         for one in made:
@@ -96,7 +96,7 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 async def _unfinished(conn: Connection) -> list[Generation]:
-    """What an earlier run has begun: it is finished, and no further history is begun."""
+    """The generations that an earlier run has begun. They are finished, and no further history is begun."""
     return [one for one in await generations.load(conn) if one.rewound and one.state in ("filling", "filled")]
 
 
@@ -128,25 +128,26 @@ def _seqs(found: Mapping[TopicPartition, Tail]) -> list[int]:
 async def _tails(
     deployment: Deployment, topics: Sequence[str], existing: Mapping[str, int]
 ) -> Mapping[TopicPartition, Tail]:
-    """Of every generation that exists."""
+    """The tails of every generation that exists."""
     names = [name for name in existing if logical(name) in topics]
     return await witness.tails_of(deployment.kafka_bootstrap)([(n, p) for n in names for p in range(existing[n])])
 
 
 async def _partitions(conn: Connection, deployment: Deployment, name: str, existing: Mapping[str, int]) -> int:
-    """As the store has them on record, else as they are."""
+    """The partitions on record in the store, else the existing number on Kafka, else the configured one."""
     recorded = dict(await (await conn.execute(_HEADS)).fetchall())
     return int(recorded.get(name) or existing.get(name) or deployment.topic_partitions)
 
 
 async def _next_number(conn: Connection, topic: str, existing: Mapping[str, int]) -> int:
-    """Above every generation that the store or Kafka knows: a restored store may have forgotten some."""
+    """A number above every generation that the store or Kafka knows: a restored store may have forgotten some."""
     stored = [one.generation for one in await generations.load(conn, topic)]
     return 1 + max([1, *stored, *(number(name) for name in existing if logical(name) == topic)])
 
 
 async def _agreed(deployment: Deployment, conn: Connection, found: Mapping[TopicPartition, Tail]) -> int:
-    """The highest number up to which the store has all that its topics hold. Reads back from the topics' ends."""
+    """The highest number up to which the store has every event on its topics. Reads the topics backwards from their
+    ends."""
     known, last = await history.load(conn), await history.last_seq(conn)
     kept = last
     for place, tail in found.items():
@@ -168,7 +169,7 @@ async def _foreign(conn: Connection, known: Histories, records: Sequence[Seen]) 
 
 
 async def _begin_history(conn: Connection, kept: int, above: int) -> History:
-    """What has a number above the last that is kept gets another, in the new history."""
+    """Begin a history. Events with a number above the last kept one will get another number in it."""
     await conn.execute("LOCK TABLE unsequenced, sequence_run IN SHARE ROW EXCLUSIVE MODE")
     for first_seq, first_position, length in await (await conn.execute(_NUMBERED_ABOVE, [kept])).fetchall():
         staying = max(0, kept + 1 - first_seq)

@@ -1,4 +1,5 @@
-"""Folding a shadow: the live projection's topics, from the shadow's own positions, never past the live ones."""
+"""Folds a shadow: reads the live projection's topics from the shadow's own positions, and never goes past the live
+ones."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ _LIVE = "SELECT topic, partition, next_offset, seq FROM fold_position WHERE proj
 
 
 class RefoldStalled(EventfoldError):
-    """Kafka gave none of the missing records for `STALLED_AFTER_S`."""
+    """Kafka delivered none of the missing records for `STALLED_AFTER_S`."""
 
     def __init__(self, projection: str, missing: Positions) -> None:
         places = ", ".join(f"{topic}[{partition}] below {offset}" for (topic, partition), offset in missing.items())
@@ -72,7 +73,7 @@ class Refold:
     @staticmethod
     @contextlib.asynccontextmanager
     async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
-        """A refold with a pool in the shadow schema and a consumer of its own; its group only shows the lag."""
+        """A refold with a pool in the shadow schema and a consumer of its own, whose group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
         consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
         async with (
@@ -91,15 +92,15 @@ class Refold:
         return {(topic, partition) for topic in self._runner.topics for partition in range(existing.get(topic, 0))}
 
     async def missing(self, conn: Connection) -> int:
-        """How many records the shadow is behind the live projection. `conn` sees the live schema."""
+        """The number of records that the shadow is behind the live projection. `conn` sees the live schema."""
         live, mine = await self._both(conn)
         return sum(max(0, offset - mine.get(place, 0)) for place, offset in live.items())
 
     async def up_to_live(self, conn: Connection) -> None:
-        """Fold until the shadow stands where the live projection stood when last looked at.
+        """Fold until the shadow stands where the live projection stood at the last look.
 
-        Crosses to the next generation of a topic where the live projection has. Raises `RefoldStalled`, and what the
-        projection and Kafka raise.
+        Crosses to the next generation of a topic if the live projection has. Raises `RefoldStalled`, and the errors of
+        the projection and of Kafka.
         """
         while limits := await self._limits(conn):
             await self._fold_below(limits)
@@ -113,7 +114,7 @@ class Refold:
         return await self._offsets(live, set(newest.values())), await self._own()
 
     async def _limits(self, conn: Connection) -> Positions:
-        """What is still to be read of the topics that the shadow is on: the end of each partition that is short."""
+        """The offsets up to which the shadow still has to read its topics, for each partition that is not there yet."""
         live, mine = await self._offsets(await self._positions(conn), self._runner.topics), await self._own()
         return {place: offset for place, offset in live.items() if mine.get(place, 0) < offset}
 
@@ -127,8 +128,8 @@ class Refold:
             return await live_positions(own, self._shadow.projection.name)
 
     async def _offsets(self, live: Mapping[tuple[str, int], tuple[int, int]], topics: Collection[str]) -> Positions:
-        """Where the live projection stands on these topics. One that was carried to the beginning of a topic has
-        applied it up to a number: it stands where that ends."""
+        """Where the live projection stands on these topics. If its position was carried to the beginning of a topic, it
+        has applied everything up to a number: it stands after that number."""
         return {
             place: offset or await self._reached(place, seq)
             for place, (offset, seq) in live.items()
@@ -136,8 +137,8 @@ class Refold:
         }
 
     async def _reached(self, place: tuple[str, int], seq: int) -> int:
-        """The offset below which a partition has what was applied up to `seq`: found once, for what comes later has
-        higher numbers. Raises `RefoldStalled` where some of it is not there."""
+        """The offset before which a partition holds everything applied up to `seq`. It is found once, because later
+        records have higher numbers. Raises `RefoldStalled` if some of it is missing."""
         if seq and (*place, seq) not in self._carried:
             found = await self._deployment.continues_at(place, seq)
             if found is None:
@@ -146,7 +147,8 @@ class Refold:
         return self._carried.get((*place, seq), 0)
 
     async def _follow(self, conn: Connection) -> None:
-        """Read where the shadow has positions, and where it has none yet what the live projection reads."""
+        """Read the topics on which the shadow has positions; where it has none yet, those that the live projection
+        reads."""
         existing = await self._deployment.existing_topics()
         async with self._pool.connection() as own:
             started = {topic for topic, _ in await live_positions(own, self._shadow.projection.name)}
@@ -157,7 +159,7 @@ class Refold:
         self._runner.follow(names)
 
     async def _fold_below(self, limits: Positions) -> None:
-        """Fold everything below the limits; ends early when the shadow crosses to another generation."""
+        """Fold everything below the limits. Ends early if the shadow crosses to another generation."""
         await self._seek(limits)
         left = dict(limits)
         give_up_at = time.monotonic() + STALLED_AFTER_S
@@ -194,7 +196,7 @@ class Refold:
         ]
 
     async def _report_lag(self, batches: list[PartitionBatch]) -> None:
-        """Kafka's idea of the position is for those who watch lags; nothing is read from it."""
+        """Commit the position to Kafka for lag monitoring only; nothing reads it."""
         if batches and time.monotonic() - self._lag_reported_at > REPORT_LAG_EVERY_S:
             self._lag_reported_at = time.monotonic()
             ends = {TopicPartition(one.topic, one.partition): one.records[-1].offset + 1 for one in batches}

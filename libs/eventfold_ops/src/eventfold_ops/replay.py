@@ -1,8 +1,8 @@
-"""`replay TOPIC`: send the whole history of a topic again, to its next generation, and have everybody cross over.
+"""`replay TOPIC`: send the whole history of a topic again, to its next generation, and let all readers cross over.
 
-The next generation is filled from the store while the relay goes on. Then the relay's term is ended; whoever leads next
-brings the new generation up to the last event, makes it current, and closes the old one. Every step is recorded: killed
-anywhere, the command can be run again, and what the relay has to do it does in its next term.
+The next generation is filled from the store while the relay goes on. Then the relay's term is ended. The next leader
+fills the new generation up to the last event, makes it current, and closes the old one. Every step is recorded: if the
+command is killed at any point, it can be run again, and the relay does its own part in its next term.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from eventfold_ops.output import say_either
 SWITCHED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
 NEARLY_FILLED_EVENTS = 500
-"""So few may be left for the relay, which sequences nothing new while it sends them."""
+"""At most this many events may be left for the relay, which sequences nothing new while it sends them."""
 FILLS_WITHOUT_GAIN = 200
-"""So often may as many events be recorded meanwhile as one fill sends."""
+"""How often a fill may fail to reduce the number of events left, because as many were recorded meanwhile."""
 
 
 class CannotReplay(EventfoldError):
-    """The replay that was asked for makes no sense for this topic as it is."""
+    """The requested replay makes no sense for this topic in its present state."""
 
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"topic {topic}: {reason}")
@@ -58,7 +58,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 once the relay writes to the new generation. Raises `CannotReplay`, `NotSwitched` and what Kafka raises."""
+    """0 once the relay writes to the new generation. Raises `CannotReplay`, `NotSwitched`, and Kafka's errors."""
     if arguments.topic not in deployment.topics:
         raise CannotReplay(arguments.topic, f"{deployment.name} does not emit it, only {', '.join(deployment.topics)}")
     topic = deployment.topic_prefix + arguments.topic
@@ -77,7 +77,7 @@ async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
 async def _begun(
     deployment: Deployment, conn: Connection, topic: str, partitions: int | None, lost: bool
 ) -> Generation:
-    """The generation to fill, with its topic on Kafka; the current one where there is nothing to fill."""
+    """The generation to fill, with its topic on Kafka; the current one if there is nothing to fill."""
     known = await generations.load(conn, topic)
     before = await _partitions_now(deployment, conn, topic, known)
     filling = next((one for one in known if one.state in ("filling", "filled")), None)
@@ -94,7 +94,7 @@ async def _begun(
 
 
 def _is_done(known: Sequence[Generation], as_many_as_asked: bool) -> bool:
-    """Whether an earlier run of the same command went all the way to the switch."""
+    """Whether an earlier run of the same command got as far as the switch."""
     return as_many_as_asked or any(one.state == "closing" for one in known)
 
 
@@ -108,7 +108,8 @@ def _check(topic: str, before: int, wanted: int, lost: bool, filling: Generation
 
 
 async def _partitions_now(deployment: Deployment, conn: Connection, topic: str, known: Sequence[Generation]) -> int:
-    """As recorded; a topic that was never replayed is looked up where the relay keeps its heads, then on Kafka."""
+    """The recorded number of partitions. For a topic that was never replayed, looks at the relay's heads, then at
+    Kafka."""
     recorded = next((one.partitions for one in known if one.state == "current"), 0)
     row = await (await conn.execute("SELECT count(*) FROM relay_head WHERE topic = %s", [topic])).fetchone()
     found = recorded or (row and row[0]) or (await deployment.existing_topics()).get(topic, 0)
@@ -118,7 +119,7 @@ async def _partitions_now(deployment: Deployment, conn: Connection, topic: str, 
 
 
 async def _fill(deployment: Deployment, conn: Connection, one: Generation) -> None:
-    """Fill until so little is left that the relay can do the rest in a moment."""
+    """Fill until few enough events are left for the relay to send in a moment."""
     least_left, without_gain = await _left(conn, one), 0
 
     async def enough(now: Generation) -> bool:
@@ -137,7 +138,7 @@ async def _left(conn: Connection, one: Generation) -> int:
 
 
 async def _switched(conn: Connection, one: Generation) -> None:
-    """Wait until the relay has switched and closed what was before."""
+    """Wait until the relay has switched and closed the old generation."""
     give_up_at = time.monotonic() + SWITCHED_WITHIN_S
     while True:
         states = {known.generation: known.state for known in await generations.load(conn, one.topic)}

@@ -1,7 +1,7 @@
-"""A shadow of one projection: the same tables, empty, in a schema beside the live one, with positions of their own.
+"""A shadow of one projection: the same tables, empty, in a schema beside the live one, with their own positions.
 
-The tables keep their names, and so do their constraints and indexes: after the swap nothing tells them from the old
-ones, and later migrations find what they expect.
+The tables keep their names, and so do their constraints and indexes. After the swap they cannot be told from the old
+ones, and later migrations find the names that they expect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eventfold.errors import EventfoldError
 KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
 MAX_IDENTIFIER_BYTES = 63
 FOLDED_BY = "folded_by"
-"""The shadow's own table: which build began to fold each projection there."""
+"""A table of the shadow schema: which build began to fold each projection there."""
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 _SHAPE = """SELECT attname, atttypid, attnotnull FROM pg_attribute
@@ -41,7 +41,7 @@ class NoShadowSchema(EventfoldError):
 
 
 class NotAShadow(EventfoldError):
-    """What would be the shadow's schema cannot be, or is somebody's: a rebuild drops tables there."""
+    """The schema for the shadow cannot be used, or belongs to another installation: a rebuild drops tables there."""
 
     def __init__(self, shadow: str, reason: str) -> None:
         super().__init__(f"schema {shadow} {reason}")
@@ -50,7 +50,7 @@ class NotAShadow(EventfoldError):
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """Where a projection lives, and where its shadow does."""
+    """The schemas of a projection and of its shadow."""
 
     projection: Projection
     live: str
@@ -67,8 +67,8 @@ class Shadow:
 
 
 async def beside(conn: Connection, projection: Projection) -> Shadow:
-    """The shadow of a projection in the connection's schema. Raises `NoShadowSchema`, and `NotAShadow` for one that is
-    an installation of its own, or whose name PostgreSQL would cut."""
+    """The shadow of a projection, beside the connection's schema. Raises `NoShadowSchema`. Raises `NotAShadow` if that
+    schema is an installation of its own, or if PostgreSQL would cut its name."""
     row = await (await conn.execute("SELECT current_schema(), current_user")).fetchone()
     live, role = row or ("public", "")
     found = Shadow(projection, live, f"{live}_shadow")
@@ -85,8 +85,8 @@ async def beside(conn: Connection, projection: Projection) -> Shadow:
 
 
 async def create(conn: Connection, one: Shadow, build: str) -> None:
-    """Make what is missing of the shadow; what a killed rebuild left is kept, unless a migration came between or
-    another build has folded it."""
+    """Create the missing parts of the shadow. The remains of a killed rebuild are kept, unless a migration came between
+    or another build folded them."""
     async with conn.transaction():
         if await _is_outdated(conn, one):
             await _drop_all(conn, one)
@@ -103,7 +103,7 @@ async def create(conn: Connection, one: Shadow, build: str) -> None:
 
 
 async def _begin_anew_unless(conn: Connection, one: Shadow, build: str) -> None:
-    """Drop the shadow unless this build began it; it is this build's from here on."""
+    """Drop the shadow unless this build began it, and mark it as this build's."""
     builds = one.named(one.shadow, FOLDED_BY)
     await conn.execute(sql.SQL(_BUILDS).format(builds))
     began = await conn.execute(
@@ -130,7 +130,7 @@ async def _shape(conn: Connection, one: Shadow, schema: str, table: str) -> list
 
 
 async def _drop_all(conn: Connection, one: Shadow) -> None:
-    """Of every projection: rows without their positions would be folded into once more."""
+    """Drop the tables of every projection: rows without their positions would be folded into a second time."""
     for (table,) in await (await conn.execute(_TABLES, [one.shadow])).fetchall():
         await conn.execute(sql.SQL("DROP TABLE {}").format(one.named(one.shadow, table)))
 
@@ -142,7 +142,7 @@ async def _is_there(conn: Connection, schema: str, table: str) -> bool:
 
 
 async def _copy_shape(conn: Connection, one: Shadow, table: str) -> None:
-    """Columns, defaults and checks by LIKE; keys and indexes by their definitions, for LIKE would rename them."""
+    """Columns, defaults and checks by LIKE; keys and indexes by their definitions, because LIKE would rename them."""
     live, shadow = one.named(one.live, table), one.named(one.shadow, table)
     await conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(shadow, live))
     quoted = live.as_string(conn)
@@ -167,7 +167,7 @@ async def drop(conn: Connection, one: Shadow) -> None:
 
 
 async def swap(conn: Connection, one: Shadow) -> None:
-    """In the caller's transaction, which holds the projection's turns: the shadow becomes what is served."""
+    """Make the shadow the served projection, in the caller's transaction, which holds the projection's turns."""
     for table in one.tables:
         await conn.execute(sql.SQL("DROP TABLE {}").format(one.named(one.live, table)))
         await conn.execute(

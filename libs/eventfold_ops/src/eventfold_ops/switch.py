@@ -1,8 +1,8 @@
-"""`switch TOPIC`: after a topic was lost, have this service's handlers read the generation that replaced it.
+"""`switch TOPIC`: after a topic was lost, let this service's handlers read the generation that replaced it.
 
-The lost generation can be read no more, so its closing records will not be met. Its successor holds the whole history:
-each handler reads it from the start, and drops by `seq` what it has applied, partition by partition. That is right only
-where both have the same number of partitions.
+The lost generation cannot be read any more, so nobody will meet its closing records. Its successor holds the whole
+history: each handler reads it from the start and drops by `seq` what it has applied, partition by partition. This is
+right only if both have the same number of partitions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEAVE = "UPDATE fold_position SET closed = true WHERE projection = %s AND topic
 
 
 class CannotSwitch(EventfoldError):
-    """The handlers' floors would mean nothing on the next generation, or there is none."""
+    """The handlers' positions would mean nothing on the next generation, or there is no next generation."""
 
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"topic {topic}: {reason}")
@@ -48,7 +48,7 @@ class Switched:
 
     @property
     def line(self) -> str:
-        """It as one line."""
+        """The result as one line."""
         return f"{self.handler}: {'goes on at' if self.moved else 'nothing to do, it reads'} {self.reads}"
 
 
@@ -60,9 +60,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 when every handler that reads the topic is on its newest generation. Raises `CannotSwitch`.
+    """0 if every handler that reads the topic is on its newest generation. Raises `CannotSwitch`.
 
-    All handlers switch or none. Running workers halt at their next rebalance or restart, and then read it.
+    Either all handlers switch or none. Running workers halt at their next rebalance or restart, and then read the new
+    one.
     """
     topic = deployment.topic_prefix + arguments.topic
     readers = [one for one in deployment.handlers if arguments.topic in one.topics]
@@ -105,7 +106,7 @@ async def _at(conn: Connection, handler: str, topic: str) -> str | None:
 
 
 async def _partitions_before(conn: Connection, handler: str, name: str) -> int:
-    """How many the topic had when a worker first read it; a handler that crossed over to one that was lost before
-    anybody read it has a position on each of its partitions."""
+    """How many partitions the topic had when a worker first read it. A handler that crossed over to a topic which was
+    lost before anybody read it has a position on each of its partitions."""
     row = await (await conn.execute(_PARTITIONS, [name, handler, name])).fetchone()
     return int(row[0]) if row else 0

@@ -1,1 +1,1 @@
-"""What every Lyceum service process has in common; none of it knows a business rule."""
+"""The common parts of every Lyceum service process. None of them knows a business rule."""

@@ -1,5 +1,5 @@
-"""How large an answer becomes as JSON, which the gateway makes of it and bounds: refused or cut here, where it is known
-what to do about it."""
+"""Limits the size of answers as JSON, because the gateway converts answers to JSON and limits them. They are refused or
+cut here, where the right reaction is known."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from google.protobuf.message import Message
 from eventfold.errors import AnswerTooLarge
 
 MAX_ANSWER_BYTES = 7 * 1024 * 1024
-"""Of an answer as JSON; the gateway takes 8 MiB with everything around it."""
+"""Limit for an answer as JSON. The gateway accepts 8 MiB with everything around it."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Of the rows of one page as JSON; a page with fewer rows than were asked for has a token like any other."""
+"""Limit for the rows of one page as JSON. A page that was cut to fewer rows has a token like any other."""
 MAX_WORK_BYTES = MAX_ANSWER_BYTES - 512 * 1024
-"""Of the texts of one thing as JSON, so that an answer that holds it stays below `MAX_ANSWER_BYTES`."""
+"""Limit for the texts of one object as JSON, so that an answer that holds it stays below `MAX_ANSWER_BYTES`."""
 _EXPANSION = 16
-"""A message becomes at most so many times as large: short numbers under long names."""
+"""JSON is at most this many times larger than the message: short numbers under long names."""
 _ESCAPED_BYTES = len("\\u003c") - 1
-"""What the gateway adds to each angle bracket."""
+"""Bytes that the gateway adds to each angle bracket."""
 
 
 def check(answer: Message) -> None:
@@ -30,7 +30,7 @@ def check(answer: Message) -> None:
 
 
 def fitting(messages: Sequence[Message], max_bytes: int = MAX_PAGE_BYTES) -> int:
-    """How many of these messages, from the first, a page holds: at least one, where there is one."""
+    """How many of these messages, from the first, fit in a page: at least one, if there is one."""
     if sum(message.ByteSize() for message in messages) * _EXPANSION <= max_bytes:
         return len(messages)
     left = max_bytes
@@ -48,7 +48,7 @@ def json_bytes(message: Message) -> int:
 
 
 def text_bytes(texts: Iterable[str]) -> int:
-    """Bytes of texts inside the gateway's JSON, at most: what is escaped takes six."""
+    """Upper bound for the bytes of texts inside the gateway's JSON: an escaped character takes six."""
     return sum(len(text.encode()) + _ESCAPED_BYTES * sum(map(text.count, _ESCAPED)) for text in texts)
 
 

@@ -1,4 +1,4 @@
-"""What runs beside a server: a failure that passes makes it start again, and never ends what serves."""
+"""Background tasks of a server: a passing failure restarts the task, and never ends the server."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.5, 30.0
 WELL_AFTER_S = 60.0
-"""Who ran for so long begins with the first pause again."""
+"""After running for this long, a task begins with the first pause again."""
 STOP_S = 5.0
-"""How long all of it may take to stop; what still runs then is left behind, and named."""
+"""How long all of them together may take to stop. Tasks that still run then are left behind, and named in the log."""
 PASSING = (
     OperationalError,
     InterfaceError,
@@ -37,14 +37,15 @@ PASSING = (
     OutcomeUnknown,
     VersionConflict,
 )
-"""What the surroundings do to us: a pool that is empty, a connection that is lost, a time that is over, Kafka or a disk
-that is away. All else is a mistake in the program, and going on would hide it."""
+"""Failures of the environment: an empty pool, a lost connection, a timeout, Kafka or a disk that is away. Every other
+failure is a mistake in the program, and going on would hide it."""
 
 Work = Callable[[], Awaitable[None]]
 
 
 async def lasting(name: str, work: Work) -> None:
-    """Run `work` until cancelled, again after growing pauses wherever it ends by what passes. Raises what does not."""
+    """Run `work` until cancelled. After a passing failure, run it again after growing pauses. Raises all other
+    failures."""
     pause_s = PAUSE_FIRST_S
     while True:
         began = time.monotonic()
@@ -62,7 +63,8 @@ async def lasting(name: str, work: Work) -> None:
 
 @asynccontextmanager
 async def beside(works: Mapping[str, Work]) -> AsyncIterator[asyncio.Future[None]]:
-    """Run all of `works` until the block ends. Yields what completes, with its failure, when one of them ends."""
+    """Run all of `works` until the block ends. Yields a future that completes, with the failure if any, when one of
+    them ends."""
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks = [asyncio.create_task(lasting(name, work), name=name) for name, work in works.items()]
 

@@ -1,4 +1,4 @@
-"""One gRPC call as servicers see it: who calls, when, under which idempotency key, and how long there is."""
+"""One gRPC call as servicers see it: its caller, time, idempotency key and deadline."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ ANONYMOUS = "anonymous"
 
 
 def _nobody() -> None:
-    """There is nobody to wake."""
+    """Does nothing: there is no relay to wake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The edge facts of one call. `now` is read once, so that a command has one time."""
+    """The edge facts of one call. `now` is read once, so that a command has a single time."""
 
     rpc: str
     metadata: Mapping[str, str]
@@ -42,14 +42,14 @@ class Call:
     idempotency_secret: bytes
     servicer_context: grpc.aio.ServicerContext[Message, Message]
     other_secrets: tuple[bytes, ...] = ()
-    """Keys of fingerprints that were current before, or are next: what they stand for is the same input."""
+    """Fingerprint keys that were current before, or will be next: their fingerprints stand for the same input."""
     history: str = ""
     """The mark of the store's history, for tokens."""
     wake_relay: Callable[[], None] = _nobody
     """Tells the relay of this process, if there is one, that something was recorded."""
 
     def require_caller(self) -> Caller:
-        """The caller. Raises `Unauthenticated` when the call carries no token."""
+        """The caller. Raises `Unauthenticated` if the call carries no token."""
         if self.caller is None:
             raise Unauthenticated("this needs an access token", field="authorization")
         return self.caller
@@ -61,11 +61,11 @@ class Call:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds that remain to answer, at most `MAX_DEADLINE_S`."""
+        """Seconds left to answer, at most `MAX_DEADLINE_S`."""
         return deadline_s(self.servicer_context)
 
     def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
-        """What is recorded beside the events of this call. Only importers may set `occurred_at`."""
+        """The context recorded with the events of this call. Only importers may set `occurred_at`."""
         correlation_id = self.metadata.get("x-request-id") or str(uuid.uuid4())
         traceparent = tracing.current() or tracing.checked(self.metadata.get("traceparent"))
         return Context(
@@ -78,7 +78,7 @@ class Call:
         )
 
     def idempotency(self, request: Message, secret_fields: Sequence[str] = ()) -> Idempotency | None:
-        """The caller's idempotency key for this request, if it sent one; `secret_fields` stay out of the fingerprint.
+        """The caller's idempotency key for this request, if it sent one. `secret_fields` stay out of the fingerprint.
 
         Raises `InvalidInput` for a key that is not 1-128 visible ASCII characters.
         """
@@ -98,8 +98,8 @@ class Call:
         return Idempotency(f"{self.actor}|{self.rpc}", key, own, tuple(others))
 
     async def recorded(self, position: int | None, *, covers_all: bool = False) -> str:
-        """Wake the relay. Returns the consistency token of what was recorded, also sent as initial metadata
-        `x-lyceum-token`; empty if nothing was."""
+        """Wake the relay. Returns the consistency token of the recorded events, and sends it as initial metadata
+        `x-lyceum-token`; empty if nothing was recorded."""
         self.wake_relay()
         if position is None:
             return ""
@@ -109,7 +109,7 @@ class Call:
 
 
 def deadline_s(servicer_context: Any) -> float:
-    """Seconds that remain to answer a call, at most `MAX_DEADLINE_S`; without a caller's own, `DEFAULT_DEADLINE_S`."""
+    """Seconds left to answer a call, at most `MAX_DEADLINE_S`. If the caller sets no deadline, `DEFAULT_DEADLINE_S`."""
     remaining: float | None = servicer_context.time_remaining()
     return DEFAULT_DEADLINE_S if remaining is None else max(0.0, min(remaining, MAX_DEADLINE_S))
 
@@ -128,7 +128,7 @@ def present_call() -> Call | None:
 
 
 def callers_deadline_s() -> float:
-    """Seconds that remain to answer the present call; `MAX_DEADLINE_S` outside of one."""
+    """Seconds left to answer the present call; `MAX_DEADLINE_S` outside of a call."""
     call = present_call()
     return call.deadline_s if call else MAX_DEADLINE_S
 

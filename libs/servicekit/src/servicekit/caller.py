@@ -1,4 +1,4 @@
-"""Who calls: the verified access token of a request, and what it permits."""
+"""The caller: the verified access token of a request, and what it permits."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 KEYS_FRESH_S = 300.0
 KEYS_RETRY_S = 5.0
 FAILED_S = 1.0
-"""For how long a fetch that failed stands for all who ask."""
+"""How long a failed fetch also fails for all others who ask."""
 CLOCK_LEEWAY_S = 5
 VERIFIED_TOKENS = 10_000
-"""How many verified tokens are remembered at most."""
+"""The most verified tokens that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The member behind a request, as the token says."""
+    """The member behind a request, according to the token."""
 
     member_id: str
     role: str
@@ -46,7 +46,7 @@ class _Verified(NamedTuple):
 
 
 def _digest(token: str) -> bytes:
-    """Under which a token is remembered: tokens themselves are not kept."""
+    """The key under which a token is remembered: tokens themselves are not kept."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -56,7 +56,7 @@ FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
 class TokenVerifier:
     """Verifies access tokens against identity's published keys, which it fetches when needed and keeps for a while.
 
-    Envoy has verified the token before; services do not take its word for it.
+    Envoy has already verified the token, but services do not rely on that.
     """
 
     def __init__(self, fetch_keys: FetchKeys, issuer: str, audience: str) -> None:
@@ -75,10 +75,10 @@ class TokenVerifier:
         self._fetching = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
-        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, `PeerUnavailable` where
-        identity's keys cannot be had.
+        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, and `PeerUnavailable` if
+        identity's keys cannot be fetched.
 
-        A token that was found valid is believed until it ends, for as long as the published keys are not fetched anew:
+        A token that was found valid is trusted until it expires, as long as the published keys are not fetched anew:
         checking a signature costs more than the rest of a call's edge.
         """
         known = self._verified.get(_digest(token)) if self._fresh(KEYS_FRESH_S) else None
@@ -87,7 +87,7 @@ class TokenVerifier:
         try:
             return self._caller(token, await self._current_keys(KEYS_FRESH_S))
         except (JoseError, ValueError, KeyError):
-            pass  # perhaps signed with a key that was published a moment ago: look once more, at most every few seconds
+            pass  # perhaps signed with a key published a moment ago: fetch once more, at most every few seconds
         try:
             return self._caller(token, await self._current_keys(KEYS_RETRY_S))
         except (JoseError, ValueError, KeyError) as failure:
@@ -115,7 +115,8 @@ class TokenVerifier:
             return self._keys
 
     async def _fetched(self) -> KeySet:
-        """The published keys. Who waited while a fetch failed is told so, and does not wait for another in turn."""
+        """The published keys. A caller that waited while a fetch failed gets the failure too, and does not wait for
+        another fetch."""
         if time.monotonic() - self._failed_at < FAILED_S:
             raise PeerUnavailable("identity", "its keys could not be fetched a moment ago")
         self._verified.clear()

@@ -1,4 +1,4 @@
-"""What a process opened, closed on its way out: in reverse order, each within a bound."""
+"""Closes the resources of a process at its end: in reverse order, each within a time limit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ Close = Callable[[], Awaitable[object]]
 
 
 class Closing:
-    """Collects ways of closing; those who use what is closed must have ended before `aclose`."""
+    """Collects close functions. Users of the resources must have ended before `aclose`."""
 
     def __init__(self) -> None:
         self._closes: list[tuple[str, Close]] = []
 
     def add(self, name: str, close: Close) -> None:
-        """Have `close` called at the end; `name` tells it in the log."""
+        """Call `close` at the end; `name` identifies it in the log."""
         self._closes.append((name, close))
 
     async def aclose(self) -> None:
-        """Close all, the last first. What fails or takes longer than `CLOSE_S` is logged: it keeps no other open."""
+        """Close all, the last one first. A failure, or a close that takes longer than `CLOSE_S`, is logged and does not
+        keep the others open."""
         while self._closes:
             name, close = self._closes.pop()
             try:

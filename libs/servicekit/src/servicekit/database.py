@@ -1,4 +1,4 @@
-"""Connections of a service to its own database: bounded in number, in time, and in what one caller may take."""
+"""Connections of a service to its own database: limited in number, in time, and in the share of one caller."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from servicekit.call import MAX_DEADLINE_S, present_call
 
 WAIT_FOR_CONNECTION_S = 5.0
 MAX_WAITING = 5000
-"""Callers that wait for a connection of one pool; more are refused."""
-# What solid disks cost. With PostgreSQL's default, which is for turning ones, a statement that is prepared while its
-# table is small reads the whole table each time, until the next ANALYZE finds that it has grown.
+"""Number of callers that may wait for a connection of one pool; more are refused."""
+# The cost for solid-state disks. PostgreSQL's default is for rotating disks: with it, a statement that is prepared
+# while its table is small reads the whole table each time, until the next ANALYZE finds that it has grown.
 _PLANNING = {"random_page_cost": "1.1"}
-# A client that vanished: PostgreSQL looks for it even while a statement runs, and ends what it left open in seconds.
+# For a client that vanished: PostgreSQL checks the connection even while a statement runs, and ends its open
+# transaction in seconds.
 VANISHED_S = 10
 _VANISHING = {
     "client_connection_check_interval": "1s",
@@ -37,7 +38,7 @@ _SERVING = {
 }
 _FOLDING = {"idle_in_transaction_session_timeout": "30s"}  # a fold computes within its transaction
 _READING = {"default_transaction_read_only": "on"}
-# And the same of a database that vanished, as the client's end of the connection asks for it.
+# The same for a database that vanished, set at the client's end of the connection.
 _LINK: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -48,16 +49,17 @@ _LINK: dict[str, Any] = {
 
 
 class ServicePool(AsyncConnectionPool[Connection]):
-    """A pool that gives no connection which the server has closed (it restarted, say): it opens others instead.
+    """A pool that never hands out a connection that the server has closed (after a restart, for example). It opens
+    others instead.
 
-    psycopg's own `check` would pause for longer and longer between dead connections, of which there may be many.
-    No caller who is known by name takes more than half of it: the rest of its calls wait for one of its own.
+    psycopg's own `check` would pause longer and longer between dead connections, of which there may be many. A named
+    caller gets at most half of the pool: its further calls wait for one of its own connections.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._shares: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
-        self._lent: dict[Connection, asyncio.Semaphore] = {}  # those on a caller's account
+        self._lent: dict[Connection, asyncio.Semaphore] = {}  # connections that count for a caller's share
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's signature
         """An open connection. Raises PoolTimeout."""
@@ -83,7 +85,7 @@ class ServicePool(AsyncConnectionPool[Connection]):
                 share.release()
 
     async def _share(self, actor: str, give_up_at: float) -> asyncio.Semaphore:
-        """The caller's share, one taken of it."""
+        """The caller's share, with one connection taken from it."""
         share = self._shares.get(actor)
         if share is None:
             self._shares[actor] = share = asyncio.Semaphore(max(1, self.max_size // 2))
@@ -102,26 +104,27 @@ class ServicePool(AsyncConnectionPool[Connection]):
 
 
 def _is_open(conn: Connection) -> bool:
-    """An idle connection has nothing to read but its end; looking costs no round trip."""
+    """Whether the connection is open. An idle connection has nothing to read except its end; checking costs no round
+    trip."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     return not poll.poll(0)
 
 
 def make_pool(url: str, size: int) -> Pool:
-    """A pool of `size` connections in autocommit mode, not yet open; waiting for one ends after
+    """A pool of `size` connections in autocommit mode, not yet open. Waiting for a connection ends after
     `WAIT_FOR_CONNECTION_S`. Its statements may take as long as they need: for folds and operators."""
     return _pool(url, size, _FOLDING)
 
 
 def command_pool(url: str, size: int) -> Pool:
-    """As `make_pool`, for calls: no statement lasts longer than any call may, no transaction stands idle for longer
-    than `VANISHED_S`."""
+    """As `make_pool`, for calls: no statement may last longer than any call, and no transaction may stand idle for
+    longer than `VANISHED_S`."""
     return _pool(url, size, _SERVING)
 
 
 def query_pool(url: str, size: int) -> Pool:
-    """As `command_pool`, for what only reads: PostgreSQL refuses it anything else."""
+    """As `command_pool`, for pure reads: PostgreSQL refuses all writes."""
     return _pool(url, size, _SERVING | _READING)
 
 
@@ -142,7 +145,7 @@ def _pool(url: str, size: int, options: dict[str, str]) -> Pool:
 
 
 async def connect(url: str) -> Connection:
-    """A connection of one's own, in autocommit mode."""
+    """A new connection, in autocommit mode."""
     conn = await psycopg.AsyncConnection.connect(url, autocommit=True, **_LINK)
     try:
         await sessions.fix(conn, _PLANNING | _VANISHING)

@@ -1,4 +1,4 @@
-"""What makes a service, and the parts that its process is wired from."""
+"""The definition of a service, and the parts from which its process is wired."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from servicekit.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class Wiring:
-    """Everything that a service's adapters are made of, wired once per process.
+    """The parts from which a service's adapters are made, wired once per process.
 
-    Commands go over `pool`, what only reads over `queries`. What is opened for the process is given to `closing`.
+    Commands use `pool`, pure reads use `queries`. Resources opened for the process are added to `closing`.
     """
 
     definition: ServiceDefinition
@@ -51,7 +51,7 @@ class Wiring:
     closing: Closing = field(default_factory=Closing)
 
     async def connect(self) -> Connection:
-        """A connection of one's own, in autocommit mode."""
+        """A new connection, in autocommit mode."""
         return await database.connect(self.settings.database_url)
 
     def projection_topics(self) -> dict[str, tuple[str, ...]]:
@@ -62,13 +62,14 @@ class Wiring:
 
 @dataclass(frozen=True)
 class ServiceDefinition:
-    """What makes a service: the runtime does the rest.
+    """The definition of a service: the runtime does the rest.
 
-    `topics` are those that it emits on; `groups` its folds, by their fate; `register` adds its servicers to a server
-    and returns their full names, by which `policies` has theirs; `background` names what runs beside the server until
-    it has drained (see `servicekit.background`); `commands` are further roles for operators, which get the rest of the
-    command line. Folds that need not be up to date at once wait for `linger_s` (see `eventfold.fold.worker.fold_app`).
-    `key_kinds` names the keys of its own that can be replaced, for its settings.
+    `topics` are those that it emits on. `groups` are its groups of folds. `register` adds its servicers to a server and
+    returns their full names; `policies` has the policies of each name. `background` names the tasks that run beside the
+    server until it has drained (see `servicekit.background`). `commands` are further roles for operators; they get the
+    rest of the command line. `linger_s` is for folds that need not be up to date at once (see
+    `eventfold.fold.worker.fold_app`). `key_kinds` returns, for its settings, the kinds of its own keys that can be
+    replaced.
     """
 
     name: str
@@ -87,17 +88,17 @@ class ServiceDefinition:
 
     @property
     def projections(self) -> tuple[Projection, ...]:
-        """Those of all groups of folds."""
+        """The projections of all groups of folds."""
         return tuple(one for group in self.groups for one in group.projections)
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """Those of all groups of folds."""
+        """The processes of all groups of folds."""
         return tuple(one for group in self.groups for one in group.processes)
 
     @property
     def source(self) -> str:
-        """`ce_source` of what the service publishes."""
+        """`ce_source` of everything that the service publishes."""
         return f"/lyceum/{self.name}"
 
     @property
@@ -113,9 +114,9 @@ def wire(
     wake_relay: Callable[[], None],
     queries: Pool | None = None,
 ) -> Wiring:
-    """The process's parts. Reads or makes key files and asks the schema registry, if there is one; opens nothing.
+    """The process's parts. Reads or makes key files, and asks the schema registry if there is one; opens nothing.
 
-    Without `queries` what reads goes over `pool` too.
+    Without `queries`, reads use `pool` too.
     """
     avro = avro_codec(settings.schema_registry_url)
     publisher = Publisher(definition.source, definition.to_public, avro, settings.topic_prefix)

@@ -1,4 +1,4 @@
-"""A migration's draft: what brings the read tables from where the migrations leave them to what is declared."""
+"""Drafts a migration: the statements that change the read tables from the migrations' result to the declared tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ZERO = {
     "jsonb": "'null'",
     "xid8": "pg_current_xact_id()",
 }
-"""What stands in rows of before until the projection is rebuilt; a column of another type is left for a person."""
+"""Values in existing rows until the projection is rebuilt. A column of another type is left for a person."""
 _MODULE = '''"""{sentence}"""
 
 from servicekit.migrate import step
@@ -39,7 +39,7 @@ Column = tuple[str, str, bool]
 
 
 class BadName(ValueError):
-    """A migration's name is not one word in snake case."""
+    """The name of a migration is not in snake case."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name!r}: name a migration in snake_case, as add_courses")
@@ -53,7 +53,7 @@ def checked_name(name: str) -> str:
 
 
 def statements(conn: psycopg.Connection[Any], tables: Iterable[ReadTable[Any]]) -> list[str]:
-    """What is missing of the declared tables in the connection's schema, as DDL; indexes are for a person to add."""
+    """The DDL that the connection's schema needs to have the declared tables. A person must add indexes."""
     return [statement for table in tables for statement in _of_table(table, _present(conn, table.name))]
 
 
@@ -84,7 +84,7 @@ def _added(name: str, kind: str, nullable: bool) -> str:
 
 
 def write(folder: Path, name: str, made: Sequence[str]) -> Path:
-    """The next migration of `folder` with these statements, frozen. Raises `BadName`."""
+    """Write the next migration of `folder`, with these statements frozen. Raises `BadName`."""
     checked_name(name)
     last = max((file.name[:4] for file in folder.glob("[0-9][0-9][0-9][0-9]_*.py")), default=None)
     revision = f"{int(last or 0) + 1:04d}"

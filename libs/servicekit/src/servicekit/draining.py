@@ -1,5 +1,5 @@
-"""The calls in flight: so many and so many bytes at once, each until its caller's deadline, all of them before the
-server ends."""
+"""The calls in flight: limited in number and bytes, each ended at its caller's deadline, all finished before the server
+ends."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from eventfold.errors import DeadlineExceeded, EventfoldError
 END_S = 1.0
 MAX_CALLS = 5000
 MAX_BYTES = 64 * 1024 * 1024
-"""Of the requests that are being served, whatever they wait for; decoded they take a few times that."""
+"""Limit for all requests being served, whatever they wait for. Decoded, they take a few times that."""
 
 
 class Overloaded(EventfoldError):
-    """This server has as much in its hands as it takes. It has not begun with the call: asking again is safe."""
+    """This server has as much work as it accepts. It has not begun the call, so asking again is safe."""
 
     def __init__(self) -> None:
         super().__init__("the server is overloaded")
 
 
 class Stopping(EventfoldError):
-    """This server is being stopped. `taken` says whether it had begun with the call: if not, asking again is safe."""
+    """This server is being stopped. `taken` says whether it had begun the call; if not, asking again is safe."""
 
     def __init__(self, *, taken: bool) -> None:
         super().__init__("the server is being stopped")
@@ -31,7 +31,7 @@ class Stopping(EventfoldError):
 
 
 class InFlight:
-    """Counts and bounds the calls of one server."""
+    """Counts and limits the calls of one server."""
 
     def __init__(self, max_calls: int = MAX_CALLS, max_bytes: int = MAX_BYTES) -> None:
         self._max_calls, self._max_bytes = max_calls, max_bytes
@@ -43,8 +43,8 @@ class InFlight:
 
     @contextlib.asynccontextmanager
     async def call(self, deadline_s: float, size_bytes: int = 0) -> AsyncIterator[None]:
-        """Bound a call, in seconds, whose request has so many bytes. Raises `DeadlineExceeded` when they are over,
-        `Stopping` when the server is, and `Overloaded` where there are too many already."""
+        """Limit a call to `deadline_s`; its request has `size_bytes`. Raises `DeadlineExceeded` when the time is over,
+        `Stopping` when the server is being stopped, and `Overloaded` if there are too many calls or bytes already."""
         if self._refusing:
             raise Stopping(taken=False)
         if len(self._limits) >= self._max_calls or self._bytes + size_bytes > self._max_bytes:
@@ -70,8 +70,8 @@ class InFlight:
             self._none.set()
 
     async def drain(self, within_s: float) -> None:
-        """Refuse calls from here on and wait for those in flight; what is not done `within_s` is ended, within
-        `END_S`. Returns when each has its answer."""
+        """From here on, refuse calls, and wait for those in flight. Calls not finished `within_s` are ended, within
+        `END_S`. Returns when each call has its answer."""
         self._refusing = True
         if not self._limits:
             return

@@ -1,4 +1,4 @@
-"""The gRPC edge: every call gets its `Call` and its span, every failure becomes a status, and each is counted."""
+"""The gRPC edge: every call gets its `Call` and its span, every failure becomes a status, and every call is counted."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ FAULTS = frozenset(
     }
 )
 NOT_TAKEN = "x-lyceum-not-taken"
-"""Set on the refusal of a server that is being stopped or is overloaded: another replica may be asked, whatever the
+"""Set when a server refuses because it is being stopped or is overloaded: another replica may be asked, whatever the
 call does."""
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a call: an answer, a status, or the servicer's own abort; `taken` unless it was not begun with."""
+    """The outcome of a call: an answer, a status, or the servicer's own abort. `taken` is False if the call was not
+    begun."""
 
     code: grpc.StatusCode
     answer: Any = None
@@ -56,11 +57,11 @@ class _Outcome:
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Wraps every unary method of the services; each ends at its caller's deadline.
+    """Wraps every unary method of the services. Each call ends at its caller's deadline.
 
-    `idempotency_secrets` gives the current key of fingerprints and then others that count, `clock` the time of each
-    call, `history` the mark of the store's history; `wake_relay` wakes the relay of this process, if there is one;
-    `in_flight` knows those that are being served.
+    `idempotency_secrets` returns the current fingerprint key, and then others that are accepted. `clock` returns the
+    time of each call, `history` the mark of the store's history. `wake_relay` wakes the relay of this process, if there
+    is one. `in_flight` holds the calls being served.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Edge(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Guard every unary method but health and reflection."""
+        """Guard every unary method except health and reflection."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or method.startswith(UNGUARDED):
@@ -105,7 +106,7 @@ class Edge(grpc.aio.ServerInterceptor):
                 with _span(method, metadata) as span:
                     outcome = await self._outcome(method, metadata, behave, request, context)
                     code = outcome.code
-                    # A refusal is an answer like another: an error is only what the server is to blame for.
+                    # A refusal is a normal answer. Only a fault of the server counts as an error.
                     tell(span, code, is_error=code in FAULTS)
             finally:
                 CALL_SECONDS.labels(method, code.name).observe(time.perf_counter() - started)

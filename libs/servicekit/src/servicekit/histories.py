@@ -1,4 +1,4 @@
-"""The history of a service's own store, as its processes know it."""
+"""The history of a service's own store, as known to its processes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ LOOK_EVERY_S = 5.0
 
 
 class OwnHistory:
-    """Kept up to date by `watch`; a token that is made in between carries the mark of before, and may be stale."""
+    """Kept up to date by `watch`. A token made between a change and the next look carries the previous mark, and may be
+    stale."""
 
     def __init__(self) -> None:
         self._known: Histories = ()
 
     def mark(self) -> str:
-        """What tokens of now carry; empty before the first look."""
+        """The mark for present tokens; empty before the first look."""
         return self._known[-1].mark if self._known else ""
 
     async def watch(self, pool: Pool) -> None:
@@ -31,8 +32,8 @@ class OwnHistory:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def check(self, conn: Connection, token: Token) -> None:
-        """Raise `HistoryRewritten` where what the token stands for is gone. Asks the database for a token of another
-        history than the present one."""
+        """Raise `HistoryRewritten` if the token's event is gone. Asks the database only for a token of another history
+        than the present one."""
         if token.history in ("", self.mark()):
             return
         self._known = await history.load(conn)
@@ -40,5 +41,5 @@ class OwnHistory:
             raise HistoryRewritten(token.service, token.position)
 
     def is_present(self, token: Token) -> bool:
-        """Whether the token is of the present history."""
+        """Whether the token is from the present history."""
         return token.history in ("", self.mark())

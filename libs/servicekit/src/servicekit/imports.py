@@ -1,4 +1,4 @@
-"""Batch imports: who may, how items are read, and what became of each."""
+"""Batch imports: who may import, how items are read, and the result of each item."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ Record = Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]]
 RecordWith = Callable[[Sequence[Row], Context], Awaitable[tuple[Sequence[Outcome], int | None]]]
 
 SPOILING = (DomainError, DataError)
-"""What one row may do to a statement or a lookup for many: a key that is destroyed, a value that PostgreSQL refuses."""
+"""Failures that one row can cause in a statement or lookup for many rows: a destroyed key, a value that PostgreSQL
+refuses."""
 
 
 def check_batch(call: Call, dataset: str, count: int) -> None:
-    """Only importers import, a named data set, at most `validate.MAX_BATCH_ITEMS` items at once."""
+    """Only importers may import, with a named data set, and at most `validate.MAX_BATCH_ITEMS` items at once."""
     call.require_caller().require(IMPORTER)
     validate.text(dataset, "dataset", max_chars=MAX_DATASET_CHARS)
     validate.batch_size(count)
@@ -41,9 +42,9 @@ async def run(
     record: Record[Row],
     id_of: Callable[[Row], str],
 ) -> tuple[list[ItemResult], int | None]:
-    """Record the items that can be parsed; one result per item in order, and a position that covers them all.
+    """Record the items that can be parsed. Returns one result per item, in order, and a position that covers them all.
 
-    `record` answers with one outcome per row, in order. A row that it fails on is rejected by itself.
+    `record` returns one outcome per row, in order. A row on which it fails is rejected alone.
     """
     rows = parse_items(items, parse)
     outcomes, position = await _recorded([row for row in rows if not isinstance(row, DomainError)], record)
@@ -57,17 +58,17 @@ async def answered(
     record: RecordWith[Row],
     id_of: Callable[[Row], str],
 ) -> tuple[list[ItemResult], str]:
-    """As `run`, within the present call: the results, and the token that covers them all."""
+    """As `run`, within the present call. Returns the results, and the token that covers them all."""
     call = current_call()
     found, position = await run(external_ids, items, parse, lambda rows: record(rows, call.context()), id_of)
     return found, await call.recorded(position, covers_all=True)
 
 
 async def _recorded(rows: list[Row], record: Record[Row]) -> tuple[Sequence[Outcome], int | None]:
-    """All at once; where one of them spoils that, in halves, so that it is refused by itself.
+    """Record all rows at once. If one of them spoils that, record them in halves, so that only this row is refused.
 
-    Halves are recorded before the others are tried: should another failure end the call then, the caller who repeats it
-    finds duplicates.
+    The first half is recorded before the second is tried. If another failure then ends the call, a caller who repeats
+    it finds duplicates.
     """
     try:
         return await record(rows)
@@ -85,7 +86,7 @@ def _refusal(failure: Exception) -> DomainError:
 
 
 def parse_items(items: Iterable[Item], parse: Callable[[Item], Row]) -> list[Row | DomainError]:
-    """Each item parsed, or why it cannot be."""
+    """Each parsed item, or the reason why it cannot be parsed."""
     return [_parsed(item, parse) for item in items]
 
 
@@ -104,7 +105,7 @@ def results(
     outcomes: Iterable[Outcome],
     id_of: Callable[[Row], str],
 ) -> list[ItemResult]:
-    """One result per item: `outcomes` belong to the rows that could be parsed, in order."""
+    """One result per item. `outcomes` belong to the rows that could be parsed, in order."""
     decided = iter(outcomes)
     found = []
     for external_id, row in zip(external_ids, rows, strict=True):

@@ -1,4 +1,4 @@
-"""`python -m <service> keys list|rotate-<kind>`: the service's keys that can be replaced, and replacing one."""
+"""`python -m <service> keys list|rotate-<kind>`: lists the service's replaceable keys, and replaces one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kek_ring(key_dir: Path) -> KeyRing:
 
 
 def idempotency_ring(key_dir: Path) -> KeyRing:
-    """The keys of fingerprints under idempotency keys."""
+    """The keys for fingerprints under idempotency keys."""
     return KeyRing(key_dir, IDEMPOTENCY, keys.hmac_key)
 
 
@@ -51,7 +51,7 @@ def kinds_of(definition: ServiceDefinition, settings: ServiceSettings) -> dict[s
 
 
 def key_commands(definition: ServiceDefinition, settings: ServiceSettings, arguments: Sequence[str]) -> None:
-    """List the keys, or replace one. Exits with `UNFINISHED` where it has to be run again."""
+    """List the keys, or replace one. Exits with `UNFINISHED` if it has to be run again."""
     kinds = kinds_of(definition, settings)
     parser = argparse.ArgumentParser(prog=f"{definition.name} keys", description="The keys that can be replaced.")
     parser.add_argument("what", choices=["list", *(f"rotate-{name}" for name in sorted(kinds))])
@@ -73,7 +73,7 @@ def key_commands(definition: ServiceDefinition, settings: ServiceSettings, argum
 
 
 async def _rewrap_all(settings: ServiceSettings) -> int:
-    """Bring every subject's key under the current key-encryption key; returns how many could not be."""
+    """Wrap every subject's key under the current key-encryption key. Returns how many are left under others."""
     ring = kek_ring(settings.key_dir)
     async with await database.connect(settings.database_url) as conn:
         return await rewrap(conn, KeyEncryptionKeys(ring.keys, ring.reload), REWRAPPED_AT_ONCE, _say)
@@ -86,13 +86,13 @@ def _list(kind: KeyKind, ring: KeyRing) -> None:
 
 
 def _fingerprint(key: StoredKey) -> str:
-    """Tells keys apart and says nothing of what they are."""
+    """Tells keys apart without revealing them."""
     return hashlib.sha256(b"lyceum key file" + key.content).hexdigest()[:12]
 
 
 @contextmanager
 def _alone(key_dir: Path, parser: argparse.ArgumentParser) -> Iterator[None]:
-    """One rotation at a time; a killed one lets go."""
+    """Allow one rotation at a time. A killed rotation releases the lock."""
     key_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (key_dir / ".rotating").open("w") as lock:
         try:

@@ -1,9 +1,10 @@
-"""Keys that are replaced while everything runs: files in KEY_DIR, read by every process as they change.
+"""Keys that are replaced while everything runs: files in KEY_DIR, which every process reads again when they change.
 
-Of a kind `signing.pem` there is always the current key under that name. Beside it may lie the next,
-`signing.pem.next.<unix seconds of its publication>`, which readers know and nothing is made with yet, and old ones,
-`signing.pem.old.<unix seconds of their replacement>`, which readers still accept. Each step is one link or one rename,
-so whoever is killed leaves a state that the next run goes on from, and there never is a moment without a current key.
+For a kind `signing.pem`, the current key always has that name. Beside it there may be the next key,
+`signing.pem.next.<unix seconds of its publication>`: readers know it, but nothing is made with it yet. There may also
+be old keys, `signing.pem.old.<unix seconds of their replacement>`, which readers still accept. Each step is one link or
+one rename. So a killed run leaves a state from which the next run goes on, and there is never a moment without a
+current key.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from pathlib import Path
 from servicekit.keys import key_file
 
 RELOAD_S = 5.0
-"""The longest that a process goes on with the files as it last read them."""
+"""The longest time that a process uses the files as it last read them."""
 _MARKED = re.compile(r"(next|old)\.(\d{1,12})")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key as its file holds it. `state` is current, next or old; `since` its publication or replacement (unix
-    seconds; 0 for the current)."""
+    """A key as read from its file. `state` is current, next or old; `since` is its publication or replacement (unix
+    seconds; 0 for the current key)."""
 
     path: Path
     state: str
@@ -35,7 +36,7 @@ class StoredKey:
 
 
 class KeyRing:
-    """The keys of one kind in one folder. `clock` gives seconds that never go back, for rereading."""
+    """The keys of one kind in one folder. `clock` returns seconds and never goes back; it is used for rereading."""
 
     def __init__(
         self, folder: Path, name: str, make: Callable[[], bytes], clock: Callable[[], float] = time.monotonic
@@ -48,14 +49,14 @@ class KeyRing:
         self._read_at = float("-inf")
 
     def keys(self) -> Sequence[bytes]:
-        """The current key, and after it all others that count. Makes the first one; reads the files anew at most every
-        `RELOAD_S`. Raises OSError where they cannot be read and never could."""
+        """The current key, followed by all others that are accepted. Makes the first key. Reads the files anew at most
+        every `RELOAD_S`. Raises OSError if they cannot be read and never could."""
         if self._clock() - self._read_at >= RELOAD_S:
             self.reload()
         return self._read
 
     def reload(self) -> None:
-        """Read the files now. Keeps what it knows where the folder is out of reach for a moment."""
+        """Read the files now. Keeps the known keys if the folder is unreachable for a moment."""
         try:
             current = key_file(self._folder, self._name, self._make)
             others = [key.content for key in self.stored() if key.content != current]
@@ -81,12 +82,12 @@ class KeyRing:
                     yield StoredKey(path, marked[1], int(marked[2]), path.read_bytes())
 
     def publish(self, now: int) -> None:
-        """Make the next key: whoever reads the ring knows it from here on."""
+        """Make the next key. From here on, every reader of the ring knows it."""
         key_file(self._folder, f"{self._name}.next.{now}", self._make)
 
     def promote(self, following: StoredKey, now: int) -> None:
-        """Make the next key the current one, and the current an old one."""
-        with contextlib.suppress(FileExistsError):  # who was killed between the two, a moment ago
+        """Make the next key the current one, and the current key an old one."""
+        with contextlib.suppress(FileExistsError):  # an earlier run was killed between the two steps
             os.link(self._folder / self._name, self._folder / f"{self._name}.old.{now}")
         following.path.replace(self._folder / self._name)
 

@@ -1,4 +1,4 @@
-"""Key files: 0600, outside the tree, made on first start and never replaced."""
+"""Key files: mode 0600, outside the source tree, made on first start and never replaced."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ HMAC_BYTES = 32
 
 
 def key_file(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
-    """The content of `folder/name`, made by `make` if there is none yet.
+    """The content of `folder/name`, made by `make` if it does not exist.
 
-    Several processes may start at once: the first link wins and all read the same key.
+    Several processes may start at once: the first link wins, and all read the same key.
     """
     path = folder / name
     if not path.exists():
@@ -31,7 +31,7 @@ def key_file(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
         try:
             os.link(fresh, path)
         except FileExistsError:
-            pass  # another process was first: its key is the key
+            pass  # another process was first: its key counts
         finally:
             fresh.unlink()
         _keep_names(folder)
@@ -39,7 +39,7 @@ def key_file(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
 
 
 def _keep_names(folder: Path) -> None:
-    """Have the disk know the folder's files before anything is sealed under them."""
+    """Flush the folder to disk, so that its files are durable before anything is sealed under them."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What runs under a lease: by which name this process is its holder, and the due-date worker."""
+"""Work under a lease: the name by which this process holds leases, and the due-date worker."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from servicekit.definition import Wiring
 
 
 def holder() -> str:
-    """This process, as leases name it."""
+    """The name of this process in leases."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 async def _connect(wiring: Wiring) -> Connection:
-    """A connection for a worker under a lease: a stream that somebody's open transaction holds must not keep it from
-    all others until the lease is over."""
+    """A connection for a worker under a lease. A stream locked by another open transaction must not block all other
+    streams until the lease is over."""
     conn = await wiring.connect()
     await conn.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
     return conn
 
 
 def due_worker(wiring: Wiring, handlers: Sequence[DueHandler]) -> DueWorker:
-    """The service's due-date worker, not yet running: for `ServiceDefinition.background`."""
+    """The service's due-date worker, not yet running. For `ServiceDefinition.background`."""
     return DueWorker(
         name=f"due.{wiring.definition.name}",
         holder=holder(),

@@ -10,7 +10,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure_logs(service: str, role: str, level: str = "INFO") -> None:
-    """Send the standard library's records (Faust, aiokafka, ours) through one JSON formatter."""
+    """Format the records of the standard library's logging (Faust, aiokafka, ours) as JSON."""
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

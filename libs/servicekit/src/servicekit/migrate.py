@@ -1,4 +1,4 @@
-"""Forward-only migrations by Alembic, in the service's own schema; the version is checked at every start."""
+"""Forward-only migrations by Alembic, in the service's own schema. The version is checked at every start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Misnamed(Exception):
 
 
 class Step(NamedTuple):
-    """What Alembic looks for in a migration's module, in this order: let it be assigned there."""
+    """The names that Alembic looks for in a migration's module. Assign them there in this order."""
 
     revision: str
     down_revision: str | None
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 def step(revision: str, after: str | None, then: str) -> Step:
-    """The migration `revision`, which follows on `after`: runs the statements of the script `then`, all in one
+    """The migration `revision`, which follows `after`. Runs the statements of the script `then`, all in one
     transaction."""
 
     def upgrade() -> None:
@@ -54,7 +54,7 @@ def step(revision: str, after: str | None, then: str) -> Step:
 
 
 def query_of(connection: Connection) -> schema.Query:
-    """As `eventfold.postgres.schema` asks for it."""
+    """The query function that `eventfold.postgres.schema` needs."""
 
     def query(statement: str) -> Sequence[Sequence[Any]]:
         result = connection.exec_driver_sql(statement)
@@ -79,8 +79,8 @@ def _sqlalchemy_url(url: str) -> str:
 def migrate(url: str, migrations: Path) -> None:
     """Bring eventfold's own tables to their newest version, then the database to the service's newest migration.
 
-    Blocking; safe to run twice and at once (it takes a lock). A database that a newer build has migrated is left as it
-    is: migrations only go forward, and an older build works with it. Raises `Misnamed`.
+    Blocking. Safe to run twice, and at the same time (it takes a lock). A database that a newer build has migrated is
+    left as it is: migrations only go forward, and an older build works with it. Raises `Misnamed`.
     """
     config = _config(url, migrations)
     found, wanted = versions(url, migrations)

@@ -1,4 +1,4 @@
-"""A service's definition and environment as `eventfold`'s operators' tools take them."""
+"""Turns a service's definition and environment into the `Deployment` for the operators' command `eventfold`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from servicekit.settings import ServiceSettings
 
 
 class NoSuchGroup(ValueError):
-    """FOLD_GROUPS names what the service does not have."""
+    """FOLD_GROUPS names a group that the service does not have."""
 
     def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
         super().__init__(f"FOLD_GROUPS: there is no {', '.join(unknown)}; the service has {', '.join(known) or 'none'}")
 
 
 def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
-    """The consumer group of the service's workers; of those that run some groups of folds only, one of their own."""
+    """The consumer group of the service's workers. Workers that run only some groups of folds have a group of their
+    own."""
     some = settings.fold_groups.replace(" ", "").replace(",", "-")
     return f"{settings.group_prefix or settings.topic_prefix}lyceum.{definition.name}{f'.{some}' if some else ''}"
 
@@ -41,7 +42,7 @@ def groups_of(definition: ServiceDefinition, settings: ServiceSettings) -> tuple
 
 
 def deployment_of(definition: ServiceDefinition) -> Deployment:
-    """The service as its environment describes it. Raises what pydantic raises where settings are missing."""
+    """The service as its environment describes it. Raises pydantic's error if settings are missing."""
     settings = definition.settings()
     avro = avro_codec(settings.schema_registry_url)
     return Deployment(
@@ -65,7 +66,7 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
 
 
 def build_of(definition: ServiceDefinition) -> str:
-    """A digest of the modules of the package that holds `to_public`: it changes with the service's own code."""
+    """A digest of the modules of the package that holds `to_public`. It changes with the service's own code."""
     module = Path(inspect.getfile(definition.to_public))
     packages = list(takewhile(lambda folder: (folder / "__init__.py").exists(), module.parents))
     root, files = (packages[-1], packages[-1].rglob("*.py")) if packages else (module.parent, [module])
@@ -76,11 +77,11 @@ def build_of(definition: ServiceDefinition) -> str:
 
 
 def kek_id_in(key_dir: Path) -> str | None:
-    """The id of the key-encryption key in `key_dir`; None where there is none, and none is made."""
+    """The id of the key-encryption key in `key_dir`; None if there is none. Makes no key."""
     file = key_dir / "kek.pem"
     return KeyEncryptionKey.from_pem(file.read_bytes()).id if file.is_file() else None
 
 
 def kek_ids_in(key_dir: Path) -> frozenset[str]:
-    """The ids of all key-encryption keys in `key_dir`: the current, the next and old ones. None is made."""
+    """The ids of all key-encryption keys in `key_dir`: the current, the next and old ones. Makes no key."""
     return frozenset(KeyEncryptionKey.from_pem(key.content).id for key in kek_ring(key_dir).stored())

@@ -1,4 +1,4 @@
-"""Pages of a list ordered by time and id: the token is the last row's place, opaque to clients."""
+"""Pages of a list ordered by time and id. The token is the place of the last row, opaque to clients."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parse_page_token(token: str) -> PageStart | None:
 def page(
     rows: Sequence[Row], limit: int, place_of: Callable[[Row], PageStart], message_of: Callable[[Row], Answered]
 ) -> tuple[list[Answered], str]:
-    """The messages of a page and the token of the next, empty for the last: ask for `limit + 1` rows.
+    """The messages of a page and the token of the next page, which is empty after the last. Query `limit + 1` rows.
 
     A page has at most `limit` rows, and at most `answers.MAX_PAGE_BYTES` as JSON unless its first row alone has more.
     """

@@ -1,4 +1,5 @@
-"""What is parked, on the server's page of metrics: it is there when the worker that parked has halted."""
+"""Shows parked records on the server's metrics page, so that they are visible when the worker that parked them has
+halted."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ LOOK_EVERY_S = 10.0
 
 
 async def watching(pool: Pool, definition: ServiceDefinition) -> None:
-    """Set the gauges again and again, until cancelled. A look that fails is logged; the next may tell more."""
+    """Set the gauges again and again, until cancelled. A failed look is logged; the next one may succeed."""
     names = [projection.name for projection in definition.projections]
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Calls to other services: the one way to open a channel, on which each call has a span and hands it on."""
+"""Calls to other services. All channels are opened here; each call on them has a span and passes it on."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def peer_channel(target: str) -> grpc.aio.Channel:
 
 
 class TracedCalls(grpc.aio.UnaryUnaryClientInterceptor):
-    """Puts a client's span around each call, a part of what its task is at, and sends it as `traceparent`.
+    """Puts a client span around each call, as a part of the current task's span, and sends it as `traceparent`.
 
-    Every status but OK is an error to who asked, told by its name alone. Where no spans are recorded, calls pass
-    untouched.
+    For the caller every status except OK is an error; the span holds only its name. If no spans are recorded, calls
+    pass through unchanged.
     """
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """The call, ended when it was traced: its answer or its failure is still in it."""
+        """The call. If it was traced, it has ended, and still holds its answer or its failure."""
         if not tracing.recording():
             return await continuation(client_call_details, request)
         name, attributes = of_call(client_call_details.method.decode())

@@ -1,4 +1,4 @@
-"""Who may call what, told once for each RPC; an RPC without a policy is never served."""
+"""Who may call each RPC, defined in one place. An RPC without a policy is never served."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from google.protobuf import descriptor_pool
 from servicekit.call import Call, current_call
 
 Rate = Literal["query", "command", "credential", "import", "provider"]
-"""What an RPC costs whom: for limits for each client."""
+"""The rate class of an RPC, for limits per client."""
 ROLES = ("consumer", "creator", "importer", "auditor", "admin")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is asked before an RPC begins.
+    """The checks before an RPC begins.
 
-    `roles` may call it: all that exist for members, none in particular (`anyone`) where no token is needed. With `own`,
-    the request's field that names a member, members may name themselves (or nobody), and `roles` anybody. A query
-    `reads` these projections, and waits for the caller's tokens in them. `idempotent` RPCs take an idempotency key.
+    `roles` may call it. The default is all roles; with `anyone`, no token is needed. `own` is the request field that
+    names a member: members may name themselves (or nobody), and `roles` may name anybody. A query `reads` these
+    projections, and waits for the caller's tokens in them. `idempotent` RPCs take an idempotency key.
     """
 
     rate: Rate
@@ -32,7 +32,7 @@ class Policy:
     idempotent: bool = False
 
     def admit(self, call: Call, request: Any) -> None:
-        """Raise `Unauthenticated` or `NotPermitted` where the call may not be served."""
+        """Raise `Unauthenticated` or `NotPermitted` if the call may not be served."""
         if self.anyone:
             return
         caller = call.require_caller()
@@ -42,11 +42,11 @@ class Policy:
 
 
 Policies = Mapping[str, Policy]
-"""By the name of the RPC."""
+"""Policies by the name of the RPC."""
 
 
 class NoPolicy(Exception):
-    """An RPC has no policy, or a policy no RPC."""
+    """An RPC has no policy, or a policy has no RPC."""
 
     def __init__(self, service: str, names: Sequence[str]) -> None:
         super().__init__(f"{service}: policies and RPCs do not match: {', '.join(names)}")
@@ -54,19 +54,19 @@ class NoPolicy(Exception):
 
 
 class Gate(Protocol):
-    """Holds a query back until what its caller has seen is applied; see `servicekit.reading.ReadGate`."""
+    """Delays a query until the events that its caller has seen are applied; see `servicekit.reading.ReadGate`."""
 
     async def wait(self, call: Call, reads: Sequence[str]) -> bool:
         """Wait for the call's tokens in these projections."""
 
 
 class _Guarded:
-    """The RPCs of a service, each admitted by its policy first."""
+    """The RPCs of a service. Each call is first admitted by the RPC's policy."""
 
 
 def guarded(service: str, servicers: Sequence[tuple[object, Policies]], gate: Gate) -> Any:
-    """A servicer of `service` made of these, whose every RPC is admitted by its policy first. Raises `NoPolicy` unless
-    each RPC has one policy, of one of them."""
+    """A servicer of `service` made of these servicers. Each call is first admitted by the RPC's policy. Raises
+    `NoPolicy` unless each RPC has exactly one policy, in one of them."""
     served = [(name, policy, one) for one, policies in servicers for name, policy in policies.items()]
     names = [name for name, _, _ in served]
     if odd := {*rpcs_of(service) ^ set(names), *(name for name in names if names.count(name) > 1)}:
@@ -78,7 +78,7 @@ def guarded(service: str, servicers: Sequence[tuple[object, Policies]], gate: Ga
 
 
 def rpcs_of(service: str) -> set[str]:
-    """The names of a service's RPCs. Raises KeyError for one that no module imported here describes."""
+    """The names of a service's RPCs. Raises KeyError for a service that no imported module describes."""
     return {method.name for method in descriptor_pool.Default().FindServiceByName(service).methods}
 
 

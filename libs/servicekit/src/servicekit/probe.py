@@ -1,8 +1,8 @@
-"""`python -m servicekit.probe`: exit 0 when the service of this container is well, else 1 and one sentence.
+"""`python -m servicekit.probe`: exits 0 if the service of this container is well, else 1 with one sentence.
 
-A server (GRPC_PORT above 0) is asked over grpc.health; a worker or relay (GRPC_PORT=0) for its page of metrics, on
-which a fold worker says whether it reads. That is readiness: a worker that must not go on ends by itself.
-Blocks for at most `ASK_TIMEOUT_S`.
+Asks a server (GRPC_PORT above 0) over grpc.health. Asks a worker or relay (GRPC_PORT=0) for its metrics page, on which
+a fold worker says whether it reads. This is a readiness check: a worker that must not go on ends by itself. Blocks for
+at most `ASK_TIMEOUT_S`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S1
 
 
 def complaint(environment: Mapping[str, str]) -> str | None:
-    """What is wrong with the process that this environment describes; None when it is well."""
+    """The problem of the process that this environment describes; None if it is well."""
     bound = environment.get("GRPC_HOST", "127.0.0.1")
     host = _EVERYWHERE.get(bound, bound)
     grpc_port, metrics_port = (int(environment.get(name) or 0) for name in ("GRPC_PORT", "METRICS_PORT"))
@@ -36,9 +36,9 @@ def complaint(environment: Mapping[str, str]) -> str | None:
 
 
 def grpc_complaint(host: str, port: int) -> str | None:
-    """What the server's own health says."""
+    """The problem that the server's own health check reports; None if it is well."""
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    # A proxy in the environment must not come between a container and itself.
+    # A proxy in the environment must not come between a container and its own server.
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ASK_TIMEOUT_S)  # type: ignore[attr-defined]
@@ -50,7 +50,8 @@ def grpc_complaint(host: str, port: int) -> str | None:
 
 
 def metrics_complaint(host: str, port: int) -> str | None:
-    """Whether the process answers with its metrics, and does not say of itself that it reads no events yet."""
+    """The problem of the metrics page: it does not answer, or it says that the relay is rewound or the worker reads
+    nothing. None if it is well."""
     connection = http.client.HTTPConnection(host, port, timeout=ASK_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")

@@ -1,4 +1,4 @@
-"""Read-your-writes: a query waits until its service's projections have applied what its tokens stand for."""
+"""Read-your-writes: a query waits until its service's projections have applied the events of its tokens."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ async def _sleep(_: Token, pause_s: float) -> None:
 
 
 class ReadGate:
-    """Holds a query back until `x-lyceum-after` is satisfied, for at most `WAIT_S`.
+    """Delays a query until `x-lyceum-after` is satisfied, for at most `WAIT_S`.
 
-    `projections` maps this service's projections to the topics (with prefix) that they read; `resolvers` maps services
-    to a way of asking where a token's events are, `pause` waits before it is asked again.
+    `projections` maps this service's projections to the topics (with prefix) that they read. `resolvers` maps services
+    to a function that finds the targets of a token; `pause` waits before it is called again.
     """
 
     def __init__(
@@ -52,8 +52,9 @@ class ReadGate:
         self._resolvers = resolvers
 
     async def wait(self, call: Call, reads: Sequence[str]) -> bool:
-        """Wait for the call's tokens in the projections that it reads; tells the client by `x-lyceum-stale: true` when
-        time ran out, and returns whether the answer may be used as fresh. Raises `InvalidInput` for a foreign token."""
+        """Wait for the call's tokens in the projections that it reads. If time runs out, tells the client by
+        `x-lyceum-stale: true`. Returns whether the answer may be used as fresh. Raises `InvalidInput` for a foreign
+        token."""
         header = call.metadata.get("x-lyceum-after")
         if not header:
             return True
@@ -70,14 +71,14 @@ class ReadGate:
             try:
                 resolved = await self._resolved(token, give_up_at)
             except HistoryRewritten:
-                return False  # what never happened never comes
+                return False  # an event that never happened will never be applied
             if resolved is None:
                 return False
             targets.extend(resolved)
         return await self._reached(targets, projections, give_up_at)
 
     async def _resolved(self, token: Token, give_up_at: float) -> tuple[Target, ...] | None:
-        """Where the token's events are, asked for with growing pauses; None when time is over."""
+        """The targets of the token's events, asked for with growing pauses; None when the time is over."""
         pause_s = POLL_FIRST_S
         while (found := await self._resolvers[token.service](token)) is None:
             if time.monotonic() + pause_s > give_up_at:
@@ -96,16 +97,16 @@ class ReadGate:
 
 
 class Sequenced:
-    """Listens to a relay in the same process: wakes those who wait for an event to be sequenced, and remembers where it
-    went, so that most tokens are resolved without asking the database."""
+    """Listens to a relay in the same process. Wakes callers that wait for an event to be sequenced, and remembers its
+    target, so that most tokens are resolved without the database."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
         self._targets: dict[int, tuple[Target, ...]] = {}
-        self._highest: float = math.inf  # told of in this term; beyond it another may lead, somewhere else
+        self._highest: float = math.inf  # the highest told in this term; after it, another relay may lead
 
     def tell(self, targets: Mapping[int, Target | None]) -> None:
-        """The events at these insert positions have their sequence."""
+        """The events at these insert positions are sequenced."""
         told = max(targets, default=0)
         self._highest = told if self._highest == math.inf else max(self._highest, told)
         for position, target in targets.items():
@@ -122,18 +123,18 @@ class Sequenced:
         self._highest = math.inf
 
     def where(self, position: int) -> tuple[Target, ...] | None:
-        """Where the event at an insert position went; None where that is not known here."""
+        """The targets of the event at an insert position; None if they are not known here."""
         return self._targets.get(position)
 
     async def soon(self, position: int) -> tuple[Target, ...] | None:
-        """As `where`, once a relay that leads here and has told of no event as late has come so far: it knows before
-        the database can be asked. Waits for at most `SOON_S`."""
+        """As `where`. If a relay leads here and has not reached the position yet, waits for it, at most `SOON_S`: it
+        knows the target before the database can be asked."""
         if position > self._highest:
             await self.wait(position, SOON_S)
         return self.where(position)
 
     async def wait(self, position: int, at_most_s: float) -> None:
-        """Return when `tell` names the position, at the latest after `at_most_s`."""
+        """Return when `tell` names the position, or after `at_most_s`."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(position, [])
         waiting.append(told)
@@ -147,7 +148,7 @@ class Sequenced:
 
 
 class Watch:
-    """One look at the projections' positions serves all who wait, however many they are."""
+    """Shares one look at the projections' positions among all waiting callers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -155,9 +156,9 @@ class Watch:
         self._looked_at = 0.0
 
     async def next(self) -> Applied:
-        """What has been applied by some moment after the call; comes at most once in `LOOK_EVERY_S`."""
+        """What has been applied by some moment after the call. Looks at most once in `LOOK_EVERY_S`."""
         if self._coming is None:
-            # It looks for all, not on the account of whoever came first.
+            # The look is for all callers, so it must not count for the first caller's share of connections.
             self._coming = asyncio.create_task(self._look(), context=contextvars.Context())
         return await asyncio.shield(self._coming)
 
@@ -165,7 +166,7 @@ class Watch:
         try:
             await asyncio.sleep(self._looked_at + LOOK_EVERY_S - time.monotonic())
         finally:
-            self._coming = None  # who asks from here on needs a later look
+            self._coming = None  # callers from here on need a later look
         self._looked_at = time.monotonic()
         async with self._pool.connection() as conn:
             return await consistency.applied(conn)

@@ -1,4 +1,5 @@
-"""Replacing a key: publish the next, wait until every reader knows it, use it, retire the old when nothing needs it."""
+"""Replaces a key: publish the next one, wait until every reader knows it, use it, retire the old one when nothing needs
+it."""
 
 from __future__ import annotations
 
@@ -9,16 +10,16 @@ from dataclasses import dataclass, field
 from servicekit.keyring import RELOAD_S, KeyRing, StoredKey
 
 SPARE_S = 5
-"""Added to every wait: for what is under way, and for clocks that differ a little."""
+"""Added to every wait, for operations in progress and for small clock differences."""
 
 
 @dataclass(frozen=True)
 class KeyKind:
     """A kind of key that can be replaced.
 
-    `known_after_s` is how long readers may go without the next key after its publication, `needed_s` how long what was
-    made with a key may still be shown. `settle` brings what is stored under old keys to the current one and returns
-    how much is left.
+    `known_after_s` is how long after its publication the next key may be unknown to readers. `needed_s` is how long
+    things made with a key may still be presented. `settle` brings data stored under old keys to the current one, and
+    returns how much is left.
     """
 
     name: str
@@ -31,8 +32,8 @@ class KeyKind:
 
 @dataclass(frozen=True)
 class Rotation:
-    """One replacement, which goes on from whatever state the files are in. `tell` is given each step in a sentence;
-    `clock` is unix time."""
+    """One replacement, which goes on from any state of the files. `tell` gets a sentence for each step; `clock` is unix
+    time."""
 
     kind: KeyKind
     ring: KeyRing
@@ -42,8 +43,8 @@ class Rotation:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> bool:
-        """Replace the key, or finish what was begun before. Blocks for at most `wait_s` in all and returns False where
-        that was not enough: run it again then."""
+        """Replace the key, or finish an earlier run. Blocks for at most `wait_s` in total. Returns False if that was
+        not enough: then run it again."""
         give_up_at = self.clock() + self.wait_s
         if self._of("old") and not self._of("next"):
             return self._retire(give_up_at)

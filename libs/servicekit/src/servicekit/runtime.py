@@ -1,4 +1,4 @@
-"""`python -m <service> prepare|serve|work|relay`: one way to run every service from its definition."""
+"""`python -m <service> prepare|serve|work|relay`: runs every service from its definition."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from servicekit.traces import start_tracing
 log = logging.getLogger(__name__)
 
 HALT_SHOWN_S = 20.0
-"""How long a halted worker's page stays: longer than between two looks of who collects metrics (15 s)."""
+"""How long the page of a halted worker stays: longer than the interval of metrics collection (15 s)."""
 SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 
 
@@ -66,7 +66,7 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
     parsed, rest = parser.parse_known_args(arguments)
     settings = definition.settings()
     configure_logs(definition.name, parsed.role)
-    uvloop.install()  # a server needs a tenth less of a core for the same calls, a fold worker a sixteenth
+    uvloop.install()  # the same calls need a tenth less of a core in a server, and a sixteenth less in a fold worker
     if parsed.role in commands:
         commands[parsed.role](definition, settings, rest)
     elif rest:
@@ -76,9 +76,9 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
 
 
 def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Migrate the database and create the topics that the service emits on and reads.
+    """Migrate the database, and create the topics that the service emits on and reads.
 
-    Raises `TopicMisconfigured` for one that the database knows a history of and that is not on Kafka.
+    Raises `TopicMisconfigured` for a topic that is not on Kafka although the database knows a history of it.
     """
     from servicekit.migrate import migrate
 
@@ -119,21 +119,22 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
 
 
 def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Run the relay alone."""
+    """Run only the relay."""
     _start(definition, settings, "relay")
     collect_less()
     asyncio.run(_beside({"relay": make_relay(definition, settings).run}))
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Run the gRPC server, with the relay inside when `RELAY_INLINE` is set."""
+    """Run the gRPC server, with the relay inside if `RELAY_INLINE` is set."""
     _start(definition, settings, "serve")
     collect_less()
     asyncio.run(_serve(definition, settings))
 
 
 async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Serve until signalled. What the calls in flight need outlives them: what runs beside, channels, and the pools."""
+    """Serve until signalled. Resources that calls in flight need outlive these calls: background tasks, channels and
+    pools."""
     stopped = _signalled()
     inline = make_relay(definition, settings) if settings.relay_inline and definition.topics else None
     async with (
@@ -160,7 +161,7 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
 
 
 async def _sweeping(pool: Pool) -> None:
-    """Forget old idempotency answers, a bounded number at a time, for as long as the server runs."""
+    """Delete old idempotency answers, a bounded number at a time, for as long as the server runs."""
     while True:
         async with pool.connection() as conn:
             swept = await sweep_idempotency(conn, limit_rows=SWEEP_ROWS)
@@ -170,7 +171,7 @@ async def _sweeping(pool: Pool) -> None:
 def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the Faust worker that applies the service's projections and processes."""
     group = group_of(definition, settings)
-    telemetry.FOLD_READY.labels(group).set(0)  # before the page can be asked
+    telemetry.FOLD_READY.labels(group).set(0)  # before the page can be read
     _start(definition, settings, "work")
     if settings.metrics_port:
         halting.keep_page_for(HALT_SHOWN_S)
@@ -203,14 +204,14 @@ def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) 
 
 
 async def _beside(works: Mapping[str, Work]) -> None:
-    """Run `works` alone until signalled."""
+    """Run only `works`, until signalled."""
     stopped = _signalled()
     async with beside(works) as ended:
         await _either(stopped, ended)
 
 
 def _signalled() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT, from here on."""
+    """An event that SIGTERM or SIGINT sets, from here on."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -218,7 +219,7 @@ def _signalled() -> asyncio.Event:
 
 
 async def _either(stopped: asyncio.Event, ended: asyncio.Future[None]) -> None:
-    """Wait until the process is to stop, or something beside it ended: raises its failure."""
+    """Wait until the process is to stop or a background task has ended. Raises the task's failure."""
     waiting = asyncio.ensure_future(stopped.wait())
     either: list[asyncio.Future[Any]] = [waiting, ended]
     try:

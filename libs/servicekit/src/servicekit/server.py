@@ -35,13 +35,13 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 PEER_TIMEOUT_S = 2.0
 DRAIN_S = 6.0
 REFUSE_S = 0.5
-"""How long the server goes on refusing calls once it has drained, while its connections are told to end."""
+"""How long the server still refuses calls after draining, while its connections are told to end."""
 OPEN_POOL_S = 30.0
 TELL_EVERY_S = 0.5
 
 
 class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
-    """Tells other services where on Kafka the events of this service's tokens are."""
+    """Tells other services the targets on Kafka of this service's tokens."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -58,7 +58,7 @@ class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
 
 
 def local_resolver(wiring: Wiring) -> Resolve:
-    """Resolves this service's own tokens: from memory where the relay runs here, else from the store."""
+    """Resolves this service's own tokens: from memory if the relay runs here, else from the store."""
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
         known_here = wiring.history.is_present(token) and not token.covers_all
@@ -73,7 +73,7 @@ def local_resolver(wiring: Wiring) -> Resolve:
 
 
 def remote_resolver(target: str, closing: Closing) -> Resolve:
-    """Resolves another service's tokens by asking it, for as long as the caller waits."""
+    """Resolves another service's tokens by asking that service, within the time of the caller."""
     stub = consistency_pb2_grpc.ConsistencyServiceStub(_channel(target, closing))
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
@@ -99,7 +99,7 @@ def _channel(target: str, closing: Closing) -> grpc.aio.Channel:
 
 
 def read_gate(wiring: Wiring) -> ReadGate:
-    """The gate before this service's queries, for tokens of every service whose address it knows."""
+    """The gate before this service's queries. It knows tokens of every service whose address is configured."""
     own = wiring.definition.name
     resolvers: dict[str, Resolve] = {
         service: remote_resolver(target, wiring.closing)
@@ -141,8 +141,9 @@ def _edge(wiring: Wiring) -> Edge:
 
 
 async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None]) -> None:
-    """Not ready while the relay of this process sends nothing because the store is behind its topics: what is recorded
-    meanwhile would not be seen. It is answered all the same, and becomes visible once `recover` was run."""
+    """Report "not ready" while this process's relay sends nothing because the store is behind its topics: events
+    recorded meanwhile would not become visible. Calls are answered all the same, and their events become visible once
+    `recover` was run."""
     while True:
         status = health_pb2.HealthCheckResponse.NOT_SERVING if rewound() else health_pb2.HealthCheckResponse.SERVING
         for name in names:
@@ -158,8 +159,8 @@ def _never() -> None:
 async def serving(
     wiring: Wiring, rewound: Callable[[], HistoryRewound | None] = _never
 ) -> AsyncIterator[grpc.aio.Server]:
-    """A started server that reports itself healthy, unless its store is `rewound`. On leaving it says that it is not
-    ready, serves on for `drain_notice_s`, finishes what is in flight (at most `DRAIN_S`), refuses the rest with
+    """A started server that reports itself healthy, unless its store is `rewound`. On leaving, it reports that it is
+    not ready, serves on for `drain_notice_s`, finishes the calls in flight (at most `DRAIN_S`), refuses the rest with
     UNAVAILABLE, and stops."""
     settings = wiring.settings
     for pool in (wiring.pool, wiring.queries):

@@ -17,15 +17,15 @@ _TARGET = "_TARGET"
 
 
 def _told_targets() -> dict[str, str]:
-    """Every <SERVICE>_TARGET of the environment, by the service's name."""
+    """Every <SERVICE>_TARGET in the environment, by the service's name."""
     told = {name.upper(): value for name, value in os.environ.items()}
     return {name.removesuffix(_TARGET).lower(): value for name, value in told.items() if name.endswith(_TARGET)}
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told by its environment; services subclass it for what is theirs.
+    """The settings of every service; services subclass it for their own.
 
-    The default profile is production: it refuses weak passwords and convenience outputs. `local` must be asked for.
+    The default profile is production: it refuses weak passwords and convenience outputs. `local` must be requested.
     """
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
@@ -34,7 +34,7 @@ class ServiceSettings(BaseSettings):
     database_url: str
     kafka_bootstrap: str
     schema_registry_url: str = ""
-    """Root of a Confluent-compatible registry; empty: values are framed by fingerprint."""
+    """Root of a Confluent-compatible registry. If empty, values are framed by fingerprint."""
     topic_prefix: str = ""
     group_prefix: str = ""
     topic_partitions: int = 4
@@ -44,12 +44,13 @@ class ServiceSettings(BaseSettings):
     metrics_port: int = 0
     relay_inline: bool = False
     drain_notice_s: float = 5.0
-    """How long a server that is being stopped says that it is not ready and still serves, for those who route to it to
-    notice: longer than they need."""
+    """How long a server that is being stopped reports "not ready" and still serves. Must be longer than routers need to
+    notice."""
     fold_groups: str = ""
-    """Of a worker: the names of the groups of folds that it runs, with commas between; empty: all of the service."""
+    """For a worker: the names of the groups of folds that it runs, separated by commas. If empty, all groups of the
+    service."""
     otel_exporter_otlp_endpoint: str = ""
-    """`http://host:4317` of an OpenTelemetry collector; empty: no spans are recorded."""
+    """`http://host:4317` of an OpenTelemetry collector. If empty, no spans are recorded."""
     key_dir: Path
     jwt_issuer: str = "https://lyceum.local"
     jwt_audience: str = "lyceum"
@@ -61,5 +62,5 @@ class ServiceSettings(BaseSettings):
         return self.lyceum_profile == "local"
 
     def target(self, service: str) -> str:
-        """host:port of a peer's gRPC server, as <SERVICE>_TARGET says it; empty where it is not told."""
+        """host:port of another service's gRPC server, from <SERVICE>_TARGET; empty if it is not set."""
         return self._targets.get(service, "")

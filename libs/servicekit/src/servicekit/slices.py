@@ -1,4 +1,4 @@
-"""A service in slices: each has its events, folds and RPCs; the service is what they make together."""
+"""A service made of slices. Each slice has its own events, folds and RPCs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from servicekit.server import read_gate
 class Slice:
     """A feature of a service.
 
-    `events` are its private events with their stored names, `to_public` gives their public form (None: there is none,
-    or they are another slice's), `groups` are its folds: groups of one name in several slices are one group. `rpcs`
-    makes the servicer of the RPCs for which it has `policies`. `background` and `key_kinds` are as in
+    `events` are its private events with their stored names. `to_public` returns their public form; None if an event has
+    none, or if another slice has it. `groups` are its folds; groups with the same name in several slices are one group.
+    `rpcs` makes the servicer of the RPCs for which it has `policies`. `background` and `key_kinds` are as in
     `ServiceDefinition`.
     """
 
@@ -39,7 +39,7 @@ class Slice:
 
 
 def codec_of(slices: Sequence[Slice]) -> EventCodec:
-    """All private events of the slices. Raises ValueError for a name that two have."""
+    """The codec for all private events of the slices. Raises ValueError for a name that two events have."""
     events: dict[type[Any], tuple[str, int]] = {}
     upcasters: dict[tuple[str, int], Upcaster] = {}
     for one in slices:
@@ -49,7 +49,7 @@ def codec_of(slices: Sequence[Slice]) -> EventCodec:
 
 
 def to_public_of(slices: Sequence[Slice]) -> ToPublic:
-    """The public form of an event, by the slice that has it among its own."""
+    """The public form of an event, from the slice that has the event among its own."""
     by_event = {event: one.to_public for one in slices for event in one.events}
 
     def to_public(recorded: Recorded) -> PublicEvent | None:
@@ -59,8 +59,8 @@ def to_public_of(slices: Sequence[Slice]) -> ToPublic:
 
 
 def groups_of(slices: Sequence[Slice]) -> tuple[FoldGroup, ...]:
-    """The groups of folds of the slices, those that halt first. Raises ValueError where two of one name differ in their
-    fate."""
+    """The groups of folds of the slices; those that halt the worker come first. Raises ValueError if one of two groups
+    with the same name parks and the other halts."""
     found: dict[str, FoldGroup] = {}
     for group in (group for one in slices for group in one.groups):
         known = found.setdefault(group.name, replace(group, projections=(), processes=()))
@@ -73,13 +73,13 @@ def groups_of(slices: Sequence[Slice]) -> tuple[FoldGroup, ...]:
 
 
 def servicer_of(slices: Sequence[Slice], grpc_service: str, wiring: Wiring) -> Any:
-    """What the slices serve together, behind their policies. Raises `NoPolicy`."""
+    """The servicer of all slices together, behind their policies. Raises `NoPolicy`."""
     servicers = [(one.rpcs(wiring), one.policies) for one in slices if one.policies]
     return guarded(grpc_service, servicers, read_gate(wiring))
 
 
 def background_of(slices: Sequence[Slice], wiring: Wiring) -> Mapping[str, Work]:
-    """What the slices run beside the server. Raises ValueError for a name that two have."""
+    """The background tasks of all slices. Raises ValueError for a name that two tasks have."""
     works = [(name, work) for one in slices for name, work in one.background(wiring).items()]
     if len(dict(works)) < len(works):
         raise ValueError(f"two slices run work of one name: {sorted(name for name, _ in works)}")
@@ -90,7 +90,7 @@ AddServicer = Callable[[Any, grpc.aio.Server], None]
 
 
 def made_of(slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServicer, **more: Any) -> ServiceDefinition:
-    """The service that these slices make, which serves `grpc_service`; `more` is what else its definition says."""
+    """The service made of these slices, which serves `grpc_service`. `more` are the other parts of its definition."""
     policies = {name: policy for one in slices for name, policy in one.policies.items()}
 
     async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The one table from failures to gRPC statuses, with the details that clients may act on."""
+"""The single table from failures to gRPC statuses, with details on which clients may act."""
 
 from __future__ import annotations
 
@@ -79,13 +79,15 @@ _ABOUT_THE_INPUT = frozenset(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
-"""What a peer may say of what our caller gave us. That it does not let us in, or fails, is between the two services."""
+"""Statuses in which a peer may comment on our caller's input. If it does not admit us, or fails, that concerns only the
+two services."""
 
 
 def status_of(failure: Exception) -> tuple[grpc.StatusCode, Status]:
-    """The code and full status of a failure. What is not in the table is INTERNAL and says nothing of its cause.
+    """The code and full status of a failure. A failure that is not in the table becomes INTERNAL, and its cause is not
+    disclosed.
 
-    What a peer refuses in our caller's input is refused here in the peer's own words.
+    If a peer refuses our caller's input, the refusal is passed on in the peer's own words.
     """
     if isinstance(failure, grpc.aio.AioRpcError) and failure.code() in _ABOUT_THE_INPUT:
         return failure.code(), _of_peer(failure)
@@ -109,7 +111,7 @@ def _status(code: grpc.StatusCode, reason: str, failure: Exception) -> Status:
 
 
 def _of_peer(refusal: grpc.aio.AioRpcError) -> Status:
-    """The peer's details where it sent some of the same code; without them its sentence is not passed on."""
+    """The peer's details, if it sent some with the same code. Without them, its message is not passed on."""
     code = refusal.code()
     sent = dict(refusal.trailing_metadata() or ()).get("grpc-status-details-bin")
     with contextlib.suppress(DecodeError):

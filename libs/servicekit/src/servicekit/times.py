@@ -1,4 +1,4 @@
-"""Times on the wire, and how far what an answer was read from has come."""
+"""Times on the wire, and how up to date the sources of an answer are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Progress(Protocol):
 
     @property
     def applied_at(self) -> datetime:
-        """When."""
+        """When it was applied."""
 
 
 def freshness(progress: Iterable[tuple[str, Progress]]) -> common_pb2.Freshness:

@@ -1,5 +1,5 @@
-"""Where spans go: to the OpenTelemetry collector that the environment names, else nowhere. And what one of a gRPC call
-says, on either side."""
+"""Exports spans to the OpenTelemetry collector that the environment names, if any. Also defines the span data of a gRPC
+call, for both sides."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from eventfold import tracing
 
 
 def start_tracing(service: str, role: str, endpoint: str) -> None:
-    """Export spans to `endpoint` (OTLP over gRPC) from a thread of its own; without one the SDK is not even imported.
+    """Export spans to `endpoint` (OTLP over gRPC) from a thread of its own. Without an endpoint the SDK is not even
+    imported.
 
-    Spans wait in a bounded queue and are dropped when the collector is away or does not keep up: no request waits for
-    it. The SDK's own variables hold: `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, `OTEL_EXPORTER_OTLP_*`, `OTEL_SDK_DISABLED`.
+    Spans wait in a bounded queue, and are dropped if the collector is away or too slow: no request waits for it. The
+    SDK's own variables apply: `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, `OTEL_EXPORTER_OTLP_*`, `OTEL_SDK_DISABLED`.
     """
     if not endpoint:
         return
@@ -29,13 +30,13 @@ def start_tracing(service: str, role: str, endpoint: str) -> None:
 
 
 def of_call(method: str) -> tuple[str, dict[str, str]]:
-    """The name and the attributes of the span of a call of `/service/method`."""
+    """The name and the attributes of the span of a call to `/service/method`."""
     name = method.removeprefix("/")
     return name, {"rpc.system.name": "grpc", "rpc.method": name}
 
 
 def tell(span: Span, code: grpc.StatusCode, *, is_error: bool) -> None:
-    """Note the status that a call ended with: its name, and nothing of its text."""
+    """Record the status of a finished call: its name, without its text."""
     span.set_attribute("rpc.response.status_code", code.name)
     if is_error:
         tracing.failed(span, code.name)

@@ -1,4 +1,5 @@
-"""Checks of request fields. Each returns the value or raises `InvalidInput` naming the field, never its value."""
+"""Checks of request fields. Each returns the value, or raises `InvalidInput` with the field's name, never with its
+value."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ MAX_ID_CHARS = 200
 MAX_PAGE_ITEMS = 200
 DEFAULT_PAGE_ITEMS = 50
 ITEMS = "items"
-"""The field under which batch requests carry what is refused item by item (see `servicekit.imports`)."""
+"""The field of batch requests whose items are refused one by one (see `servicekit.imports`)."""
 
 
 def request(message: Any) -> None:
@@ -35,8 +36,8 @@ def request(message: Any) -> None:
 
 
 def texts(message: Message, *, within_items: bool = False) -> None:
-    """Raise `InvalidInput` for the first text, however deep, that holds NUL, which PostgreSQL cannot keep; `items` are
-    left to whoever refuses them one by one. Costs little where no byte is 0."""
+    """Raise `InvalidInput` for the first text, at any depth, that contains NUL, which PostgreSQL cannot store. `items`
+    are skipped unless `within_items`: they are refused one by one. Costs little if no byte is 0."""
     if b"\x00" in message.SerializeToString():
         for path in _with_nul(message, within_items=within_items):
             raise InvalidInput("must not contain NUL", field=path)
@@ -47,12 +48,12 @@ class Unreadable:
 
 
 def size_bytes(message: Message | Unreadable) -> int:
-    """Of a request on the wire, as `reading` gave it."""
+    """The size of a request on the wire; `message` comes from `reading`."""
     return 0 if isinstance(message, Unreadable) else message.ByteSize()
 
 
 def reading(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | Unreadable]:
-    """`deserialize`, with `Unreadable` for bytes that it does not take: gRPC would answer INTERNAL."""
+    """`deserialize`, but returns `Unreadable` for bytes that it refuses: otherwise gRPC would answer INTERNAL."""
 
     def read(raw: bytes) -> Message | Unreadable:
         try:
@@ -64,7 +65,7 @@ def reading(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Messag
 
 
 def _with_nul(message: Message, *, within_items: bool) -> Iterator[str]:
-    """The paths of the texts that hold NUL, keys of maps too."""
+    """The paths of the texts that contain NUL, including map keys."""
     for field, value in message.ListFields():
         if field.name != ITEMS or within_items:
             for place, one in _each(field, value):
@@ -85,7 +86,7 @@ def _each(field: FieldDescriptor, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:
-    """A string of bounded length without NUL, which PostgreSQL cannot hold."""
+    """A string of bounded length without NUL, which PostgreSQL cannot store."""
     if not min_chars <= len(value) <= max_chars:
         raise InvalidInput(f"must have {min_chars} to {max_chars} characters", field=field)
     if "\x00" in value:
@@ -94,7 +95,7 @@ def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:
 
 
 def asked_id(value: str, field: str) -> str:
-    """An id that a query names; it need not exist."""
+    """An id in a query; it need not exist."""
     return text(value, field, min_chars=0, max_chars=MAX_ID_CHARS)
 
 
@@ -110,7 +111,7 @@ _PATH_ID = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f/\\:%?#]{{1,{MAX_ID_CHARS}}}")
 
 
 def one_of(value: str, field: str, allowed: Collection[str]) -> str:
-    """A word of a closed list."""
+    """A word from a closed list."""
     if value not in allowed:
         raise InvalidInput(f"must be one of: {', '.join(sorted(allowed))}", field=field)
     return value
@@ -129,7 +130,7 @@ def batch_size(count: int, field: str = "items") -> int:
 
 
 def page_size(value: int) -> int:
-    """Rows of a page: `DEFAULT_PAGE_ITEMS` where the caller says 0."""
+    """Rows of a page: `DEFAULT_PAGE_ITEMS` if the caller sends 0."""
     return DEFAULT_PAGE_ITEMS if value == 0 else between(value, "page_size", 1, MAX_PAGE_ITEMS)
 
 
@@ -162,5 +163,5 @@ def utc(value: Timestamp, field: str) -> datetime:
 
 
 def as_of(value: Timestamp, present: bool, now: datetime) -> datetime:
-    """The moment that a query looks at: what the caller asked for, else now."""
+    """The moment that a query looks at: the requested one, else now."""
     return utc(value, "as_of") if present else now

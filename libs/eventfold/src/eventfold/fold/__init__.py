@@ -1,1 +1,1 @@
-"""From Kafka to tables: projections and processes, what they have applied, and the worker that runs them."""
+"""From Kafka to tables: projections and processes, their positions, and the worker that runs them."""

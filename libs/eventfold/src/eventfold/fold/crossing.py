@@ -1,9 +1,9 @@
-"""How a handler goes over from one generation of a topic to the next, with nothing lost, doubled or out of order.
+"""How a handler crosses from one generation of a topic to the next, with no record lost, applied twice or out of order.
 
-A closing record ends its partition: what comes after it there is dropped, for it is on the next generation too. When
-all partitions of the old generation are closed for a handler, it gets its positions on the new one, just after the
-barrier, in the same transaction. So nothing of the new generation is applied before all of the old one. Where the old
-one was rewound, what the handler has applied may never have happened: see `eventfold.fold.regaining`.
+A closing record ends its partition. Records after it are dropped, because the next generation holds them too. When a
+handler has closed all partitions of the old generation, the same transaction gives it positions on the new one, just
+after the barrier. So the handler applies all of the old generation before any record of the new one. If the old
+generation was rewound, the handler may have applied events that never happened: see `eventfold.fold.regaining`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _KEY = attrgetter("key")
 
 
 def closes(record: ConsumedRecord) -> bool:
-    """Whether the record ends its partition. It alone has no key, and a type of its own."""
+    """Whether the record closes its partition. A closing record has no key, and has a type of its own."""
     return record.key is None and ("ce_type", CLOSED_TYPE.encode()) in record.headers
 
 
 def up_to_closing(records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]:
-    """A fetched run up to and with its closing record, if it has one; what a late sender wrote after it is dropped."""
+    """The fetched run up to and including its closing record, if it has one. Records that a late sender wrote after it
+    are dropped."""
     if all(map(_KEY, records)):
         return records
     end = next((index for index, record in enumerate(records) if closes(record)), len(records))
@@ -46,17 +47,17 @@ def up_to_closing(records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]
 
 
 def is_closing(record: PublicRecord) -> bool:
-    """`closes`, of a decoded record."""
+    """`closes`, for a decoded record."""
     return record.type == CLOSED_TYPE
 
 
 async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     """Mark the partition closed for a handler that has applied everything before `closing`.
 
-    Returns whether all are, so that the handler has positions on the next generation or, where this one was rewound,
-    is to get them by `regaining.over`; also when that was so before, for who closed the last one may not have been told
-    that it did. Handlers that fold partitions side by side take turns here: else each would see all but the other's
-    partition closed.
+    Returns whether all partitions are closed. Then the handler has positions on the next generation; if this generation
+    was rewound, `regaining.over` has to give them. Also returns True if all partitions were closed before this call,
+    because the worker that closed the last one may not have learnt the result. Handlers that fold partitions in
+    parallel take turns here: otherwise each of them would see the other's partition still open.
     """
     turn = f"{handler}|closing|{closing.topic}"
     await conn.execute(f"SELECT pg_advisory_xact_lock({locks.key('fold', '%s')})", [turn])
@@ -73,13 +74,14 @@ async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
 
 
 async def names(conn: Connection, wanted: Collection[tuple[str, str]], existing: Mapping[str, int]) -> Names:
-    """Which generations to read, by the stored positions and the topics that exist; see `chosen`."""
+    """The generations to read, chosen by the stored positions and the existing topics; see `chosen`."""
     cursor = await conn.execute("SELECT DISTINCT projection, topic FROM fold_position")
     return chosen(wanted, {(handler, topic) for handler, topic in await cursor.fetchall()}, existing)
 
 
 async def reached(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The newest generation on which each handler has positions, of each of its topics where it has some."""
+    """The newest generation on which each handler has positions, for each of its topics. Topics without positions are
+    left out."""
     cursor = await conn.execute("SELECT DISTINCT projection, topic FROM fold_position")
     stored = sorted(await cursor.fetchall(), key=lambda row: number(row[1]))
     found = {(handler, logical(name)): name for handler, name in stored}
@@ -89,9 +91,9 @@ async def reached(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict
 def chosen(
     wanted: Collection[tuple[str, str]], stored: Collection[tuple[str, str]], existing: Collection[str]
 ) -> Names:
-    """The newest generation on which a handler has positions; for a new handler the oldest that exists.
+    """The newest generation on which each handler has positions; for a new handler, the oldest that exists.
 
-    Raises `TopicLost` when a handler's generation is not on Kafka.
+    Raises `TopicLost` if a handler's generation is not on Kafka.
     """
     found: dict[tuple[str, str], str] = {}
     for handler, topic in wanted:
@@ -108,14 +110,16 @@ def first(topic: str, existing: Collection[str]) -> str:
 
 
 async def remember_partitions(conn: Connection, partitions: Mapping[str, int]) -> None:
-    """Note for good how many each topic (by its name on Kafka) has when a handler first comes to it."""
+    """Record the number of partitions of each topic (by its name on Kafka) when a handler first reads it. The record is
+    never changed."""
     await conn.cursor().executemany(_REMEMBER, sorted(partitions.items()))
 
 
 async def check_partitions(conn: Connection, names: Collection[str], existing: Mapping[str, int]) -> None:
-    """Remember how many partitions each topic has when it is first read; raise `TopicMisconfigured` when it has fewer.
+    """Record how many partitions each topic has when it is first read. Raises `TopicMisconfigured` if it has fewer
+    later.
 
-    More are none that a relay writes: it keeps to those on its record, until a replay has moved the topic.
+    Additional partitions are harmless: until a replay moves the topic, a relay writes only to the recorded number.
     """
     await remember_partitions(conn, {name: existing[name] for name in names if name in existing})
     cursor = await conn.execute("SELECT topic, partitions FROM topic_read")

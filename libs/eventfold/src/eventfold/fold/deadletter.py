@@ -1,4 +1,5 @@
-"""Parked records: what a projection cannot apply, with its original bytes, and what must wait behind it."""
+"""Parked records: records that a projection cannot apply, with their original bytes, and the records that must wait
+behind them."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from eventfold.postgres.sessions import Connection
 
 MAX_PARKED_RECORDS = 1000
 MAX_PARKED_BYTES = 64 * 1024 * 1024
-"""Of all values that a projection has parked: those of one key are redriven together, in memory."""
+"""Limit for all parked values of a projection. The values of one key are redriven together, in memory."""
 MAX_REASON_CHARS = 1000
 
 
 class TooManyParked(EventfoldError):
-    """More is parked than an operator can be expected to look through, or a redrive to hold: the worker halts instead.
-    `records` and `bytes` are what would be parked."""
+    """A projection would park more than an operator can look through, or more than a redrive can hold in memory. The
+    worker halts instead. `records` and `bytes` are the totals that would be parked."""
 
     def __init__(self, projection: str, parked: Parked) -> None:
         super().__init__(
@@ -41,7 +42,7 @@ class Parked(NamedTuple):
 
 
 async def parked_now(conn: Connection) -> dict[str, Parked]:
-    """What is parked of each projection that has anything parked. Reads no values."""
+    """The parked records of each projection that has any. Reads no values."""
     cursor = await conn.execute(
         "SELECT projection, count(*), sum(octet_length(value))::bigint FROM dead_letter GROUP BY projection"
     )
@@ -49,7 +50,7 @@ async def parked_now(conn: Connection) -> dict[str, Parked]:
 
 
 def show_parked(projections: Iterable[str], parked: Mapping[str, Parked]) -> None:
-    """Set the gauges of what is parked now, of these projections and of any other that has something parked."""
+    """Set the gauges of parked records, for these projections and for any other that has some."""
     for name in {*projections, *parked}:
         found = parked.get(name, Parked(0, 0))
         telemetry.PARKED_RECORDS.labels(name).set(found.records)
@@ -57,8 +58,8 @@ def show_parked(projections: Iterable[str], parked: Mapping[str, Parked]) -> Non
 
 
 async def held_keys(conn: Connection, projections: Sequence[str]) -> dict[str, set[str]]:
-    """Of each projection the keys that have a parked record, so that later records must wait behind it. They are few:
-    at most `MAX_PARKED_RECORDS`."""
+    """The keys of each projection that have a parked record: later records of these keys must wait behind it. There are
+    at most `MAX_PARKED_RECORDS` of them."""
     if not projections:
         return {}
     cursor = await conn.execute(
@@ -71,7 +72,7 @@ async def held_keys(conn: Connection, projections: Sequence[str]) -> dict[str, s
 
 
 async def park(conn: Connection, projection: str, events: Sequence[PublicRecord], reason: str) -> None:
-    """Set records aside in the fold's own transaction. Raises `TooManyParked` above `MAX_PARKED_RECORDS` or
+    """Park records in the fold's own transaction. Raises `TooManyParked` above `MAX_PARKED_RECORDS` or
     `MAX_PARKED_BYTES`."""
     if not events:
         return
@@ -101,7 +102,8 @@ async def park(conn: Connection, projection: str, events: Sequence[PublicRecord]
 
 
 def kept_headers(headers: Mapping[str, bytes]) -> dict[str, Any]:
-    """Headers as jsonb keeps them: text, or base64 in an object where the bytes are no text that it takes."""
+    """Headers as jsonb stores them: as text, or as an object with base64 if the bytes are not text that jsonb
+    accepts."""
     return {_printable(name): _kept(value) for name, value in headers.items()}
 
 
@@ -122,5 +124,5 @@ def _kept(value: bytes) -> Any:
 
 
 def _printable(text: str) -> str:
-    """Text that PostgreSQL takes, of at most `MAX_REASON_CHARS` characters."""
+    """Text that PostgreSQL accepts, with at most `MAX_REASON_CHARS` characters."""
     return text[:MAX_REASON_CHARS].encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

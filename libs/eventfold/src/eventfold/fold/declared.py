@@ -1,9 +1,9 @@
-"""Projections by declaration: what each type of event does to the rows of a table.
+"""Declared projections: rules that say how each type of event changes the rows of a table.
 
     projection("counters", on(COUNTERS, LIKED, adds(likes=1)), on(COUNTERS, UNLIKED, adds(likes=-1)))
 
-What only adds, or keeps the least, the most or the latest, is said as such: such rows depend on no order. Declarations
-are checked when they are made, so that a misspelt column or field ends a process at its start.
+`adds`, `least`, `most` and `latest` declare changes whose result does not depend on the order of events. Declarations
+are checked when they are made: a misspelt column or field ends the process at its start.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from eventfold.fold.readmodel import TYPE_HEADER, Changes, Draft, Key, Projectio
 from eventfold.vocabulary.public import Data, PublicType
 
 Of = Callable[[Data], Any]
-"""What the data of an event says of a column."""
+"""Takes the value of a column from the data of an event."""
 KeyOf = Callable[[Data], Key]
 
 
 class NotDeclarable(TypeError):
-    """A declaration names what its table or its type of event does not have, or leaves a column without a value."""
+    """A declaration names a column or field that its table or event type does not have, or leaves a column without a
+    value."""
 
     def __init__(self, table: str, event: PublicType[Any], reason: str) -> None:
         super().__init__(f"table {table} on {event.name}: {reason}")
@@ -31,7 +32,7 @@ class NotDeclarable(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Data]):
-    """How an event changes columns. `latest` goes by the column `by`, which is one of them."""
+    """How an event changes columns. `latest` compares by the column `by`, which is one of them."""
 
     kind: Literal["adds", "least", "most", "latest", "sets"]
     columns: Mapping[str, Of[Data]]
@@ -39,27 +40,27 @@ class Change(Generic[Data]):
 
 
 def adds(**columns: int | Callable[[Data], int]) -> Change[Data]:
-    """Sums: so many for each event."""
+    """Add these amounts for each event."""
     return Change("adds", {name: _always(of) if isinstance(of, int) else of for name, of in columns.items()})
 
 
 def least(**columns: Of[Data]) -> Change[Data]:
-    """The least that any event said."""
+    """Keep the lowest value of all events."""
     return Change("least", columns)
 
 
 def most(**columns: Of[Data]) -> Change[Data]:
-    """The most that any event said."""
+    """Keep the highest value of all events."""
     return Change("most", columns)
 
 
 def latest(by: str, **columns: Of[Data]) -> Change[Data]:
-    """What the event with the highest `by` said; of several with the same the last that came."""
+    """Keep the values of the event with the highest `by`; if several have the same, those of the last that arrived."""
     return Change("latest", columns, by)
 
 
 def sets(**columns: Of[Data]) -> Change[Data]:
-    """What the last event said: for rows whose events share a stream, and so an order."""
+    """Keep the values of the last event. Only for rows whose events share a stream, and so have an order."""
     return Change("sets", columns)
 
 
@@ -69,9 +70,9 @@ def _always(value: int) -> Callable[[Any], int]:
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Data]):
-    """What a type of event does to a table: `becomes` gives the next row for the present one (None: there is none), or
-    None, which leaves things as they are. Where nothing `reads` it, the present row is not loaded. `changes` say the
-    same for who would apply them as a set; there are none where a function says it."""
+    """The effect of one type of event on one table. `becomes` takes the present row (None if there is none) and returns
+    the next one, or None to change nothing. Without `reads`, the present row is not loaded. `changes` say the same as
+    data, for a reader that applies them as a set; it is empty if a function defines the effect."""
 
     table: ReadTable[Any]
     event: PublicType[Data]
@@ -82,8 +83,8 @@ class Rule(Generic[Data]):
 
 
 def puts(table: ReadTable[Row], event: PublicType[Data], row: Callable[[Data], Row] | None = None) -> Rule[Data]:
-    """Each event makes a row, or replaces that of its key; with no `row` of the fields that are named as the columns.
-    Raises `NotDeclarable`."""
+    """Each event inserts a row or replaces the row of its key. Without `row`, the row is made of the event fields that
+    have the names of the columns. Raises `NotDeclarable`."""
     if row is None:
         _check_fields(table, event, table.columns)
         copied, make = _several(table.columns), table.row_class._make  # type: ignore[attr-defined]
@@ -106,8 +107,8 @@ def becomes(
     then: Callable[[Row | None, PublicRecord[Data]], Row | None],
     key: KeyOf[Data] | None = None,
 ) -> Rule[Data]:
-    """The general form: `then` gives the next row, None to leave things as they are. The key is of the fields that are
-    named as its columns unless `key` says otherwise. Raises `NotDeclarable`."""
+    """The general form: `then` returns the next row, or None to change nothing. Without `key`, the key is made of the
+    event fields that have the names of the key columns. Raises `NotDeclarable`."""
     return Rule(table, event, key or _key_of(table, event), then)
 
 
@@ -118,8 +119,8 @@ def on(
     key: KeyOf[Data] | None = None,
     known_only: bool = False,
 ) -> Rule[Data]:
-    """Each event changes columns of its row; where there is none it begins with the columns' defaults (None
-    for optional ones), or with `known_only` nothing happens. The key as in `becomes`. Raises `NotDeclarable`."""
+    """Each event changes columns of its row. A missing row begins with the columns' defaults (None for optional
+    columns); with `known_only`, a missing row is not created. The key is as in `becomes`. Raises `NotDeclarable`."""
     key_of, steps = key or _key_of(table, event), _steps(table, event, changes)
     start = _start(table, event, changes) if not known_only else []
 
@@ -135,7 +136,7 @@ def on(
 
 
 def projection(name: str, *rules: Rule[Any], partition_local: bool = False) -> Projection:
-    """The projection that the rules make; see `Projection` for `partition_local`."""
+    """The projection made of these rules; see `Projection` for `partition_local`."""
     types = tuple(dict.fromkeys(rule.event for rule in rules))
     tables = tuple(dict.fromkeys(rule.table for rule in rules))
     return Projection(
@@ -179,7 +180,7 @@ def _by_type(rules: Iterable[Rule[Any]]) -> dict[bytes, list[Rule[Any]]]:
 
 
 Step = Callable[[list[Any], Any], None]
-"""Changes the values of a row in place, by the data of an event."""
+"""Changes the values of a row in place, using the data of an event."""
 
 
 def _steps(table: ReadTable[Any], event: PublicType[Any], changes: Sequence[Change[Any]]) -> list[Step]:
@@ -222,7 +223,8 @@ _MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def _start(table: ReadTable[Any], event: PublicType[Any], changes: Sequence[Change[Any]]) -> list[Any]:
-    """The values of a new row behind its key, before the changes: defaults, None for what they give."""
+    """The values of a new row after its key, before the changes: the defaults, or None where the changes give the
+    value."""
     defaults = table.row_class._field_defaults
     given = {name for change in changes for name in change.columns}
     optional = {name for name, _, nullable in table.declared if nullable}
@@ -239,7 +241,7 @@ def _key_of(table: ReadTable[Any], event: PublicType[Data]) -> KeyOf[Data]:
 
 
 def _several(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """The values under these names, as a tuple also where it is one."""
+    """The values under these names, always as a tuple, even for one name."""
     if len(names) == 1:
         [only] = names
         return lambda data: (data[only],)

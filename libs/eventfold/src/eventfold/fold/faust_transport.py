@@ -1,10 +1,10 @@
-"""Faust, one message per fetch, starting from positions that the folds keep in their own database.
+"""Faust with one message per fetch, starting from positions that the folds keep in their own database.
 
-Stock Faust makes a message, an event and an acknowledgement of every record. This transport makes one message for each
-partition of a fetch, at the last offset of its run, which stands for the offsets before it too. The last message of a
-fetch carries the runs of all its partitions, so that the agent applies them in one transaction; the others are empty
-and only keep Faust's bookkeeping. On assignment it seeks to the stored positions: Faust's committed offset is only a
-hint for lag monitors (see docs/adr for the reasons and measurements).
+Stock Faust makes a message, an event and an acknowledgement for every record. This transport makes one message for each
+partition of a fetch. The message has the last offset of its run and stands for all offsets before it. The last message
+of a fetch carries the runs of all partitions, and the agent applies them in one transaction. The other messages are
+empty and only keep Faust's bookkeeping. On assignment the transport seeks to the stored positions: Faust's committed
+offset is only a hint for lag monitors (see docs/adr for the reasons and measurements).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from eventfold.fold.runner import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
 PARTIAL_WAIT_MS = 20
-"""How long the broker holds back a fetch that leaves partitions out."""
+"""How long the broker may hold back a fetch that leaves partitions out."""
 LINGER_BYTES = 64 * 1024
-"""So much, some hundred records, is worth a fetch and a transaction at once."""
+"""This much data, some hundred records, is worth a fetch and a transaction at once."""
 
 StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
-"""From assigned partitions, and the consumer that can say where they begin and end, to where to start reading."""
+"""Maps assigned partitions to the offsets at which to start reading. Its second argument is the consumer, which knows
+where partitions begin and end."""
 
 
 class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Records as the parser in C made them: wrapping each once more costs as much as parsing it."""
+    """Records as the C parser made them: wrapping each once more costs as much as parsing it."""
 
     def __iter__(self) -> Any:
         return self._records_iterator  # without a call of `__next__` for each record
@@ -43,10 +44,11 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """Has the broker wait for records only while all partitions are asked for.
+    """Lets the broker wait for records only while all partitions are asked for.
 
-    One fetch at a time is under way to a broker, and it leaves out partitions that are paused, or of which something
-    fetched is still to be taken. These would stand still until one of the others has a record, or the wait is over.
+    There is one fetch at a time per broker. It leaves out partitions that are paused, and partitions with fetched
+    records not yet taken. Without this class they would stand still until another partition has a record, or until the
+    wait is over.
     """
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
@@ -60,7 +62,7 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's, whose settings do not say what the broker shall wait for."""
+    """Faust's thread; sets how much the broker waits for, which Faust has no setting for."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -71,22 +73,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Yields one message per partition of a fetch; the value of the last is the list of `PartitionBatch`es."""
+    """Yields one message per partition of a fetch. The value of the last message is the list of `PartitionBatch`es."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
-        """One fetch. Yields nothing when a rebalance suspends the flow; what is not yielded is read again."""
+        """One fetch. Yields nothing if a rebalance suspends the flow; records that were not yielded are read again."""
         if self.flow_active and not self._get_active_partitions():
-            # Back-pressure has paused them all. Faust would look again after a second; the agent is done long before.
+            # Back-pressure has paused all partitions. Faust would look again after a second; the agent is ready long
+            # before.
             await self.sleep(PAUSED_LOOK_S)
             return
         try:
             records, active = await self._wait_next_records(timeout)
         except KeyError:
-            # aiokafka drops what it had fetched of a partition while a rebalance takes it away. What it has handed out
-            # before it noticed is lost to us, so everything is read again from the stored positions.
+            # While a rebalance takes a partition away, aiokafka drops the records it had fetched of it. Records that it
+            # handed out before it noticed are lost to us, so everything is read again from the stored positions.
             await self.perform_seek()
             return
         if records is None or self.should_stop or not self.flow_active:
@@ -123,38 +126,38 @@ class BatchConsumer(driver.Consumer):
         )
 
     def cut_off(self) -> bool:
-        """Whether the task that keeps Kafka's metadata, or the place in the group, has ended before the worker: nothing
-        will ever be read again. Faust does not look."""
+        """Whether the aiokafka task that keeps the metadata, or the one that keeps the place in the group, has ended
+        before the worker. Then nothing will ever be read again, and Faust does not check it."""
         consumer = getattr(self._thread, "_consumer", None)
         if consumer is None or consumer._coordinator is None or self.should_stop:
             return False
         return bool(consumer._client._sync_task.done() or consumer._coordinator._coordination_task.done())
 
     def unknown(self, topics: Collection[str]) -> set[str]:
-        """Those of the topics that Kafka's metadata do not have, as far as this consumer has heard."""
+        """The given topics that are missing in the consumer's present Kafka metadata."""
         consumer = getattr(self._thread, "_consumer", None)
         if consumer is None or self.should_stop:
             return set()
         return {topic for topic in topics if consumer._client.cluster.partitions_for_topic(topic) is None}
 
     def stop_flow(self) -> None:
-        """Partitions change hands: nothing is read until it is known from where."""
+        """A rebalance begins: nothing is read until the start offsets are known."""
         super().stop_flow()
         telemetry.FOLD_READY.labels(self.app.conf.id).set(0)
 
     def resume_flow(self) -> None:
-        """What this worker has now, if anything, has been sought: it reads from here on."""
+        """The worker has sought the partitions that it has now, if any: it reads from here on."""
         super().resume_flow()
         telemetry.FOLD_READY.labels(self.app.conf.id).set(1)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """The offsets between two messages are none that Faust waits for."""
+        """Do nothing: Faust must not wait for the offsets between two messages."""
 
     def _new_offset(self, tp: TP) -> int | None:
-        """What to commit: messages are acknowledged in order, so the last one speaks for all.
+        """The offset to commit. Messages are acknowledged in order, so the last one stands for all.
 
-        Faust would look for gaps, and keep a number for each record for ever where a partition has several messages
-        between two commits.
+        Faust's own method looks for gaps. If a partition has several messages between two commits, it would also keep a
+        number for each record for ever.
         """
         acknowledged = self._acked[tp]
         if not acknowledged:
@@ -165,7 +168,7 @@ class BatchConsumer(driver.Consumer):
         return highest + 1
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every assigned partition to the position in the folds' database, and return these positions."""
+        """Seek every assigned partition to its position in the folds' database, and return these positions."""
         transport: Any = self.transport
         assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
         stored = await transport.start_offsets(assigned, self) if assigned else {}
@@ -176,11 +179,11 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Set as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. With
-    `linger_s` the broker holds small fetches back for so long.
+    """Set it as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. The broker
+    holds small fetches back for `linger_s` seconds.
 
-    aiokafka has no settings for its classes of records and of the fetcher, so making a transport sets them for every
-    consumer of the process.
+    aiokafka has no settings for its record and fetcher classes. So making a transport sets them for every consumer of
+    the process.
     """
 
     Consumer = BatchConsumer

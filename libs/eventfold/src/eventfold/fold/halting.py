@@ -1,4 +1,4 @@
-"""A halted worker's page of metrics stays up for a while before its process leaves, so that somebody sees it."""
+"""Keeps the metrics page of a halted worker up for a while before the process leaves, so that monitoring sees it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _kept_for_s: list[float] = [0.0]
 
 
 def keep_page_for(seconds: float) -> None:
-    """From now on `keep_page` lasts so long; 0, as it is at first, where the process serves no page."""
+    """Set how long `keep_page` lasts. The default is 0, for a process that serves no page."""
     _kept_for_s[0] = seconds
 
 
 def keep_page() -> None:
-    """Say on the process's page that it has halted, and is not ready, and on what; then block.
+    """Show on the metrics page that the process has halted, is not ready, and which failure halted it. Then block.
 
-    Call it in the handler of what the worker halts on. Everything of the process but threads stands still; on another
-    than the main thread it would go on, so there this returns at once. SIGTERM and SIGINT end the process meanwhile.
+    Call it in the handler of the failure. On the main thread, everything in the process except other threads stands
+    still meanwhile. On any other thread the process would go on, so there it returns at once. SIGTERM and SIGINT end
+    the process meanwhile.
     """
     failure = sys.exc_info()[0]
     telemetry.FOLD_HALTED.labels(failure.__name__ if failure else "ClientEnded").set(1)

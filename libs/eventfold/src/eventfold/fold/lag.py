@@ -12,9 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class FoldLag:
-    """The records that a worker's handlers have yet to apply, as a metric of the partitions that it has now.
+    """The number of records that the handlers of a worker have yet to apply, as a metric per partition that it has now.
 
-    Asks Kafka where they end and the database where the handlers stand, so that it grows for one that is stuck too.
+    Asks Kafka for the ends of the partitions and the database for the positions of the handlers. So the metric also
+    grows for a handler that is stuck.
     """
 
     def __init__(self, runner: FoldRunner) -> None:
@@ -22,7 +23,7 @@ class FoldLag:
         self._shown: set[tuple[str, str, str]] = set()
 
     async def look(self, consumer: Any) -> None:
-        """Set the metric. `consumer` is Faust's. A failure is logged: who watches must not stop what is watched."""
+        """Set the metric. `consumer` is Faust's. A failure is only logged: monitoring must not stop the worker."""
         try:
             assigned = consumer.assignment()
             ends = await consumer.highwaters(*assigned) if assigned else {}

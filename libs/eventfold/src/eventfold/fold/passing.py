@@ -1,4 +1,5 @@
-"""What failures of a fold mean: some pass by themselves, some lose a place, some are of one record, the rest of all."""
+"""Kinds of fold failures: some pass by themselves, some lose the place on a topic, some concern one record, the rest
+concern all."""
 
 from __future__ import annotations
 
@@ -10,15 +11,15 @@ from eventfold.errors import FoldHalts, OffsetGap, RecordsMissing, StalePosition
 from eventfold.fold.deadletter import TooManyParked
 
 PASSING = (OperationalError, IdleInTransactionSessionTimeout, PoolTimeout, StalePosition, VersionConflict)
-"""Tried again."""
+"""Failures that are retried."""
 LOST_PLACE = (OffsetGap, RecordsMissing)
-"""A topic is not what it was: the place on it is looked for again, from a new start."""
+"""The topic changed: after a restart, the worker looks for its place on it again."""
 _OF_ALL = (*PASSING, *LOST_PLACE, FoldHalts, TooManyParked, MemoryError)
 
 
 def of_one_record(failure: Exception) -> bool:
-    """Whether some record may be what the fold cannot take, so that the others go on without it. A missing table is
-    no record's fault, a value out of a column's range is."""
+    """Whether the failure may concern a single record, so that the other records can be folded without it. A missing
+    table is not the fault of a record; a value out of a column's range is."""
     return not isinstance(failure, _OF_ALL) and (not isinstance(failure, Error) or _is_about_values(failure))
 
 

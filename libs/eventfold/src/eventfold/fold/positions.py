@@ -1,4 +1,5 @@
-"""How far each handler has come on each partition: read under its turns, moved with what it wrote."""
+"""The position of each handler on each partition: read under the handler's turns, moved in the transaction that wrote
+its rows."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ Run = Sequence[PublicRecord]
 IDLE_IN_TRANSACTION_MS = 5000
 """How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
 
-# Named with the schema, for a shadow of the same projection has turns of its own.
+# The key includes the schema: a shadow of the same projection has its own turns.
 _TURNS = f"""WITH bound AS MATERIALIZED (SELECT set_config('idle_in_transaction_session_timeout', %s, true))
 SELECT pg_advisory_xact_lock({locks.key("fold", "t.turn")})
 FROM bound, unnest(%s::text[]) AS t(turn)"""
@@ -63,10 +64,11 @@ SET next_offset = EXCLUDED.next_offset WHERE p.next_offset = %s"""
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a handler has come on one partition: everything below `next_offset`, and up to `seq`, is applied.
+    """How far a handler has come on one partition: it has applied all offsets below `next_offset`, and all numbers up
+    to `seq`.
 
-    Where a closing record was met, the partition is `closed`: nothing that comes after it counts. `parked` says whether
-    the handler had parked records, of any partition, when this was read.
+    After a closing record the partition is `closed`: later records do not count. `parked` says whether the handler had
+    parked records, of any partition, when this was read.
     """
 
     next_offset: int
@@ -74,16 +76,16 @@ class Position:
     closed: bool = False
     parked: bool = False
     history: str | None = None
-    """That of the last record which was applied."""
+    """The history of the last applied record."""
 
 
 START = Position(0, 0)
 UNKNOWN = Position(0, 0, parked=True)
-"""Of a partition on which a handler has no position yet: it may have parked records of others."""
+"""For a partition on which a handler has no position yet: it may still have parked records of other partitions."""
 
 
 class Move(NamedTuple):
-    """A handler's next position on a partition; `expected` is the offset that it stands at."""
+    """The next position of a handler on a partition. `expected` is its present offset."""
 
     handler: str
     topic: str
@@ -101,10 +103,10 @@ def place(run: Run) -> TopicPartition:
 
 
 async def take_turns(conn: Connection, turns: Collection[str]) -> None:
-    """Wait for these turns, in one order for all, and keep them until the transaction ends.
+    """Wait for these turns, in the same order for all, and keep them until the transaction ends.
 
-    PostgreSQL ends a transaction that then stands idle for `IDLE_IN_TRANSACTION_MS`: its process is stopped, and
-    others wait.
+    PostgreSQL ends the transaction if it then stands idle for `IDLE_IN_TRANSACTION_MS`: in that case its process is
+    stopped while others wait.
     """
     await conn.execute(_TURNS, [str(IDLE_IN_TRANSACTION_MS), literal("text", sorted(turns))])
 
@@ -118,13 +120,14 @@ async def stored(
 
 
 async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dict[TopicPartition, int]:
-    """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 where one is new."""
+    """The lowest offset that the handlers (name, topic, partition) need next on each partition; 0 if one of them is
+    new."""
     cursor = await conn.execute(_START, literals(("text", "text", "int"), wanted))
     return {(topic, partition): offset for topic, partition, offset in await cursor.fetchall()}
 
 
 def unbroken(position: Position, run: Run) -> Run:
-    """The run up to where records are missing in it. Raises `RecordsMissing` where that is at once."""
+    """The run up to the first gap in it. Raises `RecordsMissing` if the gap is before its first record."""
     highest = position.seq
     for n, event in enumerate(run):
         if event.seq <= highest:
@@ -144,10 +147,11 @@ def unbroken(position: Position, run: Run) -> Run:
 
 
 def not_applied(position: Position, events: Run) -> list[PublicRecord]:
-    """The events above the position, stripped of redelivered ones and of control records. Raises `OffsetGap` where the
-    records are not those that the position was written for."""
+    """The events above the position, without redelivered ones and control records. Raises `OffsetGap` if the records
+    are not those for which the position was written."""
     first = events[0]
-    # A mirror that writes in transactions leaves offsets without records: then the numbers tell that none is missing.
+    # A mirror that writes in transactions leaves offsets without records. Then the numbers show that no record is
+    # missing.
     if first.offset > position.next_offset and not first.follows(position.seq):
         raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
     fresh: list[PublicRecord] = []
@@ -164,7 +168,7 @@ def not_applied(position: Position, events: Run) -> list[PublicRecord]:
 
 
 def moved_over(handler: str, position: Position, run: Run) -> Move | None:
-    """Where the handler stands once the run is applied; None where it stood beyond it before."""
+    """The position of the handler after the run; None if it was already beyond the run."""
     last = run[-1]
     if last.offset < position.next_offset:
         return None
@@ -182,7 +186,7 @@ def moved_over(handler: str, position: Position, run: Run) -> Move | None:
 
 
 async def move(conn: Connection, moves: Sequence[Move]) -> None:
-    """Compare-and-set all of them. Raises `StalePosition` for the first that another worker had moved."""
+    """Compare-and-set all positions. Raises `StalePosition` for the first that another worker had moved."""
     if not moves:
         return
     cursor = await conn.execute(_MOVE, literals(_MOVE_KINDS, moves))
@@ -194,14 +198,14 @@ async def move(conn: Connection, moves: Sequence[Move]) -> None:
 
 
 async def move_to(conn: Connection, handler: str, at: TopicPartition, position: Position, offset: int) -> None:
-    """Have a handler read a partition from `offset` on, unless it has moved meanwhile: what it has applied it drops by
-    `seq`."""
+    """Let a handler read a partition from `offset` on, unless its position has moved meanwhile. Records that it has
+    applied are dropped by `seq`."""
     log.error("%s reads %s[%d] from offset %d on: the topic is not what it was", handler, *at, offset)
     await conn.execute(_MOVE_TO, [handler, *at, offset, position.next_offset])
 
 
 def check_within(offsets: Mapping[TopicPartition, int], beginnings: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
-    """Raise `OffsetGap` where a partition does not hold the next offset: Kafka would reset the position by itself."""
+    """Raise `OffsetGap` if a partition does not hold the next offset: Kafka would silently reset the position."""
     for (topic, partition), offset in offsets.items():
         bounded = min(max(offset, beginnings[topic, partition]), ends[topic, partition])
         if bounded != offset:

@@ -1,4 +1,4 @@
-"""One projection and one batch: load its rows, fold, write what changed; set aside what it cannot fold."""
+"""One projection and one batch: load rows, fold, write changed rows, park records that cannot be folded."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ async def project(
     parks: bool,
     one_by_one: bool = False,
 ) -> None:
-    """Fold the events. Where the projection `parks`, poison and what must wait behind it are set aside, and with
-    `one_by_one` whatever record it fails on; else it raises what the fold raised.
+    """Fold the events. If the projection `parks`, poison is parked together with the records that must wait behind it;
+    with `one_by_one`, any record on which the fold fails is parked as well. Otherwise the failure of the fold is
+    raised.
 
     `held` are the keys that have a parked record. The caller commits. Raises `TooManyParked`.
     """
@@ -62,8 +63,8 @@ async def _within_savepoint(conn: Connection, projection: Projection, events: Se
 
 
 async def _failing(conn: Connection, projection: Projection, events: Sequence[PublicRecord], failure: Exception) -> int:
-    """The index of the first event with which the fold fails, by halves: without it and what comes later it succeeds.
-    Raises `failure` where that is not so when it is tried again: then it is not the event."""
+    """The index of the first event on which the fold fails, found by bisection: the events before it fold without
+    failure. Raises `failure` if the fold succeeds when it is tried again: then no event is the cause."""
     fits, fails = 0, len(events)
     while fails - fits > 1:
         middle = (fits + fails) // 2
@@ -77,7 +78,7 @@ async def _failing(conn: Connection, projection: Projection, events: Sequence[Pu
 
 
 async def _fails(conn: Connection, projection: Projection, events: Sequence[PublicRecord]) -> bool:
-    """Whether folding these fails on some record; nothing of it stays."""
+    """Whether folding these events fails because of a record. Always rolled back."""
     try:
         async with conn.transaction(force_rollback=True):
             await _apply(conn, projection, events)
@@ -91,7 +92,7 @@ async def _fails(conn: Connection, projection: Projection, events: Sequence[Publ
 async def _set_aside(
     conn: Connection, name: str, events: Sequence[PublicRecord], at: int, reason: str
 ) -> list[PublicRecord]:
-    """Park one record and all later ones of its key; returns what is left to fold."""
+    """Park one record and all later ones of its key. Returns the events that are left to fold."""
     behind = [event for event in events[at + 1 :] if event.key == events[at].key]
     await park(conn, name, [events[at]], reason)
     await park(conn, name, behind, WAITS)
@@ -114,7 +115,8 @@ async def load_rows(conn: Connection, projection: Projection, events: Sequence[P
 
 
 async def write_changes(conn: Connection, projection: Projection, changes: Changes) -> None:
-    """Write what a fold changed, one statement per table and kind, sorted by key so that writers lock in one order."""
+    """Write the changes of a fold, with one statement per table and kind. Keys are sorted, so that all writers lock in
+    the same order."""
     for table in projection.tables:
         changed = changes.get(table.name, {})
         in_order = sorted(changed)

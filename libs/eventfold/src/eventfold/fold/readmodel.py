@@ -1,8 +1,8 @@
-"""The read side's vocabulary: public records, read tables and projections. All of it is pure.
+"""The vocabulary of the read side: public records, read tables and projections. All of it is pure.
 
 A projection names the rows that a batch of events needs (`keys`) and says how they change (`fold`). The runtime loads
-the rows in one query per table, folds the batch in memory and writes what changed in one statement per table, together
-with the position that it has consumed.
+the rows with one query per table, folds the batch in memory, and writes the changes with one statement per table,
+together with the position after the batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TYPE_HEADER: Final = "ce_type"
 
 
 class ConsumedRecord(Protocol):
-    """What the runtime needs of a Kafka record (aiokafka's have it)."""
+    """The attributes of a Kafka record that the runtime needs. aiokafka's records have them."""
 
     @property
     def offset(self) -> int:
@@ -44,7 +44,7 @@ class ConsumedRecord(Protocol):
 
 
 class KeptRecord(NamedTuple):
-    """A `ConsumedRecord` that comes from elsewhere than a consumer."""
+    """A `ConsumedRecord` that does not come from a consumer."""
 
     offset: int
     key: bytes | None
@@ -53,9 +53,9 @@ class KeptRecord(NamedTuple):
 
 
 class PublicRecord(Generic[Data]):
-    """A public event as a fold sees it: `data` decoded to the newest minor.
+    """A public event as a fold sees it, with `data` decoded to the newest minor.
 
-    The envelope fields are read from the record's headers when they are first asked for: a fold asks for few of them.
+    The envelope fields are read from the headers on first use, because a fold uses few of them.
     """
 
     __slots__ = ("_headers", "_record", "_seq", "data", "partition", "topic")
@@ -75,18 +75,18 @@ class PublicRecord(Generic[Data]):
 
     @property
     def key(self) -> str:
-        """The partition key; empty where the record has none. Bytes that are no text which PostgreSQL takes, from
-        elsewhere than a relay, are spelt out."""
+        """The partition key; empty if the record has none. Keys that are not text PostgreSQL accepts do not come from a
+        relay: their bytes are escaped."""
         return (self._record.key or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
     @property
     def value(self) -> bytes:
-        """`data` as it was written."""
+        """`data` as it was written, encoded."""
         return self._record.value or b""
 
     @property
     def headers(self) -> Mapping[str, bytes]:
-        """All headers; of several under one name the last."""
+        """All headers. If several have the same name, the last one counts."""
         if self._headers is None:
             self._headers = dict(self._record.headers)
         return self._headers
@@ -100,16 +100,16 @@ class PublicRecord(Generic[Data]):
 
     @property
     def previous(self) -> int:
-        """The number of the record before it on its partition, as its relay wrote it; 0 where it did not."""
+        """The number of the record before it on its partition, as its relay wrote it; 0 if the relay did not."""
         return int(self.headers.get("ce_previoussequence", b"0"))
 
     def follows(self, seq: int) -> bool:
-        """Whether its relay says that nothing stands between it and the event of this number on its partition."""
+        """Whether the relay says that no record lies between the event numbered `seq` and this one on its partition."""
         return "ce_previoussequence" in self.headers and self.previous <= seq
 
     @property
     def history(self) -> str | None:
-        """The history of its store in which it was numbered (`eventfold.publish.history`)."""
+        """The history of its store in which the event was numbered (`eventfold.publish.history`)."""
         value = self.headers.get("ce_history")
         return value.decode() if value else None
 
@@ -119,7 +119,7 @@ class PublicRecord(Generic[Data]):
         return self.headers[TYPE_HEADER].decode()
 
     def of(self, *types: PublicType[Any]) -> bool:
-        """Whether it is of one of these types."""
+        """Whether it has one of these types."""
         return self.headers[TYPE_HEADER] in [one.header for one in types]
 
     @property
@@ -149,7 +149,7 @@ class PublicRecord(Generic[Data]):
 
     @property
     def correlation_id(self) -> str:
-        """What the whole chain of cause and effect shares; the event's own id where it has none."""
+        """The id that the whole chain of cause and effect shares; the event's own id if it has none."""
         return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()
 
     @property
@@ -196,11 +196,11 @@ class ReadTable(Generic[Row]):
     """A table of a projection, declared by a NamedTuple whose first `key_columns` fields are the primary key.
 
     Column types follow from the annotations: str, int (bigint), float, bool, bytes, datetime (timestamptz), date, and
-    dict or list (jsonb), each optionally `| None`. Migrations create the table; a test holds them to `create_sql`.
+    dict or list (jsonb), each optionally `| None`. Migrations create the table; a test compares them with `create_sql`.
 
-    A `followed` table has one column more, which is no part of a row: `changed_in` is the transaction that wrote the
-    row last, for readers that keep up with the table (`eventfold.reading.following`). Its migration makes an index on
-    it.
+    A `followed` table has one more column, which is not part of a row: `changed_in` is the transaction that last wrote
+    the row. Readers that keep up with the table use it (`eventfold.reading.following`). The migration creates an index
+    on it.
     """
 
     def __init__(self, name: str, row_class: type[Row], key_columns: int = 1, *, followed: bool = False) -> None:
@@ -217,7 +217,7 @@ class ReadTable(Generic[Row]):
         return row[: len(self.key_columns)]
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Rows (or keys) as one array literal per column, as the statements below take them."""
+        """Rows (or keys) as one array literal per column, for the statements below."""
         kinds = [kind for kind, _ in self.types]
         return literals(kinds[: len(rows[0])], rows)
 
@@ -226,13 +226,13 @@ class ReadTable(Generic[Row]):
 
     @property
     def declared(self) -> list[tuple[str, str, bool]]:
-        """Name, PostgreSQL type and nullability of each column that the table has, in their order."""
+        """Name, PostgreSQL type and nullability of each column of the table, in order."""
         own = [(name, kind, nullable) for name, (kind, nullable) in zip(self.columns, self.types, strict=True)]
         return [*own, (CHANGED_IN, "xid8", False)] if self.followed else own
 
     @cached_property
     def create_sql(self) -> str:
-        """The table as the declaration means it."""
+        """The statement that creates the table as declared."""
         columns = [
             f"{name} {kind}{'' if nullable else ' NOT NULL'}{_DEFAULTS.get(kind, '')}"
             for name, kind, nullable in self.declared
@@ -273,14 +273,14 @@ Changes = Mapping[str, Mapping[Key, Any]]
 
 
 class Draft:
-    """Rows under change within one fold: reads see earlier writes, `changes()` is what the fold returns."""
+    """Rows that one fold is changing. Reads see earlier writes; `changes()` is the result of the fold."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._changes: dict[str, dict[Key, Any]] = {}
 
     def get(self, table: ReadTable[Row], key: Key) -> Row | None:
-        """The row of `key` as it stands now; None if there is none."""
+        """The present row of `key`; None if there is none."""
         changed = self._changes.get(table.name)
         if changed is not None and key in changed:
             row: Row | None = changed[key]
@@ -303,17 +303,17 @@ class Draft:
 Keys = Callable[[Sequence[PublicRecord[Any]]], Mapping[str, Iterable[Key]]]
 Fold = Callable[[Rows, Sequence[PublicRecord[Any]]], Changes]
 On = tuple[PublicType[Any], ...]
-"""The types of events that a handler is given; what it does not name never reaches it."""
+"""The types of events that a handler receives; events of other types never reach it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A pure fold of public events into rows: the general form, of which `declared.projection` makes most.
+    """A pure fold of public events into rows. This is the general form; `declared.projection` makes most of them.
 
-    `fold` gets the rows of `keys(events)` and must not depend on how partitions and topics interleave. It may raise
-    `Poison` for a record that it can never apply, and `FoldHalts` where it can apply none; what becomes of that, and of
-    any other failure, is for its group to say. `partition_local` promises that no row is touched from two partitions;
-    otherwise workers take turns.
+    `fold` gets the rows of `keys(events)`. Its result must not depend on how partitions and topics interleave. It may
+    raise `Poison` for a record that it can never apply, and `FoldHalts` if it can apply no record at all. Its group
+    decides how to treat these and all other failures. `partition_local` promises that no row is changed by two
+    partitions; without it, workers take turns.
     """
 
     name: str
@@ -325,16 +325,16 @@ class Projection:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Those of its types, without prefix."""
+        """The topics of its types, without prefix."""
         return _topics(self.on)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process manager: pure `react(event)` names the commands that an event of the types `on` calls for.
+    """A process manager: pure `react(event)` returns the commands that follow from an event of the types `on`.
 
-    Their events and the process's position are recorded in one transaction, so each reaction happens exactly once.
-    Commands must be answerable by deciders without refusal: a refused one halts the worker.
+    The resulting events and the position of the process are recorded in one transaction, so each reaction happens
+    exactly once. Deciders must not refuse these commands: a refused one halts the worker.
     """
 
     name: str
@@ -343,21 +343,22 @@ class Process:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Those of its types, without prefix."""
+        """The topics of its types, without prefix."""
         return _topics(self.on)
 
 
 Handler = Projection | Process
-"""What consumes."""
+"""A consumer of events."""
 
 
 @dataclass(frozen=True)
 class FoldGroup:
     """Handlers that share a fate: they are applied in one transaction, and fail together.
 
-    A group that `parks` sets aside a record that some projection cannot fold, with the later ones of its key, and goes
-    on; where it cannot go on it stands still, alone. One that does not (money, entitlement, consent, erasure, and every
-    process) halts the worker instead. Raises TypeError for a process in a group that parks.
+    If a projection of a group that `parks` cannot fold a record, the group parks it and the later records of its key,
+    and goes on. If it cannot go on at all, only this group stands still. A group that does not park (money,
+    entitlement, consent, erasure, and every process) halts the worker instead. Raises TypeError for a process in a
+    group that parks.
     """
 
     name: str
@@ -373,7 +374,7 @@ class FoldGroup:
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
-        """All of them."""
+        """All handlers of the group."""
         return (*self.projections, *self.processes)
 
 
@@ -382,12 +383,12 @@ def _topics(types: On) -> tuple[str, ...]:
 
 
 def given(handler: Handler, events: Sequence[PublicRecord[Any]]) -> list[PublicRecord[Any]]:
-    """Those of the events that the handler names."""
+    """The events whose types the handler names."""
     wanted = frozenset(one.header for one in handler.on)
     return [event for event in events if event.headers.get(TYPE_HEADER) in wanted]
 
 
 def turn(handler: Handler, topic: str, partition: int) -> str:
-    """What whoever changes a handler's rows holds while doing so: the handler, or its partition if rows stay there."""
+    """The lock name for a change of a handler's rows: the handler, or its partition if its rows are partition-local."""
     local = isinstance(handler, Projection) and handler.partition_local
     return f"{handler.name}|{topic}|{partition}" if local else handler.name

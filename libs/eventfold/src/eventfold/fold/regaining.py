@@ -1,9 +1,10 @@
-"""How a handler finds its place again on a topic that is not what it was.
+"""How a handler finds its place again on a topic that has changed.
 
-A log may have lost its end and got it again at other offsets, a topic may have been made anew, and a store may have
-been restored, so that its topics hold another history. What a handler has applied it knows by number (`seq`) and
-history. What still holds is not applied again: it reads from the beginning, and drops it. Where it has applied what
-never happened, a projection folds everything anew, and a process, whose commands cannot be taken back, goes on.
+A log may have lost its end and received it again at other offsets. A topic may have been created anew. A store may have
+been restored, so that its topics hold another history. A handler knows by number (`seq`) and history which events it
+has applied. Those that still hold are not applied again: the handler reads from the beginning and drops them. If a
+handler has applied events that never happened, a projection folds everything anew, while a process goes on, because its
+commands cannot be undone.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ _DISCARD = "DELETE FROM dead_letter WHERE projection = %s"
 
 
 def fits(position: Position, before: Seen | None, following: Seen | None) -> bool:
-    """Whether the record before a handler's position is what it was when the handler applied it, and the one that
-    follows goes on from there."""
+    """Whether the record before a handler's position is still the one that the handler applied, and the following
+    record goes on from there."""
     if following and following.seq > position.seq and following.previous > position.seq:
         return False
     if position.next_offset == 0:
@@ -48,17 +49,17 @@ def fits(position: Position, before: Seen | None, following: Seen | None) -> boo
 
 
 def holds(position: Position, histories: Histories) -> bool:
-    """Whether all that was applied up to the position happened in these histories."""
+    """Whether all events applied up to the position happened in these histories."""
     kept = kept_seq(histories, position.history) if histories else None
     return kept is None or position.seq <= kept
 
 
 async def over(conn: Connection, handler: Handler, old: str, new: str, partitions: int, histories: Histories) -> None:
-    """Have a handler that stands on `old` read `new` from its beginning, in the caller's transaction. Does nothing
-    where it is there already.
+    """Let a handler that stands on `old` read `new` from its beginning, in the caller's transaction. Does nothing if
+    the handler is on `new` already.
 
-    Raises `TopicMisconfigured` for a process where `new` has another number of partitions than `old` had: what it has
-    done of each says nothing there.
+    Raises `TopicMisconfigured` for a process if `new` and `old` have different numbers of partitions: the positions of
+    the process on `old` say nothing about `new`.
     """
     await take_turns(conn, {turn(handler, old, partition) for partition in range(partitions)})
     standing = await _standing(conn, handler.name, old)
@@ -99,8 +100,9 @@ async def _carry(
 
 
 async def anew(conn: Connection, projection: Projection, topics: Mapping[str, str]) -> None:
-    """Empty a projection, so that it is folded from the beginning of every topic: of these (by topic) the generation
-    given, of its others the newest that it has read. In the caller's transaction, which holds its turns."""
+    """Empty a projection, so that it is folded from the beginning of every topic. `topics` gives the generation to read
+    of these topics; of the others, the newest that the projection has read is used. In the caller's transaction, which
+    holds its turns."""
     log.error("projection %s is folded anew: it held what never happened", projection.name)
     await take_turns(conn, {projection.name})
     rows = await (await conn.execute(_OF_HANDLER, [projection.name])).fetchall()
@@ -120,6 +122,6 @@ def _newest(names: Sequence[str]) -> dict[str, str]:
 
 
 async def _partitions(conn: Connection, topic: str, at_least: int) -> int:
-    """How many it had when it was first read."""
+    """The number of partitions that the topic had when it was first read."""
     row = await (await conn.execute("SELECT partitions FROM topic_read WHERE topic = %s", [topic])).fetchone()
     return int(row[0]) if row else at_least

@@ -1,8 +1,8 @@
 """The fold runtime: applies batches of records to projections and processes, exactly once each.
 
-Rows, reactions and the consumed position are written in one transaction. The position stored there, not Kafka's
-committed offset, says what comes next; whoever holds the records may apply them, and a second application finds the
-position moved and writes nothing. Knows nothing of Faust: `worker` feeds it.
+Rows, reactions and the new position are written in one transaction. The position stored there, not Kafka's committed
+offset, says which record comes next. Any worker that holds the records may apply them: a second application finds that
+the position has moved, and writes nothing. This module knows nothing of Faust; `worker` feeds it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from eventfold.write.store import EventStore
 log = logging.getLogger(__name__)
 
 REACTING_RECORDS = 1000
-"""Of all partitions together, in one transaction with a process."""
+"""Limit over all partitions together, for one transaction with a process."""
 
 Standing = Mapping[tuple[str, TopicPartition], positions.Position]
 
@@ -52,7 +52,7 @@ class PartitionBatch(NamedTuple):
 
 
 class Misfit(NamedTuple):
-    """A handler whose position does not fit what is on a partition."""
+    """A handler whose position does not fit the records on a partition."""
 
     handler: Handler
     place: TopicPartition
@@ -60,14 +60,14 @@ class Misfit(NamedTuple):
 
 
 Find = Callable[[TopicPartition, int, int], Awaitable[int | None]]
-"""Where a partition goes on for whoever has applied it up to a number and an offset; see `witness.continues_at`."""
+"""Given a partition, a number and a next offset, finds the offset at which to read on; see `witness.continues_at`."""
 
 
 class FoldRunner:
     """Applies batches to every handler that reads their topics.
 
-    `store` is needed only when there are processes. Topics are named with `topic_prefix` on Kafka, and are read in
-    generation 1 unless `follow` says otherwise.
+    `store` is needed only if there are processes. Topic names on Kafka begin with `topic_prefix`. Generation 1 is read
+    unless `follow` says otherwise.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class FoldRunner:
         self.follow({})
 
     def follow(self, names: Mapping[tuple[str, str], str]) -> None:
-        """Read from now on the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
+        """From now on, read the generations that `names` gives, by (handler, topic with prefix); see `crossing`."""
         self._names = {(handler, topic): names.get((handler, topic), topic) for handler, topic in self.wanted}
         self._handlers: dict[str, list[Handler]] = {}
         self._grouped: dict[tuple[str, str], list[Handler]] = {}
@@ -114,7 +114,7 @@ class FoldRunner:
 
     @property
     def names(self) -> crossing.Names:
-        """What it follows: the topic on Kafka by handler and topic with prefix."""
+        """The topics on Kafka that are followed, by handler and topic with prefix."""
         return self._names
 
     @property
@@ -124,12 +124,13 @@ class FoldRunner:
 
     @property
     def crossed(self) -> bool:
-        """Whether a handler has gone over to another topic since the last `follow`: it is time to follow anew."""
+        """Whether a handler has gone over to another topic since the last `follow`: then `follow` must be called
+        again."""
         return self._crossed
 
     async def start_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Where to start reading each partition: the lowest stored position of its handlers, 0 where one is new. Those
-        that stand still do not count, unless there are no others."""
+        """Where to start reading each partition: the lowest stored position of its handlers, or 0 if one of them is
+        new. Handlers that stand still count only if there are no others."""
         wanted = [
             (one.name, topic, partition)
             for topic, partition in partitions
@@ -139,7 +140,7 @@ class FoldRunner:
             return await positions.start(conn, wanted)
 
     async def misfits(self, partitions: Sequence[TopicPartition], look: Look) -> list[Misfit]:
-        """The handlers whose positions do not fit what is on the partitions now. `look` reads single records."""
+        """The handlers whose positions do not fit the records now on the partitions. `look` reads single records."""
         async with self._pool.connection() as conn:
             standing = await positions.stored(conn, sorted(self._read), partitions)
         at = [
@@ -163,8 +164,8 @@ class FoldRunner:
         ]
 
     async def find_again(self, misfit: Misfit, partitions: int, histories: Histories, find: Find) -> None:
-        """Have a handler read a partition from where it goes on, or fold anew what never happened. `partitions` and
-        `histories` are the topic's. Raises `RecordsMissing`."""
+        """Let a handler read a partition from the right offset, or fold anew if it has applied events that never
+        happened. `partitions` and `histories` are the topic's. Raises `RecordsMissing`."""
         handler, place, position = misfit
         async with self._pool.connection() as conn, conn.transaction():
             if not regaining.holds(position, histories):
@@ -180,14 +181,14 @@ class FoldRunner:
     async def over(
         self, conn: Connection, handler: str, old: str, new: str, partitions: int, histories: Histories
     ) -> None:
-        """Have a handler go on at another generation, for the one that it was on is gone."""
+        """Let a handler go on at another generation, because the one that it read is gone."""
         one = next(one for one in self._ordered if one.name == handler)
         async with conn.transaction():
             await regaining.over(conn, one, old, new, partitions, histories)
 
     async def behind(self, ends: Mapping[TopicPartition, int]) -> dict[tuple[str, str, int], int]:
-        """How many records each handler has yet to apply of each partition, by handler, topic and partition. `ends`
-        are the offsets above the last record of each."""
+        """How many records of each partition each handler has yet to apply, by handler, topic and partition. `ends` are
+        the offsets after the last record of each partition."""
         async with self._pool.connection() as conn:
             standing = await positions.stored(conn, sorted(self._read), list(ends))
         at = {
@@ -202,12 +203,13 @@ class FoldRunner:
         }
 
     async def apply(self, batches: Sequence[PartitionBatch]) -> None:
-        """Decode and apply one contiguous run of records of each of several partitions; see `apply_decoded`."""
+        """Decode and apply one contiguous run of records for each of several partitions; see `apply_decoded`."""
         await self.apply_decoded(self.decode(batches))
 
     def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
-        """The public records of each batch. Where one cannot be decoded, on an unknown fingerprint say, and only groups
-        that park read its topic, these stand still and it is left out; else raises what the Avro codec raises."""
+        """The public records of each batch. If a batch cannot be decoded (for example, because of an unknown
+        fingerprint) and only groups that park read its topic, these groups stand still and the batch is left out.
+        Otherwise raises what the Avro codec raises."""
         runs = []
         for batch in batches:
             try:
@@ -229,8 +231,8 @@ class FoldRunner:
         return [one for group in self._moving_groups({topic}) for one in self._grouped[group.name, topic]]
 
     def _stand_still(self, group: FoldGroup, failure: Exception) -> None:
-        """From now on the group is not applied, until the process starts anew; its positions stay where they are.
-        Raises `failure` for a group that halts the worker, and where it is the last that moves."""
+        """Stop applying the group until the process starts anew; its positions stay as they are. Raises `failure` if
+        the group halts the worker, or if it is the last group that moves."""
         if not group.parks or len(self._still) + 1 == len(self._groups):
             raise failure
         self._still.add(group.name)
@@ -238,8 +240,8 @@ class FoldRunner:
         log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
 
     def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
-        """Control records stand at the ends of a run, if it has any: an opening one (or a few, where a fill was begun
-        again) at its beginning, a closing one at its end."""
+        """Decode one batch. Control records are only at the ends of a run: an opening one (or a few, if a fill was
+        begun again) at its beginning, a closing one at its end."""
         opening = next((n for n, one in enumerate(records) if not opens(one)), len(records))
         closing = len(records) - int(crossing.closes(records[-1]))
         plain = records[opening:closing]
@@ -248,12 +250,12 @@ class FoldRunner:
         return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
-        """Apply runs of several partitions, each group's handlers in a transaction of their own; where a process reacts
-        to them, in several of at most `REACTING_RECORDS`, for it holds the streams that it writes until each ends.
+        """Apply runs of several partitions, with one transaction for each group. A group with a process uses several
+        transactions of at most `REACTING_RECORDS` records, because each holds the streams that it writes until it ends.
 
-        Raises `OffsetGap` when records are missing before a run, `StalePosition` when another worker moved on
-        meanwhile, and whatever a group that halts raised; nothing of that transaction's is then written. A group that
-        parks sets aside the records that it cannot fold; where it cannot go on it stands still.
+        Raises `OffsetGap` if records are missing before a run, `StalePosition` if another worker has moved on
+        meanwhile, and any failure of a group that halts; then nothing of that transaction is written. A group that
+        parks sets aside the records that it cannot fold; if it cannot go on, it stands still.
         """
         for group in self._moving_groups({run[0].topic for run in runs}):
             mine = [run for run in runs if self._grouped[group.name, run[0].topic]]
@@ -304,7 +306,7 @@ class FoldRunner:
         self._crossed = self._crossed or moved_on
 
     def _holding(self, handlers: Sequence[Handler], places: Sequence[TopicPartition], standing: Standing) -> list[str]:
-        """The handlers that may have parked records: few have, and asking each time would cost a round trip."""
+        """The handlers that may have parked records. Few have any, and asking each time would cost a round trip."""
         return [
             one.name
             for one in handlers
@@ -316,8 +318,8 @@ class FoldRunner:
         ]
 
     async def _cross(self, conn: Connection, group: FoldGroup, closing: Sequence[Run], standing: Standing) -> bool:
-        """Close what has come to its end; whether a handler goes on at the next generation. One that misses records
-        before the end has not come to it."""
+        """Close the partitions that have come to their end. Returns whether a handler goes on at the next generation. A
+        handler that misses records before the end has not reached it."""
         crossed = False
         for run in closing:
             barrier = Barrier.of(run[-1].data)
@@ -333,14 +335,15 @@ class FoldRunner:
         return crossed
 
     def _reading(self, group: FoldGroup, topics: Collection[str]) -> list[Handler]:
-        """The group's handlers of these topics, each once, in name order."""
+        """The group's handlers of these topics, each once, ordered by name."""
         found = {one.name: one for topic in topics for one in self._grouped[group.name, topic]}
         return [found[name] for name in sorted(found)]
 
     def _unseen(
         self, handler: Handler, runs: Sequence[Run], standing: Standing
     ) -> tuple[list[PublicRecord], list[Move]]:
-        """What the handler has not applied of the runs that it reads and names, and where it stands after them."""
+        """The events of the runs that the handler reads, names and has not applied, and its positions after the
+        runs."""
         reading = [
             (position, positions.unbroken(position, run))
             for run in runs
@@ -374,8 +377,9 @@ class FoldRunner:
     async def _that_happened(
         self, conn: Connection, process: Process, events: Sequence[PublicRecord]
     ) -> set[PublicRecord]:
-        """Of the service's own events those that its store knows: where it was restored to an earlier point, its topics
-        hold others, and what a process causes is not taken back. Others' events are theirs to tell."""
+        """The events that did happen. Of the service's own events these are the ones that its store knows: after a
+        restore to an earlier point, the topics hold others, and the effects of a process cannot be undone. Events of
+        other services count as happened."""
         own = [event for event in events if self._store and event.source == self._store.source]
         if not own:
             return set(events)
@@ -387,14 +391,14 @@ class FoldRunner:
 
 
 def parts(runs: Sequence[Run], most_records: int) -> Iterator[list[Run]]:
-    """The runs in parts of about so many records, each partition's in its order."""
+    """The runs in parts of about `most_records` records, with the order of each partition kept."""
     each = max(1, most_records // len(runs))
     for start in range(0, max(map(len, runs)), each):
         yield [part for run in runs if (part := run[start : start + each])]
 
 
 def _caused(item: Item, event: PublicRecord, process: Process, now: datetime) -> Item:
-    """The item recorded by the worker's clock, as a part of its cause's trace; business time and cause stay what the
-    reaction says, and where it says nothing are the event's."""
+    """The item as the worker records it: with the worker's clock, in the trace of its cause. Business time and cause
+    are those of the reaction or, if it gives none, those of the event."""
     said = item.context or Context(now, process.name, event.correlation_id, event.id)
     return replace(item, context=replace(said, now=now, traceparent=tracing.checked(event.traceparent)))

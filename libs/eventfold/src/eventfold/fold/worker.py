@@ -1,11 +1,11 @@
-"""The fold worker: a Faust app whose one agent hands partition batches to the fold runner, and halts on any failure.
+"""The fold worker: a Faust app whose one agent hands partition batches to the fold runner and halts on any failure.
 
-Halting means leaving the process with a non-zero status: everything that counts is in the database, and the
-supervisor's restart begins again at the stored positions. Only what passes by itself (a lost connection, a concurrent
-writer, a moved position) is tried again in place, for a bounded time.
+To halt means to leave the process with a non-zero status. All durable state is in the database: after the supervisor's
+restart, the worker begins again at the stored positions. Only failures that pass by themselves (a lost connection, a
+concurrent writer, a moved position) are retried in place, for a bounded time.
 
-When a handler has crossed over to another generation of a topic, the worker leaves its group in order and starts anew
-in the same process, to read what its handlers read now.
+When a handler has crossed over to another generation of a topic, the worker leaves its consumer group in order and
+starts anew in the same process, to read the topics that its handlers read now.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
 SESSION_TIMEOUT_S, HEARTBEAT_EVERY_S = 7.0, 2.0
-"""A killed worker's partitions wait for the first, also for the worker that replaces it, and are read again within
-10 s. Heartbeats have a thread and a loop of their own, so that a long transaction does not count as an end."""
+"""The partitions of a killed worker wait for the session timeout, also if a new worker replaces it; they are read again
+within 10 s. Heartbeats have their own thread and loop, so that a long transaction does not look like a dead worker."""
 
 FETCH_RECORDS = 8000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
@@ -64,7 +64,7 @@ BUFFERED_BATCHES = 16
 
 
 async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
-    """Apply a fetch; failures that pass by themselves are tried again for `RETRY_FOR_S`, others raised at once."""
+    """Apply a fetch. Failures that pass by themselves are retried for `RETRY_FOR_S`; others are raised at once."""
     give_up_at = time.monotonic() + RETRY_FOR_S
     while True:
         try:
@@ -77,9 +77,9 @@ async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
 
 
 async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
-    """Which generation of each topic the handlers read now. Opens a connection of its own.
+    """The generation of each topic that the handlers read now. Opens a connection of its own.
 
-    Raises `TopicLost`, `TopicMisconfigured`, and what PostgreSQL and Kafka raise.
+    Raises `TopicLost`, `TopicMisconfigured`, and the errors of PostgreSQL and Kafka.
     """
     existing = await existing_topics(bootstrap)
     async with await sessions.connect(str(pool.conninfo)) as conn:
@@ -90,7 +90,8 @@ async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossi
 
 
 async def _leave(conn: Connection, bootstrap: str, runner: FoldRunner, existing: Mapping[str, int]) -> None:
-    """Handlers whose generation is gone, or holds what never happened, go on at a later one without reading it on."""
+    """Move handlers to a later generation if theirs is gone, or holds events that never happened. They do not read the
+    old one to its end."""
     for (handler, topic), old in (await crossing.reached(conn, runner.wanted)).items():
         later = sorted((n for n in existing if logical(n) == topic and number(n) > number(old)), key=number)
         openings = {name: await witness.opening_of(bootstrap, name, existing[name]) for name in later}
@@ -101,7 +102,7 @@ async def _leave(conn: Connection, bootstrap: str, runner: FoldRunner, existing:
 
 
 async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[TopicPartition]) -> None:
-    """Handlers that lost their places on these partitions find them again."""
+    """Let handlers that lost their places on these partitions find them again."""
     misfits = await runner.misfits(partitions, witness.looks_at(bootstrap))
     if not misfits:
         return
@@ -124,7 +125,7 @@ async def _learned(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.N
 
 
 def _follow(bootstrap: str, runner: FoldRunner, pool: Pool) -> None:
-    """Blocking, in a thread of its own: Faust's loop must not exist yet, and no other may be left behind."""
+    """Blocks, in a thread of its own: Faust's loop must not exist yet, and no other loop may be left behind."""
     try:
         with ThreadPoolExecutor(1) as thread:
             runner.follow(thread.submit(asyncio.run, _learned(bootstrap, runner, pool)).result())
@@ -135,10 +136,10 @@ def _follow(bootstrap: str, runner: FoldRunner, pool: Pool) -> None:
 def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, linger_s: float = 0.0) -> faust.App:
     """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group.
 
-    With `linger_s` a worker that need not be up to date at once takes, at a low rate, at most `1 / linger_s`
-    transactions a second; each costs about as much as folding a hundred events.
+    `linger_s` is for a worker that need not be up to date at once. At a low rate of records it limits the worker to `1
+    / linger_s` transactions a second; each costs about as much as folding a hundred events.
 
-    Asks the database and Kafka which topics to read: blocks, and halts the process when they cannot tell.
+    Asks the database and Kafka which topics to read. This blocks, and halts the process if they cannot tell.
     `eventfold_fold_ready` is 0 from here on until the worker reads.
     """
     telemetry.FOLD_READY.labels(group).set(0)
@@ -151,7 +152,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
-        table_standby_replicas=0,  # there are no tables, and with standbys Faust lets a third worker stand idle
+        table_standby_replicas=0,  # there are no tables; with standbys Faust leaves a third worker idle
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_BATCHES,
         broker_session_timeout=SESSION_TIMEOUT_S,
@@ -168,8 +169,8 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
 
     async def fold(stream: Any) -> AsyncIterator[None]:
-        """Decode one fetch while the database works on the one before; applying stays strictly in order. A thread for
-        decoding makes it slower: both would take turns on one interpreter lock, and on each other's caches."""
+        """Decode one fetch while the database works on the one before; fetches are applied strictly in order. Decoding
+        in a thread would be slower: both threads would compete for the interpreter lock and for the CPU caches."""
         decoded: asyncio.Queue[Sequence[Run]] = asyncio.Queue(maxsize=1)
         applying = asyncio.create_task(_apply_in_order(runner, decoded))
         try:
@@ -237,7 +238,7 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
 
 
 class _MadeAnew:
-    """Notices a topic that was gone and is there again: its partitions would be nobody's until the next rebalance."""
+    """Notices a topic that was gone and exists again: no worker would get its partitions until the next rebalance."""
 
     def __init__(self, bootstrap: str, runner: FoldRunner) -> None:
         self._bootstrap = bootstrap
@@ -245,7 +246,7 @@ class _MadeAnew:
         self._gone: set[str] = set()
 
     async def look(self, consumer: Any) -> None:
-        """Start the worker anew where a topic that was unknown twice is on Kafka."""
+        """Start the worker anew if a topic that was unknown at two looks in a row is on Kafka."""
         unknown = consumer.unknown(self._runner.topics)
         gone, self._gone = self._gone & unknown, unknown
         with contextlib.suppress(KafkaError):

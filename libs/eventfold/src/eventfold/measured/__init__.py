@@ -1,2 +1,2 @@
-"""Faster forms of what is made once for every event or value. Each stands beside its plain form, or names it, and the
-tests hold that both agree; `docs/benchmarks.md` tells what they are worth. Whatever is not here is written plainly."""
+"""Faster versions of operations that run once for every event or value. Each stands beside its plain version, or names
+it, and tests check that both agree; `docs/benchmarks.md` gives the gains. All other code is written plainly."""

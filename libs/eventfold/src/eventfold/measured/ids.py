@@ -1,4 +1,4 @@
-"""The text of an event's id, made for each record that is sent."""
+"""The text of an event's id. It is computed for each record sent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Times as counts of microseconds, and as text, made for each record that is sent.
+"""Times as counts of microseconds and as text. They are computed for each record sent.
 
-PostgreSQL holds a time as a count of microseconds: a text is made of it in less time than of a `datetime`.
+PostgreSQL holds a time as a count of microseconds; turning it into text takes less time than turning a `datetime` into
+text.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 SECONDS_REMEMBERED = 4096
-"""Seconds whose text need not be made again: most events of a batch share one."""
+"""Number of seconds whose text is cached: most events of a batch share one."""
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _INT8 = struct.Struct(">q")
@@ -28,23 +29,23 @@ def at_us(since_1970_us: int) -> datetime:
 
 
 def sent_us(at: bytes) -> int:
-    """Microseconds since 1970 of what PostgreSQL's `timestamptz_send` gives: it counts them from 2000."""
+    """Microseconds since 1970 from the bytes of PostgreSQL's `timestamptz_send`, which counts from 2000."""
     return int(_INT8.unpack(at)[0]) + _FROM_1970_TO_2000_US
 
 
 def rfc3339(at: datetime) -> str:
-    """UTC timestamp as CloudEvents wants it, with microseconds."""
+    """UTC timestamp in the form of CloudEvents, with microseconds."""
     return timestamp(micros(at)).decode()
 
 
 def timestamp(since_1970_us: int) -> bytes:
-    """`plain_timestamp`, with the text of each second made once."""
+    """`plain_timestamp`, with the text of each second cached."""
     second, rest_us = divmod(since_1970_us, 1_000_000)
     return b"%b.%06dZ" % (_second(second), rest_us)
 
 
 def plain_timestamp(since_1970_us: int) -> bytes:
-    """UTC timestamp as CloudEvents wants it, with microseconds, of a count of them since 1970."""
+    """UTC timestamp in the form of CloudEvents, with microseconds, from microseconds since 1970."""
     return at_us(since_1970_us).replace(tzinfo=None).isoformat(timespec="microseconds").encode() + b"Z"
 
 

@@ -1,1 +1,1 @@
-"""PostgreSQL as all rooms use it: sessions, arguments, locks, and the tables themselves."""
+"""PostgreSQL for all subpackages: sessions, arguments, locks, and eventfold's own tables."""

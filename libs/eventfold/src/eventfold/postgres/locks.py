@@ -1,13 +1,14 @@
-"""Names of advisory locks. PostgreSQL has one room of them for each database, whatever schemas share it."""
+"""Names of advisory locks. PostgreSQL has one name space for them in each database, shared by all schemas."""
 
 from __future__ import annotations
 
 
 def key(kind: str, name: str = "''") -> str:
-    """SQL for the key of a lock: of this installation's schema, a kind of lock and an SQL expression for what it is of.
+    """SQL for the key of a lock. It is made of this installation's schema, the kind of lock, and an SQL expression for
+    the locked object's name.
 
-    Every advisory lock is taken under such a key, so that two installations in one database never wait for each other,
-    and two kinds of lock of one never for what is only named alike.
+    Every advisory lock is taken under such a key. So two installations in one database never wait for each other, and
+    two kinds of lock never collide on the same name.
     """
     return f"hashtextextended({qualified(kind, name)}, 0)"
 
@@ -15,7 +16,7 @@ def key(kind: str, name: str = "''") -> str:
 def qualified(kind: str, name: str = "''") -> str:
     """SQL for the text that `key` hashes, for functions that hash it themselves.
 
-    Its collation is told: names have one of their own, a function that is given one compares by it within, and could
-    then use no index over texts.
+    The collation is stated because type `name` has a collation of its own. A function that gets such an argument
+    compares by that collation inside, and could then use no index over texts.
     """
     return f"current_schema() COLLATE \"default\" || '|{kind}|' || {name}"

@@ -1,4 +1,4 @@
-"""The tables that eventfold keeps in a service's own schema, and the version at which they are."""
+"""The tables that eventfold keeps in a service's own schema, and their version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERSION = 8
 
 
 class Unversioned(EventfoldError):
-    """The schema has an event store that says nothing of its version: one of before there were versions."""
+    """The schema has an event store without a version: it is older than versioning."""
 
     def __init__(self) -> None:
         super().__init__("this schema has tables of eventfold without a version: make it anew from a backup or empty")
@@ -94,8 +94,9 @@ CREATE TABLE subject_key (
 );
 """
 
-# Emitters: the generations of their topics, from the first replay on (before it there is generation 1, and no row).
-# Consumers: what each topic looked like when it was first read, and which partitions a closing record has ended.
+# For emitters: the generations of their topics, from the first replay on (before it there is generation 1, without a
+# row). For consumers: the partitions of each topic when it was first read, and the partitions that a closing record has
+# ended.
 _V2 = """
 CREATE TABLE topic_generation (
     topic text NOT NULL,
@@ -125,9 +126,10 @@ CREATE TABLE snapshot (
 );
 """
 
-# What an event says in public, encoded when it is recorded. NULL: it has no public form, or an older server wrote it.
-# `events_in_turn` waits for the locks of hot streams and then reads: in a function each statement sees what was
-# committed before it began, so the read sees what was written while it waited, and both take one round trip.
+# `public_value` is the public form of an event, encoded when it is recorded. NULL: it has no public form, or an older
+# server wrote it. `events_in_turn` waits for the locks of hot streams and then reads. In a function each statement sees
+# the rows that were committed before the statement began. So the read sees the events that were written during the
+# wait, and both steps take one round trip.
 _V3 = """
 ALTER TABLE events ADD COLUMN public_value bytea;
 
@@ -138,7 +140,7 @@ LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
   WHERE version > w.known ORDER BY e.stream, version; END $$;
 """
 
-# At most one due date for each stream; `attempts` counts the looks at it since the event of `version` set it.
+# At most one due date for each stream. `attempts` counts the looks at it since the event of `version` set it.
 _V4 = """
 CREATE TABLE due_date (
     stream_type text NOT NULL,
@@ -153,9 +155,10 @@ CREATE TABLE due_date (
 CREATE INDEX due_date_by_time ON due_date (due_at);
 """
 
-# Events are written once. What has no sequence yet is noted by a trigger, so that whoever inserts, an older server too,
-# has it published. `position` refers to an event without a foreign key: events are never deleted, and a check of each
-# would cost as much as the rest. Dropping the index first locks the table for the rest of the migration.
+# Events are written once. A trigger records the events without a sequence number, so that they are published whoever
+# inserts them, even an older server. `position` refers to an event without a foreign key: events are never deleted, and
+# checking each one would cost as much as the rest. Dropping the index first locks the table for the rest of the
+# migration.
 _V5 = """
 DROP INDEX events_unsequenced;
 CREATE TABLE unsequenced (position bigint PRIMARY KEY);
@@ -173,9 +176,9 @@ CREATE TRIGGER note_unsequenced AFTER INSERT ON events REFERENCING NEW TABLE AS 
 FOR EACH STATEMENT EXECUTE FUNCTION note_unsequenced();
 """
 
-# Events of a batch mostly stand one behind the other, so that a run says of many what a row said of each. The view is
-# for people, and for a server of the build before, which looks up a `seq` there; it reads all runs. A relay of that
-# build may be at work: what it numbered after the copy would be lost with the table, and its numbers given twice. The
+# Events of a batch mostly have consecutive positions, so one run replaces the rows of many events. The view is for
+# people, and for a server of the previous build, which looks up a `seq` there; it reads all runs. A relay of that build
+# may be at work: the numbers that it gave after the copy would be lost with the table, and given a second time. The
 # first statement locks it out.
 _V6 = """
 ALTER TABLE event_sequence RENAME TO event_sequence_before;
@@ -195,8 +198,8 @@ FROM sequence_run, generate_series(0, length - 1) AS n;
 """
 
 # A store that was restored to an earlier point begins another history: see `eventfold.publish.history`. Numbers and
-# positions of before are kept up to `kept_seq` and `kept_position`. What the broker will not take is `refused`: it
-# loses its number, which is then void, and waits in the queue with all that comes after it under its key.
+# positions from before are kept up to `kept_seq` and `kept_position`. An event that the broker will not accept is
+# `refused`: it loses its number, which is then void, and waits in the queue with all later events of its key.
 _V7 = """
 CREATE TABLE history (
     number integer PRIMARY KEY CHECK (number > 0),
@@ -222,7 +225,7 @@ CREATE TABLE refused (
 CREATE TABLE void_seq (seq bigint PRIMARY KEY);
 """
 
-# The same for at most so many events of each stream. The older form stays for servers of an older build.
+# The same, with a limit on the events of each stream. The older form stays for servers of an older build.
 _V8 = """
 CREATE FUNCTION events_in_turn(locked text[], streams text[], known integer[], at_most integer) RETURNS SETOF events
 LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
@@ -231,7 +234,7 @@ LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
   WHERE version > w.known AND version <= w.known::bigint + at_most ORDER BY e.stream, version; END $$;
 """
 
-# One row, which says at which version the tables are.
+# One row with the version of the tables.
 _NOTE = """
 CREATE TABLE eventfold_schema (version integer NOT NULL);
 INSERT INTO eventfold_schema VALUES (0);
@@ -242,7 +245,7 @@ _STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7, 8: _V8}
 
 
 def statements(script: str) -> list[str]:
-    """The statements of an SQL script, in which each ends with a semicolon at the end of a line."""
+    """The statements of an SQL script. Each statement ends with a semicolon at the end of a line."""
     return [statement for part in (script + "\n").split(";\n") if (statement := part.strip())]
 
 
@@ -252,17 +255,17 @@ def step(version: int) -> list[str]:
 
 
 def all_statements() -> list[str]:
-    """What makes the tables as they are now, where there are none."""
+    """The statements that create the present tables in an empty schema."""
     made = [statement for version in _STEPS for statement in step(version)]
     return [*statements(_NOTE), *made, _NOTED.format(VERSION)]
 
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
-"""Runs a statement in the caller's transaction, and gives its rows if it has any."""
+"""Runs a statement in the caller's transaction, and returns its rows if it has any."""
 
 
 def version(query: Query) -> int | None:
-    """At which version the tables are in the present schema; None where there are none. Raises `Unversioned`."""
+    """The version of the tables in the present schema; None if there are no tables. Raises `Unversioned`."""
     if query("SELECT to_regclass('eventfold_schema')::text") != [("eventfold_schema",)]:
         if query("SELECT to_regclass('events')::text") == [("events",)]:
             raise Unversioned
@@ -271,8 +274,8 @@ def version(query: Query) -> int | None:
 
 
 def upgrade(query: Query) -> None:
-    """Bring the tables to `VERSION`; does nothing where they are at it or, by a newer build, beyond. Who calls it sees
-    to it that nobody else does in this schema. Raises `Unversioned`."""
+    """Bring the tables to `VERSION`. Does nothing if they have this version, or a higher one from a newer build. The
+    caller makes sure that nobody else upgrades this schema at the same time. Raises `Unversioned`."""
     found = version(query)
     for statement in statements(_NOTE) if found is None else ():
         query(statement)

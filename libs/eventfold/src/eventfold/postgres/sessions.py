@@ -1,4 +1,4 @@
-"""What every session of a service has, whatever its role, its database or its environment say."""
+"""Settings of every session of a service, independent of its role, its database and its environment."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ FIXED: Final = (
     ("transform_null_equals", "off"),
     ("default_transaction_isolation", "read committed"),
 )
-"""What decides how values are read and written, and whether a writer that waited sees what it waited for."""
+"""Settings that decide how values are read and written, and whether a writer that waited sees the changes it waited
+for."""
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 async def connect(url: str) -> Connection:
-    """A connection of one's own, in autocommit mode and fixed."""
+    """A new connection, in autocommit mode and with the fixed settings."""
     conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
     await fix(conn)
     return conn
 
 
 async def fix(conn: Connection, options: Mapping[str, str] = _NONE) -> None:
-    """Set `FIXED`, and `options` beside it, for as long as the session lasts. One round trip; the connection must not
-    be in a transaction."""
+    """Set `FIXED`, and `options` beside it, for the whole session. One round trip; the connection must not be in a
+    transaction."""
     settings = {**options, **dict(FIXED)}
     each = SQL(", ").join(SQL("set_config({}, {}, false)").format(name, value) for name, value in settings.items())
     await conn.execute(SQL("SELECT {}").format(each))

@@ -1,1 +1,1 @@
-"""From the store to Kafka: the relay and what it keeps to, topics with their generations, histories."""
+"""From the store to Kafka: the relay and its rules, topics with their generations, histories."""

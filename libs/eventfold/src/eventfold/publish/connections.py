@@ -1,9 +1,10 @@
-"""Kafka connections of this process: one that has ended is broken, on whichever event loop.
+"""Kafka connections of this process: an ended connection counts as broken, on every event loop.
 
-aiokafka knows that asyncio writes to an ended transport without a word, or raises OSError. uvloop raises RuntimeError:
-whichever of aiokafka's tasks meets that ends for good, and a consumer without the one that keeps its metadata, or its
-place in the group, stands still and says nothing (aio-libs/aiokafka#1038; the faults found it). aiokafka has no setting
-for the class of its connections, so importing this module sets it for every client of the process.
+aiokafka expects asyncio's behaviour: a write to an ended transport does nothing, or raises OSError. uvloop raises
+RuntimeError, which ends the aiokafka task that meets it for good. A consumer without its metadata task, or without the
+task that keeps its place in the group, stands still and says nothing (aio-libs/aiokafka#1038; found by the fault
+tests). aiokafka has no setting for the class of its connections, so importing this module sets it for every client of
+the process.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ CLOSE_WITHIN_S = 2.0
 
 
 class Connection(conn.AIOKafkaConnection):  # type: ignore[misc]
-    """aiokafka's, which looks before it writes."""
+    """aiokafka's connection, which checks the transport before it writes."""
 
     def send(self, request: Any, expect_response: bool = True) -> Any:
-        """As aiokafka's. Raises `KafkaConnectionError` on an ended transport."""
+        """As in aiokafka. Raises `KafkaConnectionError` on an ended transport."""
         self._close_if_ended()
         return super().send(request, expect_response)
 
@@ -31,17 +32,18 @@ class Connection(conn.AIOKafkaConnection):  # type: ignore[misc]
 
     def _close_if_ended(self) -> None:
         if self._writer is not None and self._writer.is_closing():
-            self.close(reason=conn.CloseReason.CONNECTION_BROKEN)  # what is sent after this is refused as unconnected
+            self.close(reason=conn.CloseReason.CONNECTION_BROKEN)  # a send after this is refused as not connected
 
 
 conn.AIOKafkaConnection = Connection
 
 
 async def closed(close: Callable[[], Awaitable[None]]) -> None:
-    """Close a client, for at most `CLOSE_WITHIN_S`: batches that nobody will acknowledge would keep it for ever.
+    """Close a client, within `CLOSE_WITHIN_S`: batches that nobody will acknowledge would otherwise keep it open for
+    ever.
 
-    In a task of its own, for aiokafka takes a cancellation that comes while it closes for its own, and the caller would
-    go on as if nobody had asked it to end.
+    The close runs in a task of its own. Otherwise aiokafka would swallow a cancellation that arrives while it closes,
+    and the caller would go on as if nobody had cancelled it.
     """
     closing = asyncio.ensure_future(close())
     try:
@@ -52,6 +54,6 @@ async def closed(close: Callable[[], Awaitable[None]]) -> None:
 
 
 def _heard(closing: asyncio.Future[None]) -> None:
-    """What a client that is given up says on its way out is of no use to anybody."""
+    """Ignore the failure of a client that is given up."""
     if not closing.cancelled():
         closing.exception()

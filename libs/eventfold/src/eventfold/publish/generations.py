@@ -1,15 +1,15 @@
 """Generations of a topic: each holds its whole history, and folds cross from one to the next at a recorded barrier.
 
-Generation 1 of a topic carries the topic's own name, generation n > 1 the name with `.g{n}`. The emitting service keeps
-the rows of `topic_generation`; a topic that was never replayed has none, and is in generation 1. The next generation is
-filled from the store while the present one is written. Then the relay's leader, between two batches of its own, brings
-it up to the last `seq` (the barrier), makes it current, and writes a closing record on every partition of the old one.
-The new generation is current before the first closing record is written: whoever leads next writes nothing more on a
-partition that may have been closed. See docs/adr/0016.
+Generation 1 of a topic has the topic's own name on Kafka; generation n > 1 has the name with `.g{n}`. The emitting
+service keeps the rows of `topic_generation`. A topic that was never replayed has no row, and is in generation 1. The
+next generation is filled from the store while the present one is written. Then the relay's leader, between two of its
+batches, fills it up to the last `seq` (the barrier), makes it current, and writes a closing record on every partition
+of the old one. The new generation is current before the first closing record is written, so that the next leader writes
+nothing more on a partition that may be closed. See docs/adr/0016.
 
-Where a store was restored to an earlier point, its topics hold events that never happened: they are `rewound`, and a
-new generation stands instead of them. It begins with a record that names the store's histories, by which whoever has
-read the old one finds out what of that still holds.
+If a store was restored to an earlier point, its topics hold events that never happened: they are `rewound`, and a new
+generation replaces them. It begins with a record that names the store's histories. From it, a reader of the old
+generation learns which of its events still hold.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROWS_PER_FILL, BYTES_PER_FILL = 2000, 8 * 1024 * 1024
 _GENERATION = re.compile(r"\.g([0-9]+)$")
 _FIELDS = "topic, generation, partitions, state, predecessor_lost, cursor, heads, next_offsets, rewound, barrier"
 _AFTER = AFTER.format(f"{COLUMNS}, seq")
-# A filler that was thought dead may wake up late: it must not move the cursor back, nor touch what is current.
+# A filler that was thought dead may wake up late: it must not move the cursor back, nor change a current generation.
 _FILLED = """UPDATE topic_generation SET cursor = %s, heads = %s, next_offsets = %s
 WHERE topic = %s AND generation = %s AND cursor <= %s AND state IN ('filling', 'filled')"""
 
@@ -55,21 +55,22 @@ def physical(topic: str, generation: int) -> str:
 
 
 def logical(name: str) -> str:
-    """The topic whose generation `name` is."""
+    """The topic to which the generation `name` belongs."""
     return _GENERATION.sub("", name)
 
 
 def number(name: str) -> int:
-    """Which generation the topic `name` on Kafka is."""
+    """The generation number of the topic `name` on Kafka."""
     found = _GENERATION.search(name)
     return int(found[1]) if found else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation of `topic`: filled up to `cursor`, with the highest `seq` and an offset above it by partition.
+    """One generation of `topic`, filled up to `cursor`. `heads` are the highest `seq` of each partition, `next_offsets`
+    an offset above it.
 
-    `barrier` is what the closing records say, once there is a successor.
+    `barrier` is the content of the closing records, once there is a successor.
     """
 
     topic: str
@@ -81,12 +82,12 @@ class Generation:
     heads: tuple[int, ...] = ()
     next_offsets: tuple[int, ...] = ()
     rewound: bool = False
-    """Whether the generation before it holds what the store does not."""
+    """Whether the generation before it holds events that the store does not have."""
     barrier: dict[str, Any] | None = None
 
     @property
     def instead(self) -> bool:
-        """Whether it stands for one before it to which nothing more is to be sent."""
+        """Whether it replaces earlier generations to which nothing more is to be sent."""
         return self.predecessor_lost or self.rewound
 
     @property
@@ -97,9 +98,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """What a closing record says: after `seq`, the history goes on at `offsets` (by partition) of `next_topic`.
+    """The content of a closing record: after `seq`, the history goes on at `offsets` (by partition) of `next_topic`.
 
-    Where the closed generation was `rewound`, it does so only for those whose position still holds in `histories`."""
+    If the closed generation was `rewound`, this is true only for readers whose position still holds in `histories`.
+    """
 
     next_topic: str
     partitions_before: int
@@ -109,7 +111,7 @@ class Barrier:
     histories: Histories = ()
 
     def as_json(self) -> dict[str, Any]:
-        """What `of` reads."""
+        """The form that `of` reads."""
         return {
             "next_topic": self.next_topic,
             "partitions": len(self.offsets),
@@ -150,7 +152,7 @@ def _generation(*row: Any) -> Generation:
 
 
 async def current_names(conn: Connection, topics: Sequence[str]) -> dict[str, str]:
-    """The name on Kafka under which each topic is written at present."""
+    """The name on Kafka to which each topic is written at present."""
     found = {one.topic: one.name for one in await load(conn) if one.state == "current"}
     return {topic: found.get(topic, topic) for topic in topics}
 
@@ -190,7 +192,8 @@ async def _resumed(conn: Connection, one: Generation, predecessor_lost: bool) ->
 
 
 async def fill_anew(conn: Connection, one: Generation) -> Generation:
-    """Fill from the first event again: what was sent is gone with its topic. Not while another fills it."""
+    """Fill from the first event again: the records sent so far are gone with their topic. Nobody else may be filling
+    it."""
     nothing = (0,) * one.partitions
     await conn.execute(
         "UPDATE topic_generation SET state = 'filling', cursor = 0, heads = %s, next_offsets = %s "
@@ -218,7 +221,7 @@ async def _insert(conn: Connection, one: Generation) -> None:
 
 
 async def mark_filled(conn: Connection, one: Generation) -> None:
-    """Say that little is left to fill: the relay's next term may switch to this generation."""
+    """Record that little is left to fill: the relay's next term may switch to this generation."""
     await conn.execute(
         "UPDATE topic_generation SET state = 'filled' WHERE topic = %s AND generation = %s AND state = 'filling'",
         [one.topic, one.generation],
@@ -226,8 +229,8 @@ async def mark_filled(conn: Connection, one: Generation) -> None:
 
 
 async def begin_instead(conn: Connection, topic: str, partitions: int, generation: int) -> Generation:
-    """Record that `generation` of `topic` is being filled instead of all before it, which are rewound; what was begun
-    otherwise is given up. In the caller's transaction."""
+    """Record that `generation` of `topic` is being filled and replaces all earlier ones, which are rewound. Any other
+    fill that was begun is given up. In the caller's transaction."""
     await conn.execute("DELETE FROM topic_generation WHERE topic = %s AND state IN ('filling', 'filled')", [topic])
     if not await load(conn, topic):
         await _insert(conn, Generation(topic, 1, partitions, "current"))
@@ -238,7 +241,7 @@ async def begin_instead(conn: Connection, topic: str, partitions: int, generatio
 
 
 async def open_with(session: Any, source: str, one: Generation, histories: Histories) -> None:
-    """Write the record that begins each partition of a generation. Repeating it is harmless. Raises `KafkaError`."""
+    """Write the opening record on each partition of a generation. Repeating it is harmless. Raises `KafkaError`."""
     told = {"generation": one.generation, "rewound": one.rewound, "histories": history.as_json(histories)}
     value = orjson.dumps(told)
     for partition in range(one.partitions):
@@ -247,10 +250,11 @@ async def open_with(session: Any, source: str, one: Generation, histories: Histo
 
 
 async def fill(conn: Connection, session: Any, publisher: Publisher, codec: EventCodec, one: Generation) -> Generation:
-    """Send the next `ROWS_PER_FILL` sequenced events to a generation and record it; unchanged when there are none.
+    """Send the next `ROWS_PER_FILL` sequenced events to a generation and record it. Returns it unchanged if there are
+    none.
 
-    Keeps the relay's property: an unbroken run for each partition, from a cursor that never passes what is
-    acknowledged. So a fill that was killed, or runs twice, leaves duplicates at most. Raises `KafkaError`.
+    Keeps the relay's property: each partition has an unbroken run, and the cursor never passes an unacknowledged event.
+    So a fill that was killed, or that runs twice, leaves at most duplicates. Raises `KafkaError`.
     """
     count = await bounded(conn, one.cursor, ROWS_PER_FILL, BYTES_PER_FILL)
     if not count:
@@ -280,7 +284,7 @@ async def _filled(conn: Connection, one: Generation) -> Generation:
 async def switch(
     conn: Connection, lease: Lease, session: Any, publisher: Publisher, codec: EventCodec, one: Generation
 ) -> None:
-    """As the relay's leader, with everything sequenced acknowledged: fill the rest and make `one` current.
+    """Fill the rest and make `one` current. Call it as the relay's leader, when everything sequenced is acknowledged.
 
     Raises `LeaseLost` or `KafkaError`; the next term tries again.
     """
@@ -317,7 +321,8 @@ async def switch(
 async def close(conn: Connection, session: Any, source: str, one: Generation) -> None:
     """Write the closing record on every partition of a generation that has a successor. Repeating it is harmless.
 
-    One that was deleted meanwhile needs none: nobody can read it, and its readers halt with `TopicLost`.
+    A generation that was deleted meanwhile needs no closing record: nobody can read it, and its readers halt with
+    `TopicLost`.
     """
     with contextlib.suppress(UnknownTopicOrPartitionError):
         for partition in range(one.partitions):

@@ -1,9 +1,9 @@
-"""Histories of a store: what happened to it when it was restored to an earlier point, told by a random nonce.
+"""Histories of a store: each restore to an earlier point begins a new one, which is named by a random nonce.
 
-A store that was restored, or whose replica was behind when it was promoted, knows nothing of events that are on its
-topics already, and would give their numbers and ids a second time. `recover` begins another history then: numbers go on
-above all that were ever given, ids are made with the nonce, and every record carries it. A counter would not do: a
-store that was restored to before its counter grew would count to the same number again.
+After a restore, or after the promotion of a replica that was behind, a store does not know the latest events on its
+topics. It would give their numbers and ids a second time. So `recover` begins another history: numbers go on above all
+that were ever given, ids are made with the nonce, and every record carries the nonce. A counter would not be enough: a
+store restored to a point before the counter grew would count to the same number again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from eventfold.postgres.sessions import Connection
 from eventfold.write.rows import LAST_SEQ
 
 NUMBERS_LEFT_OUT = 1_000_000
-"""Between two histories: of what was lost in store and topics both, nobody knows how far its numbers went."""
+"""Gap in the numbers between two histories. Events may be lost in the store and on the topics, and then nobody knows
+how high their numbers went."""
 
 _LOAD = "SELECT number, nonce, first_seq, kept_seq, kept_position FROM history ORDER BY number"
 _BEGIN = "INSERT INTO history VALUES (%s, %s, %s, %s, %s, clock_timestamp())"
@@ -26,8 +27,8 @@ _BEGIN = "INSERT INTO history VALUES (%s, %s, %s, %s, %s, clock_timestamp())"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One history: it numbers from `first_seq`, and of the ones before keeps what has numbers up to `kept_seq` (the
-    events at positions up to `kept_position`)."""
+    """One history. Its numbers begin at `first_seq`. Of the earlier histories it keeps the numbers up to `kept_seq`,
+    which are the events at positions up to `kept_position`."""
 
     number: int
     nonce: str
@@ -37,17 +38,17 @@ class History:
 
     @property
     def mark(self) -> str:
-        """Enough of the nonce to tell the store's own histories apart, for tokens."""
+        """The first digits of the nonce, for tokens: enough to tell the store's own histories apart."""
         return self.nonce[:8]
 
     @property
     def salt(self) -> str:
-        """What ids of its events are made with besides their place. The first has none."""
+        """The part of its event ids that tells histories apart. Empty for the first history."""
         return self.nonce if self.number > 1 else ""
 
 
 Histories = Sequence[History]
-"""All of a store, oldest first; never empty."""
+"""All histories of a store, oldest first; never empty."""
 
 
 async def load(conn: Connection) -> Histories:
@@ -56,7 +57,7 @@ async def load(conn: Connection) -> Histories:
 
 
 async def last_seq(conn: Connection) -> int:
-    """The highest number that was given, or left out."""
+    """The highest number that was given or left out."""
     row = await (await conn.execute(f"SELECT {LAST_SEQ}")).fetchone()
     return int(row[0]) if row else 0
 
@@ -80,9 +81,10 @@ def of_seq(histories: Histories, seq: int) -> History:
 
 
 def kept_seq(histories: Histories, nonce: str | None) -> int | None:
-    """Up to which number that what was read under `nonce` still holds; None: all of it.
+    """The highest number read under `nonce` that still holds; None if all of them hold.
 
-    Nothing (0) holds of a history that is not known. Without a nonce it was read before there were any: in the first.
+    Returns 0 (none holds) for an unknown history. Events without a nonce were read before histories existed, so they
+    belong to the first.
     """
     at = next((n for n, one in enumerate(histories) if one.nonce == nonce), 0 if nonce is None else len(histories))
     if at == len(histories):
@@ -91,13 +93,13 @@ def kept_seq(histories: Histories, nonce: str | None) -> int | None:
 
 
 def holds_position(histories: Histories, mark: str, position: int) -> bool:
-    """Whether the event that stood at a position when the store was in the history of this `mark` still does."""
+    """Whether the event at a position, when the store was in the history of this `mark`, is still at that position."""
     at = next((n for n, one in enumerate(histories) if one.mark == mark), None)
     return at is not None and position <= min((one.kept_position for one in histories[at + 1 :]), default=position)
 
 
 def as_json(histories: Histories) -> list[dict[str, Any]]:
-    """What `of_json` reads: control records of topics carry it."""
+    """The form that `of_json` reads: control records of topics carry it."""
     return [asdict(one) for one in histories]
 
 

@@ -1,4 +1,4 @@
-"""How far behind a relay is, for those who watch it."""
+"""How far behind a relay is, for monitoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WAITING = f"""SELECT extract(epoch FROM clock_timestamp() - least(
 
 
 async def of_relay_s(conn: Connection, relay: str) -> float:
-    """Seconds since the oldest event was recorded that Kafka has not acknowledged; 0 where there is none."""
+    """Seconds since the oldest event was recorded that Kafka has not acknowledged; 0 if there is none."""
     cursor = await (await conn.execute(_CURSOR, [relay])).fetchone()
     row = await (await conn.execute(_WAITING, {"after": cursor[0] if cursor else 0, "rows": 1})).fetchone()
     return float(row[0] or 0.0) if row else 0.0

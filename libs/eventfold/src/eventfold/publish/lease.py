@@ -1,4 +1,4 @@
-"""Leadership as a row: holder, epoch and expiry by the database's clock. Losing it stops whoever held it."""
+"""Leadership as a row: holder, epoch, and expiry by the database's clock. A holder that loses it stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(lea
 ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, epoch = l.epoch + 1, expires_at = EXCLUDED.expires_at
 WHERE l.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(lease_s)s)
 RETURNING epoch, cursor"""
-"""One that would last for longer than any lease was taken before the database's clock was set back."""
+"""A lease that would last longer than any lease can was taken before the database's clock was set back; it counts as
+free."""
 
 _HELD = """SELECT 1 FROM lease
 WHERE name = %s AND expires_at BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %s)"""
@@ -24,7 +25,7 @@ WHERE name = %s AND expires_at BETWEEN clock_timestamp() AND clock_timestamp() +
 HOLD = """UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE name = %(name)s AND epoch = %(epoch)s AND expires_at >= clock_timestamp()"""
 
-# Heads are written by the leader or not at all: one of an older generation would come back from the dead.
+# Only the leader writes heads: otherwise the head of an older generation could reappear.
 _MOVE = """WITH moved AS (
   UPDATE lease SET cursor = greatest(cursor, %s) WHERE name = %s AND epoch = %s RETURNING 1
 ), heads AS (
@@ -34,7 +35,7 @@ _MOVE = """WITH moved AS (
 ) SELECT count(*) FROM moved"""
 
 Head = tuple[str, int, int]
-"""Topic, partition and the highest `seq` that is acknowledged there."""
+"""Topic, partition and the highest acknowledged `seq` there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,16 @@ async def is_free(conn: Connection, name: str) -> bool:
 
 
 async def hold(conn: Connection, lease: Lease, lease_s: float = LEASE_S) -> None:
-    """Renew the lease and lock its row until the caller commits, so that what else the transaction writes is written
-    as the leader or not at all. Raises `LeaseLost`."""
+    """Renew the lease and lock its row until the caller commits. So all other writes of the transaction are made as the
+    leader, or not at all. Raises `LeaseLost`."""
     cursor = await conn.execute(HOLD, {"name": lease.name, "epoch": lease.epoch, "lease_s": lease_s})
     if cursor.rowcount != 1:
         raise LeaseLost(lease.name, lease.epoch)
 
 
 async def move_cursor(conn: Connection, lease: Lease, to_seq: int, heads: Sequence[Head] = ()) -> None:
-    """Record that everything up to `to_seq` is acknowledged, and where it lies: compare-and-set on the epoch, in one
-    statement. It never goes back. Raises `LeaseLost`."""
+    """Record that everything up to `to_seq` is acknowledged, with the heads of the partitions: a compare-and-set on the
+    epoch, in one statement. The cursor never goes back. Raises `LeaseLost`."""
     columns = literals(("text", "int", "bigint"), heads)
     cursor = await conn.execute(_MOVE, [to_seq, lease.name, lease.epoch, *columns])
     if await cursor.fetchone() != (1,):
@@ -77,7 +78,7 @@ async def move_cursor(conn: Connection, lease: Lease, to_seq: int, heads: Sequen
 
 
 async def release(conn: Connection, lease: Lease) -> None:
-    """Let the lease expire at once, so that a successor need not wait. Harmless when it was lost already."""
+    """Let the lease expire at once, so that a successor need not wait. Harmless if the lease was already lost."""
     await conn.execute(
         "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second' WHERE name = %s AND epoch = %s",
         [lease.name, lease.epoch],
@@ -85,7 +86,7 @@ async def release(conn: Connection, lease: Lease) -> None:
 
 
 async def depose(conn: Connection, name: str) -> None:
-    """End the present term: its holder finds `LeaseLost`, drops its work, and whoever asks next may lead."""
+    """End the present term: its holder gets `LeaseLost` and drops its work, and the next to ask may lead."""
     await conn.execute(
         "UPDATE lease SET epoch = epoch + 1, expires_at = clock_timestamp() - interval '1 second' WHERE name = %s",
         [name],

@@ -1,4 +1,4 @@
-"""Rows of the store on their way out: what is read of an event to send it, and where it goes."""
+"""Rows of the store on their way to Kafka: the columns read to send an event, and its target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventfold.publish.publisher import Envelope
 from eventfold.vocabulary.codec import EventCodec
 from eventfold.vocabulary.decider import Recorded
 
-# An event whose public form is stored need not be decoded to be sent.
+# An event with a stored public form need not be decoded before it is sent.
 TO_SEND = """position, seq, public_value, stream, version, partition_key,
   timestamptz_send(occurred_at), timestamptz_send(recorded_at),
   meta ->> 'correlation_id', meta ->> 'causation_id', meta ->> 'traceparent', meta ? 'backfill',
@@ -19,7 +19,7 @@ TO_SEND = """position, seq, public_value, stream, version, partition_key,
 
 
 class Target(NamedTuple):
-    """A point on a partition: reached by a fold whose stored `seq` there is at least this one."""
+    """A point on a partition. A fold has reached it when its stored `seq` there is at least this one."""
 
     topic: str
     partition: int
@@ -27,7 +27,7 @@ class Target(NamedTuple):
 
 
 def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
-    """A row in the order of `TO_SEND` without a public value, with its event decoded and upcast."""
+    """The event of a row without a public value, decoded and upcast. The row has the columns of `TO_SEND`."""
     position, seq, _, stream, version, key, occurred, recorded_at, *_, (name, schema_version, data, meta) = row
     event = codec.decode(name, schema_version, data)
     return Recorded(
@@ -45,7 +45,8 @@ def recorded_to_send(codec: EventCodec, row: Sequence[Any]) -> Recorded:
 
 
 def envelope_to_send(row: Sequence[Any], salt: str) -> Envelope:
-    """What surrounds the public value of a row in the order of `TO_SEND`, recorded in a history of this `salt`."""
+    """The envelope around the public value of a row with the columns of `TO_SEND`, recorded in the history of this
+    `salt`."""
     _, seq, _, stream, version, key, occurred, recorded_at, correlation_id, causation_id, traceparent, backfill, _ = row
     occurred_us = sent_us(occurred)
     recorded_us = occurred_us if recorded_at == occurred else sent_us(recorded_at)

@@ -17,11 +17,12 @@ from eventfold.vocabulary.decider import Recorded
 from eventfold.vocabulary.public import PublicEvent, topic_of
 
 MAX_BATCH_BYTES = 1_000_000
-"""What topics must take at once (`topic_settings`): no record is larger, with all that is around its value."""
+"""The batch size that topics must accept (`topic_settings`). No record is larger, including everything around its
+value."""
 MAX_VALUE_BYTES = 900_000
 """Largest value that a command may cause."""
 MAX_AROUND_BYTES = 64 * 1024
-"""Largest key and headers that a command may cause; the rest of a batch is for the names of headers and its frame."""
+"""Largest total of key and headers that a command may cause. The rest of a batch is for header names and framing."""
 
 
 class Avro(Protocol):
@@ -38,17 +39,17 @@ class Avro(Protocol):
         """Datum written under any shipped schema, resolved to the newest minor. Raises on an unknown fingerprint."""
 
     def decode_all(self, values: Sequence[bytes]) -> list[Any]:
-        """`decode` of each value, in order; an implementation may have a faster way for many. Raises what `decode`
-        raises of the first that it refuses."""
+        """`decode` of each value, in order; an implementation may have a faster way for many. Raises the error of
+        `decode` for the first value that it refuses."""
         return [self.decode(value) for value in values]
 
     def written_as(self, value: bytes) -> tuple[str, str]:
-        """Public type of an encoded value and what `ce_dataschema` says of the schema that it was written under.
-        Raises on an unknown fingerprint."""
+        """The public type of an encoded value, and the `ce_dataschema` of the schema with which it was written. Raises
+        on an unknown fingerprint."""
 
 
 KEYS_REMEMBERED = 65_536
-"""Keys whose partition need not be computed again: hashing one in Python costs more than building its record."""
+"""Number of keys whose partition is cached: hashing a key in Python costs more than building its record."""
 
 ToPublic = Callable[[Recorded], PublicEvent | None]
 
@@ -57,7 +58,7 @@ Header = tuple[str, bytes]
 
 
 class Envelope(NamedTuple):
-    """What surrounds an event's public value on its way. Times are in microseconds since 1970."""
+    """The data around an event's public value in a record. Times are in microseconds since 1970."""
 
     stream: str
     version: int
@@ -70,12 +71,12 @@ class Envelope(NamedTuple):
     traceparent: str | None
     backfill: bool
     salt: str = ""
-    """Of the history in which the event was numbered (see `eventfold.publish.history`)."""
+    """The salt of the history in which the event was numbered (see `eventfold.publish.history`)."""
 
 
 class Record(NamedTuple):
-    """One Kafka record, ready to send. `timestamp_ms` is the business time, or the nearest that a broker takes from
-    whoever sends it now: not before 1970, and not in the future."""
+    """One Kafka record, ready to send. `timestamp_ms` is the business time, or the nearest time that a broker accepts
+    from a sender now: not before 1970, and not in the future."""
 
     topic: str
     key: bytes
@@ -86,15 +87,15 @@ class Record(NamedTuple):
 
 @lru_cache(KEYS_REMEMBERED)
 def partition_of(key: bytes, partitions: int) -> int:
-    """Kafka's default partition of a key, stated here so that tokens and relay agree."""
+    """Kafka's default partition of a key, defined here so that tokens and relay agree."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class Publisher:
-    """Encodes the public events of one service. Pure but for caches and a clock; safe to share.
+    """Encodes the public events of one service. Pure except for caches and a clock; safe to share.
 
-    `source` is CloudEvents' source of everything that the service publishes: a URI reference, e.g. `/lyceum/catalog`.
-    `clock_s` gives seconds since 1970; no record is sent with a later time.
+    `source` is the CloudEvents source of everything that the service publishes: a URI reference, e.g.
+    `/lyceum/catalog`. `clock_s` returns seconds since 1970; no record is sent with a later time.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class Publisher:
         return self._source.decode()
 
     def value(self, recorded: Recorded) -> bytes | None:
-        """The event's public form, encoded; None if it has none. Raises `Unpublishable` where it cannot be encoded
-        within `MAX_VALUE_BYTES`, or its key and headers within `MAX_AROUND_BYTES`."""
+        """The event's public form, encoded; None if it has none. Raises `Unpublishable` if it cannot be encoded within
+        `MAX_VALUE_BYTES`, or if its key and headers exceed `MAX_AROUND_BYTES`."""
         public = self._to_public(recorded)
         if public is None:
             return None
@@ -135,7 +136,7 @@ class Publisher:
         return value
 
     def topic(self, recorded: Recorded) -> str | None:
-        """The topic that the event goes to, with prefix; None for a private event."""
+        """The topic of the event, with prefix; None for a private event."""
         public = self._to_public(recorded)
         return None if public is None else self._prefix + topic_of(public.type)
 
@@ -148,8 +149,8 @@ class Publisher:
         return self.record(value, _envelope(recorded, salt))
 
     def record(self, value: bytes, envelope: Envelope) -> Record:
-        """The record that carries a value which `value` returned once. Raises `OfNewerBuild` for one whose schema this
-        build does not have."""
+        """The record for a value that `value` returned earlier. Raises `OfNewerBuild` if this build does not have the
+        schema of the value."""
         try:
             topic, fixed = self._shared(self._avro.written_as(value))
         except Exception as failure:
@@ -176,18 +177,18 @@ class Publisher:
 
 
 def _named(failure: Exception) -> str:
-    """What an encoder refused, without the value: the kind, and where a codec says it, the field."""
+    """The cause of an encoder's refusal without the value: the kind of error and, if the codec names it, the field."""
     path = getattr(failure, "path", "")
     return f"{type(failure).__name__} at {path}" if path else type(failure).__name__
 
 
 _UTF8_BYTES = 4
-"""The most that a character takes."""
+"""The most bytes that one character takes."""
 
 
 def _around_bytes(recorded: Recorded) -> int:
-    """The bytes of an event's key and headers that commands have a say in; where few characters make them, a number
-    that is not below. The key is a header too."""
+    """The bytes of an event's key and headers that commands can influence. For short texts this is an upper bound. The
+    key counts twice, because it is a header too."""
     own = recorded.meta.get
     caused = own("correlation_id") or "", own("causation_id") or "", own("traceparent") or ""
     stream, key = recorded.stream, recorded.partition_key
@@ -215,9 +216,8 @@ def _envelope(recorded: Recorded, salt: str) -> Envelope:
 
 
 def placed(record: Record, nonce: bytes, previous_seq: int) -> Record:
-    """The record as it stands on a partition: `ce_history` tells the history that its number belongs to, and
-    `ce_previoussequence` the number of the record before it there, so that whoever reads on sees that none is missing.
-    """
+    """The record with its place on a partition. `ce_history` names the history of its number. `ce_previoussequence` is
+    the number of the record before it there, so that readers can see that none is missing."""
     record.headers.append(("ce_history", nonce))
     record.headers.append(("ce_previoussequence", b"%d" % previous_seq))
     return record

@@ -1,8 +1,8 @@
-"""Events that the broker will not take: named, set aside with what must stand behind them, and tried again.
+"""Events that the broker refuses: they are named, set aside with the events that must stay behind them, and retried.
 
-A refused event loses its number, for whatever a reader finds above a number has all lower ones before it. It goes back
-into the queue, and so does what was numbered after it under its key; its key is left out of what is numbered until it
-is tried again, at growing pauses. Everything else goes on.
+A refused event loses its number, because readers rely on all lower numbers lying before a number that they find. It
+goes back into the queue, together with the later numbered events of its key. No event of this key is numbered until the
+event is retried, after growing pauses. Everything else goes on.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ _TAKEN = "DELETE FROM refused WHERE position = ANY(%s::bigint[])"
 
 
 async def held_keys(conn: Connection) -> list[str]:
-    """The keys of which nothing is numbered now."""
+    """The keys whose events are not numbered now."""
     return sorted({key for (key,) in await (await conn.execute(_HELD)).fetchall()})
 
 
 async def any_there(conn: Connection) -> bool:
-    """Whether some event is refused, held or tried again just now."""
+    """Whether some event is refused, whether it is held or being retried now."""
     await count(conn)
     return await (await conn.execute("SELECT 1 FROM refused LIMIT 1")).fetchone() is not None
 
 
 async def taken(conn: Connection, positions: Collection[int]) -> None:
-    """These were sent: what of them had been refused is not any more."""
+    """These events were sent: remove them from the refused ones."""
     if (await conn.execute(_TAKEN, [list(positions)])).rowcount:
         await count(conn)
 
 
 async def set_aside(conn: Connection, histories: Histories, seq: int, reason: str) -> None:
-    """Take its number from a refused event, and from those of its key that were numbered after it; in the caller's
-    transaction, as the leader."""
+    """Take the numbers from a refused event and from the later numbered events of its key. Call it as the leader, in
+    the caller's transaction."""
     await conn.execute("LOCK TABLE sequence_run IN SHARE ROW EXCLUSIVE MODE")
     runs = await (await conn.execute(_NUMBERED, [seq])).fetchall()
     numbers = {first + n: position + n for first, position, length in runs for n in range(length) if first + n >= seq}
@@ -68,7 +68,7 @@ async def set_aside(conn: Connection, histories: Histories, seq: int, reason: st
 
 
 async def _cut(conn: Connection, first: int, position: int, length: int, gone: set[int]) -> None:
-    """Write a run anew without some of its numbers."""
+    """Rewrite a run without some of its numbers."""
     staying = [n for n in range(length) if first + n not in gone]
     if len(staying) == length:
         return
@@ -98,6 +98,6 @@ async def _tell(conn: Connection, histories: Histories, position: int, seq: int,
 
 
 async def count(conn: Connection) -> None:
-    """Set the metric from what is stored."""
+    """Set the metric to the stored count."""
     row = await (await conn.execute("SELECT count(*) FROM refused")).fetchone()
     telemetry.RELAY_REFUSED.set(row[0] if row else 0)

@@ -1,20 +1,21 @@
-"""The relay: gives committed events their sequence and sends them to Kafka, in order, by one leader at a time.
+"""The relay: numbers committed events and sends them to Kafka in order. One leader at a time does this.
 
-Insert positions are not commit order, so the leader takes the visible events that have no `seq`, in position order, and
-assigns a dense one in its own transaction. Version n + 1 of a stream is only ever written by someone who saw n, so
-streams stay in order. Then it sends everything after its cursor and moves the cursor once all of it is acknowledged.
+Insert positions are not in commit order. So the leader takes the visible events that have no `seq`, in position order,
+and assigns dense numbers in its own transaction. Version n + 1 of a stream is only ever written by a writer that saw
+version n, so streams stay in order. Then the leader sends everything after its cursor, and moves the cursor once all of
+it is acknowledged.
 
-What readers rely on: every session of every relay writes, per partition, an unbroken run that starts behind what the
-partition holds. So any `seq` on a partition has all its lower ones before it, and a fold that drops whatever is not
-above its highest `seq` drops only duplicates. Therefore: one batch in flight per partition, and after any error the
-producer is dropped and the run starts again; no record is ever skipped or resent alone. While a batch is sent the next
-ones are sequenced and made, but none is sent before the one before is acknowledged.
+Readers rely on this property: every session of every relay writes, per partition, an unbroken run that starts after the
+last record of the partition. So any `seq` on a partition has all its lower ones before it, and a fold that drops every
+event not above its highest `seq` drops only duplicates. Therefore one batch at a time is in flight per partition. After
+any error the producer is dropped and the run starts again; no record is ever skipped or resent alone. While a batch is
+sent, the next ones are sequenced and encoded, but none is sent before the previous one is acknowledged.
 
-Each term begins by comparing the topics with the store (`eventfold.publish.witness`): a broker that lost what it
-acknowledged gets it again before anything new, and a store that lost what is on its topics sends nothing
-(`HistoryRewound`). A broker's connection that ends, ends the term.
+Each term begins with a comparison of the topics with the store (`eventfold.publish.witness`). If a broker lost
+acknowledged records, they are sent again before anything new. If the store lost events that are on its topics, nothing
+is sent (`HistoryRewound`). The end of a broker's connection ends the term.
 
-Which generation of each topic is written is read at the start of each term, and only there is it ever changed.
+Each term reads at its start which generation of each topic is written. The generation changes only there.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
 RETRY_MAX_S = 3.0
-"""Between terms that came to nothing: another who can work is to have its turn."""
+"""Longest pause between terms without progress: another relay that can work should get its turn."""
 LEAVE_WITHIN_S = 2.0
 RESTARTING = (
     LeaseLost,
@@ -64,7 +65,7 @@ RESTARTING = (
     RefusedForGood,
     OfNewerBuild,
 )
-"""What ends a term, and not the relay."""
+"""Failures that end a term, but not the relay."""
 IDLE_IN_TRANSACTION_MS = 2000
 
 
@@ -72,7 +73,7 @@ class Relay(RelayContext):
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll."""
 
     async def run(self) -> None:
-        """Lead whenever the lease can be had. Lost leases, connections and brokers only cost a new start."""
+        """Lead whenever the lease is free. Lost leases, connections and brokers only cause a new start."""
         telemetry.RELAY_LEADING.labels(self.name).set(0)
         await together(self._terms(), self._watch())
 
@@ -85,7 +86,7 @@ class Relay(RelayContext):
             except RESTARTING as failure:
                 self._tell(failure)
                 if isinstance(failure, RefusedForGood):
-                    continue  # what need not wait goes on at once
+                    continue  # events that need not wait go on at once
                 pause_s = min(RETRY_MAX_S, pause_s * 2) if self.came_to_nothing else RETRY_S
             await asyncio.sleep(pause_s)
 
@@ -100,8 +101,8 @@ class Relay(RelayContext):
             log.warning("relay restarts where its topics end", extra=extra)
 
     async def _watch(self) -> None:
-        """Tell how late the service's events are, whoever leads; over connections of its own, for who watches must not
-        stop what is watched."""
+        """Measure how late the service's events are, whichever relay leads. Uses its own connections, because
+        monitoring must not stop the relay."""
         while True:
             try:
                 async with asyncio.timeout(lag.LOOK_EVERY_S), await self.connect() as conn:
@@ -115,15 +116,15 @@ class Relay(RelayContext):
         self.came_to_nothing = True
         async with contextlib.AsyncExitStack() as stack:
             sequencer, cursor_conn = [await stack.enter_async_context(await self.connect()) for _ in range(2)]
-            # The planner, who may have seen the queue empty, would read all of it ever after.
+            # If the planner has seen the queue empty once, it would read the whole queue with each later query.
             await sequencer.execute("SET enable_seqscan = off")
-            # A cursor that falls back only repeats records, so its moves need not wait for the disk.
+            # If the cursor falls back, records are only repeated. So its moves need not wait for the disk.
             await cursor_conn.execute("SET synchronous_commit = off")
             for conn in (sequencer, cursor_conn):
                 await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
             if not await leases.is_free(cursor_conn, self.name):
                 return
-            # Whoever cannot reach Kafka does not keep the lease from others who can.
+            # Start the producer first: a relay that cannot reach Kafka must not keep the lease from others that can.
             session = await stack.enter_async_context(started(self.producers()))
             if lease := await leases.acquire(cursor_conn, self.name, self.holder):
                 heartbeat_conn = await stack.enter_async_context(await self.connect())

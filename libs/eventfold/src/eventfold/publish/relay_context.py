@@ -1,4 +1,4 @@
-"""What a relay works with, and what one term of leadership leaves to the next."""
+"""The parts that a relay works with, and the state that one term of leadership leaves to the next."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from eventfold.vocabulary.public import TopicPartition
 Connect = Callable[[], Awaitable[Connection]]
 Producers = Callable[[], Any]
 Examine = Callable[[Sequence[str]], Awaitable[None]]
-"""Raises `TopicMisconfigured` for a topic on Kafka that would lose its history or refuse what may be written; and
-`KafkaError`."""
+"""Raises `TopicMisconfigured` for a topic on Kafka that would lose its history or refuse events that may be written.
+Also raises `KafkaError`."""
 
 
 async def taken_as_they_are(topics: Sequence[str]) -> None:
@@ -29,22 +29,22 @@ async def taken_as_they_are(topics: Sequence[str]) -> None:
 
 
 class Listener(Protocol):
-    """Hears from a relay in its own process. Must not block."""
+    """Is told by a relay in its own process where events go. Must not block."""
 
     def tell(self, targets: Mapping[int, Target | None]) -> None:
-        """Where the events of a batch go, by insert position; None for private ones. They are sequenced and not yet
-        sent."""
+        """The targets of the events of a batch, by insert position; None for private events. The events are sequenced,
+        but not yet sent."""
 
     def forget(self) -> None:
-        """The term is over: topics may be switched, and what was told may be somewhere else soon."""
+        """The term is over. Topics may be switched, so targets told before may soon be wrong."""
 
 
 class RelayContext:
-    """What all terms of a relay share.
+    """The state that all terms of a relay share.
 
-    `connect` opens a connection of the relay's own role, in autocommit mode. `topics` are all topics that the service
-    may publish on; while one is missing, or `examine` refuses it, the relay sends nothing, says so, and looks again.
-    `tails` reads what they hold.
+    `connect` opens a connection with the relay's own role, in autocommit mode. `topics` are all topics that the service
+    may publish on. While one is missing, or `examine` refuses it, the relay sends nothing, logs the reason, and looks
+    again. `tails` reads the ends of the topics.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class RelayContext:
         self.listener: Listener | None = None
         self.came_to_nothing = False
         self.suspects: set[TopicPartition] = set()
-        """Partitions that were found to be shorter than they had been."""
+        """Partitions that were found shorter than before."""
         self.rewound: HistoryRewound | None = None
-        """Why nothing is sent, while that is because the store is behind its topics."""
+        """Why nothing is sent, while the store is behind its topics; otherwise None."""
 
     def wake(self) -> None:
         """Tell the relay that something was committed. Never blocks."""
         self._awake.set()
 
     def listen(self, listener: Listener) -> None:
-        """Have `listener` told where events go, from now on."""
+        """From now on, tell `listener` where events go."""
         self.listener = listener
 
     def working(self) -> None:
-        """What was left over is sent: this term can do something."""
+        """All leftover events are sent: this term makes progress."""
         self.came_to_nothing = False
 
     def agreed(self) -> None:
@@ -102,10 +102,11 @@ class RelayContext:
         self._awake.clear()
 
     def record(self, row: StoredRow, salt: str) -> Record | None:
-        """What is sent of a sequenced row; None for a private event.
+        """The record to send for a sequenced row; None for a private event.
 
-        An event without a public value is a private one, or an older server's. What a newer build recorded and this one
-        does not know is private: each build knows the types of those before it, and later ones store public values.
+        An event without a public value is private, or an older server wrote it. An event of a newer build whose type
+        this build does not know is private: each build knows the types of all earlier builds, and later builds store
+        public values.
         """
         value = row[PUBLIC_VALUE]
         if value is not None:

@@ -1,8 +1,8 @@
-"""How records reach a topic: unbroken runs, one batch in flight per partition, over connections that are never renewed.
+"""How records are sent: unbroken runs, one batch in flight per partition, over connections that are never renewed.
 
-A broker that lost power may have lost what it acknowledged, and the only sign of it is that a connection ended. So a
-producer here sends nothing over a connection that was opened after it was `settled`, and tries no batch twice: whoever
-uses it compares the topic with the store again, and begins with another.
+A broker that lost power may have lost acknowledged records, and the only sign of it is an ended connection. So a
+producer here uses no connection that was opened after it was `settled`, and sends no batch twice. Instead, its user
+compares the topic with the store again, and begins with a new producer.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from eventfold.vocabulary.public import TopicPartition
 
 REQUEST_WITHIN_S = 10.0
 SEND_WITHIN_S = 15.0
-"""Longer than a producer waits for the answer to one batch. Where nothing has come by then, its sender has ended, and
-nothing will."""
+"""Longer than a producer waits for the answer to one batch. If no answer has come by then, the sender task has ended,
+and none will come."""
 METADATA_EVERY_S = 60.0
-"""Also keeps connections alive, which brokers close when nothing was asked over them for ten minutes."""
+"""Also keeps connections alive: brokers close a connection that was idle for ten minutes."""
 
 
 class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
-    """Kafka's code 87, which the client does not know."""
+    """Kafka's error code 87, which the client does not know."""
 
     errno = 87
     message = "INVALID_RECORD"
@@ -61,21 +61,21 @@ FOR_GOOD = (
     PolicyViolationError,
     InvalidRecordError,
 )
-"""What a broker answers where a record is to blame, not the moment."""
+"""Broker errors for which the record is to blame, not the moment."""
 
 
 READ_UNCOMMITTED, LATEST = 0, -1
 
 
 class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc]
-    """Lets a batch that failed fail: a second try may come to a broker that has forgotten what was before it."""
+    """Lets a failed batch fail without a retry: a retry may reach a broker that has lost the records before it."""
 
     def _can_retry(self, error: object, batch: object) -> bool:
         return False
 
 
 class _Sender(sender.Sender):  # type: ignore[misc]
-    """aiokafka's, with that handler."""
+    """aiokafka's sender, with that handler."""
 
     async def _send_produce_req(self, node_id: int, batches: Any) -> None:
         await _Handler(self, batches).do(node_id)
@@ -84,9 +84,10 @@ class _Sender(sender.Sender):  # type: ignore[misc]
 
 
 class Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """A producer that sends over the connections which it has when it is settled, and over no others.
+    """A producer that sends only over the connections that it has when it is settled.
 
-    It is not an idempotent one: it sends nothing twice, and one that was refused a batch could send no other.
+    It is not idempotent in Kafka's sense: it sends nothing twice, and an idempotent producer could send nothing more
+    after one refused batch.
     """
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
@@ -102,7 +103,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         self._sender.__class__ = _Sender
 
     async def settle(self) -> None:
-        """Connect to every broker; from here on a connection that ends is not replaced. Raises `KafkaError`."""
+        """Connect to every broker. From here on, an ended connection is not replaced. Raises `KafkaError`."""
         client = self.client
         for broker in client.cluster.brokers():
             if await client._get_conn(broker.nodeId) is None:
@@ -114,7 +115,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         return conn if conn is not None and conn.connected() else None
 
     async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where partitions end now, by their leaders, over the connections that records go by. Raises `KafkaError`."""
+        """The present ends of partitions, asked from their leaders over the connections that send records. Raises
+        `KafkaError`."""
         by_leader: dict[Any, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         for topic, partition in places:
             leader = self.client.cluster.leader_for_partition(KafkaPartition(topic, partition))
@@ -126,7 +128,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         return found
 
     def check(self) -> None:
-        """Raise `KafkaConnectionError` once a connection has ended: the broker may not be what it was."""
+        """Raise `KafkaConnectionError` once a connection has ended: the broker may have lost records."""
         if not all(conn.connected() for conn in self.client._conns.values()):
             raise KafkaConnectionError("a broker closed its connection: what it holds is compared again")
 
@@ -140,7 +142,7 @@ def _end(answered: tuple[int, int, int, int]) -> int:
 
 @contextlib.asynccontextmanager
 async def started(session: Any) -> AsyncIterator[Any]:
-    """The producer, started; stopped on leaving, within a bounded time."""
+    """The producer, started. It is stopped on leaving, within a bounded time."""
     try:
         await _start(session)
         yield session
@@ -157,11 +159,11 @@ async def _start(session: Any) -> None:
 
 
 Acknowledged = Callable[[TopicPartition, int, int], None]
-"""Told of each batch that is acknowledged: its partition, the offset of its first record, and how many it has."""
+"""Called for each acknowledged batch with its partition, the offset of its first record, and its number of records."""
 
 
 def _unheard(_: TopicPartition, __: int, ___: int) -> None:
-    """Nobody listens."""
+    """Does nothing."""
 
 
 async def send_runs(
@@ -169,9 +171,9 @@ async def send_runs(
 ) -> dict[TopicPartition, int]:
     """Send each partition's records in order and wait for all acknowledgements.
 
-    Returns an offset of each partition above everything that it acknowledged before the last batch sent here. Raises
-    `KafkaError`, and what `acknowledged` raises, once nothing is under way any more: then the producer must be dropped,
-    and the run starts again where the topic ends.
+    Returns, for each partition, an offset above everything that it acknowledged before the last batch sent here. Raises
+    `KafkaError`, and the errors of `acknowledged`, once no send is in progress any more. Then the producer must be
+    dropped, and the run starts again at the end of the topic.
     """
     sending = [_send_run(session, place, run, acknowledged) for place, run in runs.items()]
     ends = await asyncio.gather(*sending, return_exceptions=True)
@@ -182,7 +184,7 @@ async def send_runs(
 
 
 async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], acknowledged: Acknowledged) -> int:
-    """Send one partition's records in order, the next batch only after the last one is acknowledged."""
+    """Send one partition's records in order, each batch only after the one before is acknowledged."""
     sent = next_offset = 0
     at_most = len(run)
     while sent < len(run):
@@ -194,7 +196,7 @@ async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], 
         except FOR_GOOD as refusal:
             if count == 1:
                 raise RefusedForGood(*place, seq_of(run[sent]), repr(refusal)) from refusal
-            at_most = count // 2  # nothing of the batch was taken: its parts tell which record is to blame
+            at_most = count // 2  # no record of the batch was accepted: halving it finds the record to blame
             continue
         acknowledged(place, first, count)
         sent, at_most = sent + count, max(at_most, len(run) if count < at_most else at_most)
@@ -203,7 +205,7 @@ async def _send_run(session: Any, place: TopicPartition, run: Sequence[Record], 
 
 
 def seq_of(record: Record) -> int:
-    """Its number, as its headers say."""
+    """The record's number, from its headers."""
     return int(dict(record.headers)["ce_sequence"])
 
 
@@ -216,7 +218,7 @@ async def _acknowledged(session: Any, builder: BatchBuilder, topic: str, partiti
 
 
 def _fill(builder: BatchBuilder, records: Iterable[Record]) -> None:
-    """Add as many as there is room for; the first always has room."""
+    """Add as many records as fit; the first always fits."""
     append = builder.append
     for _, key, value, headers, timestamp_ms in records:
         if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:

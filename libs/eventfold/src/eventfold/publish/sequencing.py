@@ -1,4 +1,4 @@
-"""How visible events get their numbers: the lowest positions first, as the leader or not at all."""
+"""How visible events get their numbers: the lowest positions first. Only the leader can write them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from eventfold.publish.outgoing import TO_SEND
 from eventfold.write.rows import LAST_SEQ
 
 StoredRow = tuple[Any, ...]
-"""An event in the order of `TO_SEND`."""
+"""An event with the columns of `TO_SEND`."""
 POSITION, SEQ, PUBLIC_VALUE = 0, 1, 2
 
-# In one statement, for every round trip delays what waits behind it. Whoever lost the lease finds nothing to do until
-# its heartbeat tells it; the leader writes nothing when there is nothing.
+# One statement, because every round trip delays the events behind it. A relay that lost the lease finds no rows until
+# its heartbeat notices the loss. The leader writes nothing if there is nothing to number.
 _SEQUENCE = f"""WITH held AS ({leases.HOLD}
   AND (SELECT min(position) FROM unsequenced WHERE position > %(floor)s) IS NOT NULL RETURNING 1
 ), taken AS (
@@ -41,10 +41,10 @@ _SEQUENCE = f"""WITH held AS ({leases.HOLD}
   FROM last, events WHERE position = ANY (ARRAY(SELECT position FROM taken))
 ) AS sequenced"""
 ALL = _SEQUENCE.format("")
-"""Numbers the lowest that wait, and returns them."""
+"""Numbers the waiting events with the lowest positions, and returns them."""
 AROUND = _SEQUENCE.format("""AND NOT EXISTS (
         SELECT 1 FROM events AS e WHERE e.position = unsequenced.position AND e.partition_key = ANY(%(around)s))""")
-"""The same, but for what must stand behind refused events."""
+"""The same, without the events that must stay behind refused ones."""
 
 _LOOK = """SELECT coalesce((SELECT min(position) FROM unsequenced), 0), coalesce((SELECT max(position) FROM events), 0),
   pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s"""
@@ -53,8 +53,8 @@ _LOOK = """SELECT coalesce((SELECT min(position) FROM unsequenced), 0), coalesce
 def arguments(
     lease: Lease, rows: int, size_bytes: int, floor: int = 0, around: Sequence[str] = ()
 ) -> dict[str, object]:
-    """Of `ALL` and `AROUND`: at most so many rows and bytes, the first whatever it takes, above the position `floor`,
-    around the keys that wait."""
+    """Arguments of `ALL` and `AROUND`: at most this many rows and bytes (the first row is always taken), above the
+    position `floor`, without the keys in `around`."""
     return {
         "name": lease.name,
         "epoch": lease.epoch,
@@ -68,13 +68,13 @@ def arguments(
 
 @dataclass(slots=True)
 class Floor:
-    """Below which position nothing waits to be numbered.
+    """The position up to which no event waits to be numbered.
 
-    What was taken out of the queue stays in its index until no snapshot may see it, and an old snapshot, such as a
-    dump's, keeps hundreds of thousands of such entries there: each look would pass over all of them. It is safe to look
-    above the highest position that was noted once all transactions that were under way then have ended, and those under
-    way when that was noticed: one has its position a moment before it has an id. What is put back into the queue by
-    hand lowers the floor again.
+    Entries taken out of the queue stay in its index until no snapshot can see them. An old snapshot, such as a dump's,
+    keeps hundreds of thousands of such entries, and each look would pass over all of them. It is safe to look only
+    above the highest position noted once two sets of transactions have ended: those running when it was noted, and
+    those running when that end was noticed, because a transaction has its position a moment before its id. An entry put
+    back into the queue by hand lowers the floor again.
     """
 
     position: int = 0
@@ -83,7 +83,7 @@ class Floor:
     next_id: int = 0
 
     async def raise_over(self, conn: Connection) -> None:
-        """Move it as far as is safe. Costs one look over the whole queue."""
+        """Raise the floor as far as is safe. Costs one look over the whole queue."""
         lowest, highest, oldest_running, next_id = await (await conn.execute(_LOOK)).fetchone() or (0, 0, 0, 0)
         if oldest_running >= self.next_id:
             self.position, self.settling = self.settling, self.noted

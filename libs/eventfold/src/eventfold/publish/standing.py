@@ -1,4 +1,5 @@
-"""Where a relay's topics stand beside its store: what they hold, what they lack, and what they should not have."""
+"""Compares a relay's topics with its store: records that they hold, records that they lack, and records that they
+should not have."""
 
 from __future__ import annotations
 
@@ -26,14 +27,15 @@ _HEADS = "SELECT topic, partition, seq FROM relay_head"
 
 @dataclass(slots=True)
 class Standing:
-    """What a term knows of its topics. `written` maps each to its name on Kafka and the partitions that are written;
-    `highest` is the highest number that each partition holds; `resend_after` the last that all of them hold."""
+    """The state of the topics as a term knows it. `written` maps each topic to its name on Kafka and its number of
+    written partitions. `highest` is the highest number on each partition. Up to `resend_after`, no partition lacks an
+    event."""
 
     histories: Histories = ()
     written: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     highest: dict[TopicPartition, int] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
-    """Where each partition ends."""
+    """The end offset of each partition."""
     resend_after: int = 0
 
     def history(self, seq: int) -> History:
@@ -41,16 +43,17 @@ class Standing:
         return history.of_seq(self.histories, seq)
 
     def place(self, record: Record) -> TopicPartition:
-        """The partition that a record goes to."""
+        """The partition of a record."""
         name, partitions = self.written[record.topic]
         return name, partition_of(record.key, partitions)
 
     def heads(self) -> list[Head]:
-        """A mark for each partition, by which others know how many there are; what is on them they know already."""
+        """A head of 0 for each partition. It records how many partitions there are, and does not lower heads already
+        recorded."""
         return [(name, partition, 0) for name, count in self.written.values() for partition in range(count)]
 
     def whole(self) -> None:
-        """Nothing is lacking any more."""
+        """Nothing is missing any more."""
         for name, _ in self.written.values():
             telemetry.TOPIC_SHORT.labels(name).set(0)
 
@@ -63,11 +66,11 @@ async def compare(
     cursor: int,
     suspects: Collection[TopicPartition],
 ) -> Standing:
-    """Hold the topics against the store. `names` maps topics to those on Kafka, `kafka` these to their partitions;
-    everything up to `cursor` was acknowledged. What `suspects` hold does not count.
+    """Compare the topics with the store. `names` maps topics to their names on Kafka, `kafka` these names to their
+    numbers of partitions. Everything up to `cursor` was acknowledged. Records on `suspects` do not count.
 
-    Raises `HistoryRewound` where a topic holds what the store does not, `TopicMisconfigured` where it has fewer
-    partitions than it had, and `KafkaError`.
+    Raises `HistoryRewound` if a topic holds events that the store does not, `TopicMisconfigured` if it has fewer
+    partitions than before, and `KafkaError`.
     """
     heads = {(topic, partition): seq for topic, partition, seq in await (await conn.execute(_HEADS)).fetchall()}
     counts = {name: _recorded(name, heads, kafka[name]) for name in names.values()}
@@ -90,7 +93,8 @@ async def compare(
 
 
 def _recorded(name: str, heads: Mapping[TopicPartition, int], existing: int) -> int:
-    """How many partitions are written. One that was added by other tools is not: a key's events would be on two."""
+    """The number of partitions to write. Partitions added by other tools are not written: the events of a key would be
+    on two partitions."""
     recorded = sum(topic == name for topic, _ in heads) or existing
     if existing < recorded:
         raise TopicMisconfigured(name, f"has {existing} partitions, {recorded} are on record: make it anew with these")
@@ -136,6 +140,6 @@ async def ids_of(conn: Connection, histories: Histories, seqs: Sequence[int]) ->
 
 
 def agrees(record: Seen, ids: Mapping[int, str], histories: Histories) -> bool:
-    """Whether the store has the event that the record tells of, under its number and in a history that it knows."""
+    """Whether the store has the event of the record, under its number and in a known history."""
     known = record.history is None or any(one.nonce == record.history for one in histories)
     return known and ids.get(record.seq) == record.id

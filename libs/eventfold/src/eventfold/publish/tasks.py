@@ -1,4 +1,4 @@
-"""Tasks that belong together: when one ends badly, so do the others."""
+"""Tasks that belong together: when one fails, the others are cancelled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all to their ends; when one raises, cancel the others, wait for them, and raise what it raised."""
+    """Run all to their ends. When one raises, cancel the others, wait for them, and raise its error."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -20,7 +20,7 @@ async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 
 async def ended(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel what still runs, and wait for it."""
+    """Cancel the tasks that still run, and wait for them."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

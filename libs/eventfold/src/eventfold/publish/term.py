@@ -1,4 +1,4 @@
-"""One term of leadership: what is waiting is put in sequence, made into records and sent, in this order."""
+"""One term of leadership: waiting events are sequenced, encoded as records and sent, in this order."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ log = logging.getLogger(__name__)
 
 POLL_MIN_S, POLL_MAX_S = 0.005, 0.050
 PACE_S = 0.010
-"""So long a batch with room for more is ahead of the next: broker and folds pay for each batch, not for each event."""
+"""Pause after a batch that was not full: broker and folds pay for each batch, not for each event."""
 HEARTBEAT_S = leases.LEASE_S / 3
 ROWS_PER_BATCH, BYTES_PER_BATCH = 4000, 8 * 1024 * 1024
-"""Whichever is reached first; up to three batches are under way."""
+"""A batch ends at whichever is reached first; up to three batches are in progress."""
 ROWS_PER_TURN = 100
 PROGRESS_WITHIN_S = 20.0
-"""A leader that has something to do and gets nothing acknowledged for so long loses its lease."""
+"""A leader that has work and gets nothing acknowledged for this long loses its lease."""
 CHECK_EVERY_S = 0.5
 LOOK_AFTER_S = 0.2
-"""So long after the last acknowledgement a topic is looked at before it is sent to: it may have been made anew."""
+"""If the last acknowledgement is older than this, a topic is looked at before it is sent to: it may have been created
+anew."""
 
 _UNSENT = AFTER.format(TO_SEND)
 
@@ -79,7 +80,7 @@ class Term:
         self._looked_at = time.monotonic()
 
     async def heartbeat(self, conn: Connection) -> None:
-        """Renew the lease for as long as what there is to do gets done. Raises `NoProgress`."""
+        """Renew the lease as long as pending work makes progress. Raises `NoProgress`."""
         while True:
             stuck_s = 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
             if stuck_s > PROGRESS_WITHIN_S:
@@ -88,7 +89,7 @@ class Term:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def check(self) -> None:
-        """Notice a broker that went away and a topic that was emptied, also while there is nothing to send. Raises
+        """Notice an ended broker connection and an emptied topic, also while there is nothing to send. Raises
         `KafkaError` and `TopicShortened`."""
         while True:
             self._session.check()
@@ -99,7 +100,7 @@ class Term:
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _try_refused_again(self) -> None:
-        """What was refused a while ago is numbered and sent once more, with what waits behind it."""
+        """Number and send events again that were refused a while ago, with the events that wait behind them."""
         async with await self._relay.connect() as conn:
             self._held = await refusing.held_keys(conn)
 
@@ -114,7 +115,7 @@ class Term:
         self._busy_since = time.monotonic()
 
     async def lead(self) -> None:
-        """Hold topics and store against each other, send what was left over, and then whatever comes."""
+        """Compare topics and store, send leftover events, and then new ones as they come."""
         self._progress()
         await self._session.settle()
         self._held = await refusing.held_keys(self._sequencer)
@@ -131,7 +132,7 @@ class Term:
         await self._carry()
 
     async def _compare(self) -> None:
-        """Learn what the topics hold, and hold it against the store. Raises `HistoryRewound` and
+        """Read the ends of the topics and compare them with the store. Raises `HistoryRewound` and
         `TopicMisconfigured`."""
         names = await generations.current_names(self._sequencer, self._relay.topics)
         await self._relay.examine(list(names.values()))
@@ -142,7 +143,7 @@ class Term:
         await leases.move_cursor(self._cursor_conn, self.lease, 0, self._standing.heads())
 
     async def _carry(self) -> None:
-        """One batch is sequenced while the one before is made into records and the one before that is sent."""
+        """Pipeline: one batch is sequenced while the one before is encoded and the one before that is sent."""
         sequencing, sending, idle_s = asyncio.create_task(self._sequence()), _nothing(), POLL_MIN_S
         try:
             while True:
@@ -164,8 +165,8 @@ class Term:
         return await self._sequence()
 
     async def _switch(self, *, instead: bool) -> bool:
-        """Make current what a replay has filled. Where it does not stand `instead` of a generation that is lost or
-        rewound, the old one must have all by now."""
+        """Make the generations current that a replay has filled. Unless a generation stands `instead` of a lost or
+        rewound one, the old one must already hold everything."""
         filled = [
             one for one in await generations.load(self._sequencer) if one.state == "filled" and one.instead == instead
         ]
@@ -182,7 +183,7 @@ class Term:
                 await generations.close(self._sequencer, self._session, self._relay.publisher.source, one)
 
     async def _resend(self) -> None:
-        """What is sequenced and not on its topic, before anything new."""
+        """Send events that are sequenced but not on their topic, before any new event."""
         after = self._standing.resend_after
         while count := await bounded(self._sequencer, after, ROWS_PER_BATCH, BYTES_PER_BATCH):
             rows = await self._rows(_UNSENT, {"after": after, "rows": count})
@@ -193,7 +194,7 @@ class Term:
         self._relay.suspects.clear()
 
     async def _sequence(self) -> list[StoredRow]:
-        """The next rows in sequence; none when there are none, or this is no longer the leader."""
+        """The next rows in sequence. Empty if there are none, or if this relay is no longer the leader."""
         arguments = sequencing.arguments(self.lease, ROWS_PER_BATCH, BYTES_PER_BATCH, self._floor.position, self._held)
         statement = sequencing.AROUND if self._held else sequencing.ALL
         rows = sorted(await self._rows(statement, arguments), key=itemgetter(SEQ))
@@ -206,7 +207,7 @@ class Term:
         return await (await self._sequencer.execute(query, arguments, binary=True)).fetchall()
 
     async def _made(self, rows: Sequence[StoredRow]) -> Batch:
-        """The records of sequenced rows; the listener is told."""
+        """The records of sequenced rows; also tells the listener."""
         batch = Batch(rows[-1][SEQ], positions=[row[POSITION] for row in rows] if self._refused else [])
         for first in range(0, len(rows), ROWS_PER_TURN):
             targets = self._add(batch, rows[first : first + ROWS_PER_TURN])
@@ -216,7 +217,7 @@ class Term:
         return batch
 
     def _add(self, batch: Batch, rows: Sequence[StoredRow]) -> dict[int, Target | None]:
-        """Add the records of `rows`; returns where each goes, by insert position, if there is a listener."""
+        """Add the records of `rows`. Returns their targets by insert position if there is a listener."""
         targets: dict[int, Target | None] = {}
         for row in rows:
             place, told = None, self._standing.history(row[SEQ])
@@ -252,14 +253,15 @@ class Term:
         self._busy_since = None
 
     async def _set_aside(self, refusal: RefusedForGood) -> None:
-        """The term ends, and the next sends what need not wait. Its own connection: the sequencer may be at work."""
+        """Set the refused event aside. The next term sends the events that need not wait. Uses its own connection: the
+        sequencer may be at work."""
         async with await self._relay.connect() as conn, conn.transaction():
             await leases.hold(conn, self.lease)
             await refusing.set_aside(conn, self._standing.histories, refusal.seq, refusal.reason)
 
     def _acknowledged(self, place: TopicPartition, first: int, count: int) -> None:
-        """Raise `TopicShortened` where what was sent stands lower than where the partition had ended: it was emptied
-        meanwhile, and what was on it is to be sent again."""
+        """Raise `TopicShortened` if the sent records stand below the previous end of the partition: it was emptied
+        meanwhile, and its records must be sent again."""
         self._progress()
         before, self._standing.ends[place] = self._standing.ends[place], first + count
         if first < before:
@@ -283,7 +285,7 @@ async def _partitions_of(session: Any, name: str) -> Collection[int]:
 
 
 def _nothing() -> asyncio.Future[None]:
-    """What is done already."""
+    """A future that is already done."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
     return done

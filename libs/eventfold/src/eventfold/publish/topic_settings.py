@@ -1,4 +1,4 @@
-"""How a topic of events must be set: it keeps its history, and takes whatever its service may write."""
+"""Required settings of event topics: a topic keeps its history, and accepts every record that its service may write."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Final
 from eventfold.publish.publisher import MAX_BATCH_BYTES
 
 NEVER_MS: Final = 100 * 365 * 86_400_000
-"""A bound on times of a hundred years is none."""
+"""A time limit of a hundred years or more counts as no limit."""
 
 CREATED: Final[Mapping[str, str]] = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
     "retention.bytes": "-1",
-    # The broker stamps a record when it comes. Under CreateTime it refuses one whose time is more than an hour ahead of
-    # its own clock, for good, and whichever clock is wrong; business time is in `ce_time`, where nobody judges it.
+    # The broker stamps a record on arrival. Under CreateTime it would refuse for good a record whose time is more than
+    # an hour ahead of the broker's clock, whichever clock is wrong. Business time is in `ce_time`, which no broker
+    # checks.
     "message.timestamp.type": "LogAppendTime",
     "max.message.bytes": "1048588",
 }
-"""What a new topic is made with."""
+"""Settings of a new topic."""
 
 ADOPTED: Final = ("message.timestamp.type", "max.message.bytes")
-"""What is set on a topic that exists, unless somebody has set it there: nothing that was written depends on it."""
+"""Settings that are also made on an existing topic, unless they are set on it already: no written record depends on
+them."""
 
 
 def complaint(settings: Mapping[str, str], replicas: int | None) -> str | None:
-    """Why a topic with these effective settings and so many replicas of a partition will not do; None where it will.
-    What the broker does not say, a number of replicas too, is not judged."""
+    """Why a topic with these effective settings and this number of replicas is unsuitable; None if it is suitable.
+    Settings that the broker does not report, and an unknown number of replicas, are not judged."""
     policy = settings.get("cleanup.policy", "")
     if "compact" in policy:
         return "is compacted, which deletes history; set cleanup.policy=delete"

@@ -1,4 +1,5 @@
-"""Event topics: created as declared, and refused where they would lose their history or not take what is written."""
+"""Event topics: created as declared, and refused if they would lose their history or would not accept written
+records."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from eventfold.publish.generations import logical, number
 from eventfold.publish.topic_settings import ADOPTED, CREATED, complaint
 
 _SET_ON_THE_TOPIC = 1
-"""The source of a setting that is the topic's own, not the broker's or Kafka's default."""
+"""Source of a setting that was made on the topic, and is not a default of the broker or of Kafka."""
 
 _WRITTEN = "SELECT topic, count(*) FROM relay_head GROUP BY topic"
 _READ = "SELECT topic, partitions FROM topic_read"
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 
 class OnRecord(NamedTuple):
-    """The partitions of topics on Kafka, generation by generation, as a database has them: of those that its relay
-    writes now, and of those that its handlers have read."""
+    """The number of partitions of topics on Kafka, generation by generation, as a database has recorded them: `written`
+    for those that its relay writes now, `read` for those that its handlers have read."""
 
     written: Mapping[str, int]
     read: Mapping[str, int]
@@ -45,13 +46,13 @@ async def prepare_topics(
     replication: int = 1,
     on_record: OnRecord = NOTHING_ON_RECORD,
 ) -> None:
-    """Create missing event topics (`topic_settings.CREATED`) and check those that exist, once what nobody has set on
-    them is set.
+    """Create missing event topics (`topic_settings.CREATED`). On existing topics, set the adopted settings that nobody
+    has set, then check them.
 
-    What a relay has written and is gone is made anew with as many partitions as are on record: the relay fills it again
-    from the store before it sends anything new. What others write, and something of it was read, is left to them. Of
-    topics with later generations the first is left alone. Raises `TopicMisconfigured` for a topic with another number
-    of partitions, and one that would lose its history or refuse what may be written.
+    A lost topic that the relay has written is created anew with the recorded number of partitions; the relay fills it
+    again from the store before it sends anything new. A missing topic that others write, and that was read here, is
+    left to them. If a topic has later generations, its first one is left alone. Raises `TopicMisconfigured` for a topic
+    with another number of partitions, and for one that would lose its history or refuse records that may be written.
     """
     async with administrator(bootstrap) as admin:
         existing = set(await admin.list_topics())
@@ -71,7 +72,7 @@ async def prepare_topics(
 
 async def check_topics(bootstrap: str, topics: Sequence[str]) -> None:
     """Raise `TopicMisconfigured` for the first of these topics on Kafka that is missing, would lose its history, or
-    would refuse what may be written. Raises `KafkaError`. A few round trips."""
+    would refuse records that may be written. Raises `KafkaError`. A few round trips."""
     async with administrator(bootstrap) as admin:
         existing = set(await admin.list_topics())
         for topic in topics:
@@ -81,7 +82,7 @@ async def check_topics(bootstrap: str, topics: Sequence[str]) -> None:
 
 
 async def on_record(conn: Connection) -> OnRecord:
-    """What the database knows of topics."""
+    """The topics that the database has on record."""
     written, read = await conn.execute(_WRITTEN), await conn.execute(_READ)
     return OnRecord(dict(await written.fetchall()), dict(await read.fetchall()))
 
@@ -95,7 +96,7 @@ async def existing_topics(bootstrap: str) -> dict[str, int]:
 
 @contextlib.asynccontextmanager
 async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client, closed on leaving and where it cannot start."""
+    """A started admin client. It is closed on leaving, and also if it cannot start."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
@@ -119,12 +120,12 @@ async def _create_missing(admin: AIOKafkaAdminClient, topics: Sequence[str], par
 
 
 async def _adopt(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
-    """Set what nobody has set on topics that exist; what has been set on them stays."""
+    """Make the adopted settings on existing topics, unless they are set there already."""
     changed = []
     for name, settings in (await _settings(admin, topics)).items():
         own = {key: value for key, (value, source) in settings.items() if source == _SET_ON_THE_TOPIC}
         missing = {key: CREATED[key] for key in ADOPTED if key not in own and settings[key][0] != CREATED[key]}
-        if missing:  # this request takes away what it does not name
+        if missing:  # this request resets the settings that it does not name
             changed.append(ConfigResource(ConfigResourceType.TOPIC, name, configs={**own, **missing}))
     for response in await admin.alter_configs(changed) if changed else ():
         for code, message, _, name in response.resources:
@@ -153,8 +154,8 @@ async def _check(
 
 
 async def _settings(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, Mapping[str, tuple[str, int]]]:
-    """Each setting of each topic, with its source. A topic that was made a moment ago may not be known to every broker
-    yet and is left out: it is as it was made."""
+    """Each setting of each topic, with its source. A topic that was just created may be unknown to a broker; it is left
+    out, because its settings are known."""
     found: dict[str, Mapping[str, tuple[str, int]]] = {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
     for response in await admin.describe_configs(resources) if resources else ():

@@ -1,6 +1,6 @@
-"""What lies on a topic: the witness of what was sent, which is not restored when a store is.
+"""Reads the topics' ends. They witness the sent events, because topics are not restored together with a store.
 
-Reads single records without a group, so that no position of anybody is moved.
+Reads single records without a consumer group, so that nobody's position moves.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from eventfold.publish.history import Histories, History, of_json
 
 READ_WITHIN_S = 20.0
 SCAN_WITHIN_S = 600.0
-"""A whole partition, some hundred thousand records a second."""
+"""Time limit for a whole partition, at some hundred thousand records a second."""
 TAIL_RECORDS = 200
-"""So many are looked at: a relay that was thought dead may have sent a few a second time, behind higher ones."""
+"""Number of last records that are read. A relay that was thought dead may have sent some records a second time, after
+records with higher numbers."""
 FETCH_BYTES = 1024 * 1024
 OPENED_TYPE = "lyceum.eventfold.generation.opened.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record on a partition: its number, id and history, as its headers say."""
+    """A record on a partition: its number, id and history, from its headers."""
 
     offset: int
     seq: int
     id: str = ""
     history: str | None = None
     previous: int = 0
-    """The number of the record before it on the partition; 0 where its relay did not say."""
+    """The number of the record before it on the partition; 0 if its relay did not write it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """A partition: where it begins and ends, and the record of the highest number near its end (None: there is no
+    """A partition: its begin and end offsets, and the record with the highest number near its end (None if there is no
     event)."""
 
     begin: int
@@ -54,11 +55,11 @@ Tails = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, T
 
 
 Look = Callable[[Collection[tuple[TopicPartition, int]]], Awaitable[Mapping[tuple[TopicPartition, int], Seen | None]]]
-"""Reads the record at each place and offset; None where the partition does not hold it. Raises `KafkaError`."""
+"""Reads the record at each partition and offset; None if the partition does not hold it. Raises `KafkaError`."""
 
 
 def seen(record: Any) -> Seen:
-    """What the headers of a record say."""
+    """The contents of a record's headers."""
     headers = dict(record.headers)
     history = headers.get("ce_history")
     return Seen(
@@ -71,7 +72,7 @@ def seen(record: Any) -> Seen:
 
 
 def tail_of(begin: int, end: int, records: Sequence[Any]) -> Tail:
-    """The tail of a partition, of which these are the last records. Control records have no key, and do not count."""
+    """The tail of a partition with these last records. Control records have no key, and do not count."""
     events = [seen(one) for one in records if one.key is not None]
     return Tail(begin, end, max(events, key=lambda one: one.seq, default=None))
 
@@ -93,7 +94,7 @@ def tails_of(bootstrap: str) -> Tails:
 
 
 def looks_at(bootstrap: str) -> Look:
-    """Reads single records: the one at an offset of a partition, None where the partition does not hold it."""
+    """Reads single records by partition and offset; None if the partition does not hold the record."""
 
     async def look(wanted: Collection[tuple[TopicPartition, int]]) -> dict[tuple[TopicPartition, int], Seen | None]:
         if not wanted:
@@ -114,7 +115,7 @@ async def _one(reader: Any, place: Any, offset: int, begins: Mapping[Any, int], 
 
 
 async def between(bootstrap: str, at: TopicPartition, start: int, end: int) -> list[Seen]:
-    """The events on a partition from one offset to below another."""
+    """The events on a partition from offset `start` to below `end`."""
     async with _reader(bootstrap) as reader:
         place = TopicPartition(*at)
         found = (await _between(reader, {place: start}, {place: end}))[place]
@@ -123,15 +124,15 @@ async def between(bootstrap: str, at: TopicPartition, start: int, end: int) -> l
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the first records of a topic tell: its store's histories, none where its relay told of none yet, and whether
-    it stands `instead` of generations that hold what never happened."""
+    """What the first records of a topic say: the histories of its store (empty if its relay wrote none yet), and
+    whether it stands `instead` of generations with events that never happened."""
 
     histories: Histories = ()
     instead: bool = False
 
 
 async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
-    """The opening record of a generation; where it has none, the history of its first events."""
+    """The opening record of a generation; if it has none, the history of its first events."""
     async with _reader(bootstrap) as reader:
         places = [TopicPartition(topic, partition) for partition in range(partitions)]
         begins, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
@@ -147,10 +148,10 @@ async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
 
 
 async def continues_at(bootstrap: str, at: TopicPartition, applied_seq: int, next_offset: int) -> int | None:
-    """From which offset on a partition whoever has applied it up to a number reads on; its end where nothing is left to
-    apply. None where what comes next is missing, or may have been deleted from `next_offset` on.
+    """The offset at which a reader that has applied all numbers up to `applied_seq` reads on; the end of the partition
+    if nothing is left to apply. None if the next record is missing, or may have been deleted from `next_offset` on.
 
-    Reads the partition from its beginning: what was sent again may lie behind what was sent too early.
+    Reads the partition from its beginning: records that were sent again may lie after records that were sent too early.
     """
     async with _reader(bootstrap, SCAN_WITHIN_S) as reader:
         place = TopicPartition(*at)
@@ -174,7 +175,7 @@ def opens(record: Any) -> bool:
 
 @contextlib.asynccontextmanager
 async def _reader(bootstrap: str, within_s: float = READ_WITHIN_S) -> AsyncIterator[Any]:
-    """Reads, and moves nobody's position. Raises `KafkaTimeoutError` when time is over."""
+    """A consumer that moves nobody's position. Raises `KafkaTimeoutError` after `within_s`."""
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
@@ -193,7 +194,7 @@ async def _reader(bootstrap: str, within_s: float = READ_WITHIN_S) -> AsyncItera
 
 
 async def _between(reader: Any, starts: Mapping[Any, int], ends: Mapping[Any, int]) -> dict[Any, list[Any]]:
-    """The records of each partition from its start to below its end. An offset may be held by no record."""
+    """The records of each partition from its start to below its end. Some offsets hold no record."""
     found: dict[Any, list[Any]] = {place: [] for place in starts}
     left = [place for place, start in starts.items() if start < ends[place]]
     reader.assign(left)

@@ -1,1 +1,1 @@
-"""Reading what one has written: consistency tokens, and tables that are followed in memory."""
+"""Reading one's own writes with consistency tokens, and following tables in memory."""

@@ -1,9 +1,9 @@
-"""Consistency tokens: how a reader knows that what a command recorded has been applied.
+"""Consistency tokens: with one, a reader can tell that the events of a command have been applied.
 
-The sequence is assigned after the commit, so a token names the insert position; the service that owns the store
-resolves it, as soon as the relay has sequenced the event, to `(topic, partition, seq)`, and a fold has applied the
-event when its stored position on that partition has reached `seq`. A token may also cover everything recorded up to
-its position (`covers_all`); it resolves to the heads of all partitions once the relay's cursor has passed it.
+The sequence number is assigned after the commit, so a token names the insert position. As soon as the relay has
+sequenced the event, the service that owns the store resolves the token to `(topic, partition, seq)`. A fold has applied
+the event when its stored position on that partition has reached `seq`. A token may also cover everything recorded up to
+its position (`covers_all`). Then it resolves to the heads of all partitions, once the relay's cursor has passed it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from eventfold.publish.publisher import Publisher, partition_of
 from eventfold.write.store import EventStore
 
 MAX_POSITION = 2**63 - 1
-"""PostgreSQL would compare a greater number with every event instead of looking it up."""
+"""With a greater number PostgreSQL would compare every event instead of using the index."""
 
-# A commit may come late, with a lower position and a higher number than the token's event: those count too.
+# A commit may come late, with a lower position and a higher number than the token's event. Such events count too.
 _COVERED = """SELECT max(first_seq + least(length, %(position)s + 1 - first_position) - 1) FROM sequence_run
 WHERE first_seq + length > %(seq)s AND first_seq >= (SELECT max(first_seq) FROM sequence_run WHERE first_seq <= %(seq)s)
   AND first_position <= %(position)s AND NOT EXISTS (SELECT 1 FROM unsequenced WHERE position <= %(position)s)"""
@@ -32,7 +32,7 @@ WHERE first_seq + length > %(seq)s AND first_seq >= (SELECT max(first_seq) FROM 
 @dataclass(frozen=True, slots=True)
 class Token:
     """Position `position` in the store of `service`; with `covers_all`, everything up to it. `history` is the mark of
-    the store's history then (see `eventfold.publish.history`); empty where that was not known."""
+    the store's history at that time (see `eventfold.publish.history`); empty if it was not known."""
 
     service: str
     position: int
@@ -64,7 +64,7 @@ class Token:
 async def resolve(
     conn: Connection, store: EventStore, publisher: Publisher, relay: str, token: Token
 ) -> tuple[Target, ...] | None:
-    """Where the token's events are on Kafka; None while they have not been sequenced (or sent, for `covers_all`)."""
+    """The targets of the token's events on Kafka; None until they are sequenced (or sent, for `covers_all`)."""
     recorded = await store.at(conn, token.position)
     if recorded is None:
         raise InvalidInput("the consistency token names nothing that this service recorded", field="x-lyceum-after")
@@ -94,7 +94,7 @@ async def _heads(conn: Connection, relay: str, position: int, seq: int) -> tuple
 
 
 async def _current(conn: Connection, topic: str) -> tuple[str, int] | None:
-    """The generation of a topic that the relay writes, by its name on Kafka, and its number of partitions."""
+    """The generation of a topic that the relay writes: its name on Kafka and its number of partitions."""
     cursor = await conn.execute("SELECT topic, count(*) FROM relay_head GROUP BY topic")
     return next(((name, int(count)) for name, count in await cursor.fetchall() if logical(name) == topic), None)
 
@@ -104,7 +104,7 @@ Applied = Mapping[tuple[str, str, int], int]
 
 
 async def applied(conn: Connection) -> Applied:
-    """How far all projections have come, in one look."""
+    """How far all projections have come, read by one query."""
     cursor = await conn.execute("SELECT projection, topic, partition, seq FROM fold_position")
     return {(projection, topic, partition): seq for projection, topic, partition, seq in await cursor.fetchall()}
 
@@ -112,7 +112,7 @@ async def applied(conn: Connection) -> Applied:
 def reached(applied: Applied, projections: Mapping[str, Sequence[str]], targets: Sequence[Target]) -> bool:
     """Whether every projection that reads a target's topic has applied it. `projections` maps names to topics.
 
-    Positions on another generation of the topic do not count: whoever has yet to cross over is behind.
+    Positions on another generation of the topic do not count: a projection that has yet to cross over is behind.
     """
     return all(
         applied.get((name, target.topic, target.partition), -1) >= target.seq

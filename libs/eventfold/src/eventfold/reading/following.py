@@ -1,8 +1,8 @@
-"""Keeping up with followed read tables: which rows have changed since they were last read.
+"""Keeping up with followed read tables: finds the rows that have changed since they were last read.
 
-A followed row carries the transaction that wrote it last, and a mark is the snapshot of a reading: the rows that have
-changed since are those whose writer that snapshot does not show. This holds in whatever order partitions were folded,
-and of records that are redriven from far behind the positions. It says nothing of deleted rows.
+A followed row carries the transaction that last wrote it. A mark is the snapshot of a reading; the rows changed since
+then are those whose writer this snapshot does not show. This is true in whatever order partitions were folded, and also
+for redriven records from far behind the positions. It does not show deleted rows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from eventfold.postgres.sessions import Connection
 BATCH_ROWS: Final = 5_000
 _BEGIN: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _LOCK: Final = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
-# Another server, restored or promoted, may give the same transaction ids to others: when it started tells it apart.
+# A restored or promoted server may give the same transaction ids to other transactions. Its start time tells it apart.
 _MARK: Final = """SELECT pg_current_snapshot()::text, array_to_string(
 extract(epoch FROM pg_postmaster_start_time())::text
 || ARRAY(SELECT to_regclass(name)::oid::text FROM unnest(%s::text[]) WITH ORDINALITY AS t(name, n) ORDER BY n), '/')"""
 _ROWS: Final = sql.SQL("SELECT {} FROM {}")
-# The first condition is what the index answers; the second leaves out what a long transaction elsewhere keeps above it.
+# The index answers the first condition. The second one excludes rows that pass the first only because of a long
+# transaction elsewhere.
 _SINCE: Final = sql.SQL(
     " WHERE {column} >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)"
     " AND NOT pg_visible_in_snapshot({column}, %(snapshot)s::pg_snapshot)"
@@ -31,16 +32,18 @@ _SINCE: Final = sql.SQL(
 
 
 class Mark(NamedTuple):
-    """What has been read. `snapshot`: the transactions that it shows; `copy`: the server and tables they count in."""
+    """What a reading has seen. `snapshot` says which transactions were visible; `copy` identifies the server and tables
+    to which they belong."""
 
     snapshot: str
     copy: str
 
 
 async def look(conn: Connection, tables: Sequence[ReadTable[Any]]) -> Mark:
-    """Begin reading: to be called first in a transaction, all of which then sees the tables as of now.
+    """Begin reading. Call it first in a transaction; the whole transaction then sees the tables as of now.
 
-    Until the transaction ends a rebuild waits to replace the tables, and this call waits for one that is under way.
+    Until the transaction ends, a rebuild waits before it replaces the tables. This call waits for a rebuild that is
+    already replacing them.
     """
     await conn.execute(_BEGIN)
     await conn.execute(_LOCK.format(sql.SQL(", ").join(sql.Identifier(table.name) for table in tables)))
@@ -50,8 +53,8 @@ async def look(conn: Connection, tables: Sequence[ReadTable[Any]]) -> Mark:
 
 
 def continued(last: Mark | None, now: Mark) -> Mark | None:
-    """`last`, if a copy made then can be brought to `now` by what changed. If None, all rows are new to it: tables
-    were replaced by a rebuild, or the server by a restart, a failover or a restore."""
+    """`last`, if a copy made then can be brought to `now` by applying the changes. None if all rows must be read again:
+    a rebuild replaced the tables, or the server was restarted, replaced by failover, or restored."""
     return last if last and last.copy == now.copy else None
 
 
@@ -60,7 +63,7 @@ async def hand_over(
 ) -> None:
     """Hand the rows written after `since` (None: all) to `take`, at most 5,000 at a time, in no order.
 
-    In the transaction of the `look` whose mark will be the next `since`.
+    Call it in the transaction of the `look` whose mark will be the next `since`.
     """
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     query = _ROWS.format(columns, sql.Identifier(table.name))

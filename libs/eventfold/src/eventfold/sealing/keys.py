@@ -29,9 +29,10 @@ from eventfold.postgres.sessions import Connection
 NONCE_BYTES = 12
 KEY_BYTES = 32
 KEPT_KEYS, KEPT_FOR_S = 1000, 300.0
-"""How many unwrapped keys a process keeps, and for how long: under 3072 bits unwrapping one takes a millisecond."""
+"""Number of unwrapped keys that a process keeps, and for how long: unwrapping one with a 3072-bit key takes a
+millisecond."""
 MAKE_TRIES = 50
-"""Tries to make a key that somebody else is making, of a connection that does not wait long for locks."""
+"""How often to try to make a key that another process is making, on a connection that does not wait long for locks."""
 RandomBytes = Callable[[int], bytes]
 
 _INSERT_NEW = """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at)
@@ -60,7 +61,7 @@ class KeyEncryptionKey:
 
     @staticmethod
     def from_pem(pem: bytes) -> KeyEncryptionKey:
-        """Read an RSA key that is not encrypted, in PKCS#8 or PKCS#1. Raises ValueError for any other."""
+        """Read an unencrypted RSA key in PKCS#8 or PKCS#1. Raises ValueError for any other."""
         try:
             key = serialization.load_pem_private_key(pem, password=None)
         except TypeError as encrypted:
@@ -74,14 +75,16 @@ class KeyEncryptionKey:
         return self._public.encrypt(key, _OAEP)
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """Decrypt a wrapped data key. Raises ValueError when it was wrapped by another key."""
+        """Decrypt a wrapped data key. Raises ValueError if another key wrapped it."""
         return self._private.decrypt(wrapped, _OAEP)
 
 
 class KeyEncryptionKeys(KeyEncryptionKey):
-    """Several key-encryption keys, of which the first wraps and all unwrap: one is replaced while data is under it.
+    """Several key-encryption keys. The first one wraps, all of them unwrap: so a key can be replaced while data is
+    still under it.
 
-    `load` gives their PEMs, the current one first, and may give others at each call; `reload` makes it look anew.
+    `load` returns their PEMs, the current one first; the result may change between calls. `reload` makes it read them
+    anew.
     """
 
     def __init__(self, load: Callable[[], Sequence[bytes]], reload: Callable[[], None]) -> None:
@@ -92,12 +95,12 @@ class KeyEncryptionKeys(KeyEncryptionKey):
 
     @property
     def id(self) -> str:  # type: ignore[override]
-        """The id of the key that wraps now."""
+        """The id of the key that wraps at present."""
         return self._keys()[0].id
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids of all that unwrap."""
+        """The ids of all keys that unwrap."""
         return frozenset(key.id for key in self._keys())
 
     def wrap(self, key: bytes) -> bytes:
@@ -105,17 +108,17 @@ class KeyEncryptionKeys(KeyEncryptionKey):
         return self._keys()[0].wrap(key)
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """Decrypt a wrapped data key. Raises ValueError when none of the keys wrapped it."""
+        """Decrypt a wrapped data key. Raises ValueError if none of the keys wrapped it."""
         found = self._unwrapped(wrapped)
         if found is None:
-            self._reload()  # another process may wrap under a key that came a moment ago
+            self._reload()  # another process may already wrap under a new key
             found = self._unwrapped(wrapped)
         if found is None:
             raise ValueError("no key-encryption key that is here opens this")
         return found
 
     def rewrapped(self, wrapped: bytes) -> bytes | None:
-        """The same data key under the current key; None where none of the keys opens it."""
+        """The same data key under the current key; None if none of the keys opens it."""
         found = self._unwrapped(wrapped)
         return None if found is None else self.wrap(found)
 
@@ -146,7 +149,7 @@ class DataKey:
         return Sealed(self._subject_id, field, base64.b64encode(box).decode())
 
     def open(self, sealed: Sealed) -> str:
-        """Decrypt a field. Raises `cryptography.exceptions.InvalidTag` when it was altered or moved."""
+        """Decrypt a field. Raises `cryptography.exceptions.InvalidTag` if it was altered or moved."""
         box = base64.b64decode(sealed.box)
         return self._aead.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], self._place(sealed.field)).decode()
 
@@ -155,7 +158,7 @@ class DataKey:
 
 
 class _Unwrapped:
-    """Keys that were unwrapped a short while ago, by their wrapped form, which whoever asks has just read."""
+    """Recently unwrapped keys, by their wrapped form. The caller has just read that form from the table."""
 
     def __init__(self, kek: KeyEncryptionKey, clock: Callable[[], float]) -> None:
         self._kek = kek
@@ -163,9 +166,9 @@ class _Unwrapped:
         self._kept: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def of(self, wrapped: bytes) -> bytes:
-        """The key. Raises ValueError when it was wrapped by another key."""
+        """The key. Raises ValueError if another key wrapped it."""
         now = self._clock()
-        while self._kept and next(iter(self._kept.values()))[0] <= now:  # in the order of their ends
+        while self._kept and next(iter(self._kept.values()))[0] <= now:  # ordered by expiry
             self._kept.popitem(last=False)
         if wrapped not in self._kept:
             key = self._kek.unwrap(wrapped)
@@ -178,8 +181,8 @@ class _Unwrapped:
 class SubjectKeys:
     """The subjects' wrapped keys in the service's own database.
 
-    Every call reads the table, so that a destroyed key opens nothing from that commit on; only the work of unwrapping
-    is saved where the same key is asked for again. `clock` gives seconds that never go back.
+    Every call reads the table, so that a destroyed key opens nothing after that commit. Only the unwrapping is saved if
+    the same key is asked for again. `clock` returns seconds and never goes back.
     """
 
     def __init__(
@@ -190,7 +193,7 @@ class SubjectKeys:
         self._random_bytes = random_bytes
 
     async def ensure(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
-        """Keys of these subjects, made where there is none yet. Raises `KeyDestroyed` for an erased subject.
+        """The keys of these subjects; missing ones are made. Raises `KeyDestroyed` for an erased subject.
 
         Commit before recording events that were sealed with a new key.
         """
@@ -202,7 +205,7 @@ class SubjectKeys:
         return {**made, **await self.get(conn, [subject for subject in wanted if subject not in made])}
 
     async def _make(self, conn: Connection, subject_ids: list[str]) -> dict[str, DataKey]:
-        """New keys, in one statement; a subject whose key another process made first is left out."""
+        """New keys, in one statement. A subject whose key another process made first is left out."""
         if not subject_ids:
             return {}
         fresh = {subject_id: self._random_bytes(KEY_BYTES) for subject_id in subject_ids}
@@ -211,13 +214,13 @@ class SubjectKeys:
         return {subject_id: DataKey(subject_id, fresh[subject_id], self._random_bytes) for subject_id in made}
 
     async def get(self, conn: Connection, subject_ids: Iterable[str]) -> dict[str, DataKey]:
-        """Keys of these subjects. Raises `NotFound` or `KeyDestroyed` for the first that has none."""
+        """The keys of these subjects. Raises `NotFound` or `KeyDestroyed` for the first that has none."""
         wanted = sorted(set(subject_ids))
         rows = await self._rows(conn, wanted)
         return {subject_id: self._unwrapped(subject_id, rows) for subject_id in wanted}
 
     async def destroy(self, conn: Connection, subject_id: str) -> None:
-        """Destroy a subject's key for ever; repeating it does nothing. The caller commits."""
+        """Destroy a subject's key for ever. Repeating it does nothing. The caller commits."""
         await conn.execute(
             """INSERT INTO subject_key (subject_id, wrapped, kek_id, created_at, destroyed_at)
                VALUES (%s, NULL, %s, clock_timestamp(), clock_timestamp())
@@ -242,8 +245,8 @@ class SubjectKeys:
 
 
 async def _insert_new(conn: Connection, values: list[Any]) -> list[str]:
-    """The subjects that had no key before. Another process that makes the same is waited for, at most `MAKE_TRIES`
-    times as long as a statement of this connection waits for a lock: then raises LockNotAvailable."""
+    """The subjects that had no key before. Waits for another process that makes the same keys, at most `MAKE_TRIES`
+    times as long as a statement on this connection waits for a lock; then raises LockNotAvailable."""
     tries = MAKE_TRIES if conn.info.transaction_status is TransactionStatus.IDLE else 1
     while True:
         tries -= 1

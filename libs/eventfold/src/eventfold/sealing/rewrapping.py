@@ -1,4 +1,4 @@
-"""Subjects' keys brought under the current key-encryption key, so that an old one can be retired."""
+"""Wraps subjects' keys anew under the current key-encryption key, so that an old one can be retired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eventfold.sealing.keys import KeyEncryptionKeys
 
 _UNDER_OTHERS = """SELECT subject_id, wrapped FROM subject_key
 WHERE wrapped IS NOT NULL AND kek_id <> %s AND subject_id > %s ORDER BY subject_id LIMIT %s"""
-# Only what is as it was read: a key that was destroyed meanwhile must not come back.
+# Only rows that are as they were read: a key destroyed meanwhile must not come back.
 _REWRAP = """UPDATE subject_key SET wrapped = w.new, kek_id = %s
 FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS w(subject_id, old, new)
 WHERE subject_key.subject_id = w.subject_id AND subject_key.wrapped = w.old"""
@@ -17,10 +17,10 @@ _LEFT = "SELECT count(*) FROM subject_key WHERE wrapped IS NOT NULL AND kek_id <
 
 
 async def rewrap(conn: Connection, keys: KeyEncryptionKeys, at_once: int, tell: Callable[[str], None]) -> int:
-    """Wrap every living subject key anew under the current key, `at_once` in a transaction; returns how many are left
-    under others: those that none of `keys` opens, which are told, and those that came meanwhile.
+    """Wrap every living subject key anew under the current key, `at_once` keys in a transaction. Returns how many keys
+    are left under others: those that none of `keys` opens (`tell` reports them), and those that were added meanwhile.
 
-    Blocks for some 2 ms a key. May be ended anywhere and run again.
+    Blocks for some 2 ms per key. May be stopped anywhere and run again.
     """
     done, last = 0, ""
     while rows := await (await conn.execute(_UNDER_OTHERS, [keys.id, last, at_once])).fetchall():

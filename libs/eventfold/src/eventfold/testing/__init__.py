@@ -1,7 +1,7 @@
-"""For tests of whoever builds on eventfold: decisions told as given, when, then; records and folding in memory.
+"""Test helpers for users of eventfold: decisions as given, when, then; records and folding in memory.
 
-`Story` tells a decision. `record` makes a public event, `folded` gives the tables after some batches of them,
-`rearranged` and `cut` bring them in the orders and batches in which they may come.
+`Story` tests a decision. `record` makes a public event, and `folded` returns the tables after some batches of events.
+`rearranged` and `cut` give the orders and batches in which events may arrive.
 """
 
 from eventfold.testing.costs import Cost, counted

@@ -1,4 +1,4 @@
-"""What something costs at the database, counted: a count is the same on any machine and in any mood of it."""
+"""Counts the database cost of an operation: a count is the same on every machine and under any load."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Cost:
 
 @contextlib.asynccontextmanager
 async def counted() -> AsyncIterator[Cost]:
-    """Count what is asked over any connection of this process meanwhile. The first use of something may cost more than
-    the next (what is remembered is not read again): have it used before."""
+    """Count the round trips over all connections of this process meanwhile. Run the measured operation once before: its
+    first use may cost more, because later ones use what is remembered."""
     cost, wait = Cost(), AsyncConnection.wait
 
     async def counting(conn: AsyncConnection[Any], asking: Any, *given: Any, **named: Any) -> Any:
@@ -34,5 +34,5 @@ async def counted() -> AsyncIterator[Cost]:
 
 
 def _asks_nothing(conn: AsyncConnection[Any], asking: Any) -> bool:
-    """A pool commits what it gets back, which asks nothing where no transaction is open."""
+    """A pool commits each connection that it gets back. Without an open transaction that is no round trip."""
     return asking.__name__ == "_commit_gen" and conn.info.transaction_status is TransactionStatus.IDLE

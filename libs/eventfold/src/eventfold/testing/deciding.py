@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Exception)
 
 @dataclass(frozen=True, slots=True)
 class Story(Generic[C, S, E]):
-    """What happened on a stream, and what is asked of it.
+    """The past events of a stream.
 
     Story(DECIDER).given(BookAdded("a")).when(LendBook("a", "m1")).then(BookLent("a", "m1"))
     Story(DECIDER).when(LendBook("a", "m1")).refused(NotFound, field="title")
@@ -26,37 +26,37 @@ class Story(Generic[C, S, E]):
     events: tuple[E, ...] = ()
 
     def given(self, *events: E) -> Story[C, S, E]:
-        """Further events that happened, in this order."""
+        """Add events that happened, in this order."""
         return replace(self, events=(*self.events, *events))
 
     def when(self, command: C) -> Decision[C, S, E]:
-        """The command is decided against the state that the events left."""
+        """A command to decide against the state after these events."""
         return Decision(self, command)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[C, S, E]):
-    """A command that is decided when it is said what is to come of it."""
+    """A command. It is decided when the expected result is stated."""
 
     story: Story[C, S, E]
     command: C
 
     def then(self, *events: E) -> Story[C, S, E]:
-        """Exactly these events are recorded; with none, nothing is. Returns the story with them, so that it can go on.
-        Raises AssertionError where it is otherwise, and what the decider raises."""
+        """Expect exactly these events to be recorded; without arguments, expect none. Returns the story with them, so
+        that it can go on. Raises AssertionError for another result, and the errors of the decider."""
         decided = self._decided()
         if decided != list(events):
             raise AssertionError(self._told(f"then   {list(events)}\nbut    {decided}"))
         return self.story.given(*events)
 
     def again(self) -> None:
-        """Recorded already: the command, repeated after what it caused, records nothing. Raises AssertionError where it
-        does."""
+        """Expect that the command, repeated after its own events, records nothing. Raises AssertionError if it records
+        something."""
         self.story.given(*self._decided()).when(self.command).then()
 
     def refused(self, kind: type[R], *, field: str | None = None) -> R:
-        """The decider raises a `kind`, naming `field` where one is given; that is returned. Raises AssertionError where
-        it decides or names another field."""
+        """Expect the decider to raise a `kind`, with this `field` if one is given. Returns the error. Raises
+        AssertionError if it decides, or names another field."""
         try:
             decided = self._decided()
         except kind as refusal:

@@ -1,4 +1,4 @@
-"""Folding in memory, as the runtime folds over PostgreSQL."""
+"""Folding in memory, in the way the runtime folds over PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from eventfold import Key, Projection, PublicRecord, Rows
 from eventfold.fold.readmodel import given
 
 Tables = dict[str, dict[Key, Any]]
-"""The rows of each table by key."""
+"""The rows of each table, by key."""
 
 
 def folded(projection: Projection, *batches: Sequence[PublicRecord]) -> Tables:
-    """The rows after these batches. As in the runtime what the projection does not name does not reach it, and only the
-    rows that `keys` names are there to read. Every record counts: the runtime drops those that it has applied before.
-    """
+    """The rows after these batches. As in the runtime, the projection receives only events that it names, and can read
+    only the rows that `keys` names. Unlike the runtime, which drops applied records, this applies every record."""
     tables: Tables = {table.name: {} for table in projection.tables}
     for batch in batches:
         events = given(projection, batch)

@@ -9,7 +9,7 @@ from eventfold import PublicRecord
 
 
 def rearranged(events: Sequence[PublicRecord], rng: random.Random) -> Iterator[PublicRecord]:
-    """The records in another order, but for that of each partition, which is all that Kafka keeps."""
+    """The records in another order. The order within each partition is kept, because Kafka keeps only that."""
     lanes: dict[tuple[str, int], list[PublicRecord]] = {}
     for event in events:
         lanes.setdefault((event.topic, event.partition), []).append(event)

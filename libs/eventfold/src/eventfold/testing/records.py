@@ -1,4 +1,4 @@
-"""Public records as a fold gets them, without Kafka and Avro."""
+"""Public records as a fold receives them, without Kafka and Avro."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def record(
     occurred_at: datetime = OCCURRED_AT,
     backfill: bool = False,
 ) -> PublicRecord[Any]:
-    """An event of a type (or of one that nobody knows, by its name) as the record of offset and number `seq`; its id
-    and correlation id follow from the number."""
+    """An event of a type (or, by name, of an unknown type) as the record with offset and number `seq`. Its id and
+    correlation id follow from the number."""
     name, topic = (kind, topic_of(kind)) if isinstance(kind, str) else (kind.name, kind.topic)
     headers = {
         "ce_id": f"e{seq}",

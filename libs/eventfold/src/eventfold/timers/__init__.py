@@ -1,1 +1,1 @@
-"""What happens by itself: due dates that are looked at, and calls to others that are carried out."""
+"""Actions without a caller: due dates that are looked at, and calls to providers that are carried out."""

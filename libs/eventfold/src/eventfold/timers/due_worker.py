@@ -1,11 +1,11 @@
-"""The due-date worker: looks at streams whose due date has come, under a lease, and records what that calls for.
+"""The due-date worker: looks at streams whose due date has come, under a lease, and records the resulting events.
 
-One look: the lease's holder takes a bounded number of dates, each moved to its next look (a retry after a pause) in a
-transaction of its own; their handlers say what follows, and may ask outside; what follows is recorded, and the dates
-are removed, in one transaction that holds the lease. So a look that dies anywhere is repeated after the pause, and a
-holder that was stopped past its lease records nothing. Time comes from `clock`; only the lease goes by the database's.
-A clock that is put back does not make anybody wait: `elapsed` says what has really passed, and what the clock put too
-far is brought near.
+One look: in a transaction of its own, the lease holder takes a bounded number of dates and moves each to its next look
+(a retry after a pause). Then the handlers return the commands that follow; they may ask outside. Last, one transaction
+that holds the lease records the events and removes the dates. So a look that dies at any point is repeated after the
+pause, and a holder that was stopped past its lease records nothing. Time comes from `clock`; only the lease uses the
+database's clock. If the clock is put back, nobody has to wait: `elapsed` says how much time has really passed, and
+dates that the clock set too far ahead are brought nearer.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ RECORD_ATTEMPTS = 8
 RETRY_S = 0.5
 IDLE_IN_TRANSACTION_MS = 2000
 CLOCK_JUMP = timedelta(seconds=1)
-"""By how much a clock is put back, compared with what really passed, before pauses are set anew."""
+"""Pauses are set anew when the clock was put back by more than this, compared with the time that really passed."""
 PASSING = (LeaseLost, VersionConflict, OperationalError, IdleInTransactionSessionTimeout)
 
 
 class _Cause(NamedTuple):
-    """The event that set a date: its id, and its trace where that is told."""
+    """The event that set a date: its id, and its trace if spans are recorded."""
 
     id: str
     traceparent: str | None
 
 
 def elapsed_s() -> float:
-    """Seconds that have really passed since the machine started, asleep or awake; nobody can set them."""
+    """Seconds that have really passed since the machine started, including sleep. Nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class DueWorker:
     """Runs until cancelled; `wake()` makes it look at once instead of at its next poll.
 
-    `connect` opens a connection of its own, in autocommit mode. A slow provider keeps the dates of its look waiting:
-    give handlers that ask outside a worker (and so a lease) of their own where others must be on time.
+    `connect` opens a connection of its own, in autocommit mode. A slow provider delays the other dates of the same
+    look. If others must be on time, give handlers that ask outside a worker (and so a lease) of their own.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class DueWorker:
         self._awake.set()
 
     async def run(self) -> None:
-        """Look whenever the lease can be had. Lost leases and connections only cost a new start; a handler's own
-        failure is raised."""
+        """Look whenever the lease is free. Lost leases and connections only cause a new start; a handler's own failure
+        is raised."""
         while True:
             try:
                 await self._try_to_lead()
@@ -112,7 +112,7 @@ class DueWorker:
             lease = await leases.acquire(conn, self._name, self._holder)
             if lease is None:
                 return
-            self._seen = None  # what the clock did meanwhile is not known
+            self._seen = None  # what the clock did meanwhile is unknown
             try:
                 await self._lead(conn, lease)
             finally:
@@ -132,10 +132,10 @@ class DueWorker:
             idle_s = min(POLL_MAX_S, idle_s * 2)
 
     async def look(self, conn: Connection, lease: Lease) -> int:
-        """Look once at what is due, at most `STREAMS_A_LOOK` streams; returns how many those were.
+        """Look once at the dates that are due, at most `STREAMS_A_LOOK` streams. Returns how many there were.
 
-        Raises `LeaseLost` (nothing more is then recorded), `VersionConflict` where writers do not cease, and what a
-        handler raised.
+        Raises `LeaseLost` (then nothing more is recorded), `VersionConflict` if writers keep conflicting, and the error
+        of a handler.
         """
         taken = await self._take(conn, lease)
         if taken and (items := await self._handle(conn, lease, taken)):
@@ -157,7 +157,8 @@ class DueWorker:
         return taken
 
     async def _bound(self, conn: Connection, now: datetime) -> None:
-        """At a term's first look, and when the clock was put back since the last: no pause outlasts what it was."""
+        """At the first look of a term, and whenever the clock was put back since the last look: let no pause last
+        longer than it was meant to."""
         elapsed, seen = self._elapsed(), self._seen
         passed = timedelta(0) if seen is None else timedelta(seconds=elapsed - seen[1])
         back = timedelta(0) if seen is None else passed - (now - seen[0])
@@ -174,7 +175,8 @@ class DueWorker:
         return {name: [one.pace.at_most(max(1, n)) for n in attempts] for name, one in self._handlers.items()}
 
     async def _handle(self, conn: Connection, lease: Lease, taken: Sequence[Taken]) -> list[tuple[Taken, Item]]:
-        """What each handler says, the lease renewed meanwhile; those that say nothing are left out."""
+        """The items that the handlers return, with the lease renewed meanwhile. Handlers that return nothing are left
+        out."""
         asks = {one: self._handlers[one.stream_type].stream_type.at(one.stream_id) for one in taken}
         states = await self._store.states(conn, list(asks.values()))
         versions = [(ask.stream, one.version) for one, ask in asks.items()]
@@ -216,7 +218,7 @@ class DueWorker:
         return item
 
     async def _asked(self, taken: Taken, state: Any, cause: _Cause) -> Item | None:
-        """What the handler says, in a span that goes on in the events that follow."""
+        """The item that the handler returns, in a span that continues in the resulting events."""
         due = Due(stream_id=taken.stream_id, state=state, since=taken.set_at, attempt=taken.attempt, now=self._clock())
         with self._span(taken, cause.traceparent):
             async with asyncio.timeout(HANDLE_WITHIN_S):
@@ -227,7 +229,7 @@ class DueWorker:
             return replace(item, context=replace(said, traceparent=tracing.current() or said.traceparent))
 
     def _span(self, taken: Taken, cause: str | None) -> contextlib.AbstractContextManager[Span]:
-        """Linked to what set the date and no part of it: that may be weeks ago, and its trace is at an end."""
+        """Linked to the event that set the date, but not a part of its trace, which may have ended weeks ago."""
         attributes = {
             "eventfold.worker": self._name,
             "eventfold.stream_type": taken.stream_type,
@@ -237,8 +239,8 @@ class DueWorker:
         return tracing.span(f"due {taken.stream_type}", SpanKind.INTERNAL, attributes, links=links)
 
     async def _record(self, conn: Connection, lease: Lease, items: Sequence[tuple[Taken, Item]]) -> None:
-        """Record what still holds. Where somebody's open transaction holds a stream, the others are recorded without
-        it, and it is looked at again after its pause."""
+        """Record the items whose dates still stand. If another open transaction holds a stream, the others are recorded
+        without it, and it is looked at again after its pause."""
         try:
             results = await self._recorded(conn, lease, items)
         except Blocked as blocked:
@@ -260,7 +262,7 @@ class DueWorker:
     async def _recorded(
         self, conn: Connection, lease: Lease, items: Sequence[tuple[Taken, Item]]
     ) -> list[tuple[Taken, Outcome | None]]:
-        """In one transaction; concurrent writers make it start again, at most `RECORD_ATTEMPTS` times."""
+        """Record in one transaction. Concurrent writers make it start again, at most `RECORD_ATTEMPTS` times."""
         for attempt in range(1, RECORD_ATTEMPTS + 1):
             try:
                 async with conn.transaction():
@@ -275,7 +277,7 @@ class DueWorker:
     async def _decide(
         self, conn: Connection, items: Sequence[tuple[Taken, Item]]
     ) -> list[tuple[Taken, Outcome | None]]:
-        """The outcome for each date that stands as it was taken; None for one that does not. Accepted ones are
+        """The outcome for each date that still stands as it was taken; None for the others. Dates of accepted items are
         settled."""
         await self._store.wait_for_turns(conn, [ask for _, item in items for ask in item.asks])
         standing = {one.key for one in await due_dates.standing(conn, [taken for taken, _ in items])}

@@ -1,12 +1,13 @@
-"""Intents: what a provider outside is asked to do, recorded under a number before it is asked, and what came of it.
+"""Intents: requests to an outside provider. Each is recorded under a number before the provider is asked, and then its
+outcome.
 
-An intent is a stream named by its number, due at once. The due-date worker asks the provider by that number, after a
-first attempt always what it knows of it first; so whatever dies or times out, a provider that does a thing once for a
-number does it once. The answer is an event. Where there is none after `MAX_ATTEMPTS`, that is one too: `AskAgain`
-opens the intent again, under the same number.
+An intent is a stream named by its number, and due at once. The due-date worker asks the provider by that number. After
+a first attempt it always queries the provider for the number first. So even after crashes and timeouts, a provider that
+acts once for a number acts only once. The answer is an event. If there is no answer after `MAX_ATTEMPTS`, that is
+recorded too; `AskAgain` opens the intent again, under the same number.
 
-A stream with facts of its own (a payment, which its buyer settles) is an intent, too, where it records its number first
-and has its `Provider` asked by `outcome_of`.
+A stream with facts of its own (a payment, which its buyer settles) is also an intent if it records its number first and
+has its `Provider` asked by `outcome_of`.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ _NAMESPACE = uuid.UUID("3c1d6f0a-6f0e-5d1b-9a53-0f6f5c0f4c77")
 
 MAX_ATTEMPTS = 20
 PACE = Pace(timedelta(seconds=2), timedelta(hours=1))
-"""About 10 hours until an intent without an answer is given up."""
+"""About 10 hours until an unanswered intent is given up."""
 
 
 def number_of(source: str, step: str) -> str:
-    """The number of what follows from `source` (an event's id, say) at `step`: 32 letters and digits, ever the same."""
+    """The number for the step `step` of `source` (an event's id, for example): 32 letters and digits, always the
+    same."""
     return uuid.uuid5(_NAMESPACE, f"{source}/{step}").hex
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider did for a number; `detail` is its reference or its reason, without personal data."""
+    """The outcome of a number at its provider; `detail` is the provider's reference or reason, without personal
+    data."""
 
     status: Literal["succeeded", "failed"]
     detail: str
@@ -48,31 +51,31 @@ Told_co = TypeVar("Told_co", covariant=True)
 
 
 class Provider(Protocol[Request_contra, Told_co]):
-    """A provider outside, which does a thing once for a number, however often it is asked to. What it is asked for and
-    what it tells are of a form that it shares with those who ask it."""
+    """An outside provider that acts once for a number, however often it is asked. The types of its requests and answers
+    are shared with its callers."""
 
     async def execute(self, number: str, request: Request_contra) -> Told_co:
-        """Do it, or say what came of it. Raises `OutcomeUnknown`, also while the provider is still at it and has no
-        form to say so."""
+        """Do it, or return its outcome. Raises `OutcomeUnknown`, also while the provider is still at work and has no
+        answer type for that."""
 
     async def query(self, number: str) -> Told_co | None:
-        """What came of it; None where the number was never heard of. Raises `OutcomeUnknown` as `execute` does."""
+        """The outcome; None if the provider never heard of the number. Raises `OutcomeUnknown` as `execute` does."""
 
 
 async def outcome_of(provider: Provider[Request, Told], number: str, request: Request, *, asked_before: bool) -> Told:
-    """What came of a number. Who may have been asked for it before is first asked what became of that, then to do it.
-    Raises `OutcomeUnknown`."""
+    """The outcome of a number. If the provider may have been asked before, it is queried first, and asked to act only
+    if it does not know the number. Raises `OutcomeUnknown`."""
     known = await provider.query(number) if asked_before else None
     return await provider.execute(number, request) if known is None else known
 
 
 AnyProvider = Provider[Mapping[str, Any], Answer]
-"""A provider of intents that are nothing else."""
+"""A provider of plain intents (streams without facts of their own)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordIntent:
-    """Ask the provider of this name; `request` holds JSON-able values, none of them personal."""
+    """Ask the provider with this name. `request` holds JSON-able values, none of them personal."""
 
     provider: str
     request: dict[str, Any]
@@ -80,19 +83,19 @@ class RecordIntent:
 
 @dataclass(frozen=True, slots=True)
 class RecordAnswer:
-    """The provider has answered; None: it has not, and is not asked any more."""
+    """The provider has answered. None: it has not, and is not asked any more."""
 
     answer: Answer | None
 
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """Open an intent whose outcome stayed unknown."""
+    """Open an intent again whose outcome stayed unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentRecorded:
-    """The provider shall be asked."""
+    """The provider is to be asked."""
 
     provider: str
     request: dict[str, Any]
@@ -116,14 +119,14 @@ class IntentFailed:
 
 @dataclass(frozen=True, slots=True)
 class IntentUnanswered:
-    """Whether the provider did it is not known, and it is not asked any more: somebody must look."""
+    """It is not known whether the provider did it, and it is not asked any more: an operator must look."""
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class IntentReopened:
-    """The provider shall be asked again what came of it."""
+    """The provider is to be queried again for the outcome."""
 
     provider: str
 
@@ -143,7 +146,7 @@ EVENTS: Mapping[type[Any], tuple[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent as it stands; `reopened` says that the provider may know of it from before."""
+    """The present state of an intent. `reopened` says that the provider may know of it from before."""
 
     status: Literal["absent", "open", "succeeded", "failed", "unanswered"] = "absent"
     provider: str = ""
@@ -152,8 +155,8 @@ class Intent:
 
 
 def decide(command: IntentCommand, state: Intent) -> Sequence[IntentEvent]:
-    """Raises `NotFound`, and `WrongState` for another request under the number or another answer than was recorded;
-    repetition records nothing."""
+    """Raises `NotFound`, and `WrongState` for another request under the number or another answer than the recorded one.
+    Repetition records nothing."""
     if isinstance(command, RecordIntent):
         return _record(command, state)
     if state.status == "absent":
@@ -189,7 +192,7 @@ def _answer(answer: Answer, state: Intent) -> Sequence[IntentEvent]:
 
 
 def evolve(state: Intent, event: IntentEvent) -> Intent:
-    """Open until it is answered or given up; an answer is the end."""
+    """Open until it is answered or given up. An answer is final."""
     match event:
         case IntentRecorded(provider=provider, request=request):
             return Intent("open", provider, request)
@@ -220,7 +223,7 @@ def carrying_out(
     max_attempts: int = MAX_ATTEMPTS,
     stream_type: StreamType[Any, Any, Any] = INTENT,
 ) -> DueHandler:
-    """The handler that asks the providers, by name. An intent whose provider is not here is refused, and waits."""
+    """The handler that asks the providers, by name. An intent whose provider is missing here is refused, and waits."""
 
     async def handle(due: Due) -> Item:
         answer = None if due.attempt > max_attempts else await _ask(providers, due)

@@ -1,1 +1,1 @@
-"""What is decided and told: deciders, streams and events, their encodings, due dates, public forms."""
+"""The terms of decisions and events: deciders, streams and events, their encodings, due dates, public forms."""

@@ -1,4 +1,4 @@
-"""Private events to and from JSON: one name and integer version per class, upcast at the border when read."""
+"""Private events to and from JSON: one name and one integer version per class, upcast when they are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stored = Mapping[type[Any], tuple[str, int]]
 
 
 def json_converter() -> Any:
-    """A cattrs converter to and from what orjson writes: dataclasses, collections, and times as ISO text."""
+    """A cattrs converter to and from the data that orjson writes: dataclasses, collections, and times as ISO text."""
     converter = make_converter()
     converter.register_unstructure_hook(datetime, lambda value: value.isoformat())
     converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
@@ -36,9 +36,9 @@ class UnknownEventType(Exception):
 class EventCodec:
     """Maps frozen dataclasses to `(type, version, JSON-able dict)` and back.
 
-    `types` gives each class its stored name and current version. `upcasters[(name, n)]` turns a version n dict into
-    version n + 1; each is a small pure step and never edited once shipped. Raises ValueError for a name that two
-    classes share: one would be read as the other.
+    `types` gives each class its stored name and current version. `upcasters[(name, n)]` turns a dict of version n into
+    version n + 1. Each is a small pure step, and is never edited once shipped. Raises ValueError if two classes share a
+    name: one would be read as the other.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class EventCodec:
         return self._names
 
     def encode(self, event: Any) -> tuple[str, int, dict[str, Any]]:
-        """Stored name, version and data of `event`. Raises `Unrecordable` where a part of it would be read as another
-        value, or not at all, and KeyError for a class that was never declared."""
+        """Stored name, version and data of `event`. Raises `Unrecordable` if a part of it would be read back as another
+        value or not at all, and KeyError for a class that was never declared."""
         name, version = self._names[type(event)]
         try:
             self._checks.of_class(type(event))(event)

@@ -1,4 +1,4 @@
-"""The write side's vocabulary: deciders, stream types and the events that they record. All of it is pure."""
+"""The vocabulary of the write side: deciders, stream types and the events that they record. All of it is pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ EVENT_ID_NAMESPACE = uuid.UUID("5f0f6a3e-6d0d-5c58-9d6c-2f7f3b1f6c11")
 def event_id(stream: str, version: int, salt: str = "") -> uuid.UUID:
     """The id of an event: a function of its place, so that a retried append or a resent record keeps its id.
 
-    After a store was restored another event may come to the same place: `salt` is that of its history.
+    After a store was restored, another event may get the same place. `salt` tells them apart: it is that of the event's
+    history.
     """
     return uuid.uuid5(EVENT_ID_NAMESPACE, f"{salt}/{stream}/{version}" if salt else f"{stream}/{version}")
 
@@ -27,9 +28,10 @@ def event_id(stream: str, version: int, salt: str = "") -> uuid.UUID:
 class Decider(Generic[C, S, E]):
     """How one kind of stream takes decisions.
 
-    `decide(command, state)` returns the events that the command causes (none means: nothing to do, which is how a
-    repeated command is answered) or raises a `DomainError`. `evolve(state, event)` returns the next state and never
-    fails on an event that was once recorded. Both are pure: time, ids and randomness arrive inside the command.
+    `decide(command, state)` returns the events that the command causes, or raises a `DomainError`. No events means that
+    there is nothing to do; a repeated command is answered in this way. `evolve(state, event)` returns the next state,
+    and never fails on an event that was once recorded. Both are pure: time, ids and randomness arrive inside the
+    command.
     """
 
     initial: S
@@ -51,7 +53,8 @@ def own_id(stream_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPolicy:
-    """How the states of long streams are kept: written after every `every_events` events, in the events' transaction.
+    """How snapshots of long streams are kept: written after every `every_events` events, in the transaction of the
+    events.
 
     Raise `schema_version` whenever the state's class or `evolve` changes: older snapshots are then ignored, and
     replaced as their streams grow.
@@ -64,7 +67,7 @@ class SnapshotPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DueDate:
-    """What an event says of its stream's due date: `at` (UTC) sets or moves it, None cancels it."""
+    """The effect of an event on its stream's due date: `at` (UTC) sets or moves it, None cancels it."""
 
     at: datetime | None
 
@@ -74,14 +77,14 @@ NOTHING_DUE = DueDate(None)
 
 @dataclass(frozen=True, slots=True)
 class StreamType(Generic[C, S, E]):
-    """A kind of stream: its category name, its decider, how it is partitioned and whether writers queue up.
+    """A kind of stream: its category name, its decider, its partitioning, and whether its writers queue up.
 
-    `partition_key` maps a stream id to the record key shared by all events of the stream. A `hot` stream is written
-    by many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding. `snapshots` keeps
-    its states beside its events; `remembered` (as hot and snapshotted ones are) keeps them in the process that last
-    decided upon them, for streams that are decided upon again and again and whose states are small. `due` names the
-    moment when a stream wants to be looked at next: it says of each event how that moves the stream's due date, None
-    where it does not. The date is kept in the event's transaction.
+    `partition_key` maps a stream id to the record key that all events of the stream share. A `hot` stream is written by
+    many at once (a promotion's cap, stock, seats): its writers take a lock instead of colliding. `snapshots` stores
+    states of the stream beside its events. `remembered` keeps the state in the memory of the process that last decided
+    on the stream (hot and snapshotted streams always are): for streams with small states and many decisions. `due` says
+    for each event how it changes the stream's due date, which is when the stream is to be looked at next; None leaves
+    the date as it is. The date is stored in the event's transaction.
     """
 
     name: str
@@ -104,12 +107,12 @@ class StreamType(Generic[C, S, E]):
 NO_STREAM = 0
 """The version of a stream without events."""
 ANY_VERSION = None
-"""The command is decided upon whatever is there, and again when another writer came first."""
+"""Decide the command at any version, and decide again if another writer came first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where one stream is: its type and its id."""
+    """The place of one stream: its type and its id."""
 
     stream_type: StreamType[Any, Any, Any]
     stream_id: str
@@ -125,11 +128,12 @@ class Ask(Address):
     """One command addressed to one stream.
 
     `new` says that the caller has just made up the stream's id: the first attempt then decides from the initial state
-    without reading. Should the stream exist after all, the append collides and the next attempt reads it.
+    without reading. If the stream does exist, the append collides, and the next attempt reads it.
 
     `expected` is the version at which the command is to be decided: `NO_STREAM`, an exact number of events, or
-    `ANY_VERSION`. At another the item is refused with `UnexpectedVersion`, even where there would be nothing to do. Who
-    sends such a command again needs an idempotency key: without one, its own success has moved the version.
+    `ANY_VERSION`. At another version the item is refused with `UnexpectedVersion`, even if there would be nothing to
+    do. To send such a command again, an idempotency key is needed: without a key, the command's own success has moved
+    the version.
     """
 
     command: Any
@@ -139,9 +143,9 @@ class Ask(Address):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds a decision and is recorded with its events.
+    """The circumstances of a decision, recorded with its events.
 
-    `now` is the recording time (UTC). `occurred_at` is business time and differs from `now` only for imports
+    `now` is the recording time (UTC). `occurred_at` is business time, and differs from `now` only for imports
     (`backfill`). `actor` is an opaque member or service id.
     """
 
@@ -169,7 +173,7 @@ class Context:
 class Item:
     """Commands that stand or fall together: either all their events are recorded or none.
 
-    `context` replaces the batch's own for this item: imports carry a business time for each, processes a cause.
+    `context` replaces the batch's context for this item: imports give each item its business time, processes its cause.
     """
 
     asks: tuple[Ask, ...]
@@ -178,7 +182,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as stored. `position` is the insert order, not the commit order; `seq` the relay's dense sequence."""
+    """An event as stored. `position` is the insert order, not the commit order; `seq` is the relay's dense sequence
+    number."""
 
     stream: str
     version: int
@@ -193,5 +198,5 @@ class Recorded:
 
     @property
     def id(self) -> uuid.UUID:
-        """Deterministic event id (see `event_id`), of the store's first history."""
+        """Deterministic event id (see `event_id`), for the store's first history."""
         return event_id(self.stream, self.version)

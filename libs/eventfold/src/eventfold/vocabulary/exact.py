@@ -1,7 +1,7 @@
-"""What survives being written as JSON into PostgreSQL and read again, and what would come back as something else.
+"""Finds values that would change when they are written as JSON into PostgreSQL and read again.
 
-The check of an annotation is made once, and costs a fraction of a microsecond for a field of most kinds. A value of a
-kind that is not known here is written, read again and compared.
+The check of an annotation is made once. Most kinds of fields then take a fraction of a microsecond. A value of a kind
+that is not known here is written, read again and compared.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import orjson
 
 Check = Callable[[Any], None]
-"""Returns where a value survives; raises `Inexact` where it would not."""
+"""Returns if a value would be unchanged; raises `Inexact` otherwise."""
 
 WHOLE_FLOATS = 2**53
-"""Up to here a whole number and the float of the same value are one."""
+"""Up to here, every whole number equals its float."""
 INT64 = range(-(2**63), 2**63)
 
 
 class Inexact(Exception):
-    """A value would be refused, or come back as another; `path` leads to it. Holds no value."""
+    """A value would be refused, or read back as another; `path` leads to it. Holds no value itself."""
 
     def __init__(self, reason: str, path: str = "") -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
@@ -34,12 +34,12 @@ class Inexact(Exception):
         self.path = path
 
     def within(self, place: str) -> Inexact:
-        """The same, seen from what holds it."""
+        """The same error, with `place` put before its path."""
         return Inexact(self.reason, f"{place}.{self.path}" if self.path else place)
 
 
 def text(value: Any) -> None:
-    """PostgreSQL keeps no NUL, and UTF-8 has no lone surrogates."""
+    """Accepts text without NUL (for PostgreSQL) and without lone surrogates (for UTF-8)."""
     if type(value) is not str:
         raise Inexact(f"is a {type(value).__name__}, not text")
     if "\x00" in value:
@@ -105,8 +105,8 @@ _PLAIN: Mapping[Any, Check] = {
 
 
 class Checks:
-    """The checks of annotations and classes, each made when it is first asked for. `converter` is cattrs' to and from
-    what orjson writes."""
+    """The checks of annotations and classes, each made on first use. `converter` is the cattrs converter to and from
+    the data that orjson writes."""
 
     def __init__(self, converter: Any) -> None:
         self._converter = converter
@@ -130,7 +130,7 @@ class Checks:
         return self._container(origin, arguments) or self._compared(hint)
 
     def of_class(self, cls: type[Any]) -> Check:
-        """The check of a dataclass, or of whatever else cattrs can write."""
+        """The check of a dataclass, or of any other class that cattrs can write."""
         if cls not in self._classes:
             known = is_dataclass(cls) and all(field.init for field in fields(cls))
             self._classes[cls] = self._dataclass(cls) if known else self._compared(cls)
@@ -185,7 +185,7 @@ def _optional(inner: Check) -> Check:
 
 
 def _are_words(values: Sequence[Any]) -> bool:
-    """What JSON keeps apart and as it is."""
+    """Whether JSON keeps these values apart and unchanged."""
     return all(type(value) in (str, int) for value in values)
 
 
@@ -253,7 +253,7 @@ def _mapping(inner: Check) -> Check:
 
 
 def json(value: Any) -> None:
-    """What is JSON already: dicts with text for keys, lists, text, numbers, booleans and None."""
+    """Accepts JSON values: dicts with text keys, lists, text, numbers, booleans and None."""
     check = _JSON.get(type(value))
     if check is None:
         raise Inexact(f"is a {type(value).__name__}, which JSON has not")

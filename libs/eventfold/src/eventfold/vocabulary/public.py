@@ -1,4 +1,4 @@
-"""The published language: public events, and their types, each told once."""
+"""The published language: public events and their types, each defined once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 TopicPartition = tuple[str, int]
-"""A topic, with its prefix and generation, and the number of a partition of it."""
+"""A topic on Kafka, with its prefix and generation, and the number of one of its partitions."""
 
 Data = TypeVar("Data", default=Any)
-"""A TypedDict: what events of a type hold."""
+"""A TypedDict with the data of the events of a type."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """A fact as the outside sees it: wire type (`lyceum.billing.order.paid.v1`) and data without personal fields."""
+    """A fact as others see it: wire type (`lyceum.billing.order.paid.v1`) and data without personal fields."""
 
     type: str
     data: Mapping[str, Any]
 
 
 class PublicType(Generic[Data]):
-    """A type of public events, by its name on the wire; `fields` is the TypedDict of what its events hold."""
+    """A type of public events, with its name on the wire. `fields` is the TypedDict of the data of its events."""
 
     __slots__ = ("fields", "header", "name", "topic")
 
@@ -32,9 +32,9 @@ class PublicType(Generic[Data]):
         self.name = name
         self.fields = fields
         self.topic = topic or topic_of(name)
-        """Where its events are, without prefix."""
+        """The topic of its events, without prefix."""
         self.header = name.encode()
-        """`ce_type` as records carry it."""
+        """`ce_type` as in records."""
 
     def __call__(self, data: Data) -> PublicEvent:
         """An event of this type."""

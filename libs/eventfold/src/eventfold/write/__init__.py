@@ -1,1 +1,1 @@
-"""The store: streams are loaded, decisions taken and their events appended, in one transaction."""
+"""The store: loads streams, takes decisions and appends their events, in one transaction."""

@@ -1,4 +1,4 @@
-"""Events into their tables, with the due dates that they set."""
+"""Writes events into their tables, together with the due dates that they set."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from eventfold.write.standstill import waiting_for
 async def append(
     conn: Connection, events: Sequence[Recorded], rows: Sequence[StoredRow], asks: Mapping[str, Ask]
 ) -> list[int]:
-    """Events, with their rows, and the due dates that they set, move or cancel. Dates first: who looks at them
-    locks in that order too."""
+    """Insert the rows of the events, and write the due dates that they set, move or cancel. Returns the position of
+    each event. Dates come first: the due-date worker locks in that order too."""
     changes = due_dates.changes(events, asks)
     with waiting_for(event.stream for event in events):
         if not changes:
@@ -29,7 +29,7 @@ async def append(
 
 
 async def _insert(conn: Connection, events: Sequence[Recorded], rows: Sequence[StoredRow]) -> list[int]:
-    """The position of each event, in order."""
+    """Insert the rows. Returns the position of each event, in order."""
     if not events:
         return []
     statement, values = insertion(rows)

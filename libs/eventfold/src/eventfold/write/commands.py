@@ -1,4 +1,4 @@
-"""Commands on their way through the store: what is asked, until when, and what each is answered."""
+"""Commands on their way through the store: items, deadline, and the answer to each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ RETRY_MAX_S = 0.050
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The result of a command: ids for its answer and the position that its consistency token points to.
+    """The result of a command: ids for its answer, and the position for its consistency token.
 
-    `position` is None when nothing was recorded. When `replayed`, a stored answer came back and `outcomes` is empty.
+    `position` is None if nothing was recorded. If `replayed`, a stored answer came back, and `outcomes` is empty.
     """
 
     answer: Mapping[str, Any]
@@ -56,7 +56,7 @@ class PendingCommand:
 
     @property
     def lines(self) -> Iterator[str]:
-        """What it may have to wait for: its streams, and its idempotency key."""
+        """The queues in which the command may have to wait: its streams and its idempotency key."""
         yield from (ask.stream for item in self.items for ask in item.asks)
         if self.idempotency:
             yield self.idempotency.line
@@ -68,12 +68,13 @@ def no_answer(_: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def retry_pause_s(attempt: int, rng: random.Random) -> float:
-    """How long writers that collided wait after their `attempt`-th try, from 1: at random, so that they come apart."""
+    """How long writers that collided wait after their `attempt`-th try (from 1): a random time, so that they spread
+    out."""
     return min(RETRY_MAX_S, RETRY_FIRST_S * 2.0**attempt) * rng.random()
 
 
 def replayed_answer(command: PendingCommand, known: Answers) -> Handled | None:
-    """What the command was answered before under its key, if it was."""
+    """The stored answer to the command under its key; None if there is none."""
     found = known.get(command.idempotency.place) if command.idempotency else None
     return Handled(*found, replayed=True) if found else None
 
@@ -81,7 +82,8 @@ def replayed_answer(command: PendingCommand, known: Answers) -> Handled | None:
 def each_answer(
     commands: Sequence[PendingCommand], outcomes: Sequence[Outcome], positions: Sequence[int]
 ) -> Iterator[Handled | Exception]:
-    """What each command is answered; outcomes, and the positions of all their events, are in the commands' order."""
+    """The answer to each command. `outcomes`, and the `positions` of all their events, are in the order of the
+    commands."""
     left, positions_left = iter(outcomes), iter(positions)
     for command in commands:
         own = tuple(islice(left, len(command.items)))
@@ -91,24 +93,24 @@ def each_answer(
 
 
 def unless_failed(made: Handled | Exception) -> Handled:
-    """The result, or its failure raised."""
+    """The result, or raise its failure."""
     if isinstance(made, Exception):
         raise made
     return made
 
 
 def lines_of(commands: Sequence[PendingCommand]) -> Iterator[str]:
-    """What the commands may have to wait for."""
+    """The queues in which the commands may have to wait."""
     return (line for command in commands for line in command.lines)
 
 
 def hot_streams(addressed: Iterable[Address]) -> list[str]:
-    """The streams whose writers queue, in one order for all."""
+    """The streams whose writers queue, in the same order for all writers."""
     return sorted({one.stream for one in addressed if one.stream_type.hot and may_exist(one.stream)})
 
 
 def transaction(conn: Connection, commands: Sequence[PendingCommand]) -> contextlib.AbstractAsyncContextManager[object]:
-    """A transaction where one is needed: to hold a hot stream's lock, or to write an answer beside the events. Else
+    """A transaction if one is needed: to hold a hot stream's lock, or to write an answer beside the events. Otherwise
     the one INSERT is the transaction, which saves two round trips."""
     asks = [ask for one in commands for item in one.items for ask in item.asks]
     if hot_streams(asks) or any(one.idempotency for one in commands):

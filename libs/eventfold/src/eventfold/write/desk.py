@@ -1,4 +1,4 @@
-"""Decisions in memory: the states of streams that are known, and what is decided upon them."""
+"""Decisions in memory: the known states of streams, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from eventfold.write.rows import StoredRow, size_bytes
 from eventfold.write.snapshots import Known
 
 MAX_AT_ONCE_BYTES = 64 * 1024 * 1024
-"""Of the events of one transaction: as JSON, and as they are published."""
+"""Limit for the events of one transaction: their JSON and their public forms together."""
 MAX_AT_ONCE_EVENTS = 10_000
-"""Of one transaction: what others record meanwhile becomes visible behind them."""
+"""Limit for one transaction: events that others record meanwhile become visible only after it."""
 ITEMS_AT_A_STRETCH = 50
-"""So many are decided before others in the process have their turn."""
+"""Number of decisions after which other tasks of the process get a turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: its new events (none: it had been done before), or the reason for its refusal."""
+    """The outcome of one item: its new events (none if it had been done before), or the error that refused it."""
 
     events: tuple[Recorded, ...] = ()
     error: DomainError | None = None
@@ -36,13 +36,14 @@ def unwritten(one: Address) -> Known:
 
 
 def grown(known: Known, one: Address, events: Sequence[Recorded]) -> Known:
-    """A state after further events."""
+    """The state after further events."""
     state = reduce(one.stream_type.decider.evolve, (recorded.event for recorded in events), known.state)
     return Known(known.version + len(events), state, events[-1].recorded_at if events else known.recorded_at)
 
 
 class Desk:
-    """Takes the decisions of one transaction over the loaded streams, each seeing what the earlier ones decided."""
+    """Takes the decisions of one transaction over the loaded streams. Each decision sees the results of the earlier
+    ones."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Desk:
         self.states: dict[str, Known] = dict(known)
 
     async def decide_all(self, items: Sequence[Item], context: Context) -> list[Outcome]:
-        """What becomes of each item, in order. Others in this process have their turns in between."""
+        """The outcome of each item, in order. Other tasks of this process get turns in between."""
         outcomes: list[Outcome] = []
         for n, item in enumerate(items, 1):
             outcomes.append(self.decide(item, context))
@@ -68,8 +69,8 @@ class Desk:
         return outcomes
 
     def decide(self, item: Item, context: Context) -> Outcome:
-        """What becomes of the item; refused, by its decider or because an event of it cannot be kept or is too
-        much beside the others, it changes no state. The rows of its events are added to `rows`."""
+        """The outcome of the item. Its rows are added to `rows`. An item is refused by its decider, or because an event
+        of it cannot be recorded or exceeds a limit together with the others; a refused item changes no state."""
         tentative: dict[str, Known] = {}
         events: list[Recorded] = []
         try:

@@ -1,8 +1,8 @@
-"""Due dates as rows: written with the events that set them, taken by one worker at a time, gone with their effect.
+"""Due dates as rows: written with the events that set them, taken by one worker at a time, removed with their effect.
 
-A row is taken by moving it to its next look before anything is done, so whoever dies on the way leaves it to be looked
-at again. What comes of the look counts only while the row is as it was taken: that, and the row's end, are in one
-transaction with the effect.
+A row is taken by moving it to its next look before anything is done. So if the worker dies on the way, the row is
+looked at again. The result of a look counts only while the row is as it was taken: this check, the removal of the row
+and the effect are in one transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SET due_at = EXCLUDED.due_at, attempts = 0, version = EXCLUDED.version, set_at =
 _CANCEL = """DELETE FROM due_date d USING unnest(%s::text[], %s::text[]) AS w(stream_type, stream_id)
 WHERE (d.stream_type, d.stream_id) = (w.stream_type, w.stream_id)"""
 
-# A row that is locked is being moved: it is seen by the next look.
+# A locked row is being moved: the next look will see it.
 _DUE = """SELECT stream_type, stream_id, due_at, attempts, version, set_at, correlation_id FROM due_date
 WHERE due_at <= %s AND stream_type = ANY(%s) ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED"""
 
@@ -45,7 +45,7 @@ ORDER BY stream_type, stream_id FOR UPDATE OF d"""
 _CAUSES = """SELECT stream, meta->>'traceparent' FROM events
 JOIN unnest(%s::text[], %s::int[]) AS w(stream, version) USING (stream, version) WHERE meta ? 'traceparent'"""
 
-# An event without a number will get one of the present history.
+# An event without a number will get a number of the present history.
 _SALTS = f"""SELECT stream, nonce FROM events JOIN unnest(%s::text[], %s::int[]) AS w(stream, version)
   USING (stream, version) LEFT JOIN {NUMBER} ON position < above,
 LATERAL (SELECT nonce FROM history WHERE number > 1 AND first_seq <= coalesce(seq, first_seq)
@@ -54,7 +54,7 @@ LATERAL (SELECT nonce FROM history WHERE number > 1 AND first_seq <= coalesce(se
 _SETTLE = f"""DELETE FROM due_date WHERE (stream_type, stream_id) IN (
   SELECT stream_type, stream_id FROM due_date JOIN {_TAKEN})"""
 
-# Locked in the order of keys, as `write` locks them.
+# Locked in key order, as `write` locks them.
 _BOUND = """WITH away AS (
   SELECT d.stream_type, d.stream_id, w.pause FROM due_date d
   JOIN unnest(%(types)s::text[], %(attempts)s::int[], %(pauses)s::interval[]) AS w(stream_type, attempts, pause)
@@ -72,7 +72,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A due date that was taken: it was due at `was_due_at`, and is next looked at at `due_at` unless it is settled.
+    """A due date that was taken. It was due at `was_due_at`, and is looked at next at `due_at` unless it is settled.
 
     `attempt` counts the looks since the event of `version` set it, at `set_at`.
     """
@@ -88,18 +88,19 @@ class Taken:
 
     @property
     def key(self) -> Key:
-        """What identifies the stream."""
+        """The identity of the stream."""
         return self.stream_type, self.stream_id
 
 
 Change = tuple[DueDate, Recorded]
 Longest = Mapping[str, Sequence[timedelta]]
-"""Of each stream type the longest pause after 0, 1, … looks, as many for each; the last counts for all above. What is
-said of 0 is not used: there the event set the date."""
+"""For each stream type, the longest pauses after 0, 1, … looks. All have the same length, and the last pause counts for
+all later looks. The entry for 0 is not used: there the event set the date."""
 
 
 def changes(events: Sequence[Recorded], asks: Mapping[str, Ask]) -> dict[Key, Change]:
-    """How the events move the due dates of their streams, each with the event that does; a stream's last counts."""
+    """How the events change the due dates of their streams, each with the event that does it. The last event of a
+    stream counts."""
     found: dict[Key, Change] = {}
     for event in events:
         ask = asks[event.stream]
@@ -109,7 +110,7 @@ def changes(events: Sequence[Recorded], asks: Mapping[str, Ask]) -> dict[Key, Ch
 
 
 async def write(conn: Connection, changed: Mapping[Key, Change]) -> None:
-    """Set, move and cancel, in the order of keys; in the caller's transaction."""
+    """Set, move and cancel dates, in key order, in the caller's transaction."""
     ordered = sorted(changed.items(), key=lambda one: one[0])
     dates = [
         (*key, date.at, event.version, event.recorded_at, event.meta.get("correlation_id", ""))
@@ -128,7 +129,7 @@ async def take(
 ) -> list[Taken]:
     """At most `limit` dates that are due at `now`, longest due first, each moved to `next_look(stream type, attempt)`.
 
-    In the caller's transaction; whoever holds the lease takes them.
+    In the caller's transaction; only the lease holder takes dates.
     """
     rows = await (await conn.execute(_DUE, [now, list(stream_types), limit])).fetchall()
     taken = [
@@ -150,12 +151,12 @@ async def take(
 
 
 async def bound(conn: Connection, longest: Longest, now: datetime, back: timedelta) -> int:
-    """Bring near what a clock put off that was ahead of `now`; returns how many dates that were.
+    """Bring dates nearer that were set too far ahead by a clock which was ahead of `now`. Returns how many these were.
 
-    `back` is by how much the clock is known to have gone back since the pauses between looks were set: they lose so
-    much. No pause is then longer than `longest` says of its attempt, and none that an event set longer than it asked
-    for, both from now on. Looks at every date that lies ahead. In the caller's transaction; whoever holds the lease
-    does it, while none is taken.
+    `back` is the time by which the clock is known to have gone back since the pauses between looks were set; they are
+    shortened by it. After that, counted from now, no pause is longer than `longest` says for its attempt, and no date
+    that an event set lies further ahead than the event asked for. Looks at every date in the future. In the caller's
+    transaction; only the lease holder calls it, while no date is taken.
     """
     rows = [(name, attempt, pause) for name, pauses in longest.items() for attempt, pause in enumerate(pauses)]
     most = max(map(len, longest.values()), default=1) - 1
@@ -165,27 +166,26 @@ async def bound(conn: Connection, longest: Longest, now: datetime, back: timedel
 
 
 async def causes(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
-    """The `traceparent` of the event that set each date, by stream, where it has one; `versions` name stream and
-    version. It stands in the event's meta: the rows need not repeat it."""
+    """The `traceparent` of the event that set each date, by stream, if it has one. `versions` hold stream and version.
+    It is in the event's meta, so the rows need not repeat it."""
     rows = await (await conn.execute(_CAUSES, literals(("text", "int"), versions))).fetchall() if versions else []
     return dict(rows)
 
 
 async def salts(conn: Connection, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
-    """What the id of the event that set each date is made with besides its place, by stream, where there is something:
-    see `eventfold.publish.history`."""
+    """The salt of the id of the event that set each date, by stream, if it has one: see `eventfold.publish.history`."""
     rows = await (await conn.execute(_SALTS, literals(("text", "int"), versions))).fetchall() if versions else []
     return dict(rows)
 
 
 async def standing(conn: Connection, taken: Sequence[Taken]) -> list[Taken]:
-    """Those that nobody has moved, cancelled or taken since, locked until the caller's transaction ends."""
+    """The dates that nobody has moved, cancelled or taken since, locked until the caller's transaction ends."""
     found = set(await (await conn.execute(_STANDING, _marks(taken))).fetchall()) if taken else set()
     return [one for one in taken if one.key in found]
 
 
 async def settle(conn: Connection, taken: Sequence[Taken]) -> None:
-    """Remove those that still are as they were taken; a date that was set in this transaction stays."""
+    """Remove the dates that still are as they were taken. A date that was set in this transaction stays."""
     if taken:
         await conn.execute(_SETTLE, _marks(taken))
 

@@ -14,16 +14,16 @@ from typing import Generic, TypeVar
 from eventfold.errors import Blocked, Contention, DeadlineExceeded
 
 TOGETHER = 100
-"""Commands that are decided in one transaction."""
+"""Number of commands that are decided in one transaction."""
 MAX_WAITING = 5000
-"""Commands that wait for one stream; more are refused."""
+"""Number of commands that may wait for one stream; more are refused."""
 BLOCKED_PAUSE_S = 0.05
-"""Between two tries where somebody's open transaction holds the stream."""
+"""Pause between two tries while another open transaction holds the stream."""
 
 Asked = TypeVar("Asked")
 Result = TypeVar("Result")
 Decide = Callable[[Sequence[Asked]], Awaitable[Sequence[Result | Exception]]]
-"""The result of each command, in order, or what its caller shall see raised."""
+"""Returns the result of each command, in order, or the exception to raise to its caller."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,9 +36,11 @@ class _Waiting(Generic[Asked, Result]):
 
 
 class HotQueue(Generic[Asked, Result]):
-    """Gives `decide` what has come in for a stream while the commands before were decided, in order of arrival.
+    """Collects the commands of a stream that arrive while earlier ones are decided, and gives them to `decide` in order
+    of arrival.
 
-    Where `decide` raises `Blocked` all of them wait on, in their order, until it succeeds or their callers have gone.
+    If `decide` raises `Blocked`, all of them keep waiting, in their order, until it succeeds or their callers have
+    gone.
     """
 
     def __init__(self, decide: Decide[Asked, Result]) -> None:
@@ -47,12 +49,13 @@ class HotQueue(Generic[Asked, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, stream: str, command: Asked, give_up_at: float = math.inf) -> Result:
-        """The command's own result. A caller that is cancelled while it waits has asked nothing; once its command is
-        being decided it takes effect. Raises what `decide` says, and `Contention` at `MAX_WAITING` or where it was not
-        taken by `give_up_at` (of the monotonic clock, in seconds), else `DeadlineExceeded` at that time."""
+        """The command's own result. If its caller is cancelled while it waits, the command has no effect; once it is
+        being decided, it takes effect. Raises the errors of `decide`. Raises `Contention` if `MAX_WAITING` commands
+        wait, or if the command was not taken by `give_up_at` (monotonic clock, in seconds). Raises
+        `DeadlineExceeded` if it was taken, but not finished by then."""
         if stream not in self._queues:
             self._queues[stream] = deque()
-            # Whoever is first must not lend its context to all that follow.
+            # The first caller must not pass its context on to all that follow.
             task = asyncio.create_task(self._drain(stream), context=contextvars.Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

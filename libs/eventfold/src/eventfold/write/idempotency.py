@@ -1,4 +1,4 @@
-"""Answers under a caller's key: a repeated command gets the answer of the first, and decides nothing."""
+"""Answers stored under a caller's key: a repeated command gets the first answer, and decides nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ScopedKey = tuple[str, str]
 class Idempotency:
     """A caller's key for one command: `scope` joins caller and RPC, `fingerprint` is an HMAC over the input.
 
-    `accepted` are the same input's fingerprints under keys that were current before, or are next.
+    `accepted` are fingerprints of the same input under HMAC keys that were current before, or will be next.
     """
 
     scope: str
@@ -42,22 +42,22 @@ class Idempotency:
 
     @property
     def place(self) -> ScopedKey:
-        """What a stored answer is found by."""
+        """The key under which the answer is stored."""
         return self.scope, self.key
 
     @property
     def line(self) -> str:
-        """Under which its callers stand in line, like writers of a stream."""
+        """The name under which its callers queue, as writers of a stream do."""
         return f"idempotency {self.scope} {self.key}"
 
 
 Answers = dict[ScopedKey, tuple[dict[str, Any], int | None]]
-"""Ids and position of an answer, by scope and key."""
+"""Ids and position of each answer, by scope and key."""
 
 
 async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
-    """What was answered under these keys; those that are new are left out. Raises `IdempotencyMismatch` where one stood
-    for another input."""
+    """The stored answers under these keys; new keys are left out. Raises `IdempotencyMismatch` if a key was used for
+    another input."""
     cursor = await conn.execute(_ANSWERED, literals(("text", "text"), [one.place for one in asked]))
     kept = {(scope, key): (bytes(fingerprint), answer) for scope, key, fingerprint, answer in await cursor.fetchall()}
     for one in asked:
@@ -69,8 +69,8 @@ async def answered(conn: Connection, asked: Sequence[Idempotency]) -> Answers:
 async def keep_answers(
     conn: Connection, answers: Sequence[tuple[Idempotency, Mapping[str, Any], int | None, datetime]]
 ) -> None:
-    """Keep answers (key, ids, position, time), in the events' transaction. Raises `VersionConflict` where a key was
-    used meanwhile, or stands here twice, and `Unrecordable` for ids that would be answered otherwise when repeated."""
+    """Store answers (key, ids, position, time), in the transaction of the events. Raises `VersionConflict` if a key was
+    used meanwhile or occurs twice here, and `Unrecordable` for ids that would read differently in a repeated answer."""
     if not answers:
         return
     for one, ids, *_ in answers:
@@ -95,7 +95,7 @@ def _check(key: Idempotency, ids: Mapping[str, Any]) -> None:
 
 
 async def sweep_idempotency(conn: Connection, *, keep_days: int = 7, limit_rows: int = 5000) -> int:
-    """Forget answers older than `keep_days`, at most `limit_rows` of them; returns how many went."""
+    """Delete answers older than `keep_days`, at most `limit_rows` of them. Returns the number deleted."""
     cursor = await conn.execute(
         """DELETE FROM idempotency WHERE (scope, key) IN (
              SELECT scope, key FROM idempotency

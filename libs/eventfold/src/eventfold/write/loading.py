@@ -1,4 +1,4 @@
-"""Streams read into states: what is remembered of each, and the events since, part by part."""
+"""Reads streams into states: from the remembered state of each and the events since then, part by part."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from eventfold.write.snapshots import Known, StateCache, restored
 from eventfold.write.standstill import waiting_for
 
 EVENTS_AT_ONCE = 500
-"""Of each stream, while it is read into a state."""
+"""Number of events of each stream in memory while it is read into a state."""
 ALL_EVENTS = 2**31 - 1
 
 
 class Loader:
-    """Reads over connections that it is given. Safe for concurrent use."""
+    """Reads over connections of its callers. Safe for concurrent use."""
 
     def __init__(self, codec: EventCodec) -> None:
         self._codec = codec
@@ -30,14 +30,14 @@ class Loader:
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list. All are held in
-        memory: for streams that are known to be short. Others are told by their `state`."""
+        memory, so use it only for streams that are known to be short; for others use their `state`."""
         start = dict.fromkeys(streams, 0)
         rows = await self.rows_after(conn, start, start, at_most=ALL_EVENTS)
         return {stream: [recorded(self._codec, row) for row in of_one] for stream, of_one in rows.items()}
 
     async def known(self, conn: Connection, addressed: Mapping[str, Address], *, in_turn: bool) -> dict[str, Known]:
-        """The present state of each stream: what is remembered of it, and the events since. Writers of hot streams wait
-        for their turn, readers do not."""
+        """The present state of each stream: its remembered state and the events since. Writers of hot streams wait for
+        their turn, readers do not."""
         if not addressed:
             return {}
         remembered = {stream: one for stream in addressed if (one := self.remembered.get(stream))}
@@ -49,7 +49,7 @@ class Loader:
         ]
         if kept:
             known |= restored(await (await conn.execute(LOAD_SNAPSHOTS, [kept])).fetchall(), addressed)
-        # Of a remembered stream the last known event is looked at too, to see that it is still there.
+        # The last known event of a remembered stream is read too, to check that it is still there.
         seen = {stream: one.version for stream, one in known.items()}
         after = {stream: version - (stream in remembered) for stream, version in seen.items()}
         rows = await self.rows_after(
@@ -70,7 +70,7 @@ class Loader:
     async def _read_on(
         self, conn: Connection, found: Mapping[str, Known], addressed: Mapping[str, Address]
     ) -> dict[str, Known]:
-        """States of long streams after what follows, of which only `EVENTS_AT_ONCE` are in memory."""
+        """The states of long streams after the remaining events, with only `EVENTS_AT_ONCE` in memory at a time."""
         read: dict[str, Known] = {}
         for stream, known in found.items():
             while True:
@@ -93,8 +93,9 @@ class Loader:
         *,
         at_most: int,
     ) -> dict[str, list[StoredRow]]:
-        """The rows of each stream above version `after`, `at_most` so many of each, up to version `seen` without their
-        data. Waits for the locks of hot streams `locked` first, which last until the end of the transaction."""
+        """The rows of each stream above version `after`, at most `at_most` of each. Rows up to version `seen` come
+        without their data. Waits first for the locks of the hot streams `locked`; these last until the end of the
+        transaction."""
         found: dict[str, list[StoredRow]] = {stream: [] for stream in after}
         after = {stream: version for stream, version in after.items() if may_exist(stream)}
         streams, known = literal("text", list(after)), literal("int", list(after.values()))

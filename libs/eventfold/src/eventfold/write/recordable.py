@@ -1,4 +1,4 @@
-"""What PostgreSQL keeps of an event as it is: checked before the insert, so that one event does not spoil others."""
+"""Checks before the insert that PostgreSQL keeps an event as it is, so that one event does not spoil others."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from eventfold.vocabulary.decider import Recorded
 from eventfold.vocabulary.exact import Inexact
 
 MAX_NAME_BYTES = 1000
-"""Of a stream or partition key; an index of PostgreSQL takes 2,704 for all its columns."""
+"""Limit for a stream name or partition key. A PostgreSQL index takes 2,704 bytes for all its columns."""
 MAX_DATA_BYTES = 16 * 1024 * 1024
-"""Of an event as JSON."""
+"""Limit for an event as JSON."""
 _NUL = b"\\u0000"
 MAX_VERSION = 2**31 - 1
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
-"""Between these a time can be written in any zone."""
+"""A time between these can be written in any zone."""
 
 
 def may_exist(stream: str) -> bool:
-    """Whether there can be a stream of this name. Of another there is nothing to read, and PostgreSQL would not take
-    the question: it has no text with a NUL or half a surrogate pair."""
+    """Whether a stream of this name can exist. For any other name there is nothing to read, and PostgreSQL would refuse
+    the query: its text has no NUL and no lone surrogates."""
     if stream.isascii():
         return "\x00" not in stream
     try:
@@ -35,8 +35,8 @@ def may_exist(stream: str) -> bool:
 
 
 def check_envelope(recorded: Recorded) -> bytes:
-    """The surroundings of an event as JSON. Raises `Unrecordable` where they, its name or its times would not be read
-    as they are."""
+    """The meta of an event as JSON. Raises `Unrecordable` if the meta, a name or a time would not be read back
+    unchanged."""
     try:
         names = recorded.stream + recorded.partition_key
         if len(names) > MAX_NAME_BYTES or not names.isascii() or "\x00" in names:  # else both are fine
@@ -54,7 +54,8 @@ def check_envelope(recorded: Recorded) -> bytes:
 
 
 def _surroundings(meta: Mapping[str, Any]) -> bytes:
-    """Looks closer only where a look at the whole says so: it is text for every event."""
+    """The meta as JSON. It is text for every event, so it is checked closely only if a look at the whole calls for
+    it."""
     try:
         written = orjson.dumps(meta)
     except TypeError as failure:
@@ -66,7 +67,7 @@ def _surroundings(meta: Mapping[str, Any]) -> bytes:
 
 
 def check_size(recorded: Recorded, data: bytes) -> None:
-    """Raise `Unrecordable` where the event as JSON has more than `MAX_DATA_BYTES`."""
+    """Raise `Unrecordable` if the event as JSON has more than `MAX_DATA_BYTES`."""
     if len(data) > MAX_DATA_BYTES:
         raise Unrecordable(recorded.type, "", f"its {len(data)} bytes as JSON exceed {MAX_DATA_BYTES}")
 

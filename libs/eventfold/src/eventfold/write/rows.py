@@ -1,4 +1,4 @@
-"""Events as rows of the table `events`: the statements that read and write them, and both translations."""
+"""Events as rows of the table `events`: the statements that read and write them, and the conversions both ways."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from eventfold.vocabulary.decider import Recorded
 from eventfold.write.recordable import check_envelope, check_size
 
 COLUMNS = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, position"
-# The function locks what it is given, in that order, whatever schema asks: so the names say which.
+# The function locks the names that it is given, in their order, whichever schema asks. So the names contain the schema.
 LOAD_IN_TURN = f"""SELECT {COLUMNS} FROM events_in_turn(
   ARRAY(SELECT {locks.qualified("stream", "one")} FROM unnest(%s::text[]) WITH ORDINALITY AS t(one, n) ORDER BY n),
   %s, %s, %s)"""
-# Of what is known already only the fact is read, to see that it is still there.
+# For events that are already known, only their existence is read, to check that they are still there.
 LOAD = f"""SELECT {COLUMNS.replace("data", "CASE WHEN version > seen THEN data END")}
 FROM events JOIN unnest(%s::text[], %s::int[], %s::int[]) AS w(stream, known, seen) USING (stream)
 WHERE version > known AND version <= known::bigint + %s ORDER BY stream, version"""
 STREAM, VERSION, RECORDED_AT = map(COLUMNS.split(", ").index, ("stream", "version", "recorded_at"))
 StoredRow = tuple[Any, ...]
-"""An event in the order of `COLUMNS`, with its `seq` where that is asked for."""
+"""An event with the columns of `COLUMNS`, and its `seq` if that is asked for."""
 
-# Of an event the `seq`, where its run goes so far: position and `seq` grow by the same steps within a run.
+# The `seq` of an event, if its run reaches that far: within a run, position and `seq` grow in equal steps.
 NUMBER = """LATERAL (SELECT first_seq + (events.position - first_position) AS seq, first_position + length AS above
   FROM sequence_run WHERE first_position <= events.position ORDER BY first_position DESC LIMIT 1) AS run"""
 AT = f"SELECT {COLUMNS}, seq FROM events LEFT JOIN {NUMBER} ON position < above WHERE position = %s"
-# The numbers are dense but for those that a history has left out: where these follow, it is read on behind them. So the
-# bounds are known, and so is the run in which they begin; a limit tells the planner that there are few, however many
-# runs there are.
+# Numbers are dense except for those that a history has left out. If left-out numbers come next, reading goes on after
+# them. So the bounds are known, and also the run in which they begin. The limit tells the planner that there are few
+# runs to read, however many there are in total.
 _RUN_OF_NEXT = """(SELECT first_seq + length FROM sequence_run WHERE first_seq <= %(after)s::bigint + 1
     ORDER BY first_seq DESC LIMIT 1) > %(after)s::bigint + 1"""
 AFTER = f"""SELECT {{}} FROM events JOIN {NUMBER} ON position < above WHERE position = ANY (ARRAY(
@@ -52,7 +52,7 @@ IDS = f"""SELECT seq, stream, version FROM events JOIN {NUMBER} ON position < ab
   SELECT first_position + wanted - first_seq FROM unnest(%s::bigint[]) AS w(wanted), LATERAL (
     SELECT * FROM sequence_run WHERE first_seq <= wanted ORDER BY first_seq DESC LIMIT 1
   ) AS run WHERE wanted < first_seq + length))"""
-"""The place of each event that has one of the given numbers."""
+"""The stream and version of each event that has one of the given numbers."""
 LAST_SEQ = """greatest((SELECT max(first_seq) - 1 FROM history), (SELECT max(seq) FROM void_seq),
   (SELECT first_seq + length - 1 FROM sequence_run ORDER BY first_seq DESC LIMIT 1))"""
 """The highest number given so far, or left out by a history that begins above it."""
@@ -67,23 +67,23 @@ _KINDS = ("text", "int", "text", "smallint", "text", "text", "timestamptz", "tim
 
 
 def recorded(codec: EventCodec, row: Sequence[Any]) -> Recorded:
-    """A stored row (in the order of `COLUMNS`, perhaps with a `seq`) with its event decoded and upcast."""
+    """A stored row (with the columns of `COLUMNS`, perhaps with a `seq`) with its event decoded and upcast."""
     stream, version, name, schema_version, data, *place = row
     return Recorded(stream, version, codec.decode(name, schema_version, data), name, *place)
 
 
 def insertion(rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[Any]]:
-    """One row goes in plain, which is cheaper; many as arrays."""
+    """The statement and its arguments: a single row as plain values, which is cheaper; several rows as arrays."""
     return (ONE, rows[0]) if len(rows) == 1 else (MANY, columns(rows))
 
 
 def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    """The values of `FIELDS`, turned, as `MANY` takes them."""
+    """The rows of `FIELDS` turned into columns, as `MANY` takes them."""
     return literals(_KINDS, rows)
 
 
 def size_bytes(row: StoredRow) -> int:
-    """About what a row of `FIELDS` takes: its data as JSON, and its public value."""
+    """The approximate size of a row of `FIELDS`: its data as JSON, and its public value."""
     return len(row[_DATA]) + len(row[_PUBLIC_VALUE] or b"")
 
 
@@ -91,8 +91,8 @@ _DATA, _PUBLIC_VALUE = map(FIELDS.split(", ").index, ("data", "public_value"))
 
 
 def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], bytes | None]) -> StoredRow:
-    """The values of `FIELDS`; `value_of` gives the public one. Raises `Unrecordable` where they would not be read as
-    they are, and what `value_of` raises."""
+    """The values of `FIELDS`; `value_of` returns the public value. Raises `Unrecordable` if they would not be read back
+    unchanged, and the errors of `value_of`."""
     meta = check_envelope(event)
     name, schema_version, data = codec.encode(event.event)
     written = orjson.dumps(data)
@@ -112,7 +112,7 @@ def row_of(codec: EventCodec, event: Recorded, value_of: Callable[[Recorded], by
 
 
 async def bounded(conn: Any, after: int, rows: int, size_bytes: int) -> int:
-    """How many events after a number come to at most `rows` and `size_bytes` together, the first whatever it takes."""
+    """How many events after a number fit in `rows` and `size_bytes` together. The first event always counts."""
     sizes = await (await conn.execute(SIZES, {"after": after, "rows": rows})).fetchall()
     totals = itertools.accumulate(int(size) for (size,) in sizes)
     return max(min(1, len(sizes)), sum(total <= size_bytes for total in totals), 0)

@@ -1,10 +1,10 @@
-"""States of streams, remembered so that long ones are not read from their beginning each time.
+"""States of streams, remembered so that long streams are not read from their beginning each time.
 
-Two caches, either of which may be dropped at any time: in memory, for the streams of types that ask for it, upon which
-this process last decided; and in the table `snapshot`, for stream types that ask for that. What was committed up to a
-version never changes, so only what came after it must be read. A database can fall back, though, behind a process that
-goes on (a restore, a standby that lacked the last commits): a state in memory counts only while its last event is still
-there.
+There are two caches, and either may be dropped at any time. One is in memory, for stream types that ask for it: it
+holds the streams on which this process decided last. The other is the table `snapshot`, for stream types that ask for
+that. Events committed up to a version never change, so only later events must be read. But a database can fall back
+behind a running process (a restore, a standby that lacked the last commits). So a state in memory counts only while its
+last event is still in the store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_STREAMS_IN_MEMORY = 2000
 MAX_BYTES_IN_MEMORY = 64 * 1024 * 1024
-"""Of remembered states, as they would be spelt out: about what they take."""
+"""Limit for the remembered states, measured by their text form: about their real size."""
 
 LOAD = """SELECT s.stream, s.schema_version, s.version, s.state FROM snapshot s WHERE s.stream = ANY(%s)"""
 SAVE = """INSERT INTO snapshot AS s (stream, schema_version, version, state)
@@ -38,23 +38,24 @@ WHERE (s.schema_version, s.version) < (EXCLUDED.schema_version, EXCLUDED.version
 
 
 class Known(NamedTuple):
-    """The state of a stream after its first `version` events, the last of which was recorded at `recorded_at`; None
-    where nobody needs to know."""
+    """The state of a stream after its first `version` events. The last of them was recorded at `recorded_at`; None if
+    nobody needs to know."""
 
     version: int
     state: Any
     recorded_at: datetime | None = None
 
     def still_there(self, rows: Sequence[StoredRow]) -> bool:
-        """Whether `rows`, read from the last known event on, begin with it."""
+        """Whether `rows`, read from the last known event on, begin with that event."""
         return bool(rows) and (rows[0][VERSION], rows[0][RECORDED_AT]) == (self.version, self.recorded_at)
 
 
 class StateCache:
-    """Committed states of at most `limit` streams and `limit_bytes`, the least recently used of which goes first; one
-    that alone has more than a quarter of that is not kept. Not thread-safe.
+    """Committed states of at most `limit` streams and `limit_bytes`. The least recently used state is dropped first. A
+    state larger than a quarter of `limit_bytes` is not kept. Not thread-safe.
 
-    A state is weighed when it is new and when its stream has doubled since, so that it costs little for each event.
+    A state is measured when it is new, and again when its stream has doubled in length. So measuring costs little per
+    event.
     """
 
     def __init__(self, limit: int = MAX_STREAMS_IN_MEMORY, limit_bytes: int = MAX_BYTES_IN_MEMORY) -> None:
@@ -65,13 +66,13 @@ class StateCache:
         self._bytes = 0
 
     def get(self, stream: str) -> Known | None:
-        """What is remembered of the stream."""
+        """The remembered state of the stream, if any."""
         if stream in self._known:
             self._known.move_to_end(stream)
         return self._known.get(stream)
 
     def put(self, stream: str, known: Known) -> None:
-        """Remember a committed state; an older one than is known already is ignored."""
+        """Remember a committed state. It is ignored if a newer one is known already."""
         present = self._known.get(stream)
         if present is None or present.version < known.version:
             self._known[stream] = known
@@ -91,7 +92,7 @@ class StateCache:
             self.forget(stream)
 
     def forget(self, stream: str) -> None:
-        """What was known of the stream is not so, or not kept."""
+        """Drop the remembered state of the stream: it is wrong, or not to be kept."""
         self._known.pop(stream, None)
         _, weight = self._weighed.pop(stream, (0, 0))
         self._bytes -= weight
@@ -102,7 +103,7 @@ _CHECKS = Checks(_CONVERTER)
 
 
 def restored(rows: Sequence[tuple[str, int, int, Any]], addressed: Mapping[str, Address]) -> dict[str, Known]:
-    """Rows of `LOAD` as states; those of another version of their policy are left out."""
+    """Rows of `LOAD` as states. Rows with another `schema_version` than their policy's are left out."""
     found = {}
     for stream, schema_version, version, state in rows:
         policy = addressed[stream].stream_type.snapshots
@@ -112,9 +113,10 @@ def restored(rows: Sequence[tuple[str, int, int, Any]], addressed: Mapping[str, 
 
 
 def due(before: Mapping[str, Known], after: Mapping[str, Known], asks: Mapping[str, Ask]) -> list[str]:
-    """Columns for `SAVE`: streams that have passed a multiple of their policy's `every_events`. Empty if none has.
+    """Columns for `SAVE`: the streams that have passed a multiple of their policy's `every_events`. Empty if none has.
 
-    A state that would be read as another is not kept, and that is logged: its stream is read from further back.
+    A state that would be read back as another is not stored, and this is logged: its stream is then read from further
+    back.
     """
     rows = [
         (stream, policy.schema_version, known.version, _dumped(known.state, policy))

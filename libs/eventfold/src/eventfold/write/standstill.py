@@ -1,9 +1,10 @@
-"""Streams whose writers somebody's open transaction keeps waiting: they wait in this process, not over connections.
+"""Streams whose writers are blocked by another open transaction: their commands wait in this process, not on
+connections.
 
-A lock is waited for over a connection, of which there are few. So no statement of the store waits for one longer than
-`LOCK_WAIT_MS`; its streams then count as standing still, and their commands try one at a time, all of them together
-over at most `PROBES` connections, until one gets through. Where nothing stands still this costs the look at an empty
-dictionary.
+Waiting for a lock occupies a connection, and there are few connections. So no statement of the store waits for a lock
+longer than `LOCK_WAIT_MS`. After that its streams count as standing still. Their commands then try one at a time per
+stream, over at most `PROBES` connections in total, until one succeeds. If no stream stands still, this costs only a
+look at an empty dictionary.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 LOCK_WAIT_MS = 100
 """How long one statement of the store waits for a lock, in milliseconds."""
 PROBES = 2
-"""Connections that commands of streams which stand still take at once."""
+"""Number of connections that commands of blocked streams may use at once."""
 REMEMBERED_S = 5.0
-"""A stream that nobody found standing still for so long is taken for one that moves."""
+"""A stream that nobody has found standing still for this long counts as moving again."""
 
 _LIMIT = f"SET lock_timeout = {LOCK_WAIT_MS}"
 
 
 class Standstill:
-    """Knows which streams stand still, and gives their commands turns. One for each store."""
+    """Knows which streams stand still, and gives their commands turns. One instance for each store."""
 
     def __init__(self) -> None:
         self._turns: dict[str, asyncio.Lock] = {}
@@ -42,8 +43,8 @@ class Standstill:
         self._limited: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     async def ready(self, conn: Connection, streams: Iterable[str]) -> None:
-        """Bound how long statements of this connection wait for locks: one round trip, the first time it is seen.
-        Raises `Blocked` where one of `streams` came to stand still while the connection was waited for."""
+        """Limit how long statements of this connection wait for locks: one round trip, the first time the connection is
+        used. Raises `Blocked` if one of `streams` came to stand still during the wait for the connection."""
         if self._until and (held := [stream for stream in streams if stream in self._until]):
             raise Blocked(tuple(sorted(held)))
         if conn not in self._limited:
@@ -51,8 +52,9 @@ class Standstill:
             self._limited.add(conn)
 
     def turn(self, streams: Iterable[str]) -> contextlib.AbstractAsyncContextManager[bool]:
-        """One command at a time of each of `streams` that stands still, `PROBES` of all. A try that ends other than
-        by `Blocked` or a failure shows that they move again. Tells whether any of them stood still."""
+        """A turn: one command at a time for each of `streams` that stands still, and `PROBES` commands in total. A try
+        that ends without `Blocked` or another failure shows that the streams move again. Yields whether any of them
+        stood still."""
         return self._turn(streams) if self._until else contextlib.nullcontext(False)
 
     @contextlib.asynccontextmanager
@@ -74,7 +76,7 @@ class Standstill:
             self._move(mine)
 
     def note(self, blocked: Blocked) -> None:
-        """These streams stand still from here on."""
+        """Mark these streams as standing still."""
         for stream in blocked.streams:
             self._until.pop(stream, None)
             self._until[stream] = time.monotonic() + REMEMBERED_S
@@ -90,7 +92,7 @@ class Standstill:
 
 
 class waiting_for:  # noqa: N801 - used as a statement, and on every append: a generator costs three times as much
-    """Turns a lock that was waited for in vain into `Blocked`; `streams` are looked at only then."""
+    """Turns a lock timeout into `Blocked`. `streams` are evaluated only then."""
 
     __slots__ = ("_streams",)
 
@@ -98,7 +100,7 @@ class waiting_for:  # noqa: N801 - used as a statement, and on every append: a g
         self._streams = streams
 
     def __enter__(self) -> None:
-        """Nothing to be done."""
+        """Nothing to do."""
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         if isinstance(failure, LockNotAvailable):

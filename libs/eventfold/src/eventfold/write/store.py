@@ -1,7 +1,7 @@
 """The event store: loads streams, takes decisions and appends their events, all in one transaction.
 
-The events table is the outbox: what is committed here will be published by the relay, in stream order, exactly as
-decided. Bad decisions, encodings and collisions leave nothing behind.
+The events table is the outbox: the relay publishes the committed events, in stream order, exactly as they were decided.
+Bad decisions, encodings and collisions leave nothing behind.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ from eventfold.write.standstill import Standstill, waiting_for
 set_json_loads(orjson.loads)
 
 DEADLINE_S = 30.0
-"""Of a command that nobody waits for."""
+"""Deadline of a command for which no caller waits."""
 
 
 class Publication(Protocol):
-    """What the store asks of publishing: what an event says in public, before the commit, so that all can be sent."""
+    """The part of publishing that the store needs: it encodes the public form of an event before the commit, so that
+    every recorded event can be sent."""
 
     @property
     def source(self) -> str:
@@ -78,11 +79,11 @@ class Publication(Protocol):
 
 
 class EventStore:
-    """Decides and appends over a pool of connections in autocommit mode; its statements wait for no lock longer than
+    """Decides and appends over a pool of connections in autocommit mode. Its statements wait for no lock longer than
     `standstill.LOCK_WAIT_MS`.
 
-    One instance per service process; safe for concurrent use. What only reads goes over `queries`, if there is such a
-    pool, so that no command can take its connections. `deadline_s` tells how long the present caller waits.
+    One instance per service process; safe for concurrent use. Pure reads use the pool `queries`, if there is one, so
+    that commands cannot take its connections. `deadline_s` returns how long the present caller waits.
     """
 
     def __init__(
@@ -105,17 +106,17 @@ class EventStore:
         self._standstill = Standstill()
 
     def reading(self) -> contextlib.AbstractAsyncContextManager[Connection]:
-        """A connection for what only reads. Raises PoolTimeout."""
+        """A connection for pure reads. Raises PoolTimeout."""
         return self._queries.connection()
 
     @property
     def source(self) -> str:
-        """`ce_source` of what is recorded here."""
+        """`ce_source` of the events recorded here."""
         return self._publication.source
 
     async def load(self, conn: Connection, streams: Iterable[str]) -> dict[str, list[Recorded]]:
         """The events of each stream in version order; a stream without any maps to an empty list. All are held in
-        memory: for streams that are known to be short. Others are told by their `state`."""
+        memory, so use it only for streams that are known to be short; for others use `state`."""
         return await self._loader.load(conn, streams)
 
     async def at(self, conn: Connection, position: int) -> Recorded | None:
@@ -144,7 +145,7 @@ class EventStore:
         return {stream: one.state for stream, one in known.items()}
 
     async def current(self, address: Address) -> Any:
-        """`state` over a connection of the store's own."""
+        """`state`, over a connection of the store's own."""
         async with self.reading() as conn:
             return await self.state(conn, address)
 
@@ -159,10 +160,10 @@ class EventStore:
     ) -> Handled:
         """Take one decision and record it, together with others that wait for the same hot stream.
 
-        Raises the decider's `DomainError`, `UnexpectedVersion` where an ask expects another version, which is not tried
-        again, `IdempotencyMismatch`, `Unpublishable`, `Unrecordable`. After `deadline_s` (the caller's) raises
-        `Contention` where nothing was written, `DeadlineExceeded` where that is not known, PoolTimeout where no
-        connection was to be had.
+        Raises the decider's `DomainError`, `UnexpectedVersion` if an ask expects another version (this is not retried),
+        `IdempotencyMismatch`, `Unpublishable` and `Unrecordable`. After `deadline_s` (default: the caller's) raises
+        `Contention` if nothing was written, `DeadlineExceeded` if that is not known, and PoolTimeout if no connection
+        was free.
         """
         command = PendingCommand(
             items=[item],
@@ -185,9 +186,9 @@ class EventStore:
         answer: Answer = no_answer,
         deadline_s: float | None = None,
     ) -> Handled:
-        """Decide `items` in order within one transaction; refused items record nothing, the others stand.
+        """Decide `items` in order within one transaction. Refused items record nothing; the others are recorded.
 
-        Conflicting writers make the whole batch start again from fresh streams, with jitter, until `deadline_s`.
+        If writers conflict, the whole batch starts again from fresh streams, with jitter, until `deadline_s`.
         """
         give_up_at = self._give_up_at(deadline_s)
         return await self._handle(
@@ -217,7 +218,8 @@ class EventStore:
                     raise Contention(conflict.streams, attempt) from conflict
 
     async def _try(self, commands: Sequence[PendingCommand], *, trust_new: bool) -> list[Handled | Exception]:
-        """One attempt, within the time of whoever has most. Streams that stand still are waited for in turn."""
+        """One attempt, within the longest remaining time of the commands. Commands on streams that stand still wait for
+        their turn."""
         begun, left_s = False, max(command.left_s for command in commands)
         try:
             async with asyncio.timeout(left_s) as limit, self._standstill.turn(lines_of(commands)) as in_turn:
@@ -233,8 +235,8 @@ class EventStore:
             raise DeadlineExceeded("a command") if begun else Contention(tuple(lines_of(commands)), 0) from timeout
 
     async def _together(self, commands: Sequence[PendingCommand]) -> Sequence[Handled | Exception]:
-        """Several commands in one transaction; where one spoils it each alone, and each that is too much. Raises
-        `Blocked`."""
+        """Decide several commands in one transaction. If one of them spoils it, each is decided alone; so is each that
+        exceeds the limits of a transaction. Raises `Blocked`."""
         if len(commands) > 1:
             try:
                 made = await self._try(commands, trust_new=False)
@@ -245,7 +247,7 @@ class EventStore:
             except Blocked:
                 raise
             except (VersionConflict, IdempotencyMismatch, Unrecordable, DataError):
-                pass  # which of them it was shows when each is tried alone
+                pass  # trying each alone shows which of them it was
         return [await self._alone(command) for command in commands]
 
     async def _alone(self, command: PendingCommand) -> Handled | Exception:
@@ -257,8 +259,8 @@ class EventStore:
     async def _attempt(
         self, commands: Sequence[PendingCommand], trust_new: bool, left_s: float, lines: Iterable[str]
     ) -> list[Handled | Exception]:
-        """What becomes of each command, all in one transaction; a command that was answered before decides nothing.
-        None of `lines` may have come to stand still while a connection was waited for."""
+        """The result of each command, all in one transaction. A command that was answered before decides nothing.
+        Raises `Blocked` if one of `lines` came to stand still during the wait for a connection."""
         async with self._pool.connection(min(left_s, self._pool.timeout)) as conn:
             await self._standstill.ready(conn, lines)
             async with transaction(conn, commands):
@@ -270,7 +272,7 @@ class EventStore:
     async def _answers(
         self, conn: Connection, commands: Sequence[PendingCommand], trust_new: bool
     ) -> tuple[Desk, list[Handled | Exception], list[Handled | None]]:
-        """The desk, what became of each command that had to be decided, and for each command its stored answer."""
+        """The desk, the result of each command that had to be decided, and for each command its stored answer."""
         keys = [command.idempotency for command in commands if command.idempotency]
         known = await answered(conn, keys) if keys else {}
         answers = [replayed_answer(command, known) for command in commands]
@@ -289,7 +291,7 @@ class EventStore:
         return desk, made, answers
 
     def _remember(self, desk: Desk) -> None:
-        """Keep the states of streams that are looked at again and again, now that they are committed."""
+        """Keep the committed states of streams whose type is remembered."""
         for stream, known in desk.states.items():
             kind = desk.asks[stream].stream_type
             if (kind.hot or kind.snapshots or kind.remembered) and known.recorded_at is not None:
@@ -300,10 +302,10 @@ class EventStore:
     ) -> tuple[list[Outcome], int | None]:
         """Decide and append over the caller's connection, in its transaction if it has begun one.
 
-        All events go in by one statement, so in autocommit mode they are committed together when this returns. Hot
-        streams need a transaction: their locks last until its end. With `trust_new`, streams said to be new are not
-        read. Returns the outcomes, `Unpublishable` and `Unrecordable` among their errors, and the highest position
-        written. Raises `VersionConflict` (a transaction is then aborted: roll back and retry).
+        All events are inserted by one statement, so in autocommit mode they are committed together when this returns.
+        Hot streams need a transaction: their locks last until its end. With `trust_new`, streams said to be new are not
+        read. Returns the outcomes, with `Unpublishable` and `Unrecordable` among their errors, and the highest position
+        written. Raises `VersionConflict`; a transaction is then aborted: roll back and retry.
         """
         _, outcomes, positions = await self._decide(conn, items, context, trust_new)
         return outcomes, max(positions, default=None)
@@ -326,8 +328,8 @@ class EventStore:
         return desk, outcomes, positions
 
     async def wait_for_turns(self, conn: Connection, addresses: Iterable[Address]) -> None:
-        """Take the locks of hot streams as their writers do, before anything else is locked. Until the end of the
-        caller's transaction."""
+        """Take the locks of hot streams as their writers do, before anything else is locked. They last until the end of
+        the caller's transaction."""
         if hot := hot_streams(addresses):
             await self._loader.rows_after(conn, {}, {}, hot, at_most=0)
 

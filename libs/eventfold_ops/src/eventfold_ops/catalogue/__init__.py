@@ -1,1 +1,1 @@
-"""What there is to say about public events: one `Catalogue`, as a page for people and as an AsyncAPI document."""
+"""The catalogue of public events: one `Catalogue`, shown as a page for people and as an AsyncAPI document."""

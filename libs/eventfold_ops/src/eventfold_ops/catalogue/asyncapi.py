@@ -1,4 +1,4 @@
-"""The catalogue as AsyncAPI 3: topics, messages and who sends and receives them."""
+"""The catalogue as AsyncAPI 3: topics, messages, and their senders and receivers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OPTIONAL = ("ce_previoussequence", "ce_history", "ce_correlationid", "ce_causat
 
 
 def document(catalogue: Catalogue, version: str) -> dict[str, Any]:
-    """The document; `version` is its own. Values are taken to be Avro, and topics to keep everything."""
+    """The document. `version` is the document's own. Assumes that values are Avro, and that topics keep everything."""
     topics = catalogue.topics
     return {
         "asyncapi": "3.0.0",

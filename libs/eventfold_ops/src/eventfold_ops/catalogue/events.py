@@ -1,4 +1,4 @@
-"""A catalogue of public events: topics, the types on them, who emits and who reads them. All of it is plain data."""
+"""A catalogue of public events: topics, the types on them, their emitters and readers. All of it is plain data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventfold.vocabulary.public import topic_of
 
 @dataclass(frozen=True)
 class Reader:
-    """A service that reads a topic as a consumer group, with the projections and processes that do."""
+    """A service that reads a topic as a consumer group, with the projections and processes that read it."""
 
     service: str
     group: str
@@ -21,7 +21,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a public event; `path` names the ones above it."""
+    """A field of a public event; `path` includes the names of the fields above it."""
 
     path: str
     type: str
@@ -30,8 +30,8 @@ class Field:
 
 @dataclass(frozen=True)
 class EventType:
-    """A public type at its newest minor. `schema` is the Avro schema as its file has it, `partition_key` a phrase for
-    what the record key is, `versions` what was ever shipped."""
+    """A public type at its newest minor. `schema` is the Avro schema as in its file, `partition_key` a phrase that
+    describes the record key, `versions` all versions ever shipped."""
 
     name: str
     versions: tuple[str, ...]
@@ -41,17 +41,17 @@ class EventType:
 
     @property
     def topic(self) -> str:
-        """Where it is sent, without prefix."""
+        """The topic on which it is sent, without prefix."""
         return topic_of(self.name)
 
     @property
     def doc(self) -> str:
-        """What the event says."""
+        """The description of the event."""
         return str(self.schema["doc"])
 
     @property
     def fields(self) -> list[Field]:
-        """Its fields in order, those of nested records behind the record itself."""
+        """Its fields in order; those of a nested record follow the record itself."""
         return list(_fields(self.schema, "", {}))
 
 
@@ -68,7 +68,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All topics, in the order in which they are shown."""
+    """All topics, in display order."""
 
     title: str
     description: str

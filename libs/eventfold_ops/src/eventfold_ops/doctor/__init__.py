@@ -1,1 +1,1 @@
-"""What is wrong with a deployment, and what to do about it."""
+"""Finds problems of a deployment, and the next step for each."""

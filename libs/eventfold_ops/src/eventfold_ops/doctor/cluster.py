@@ -1,4 +1,4 @@
-"""What Kafka says of a deployment's topics, asked once for all checks."""
+"""Kafka's data about a deployment's topics, requested once for all checks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
 
 ANSWER_S = 15.0
-"""How long all of Kafka's answers together may take."""
+"""Time limit for all of Kafka's answers together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it exists. `replicas` is the smallest number that a partition has; below 0 nothing bounds what is
-    kept, `retention_bytes` of each partition."""
+    """One existing topic. `replicas` is the smallest number of replicas of its partitions. `retention_ms` and
+    `retention_bytes` (of each partition) are unlimited if below 0."""
 
     partitions: int
     replicas: int
@@ -39,11 +39,11 @@ class Cluster:
     ends: Mapping[TopicPartition, int]
 
     def places(self, topic: str) -> list[TopicPartition]:
-        """The partitions of a topic; none where it does not exist."""
+        """The partitions of a topic; none if it does not exist."""
         return [TopicPartition(topic, n) for n in range(self.topics[topic].partitions)] if topic in self.topics else []
 
     def newest(self, deployment: Deployment) -> list[str]:
-        """The newest generation of every topic that the deployment sends on or reads; the first where none exists."""
+        """The newest generation of every topic that the deployment sends on or reads; the first if none exists."""
         return [
             max((name for name in self.topics if logical(name) == topic), key=number, default=topic)
             for topic in names(deployment)
@@ -56,7 +56,7 @@ def names(deployment: Deployment) -> list[str]:
 
 
 async def look(deployment: Deployment) -> Cluster:
-    """Ask Kafka. Raises `KafkaError` or `TimeoutError` where it does not answer."""
+    """Ask Kafka. Raises `KafkaError` or `TimeoutError` if it does not answer."""
     async with asyncio.timeout(ANSWER_S):
         topics = await _topics(deployment)
         places = [TopicPartition(name, n) for name, topic in topics.items() for n in range(topic.partitions)]
@@ -68,7 +68,7 @@ async def look(deployment: Deployment) -> Cluster:
 
 @asynccontextmanager
 async def consumer_of(deployment: Deployment) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group: it moves no position of anyone's."""
+    """A consumer without a group: it moves nobody's position."""
     consumer = AIOKafkaConsumer(bootstrap_servers=deployment.kafka_bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:

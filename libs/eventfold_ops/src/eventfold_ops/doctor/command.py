@@ -1,4 +1,4 @@
-"""`eventfold doctor`: every check on a line, and what to do where one fails."""
+"""`eventfold doctor`: one line per check, with the next step for each one that fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 async def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Print the findings, and what was not looked at; 1 when something is broken."""
+    """Print the findings, and which checks were left out. Returns 1 if something is broken."""
     findings = await examine(deployment, quick=arguments.quick)
     counts = Counter(finding.state for finding in findings)
     if arguments.json:

@@ -1,4 +1,4 @@
-"""All checks of a deployment, in the order in which their causes lie."""
+"""All checks of a deployment, ordered so that causes come before their effects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECT_S = 10.0
 ADVICE = "start it, make room on its disk or correct DATABASE_URL, as its words say"
 Check = Callable[[Connection, Deployment], Awaitable[list[Finding]]]
 WHOLE_STORE_CHECKS: Sequence[Check] = (numbering.sequence, storing.types)
-"""Each reads the events table from end to end: on a large store that takes minutes."""
+"""Each of them reads the whole events table, which takes minutes on a large store."""
 STORE_CHECKS: Sequence[Check] = (
     storing.read_tables,
     storing.subject_keys,
@@ -30,9 +30,9 @@ STORE_CHECKS: Sequence[Check] = (
 
 
 async def examine(deployment: Deployment, *, quick: bool = False) -> list[Finding]:
-    """What every check found; `quick` leaves out what reads the store or a topic
-    from end to end. Changes nothing, and never raises for an absent
-    part. Reads the events table twice, and before Kafka is asked, for what Kafka says is soon out of date."""
+    """The findings of all checks. `quick` leaves out the checks that read the whole store or a whole topic. Changes
+    nothing, and never raises for an absent part. Reads the events table twice, and before it asks Kafka, because
+    Kafka's answers are soon out of date."""
     async with AsyncExitStack() as stack:
         conn, findings = await _store(deployment, stack)
         findings += [] if quick else await _all(WHOLE_STORE_CHECKS, conn, deployment)
@@ -52,14 +52,14 @@ async def examine(deployment: Deployment, *, quick: bool = False) -> list[Findin
 
 
 async def _all(checks: Sequence[Check], conn: Connection | None, deployment: Deployment) -> list[Finding]:
-    """What these checks found; nothing where there is no store to look at."""
+    """The findings of these checks; none if there is no store to look at."""
     if conn is None:
         return []
     return [finding for check in checks for finding in await _told(check(conn, deployment))]
 
 
 async def _told(asked: Awaitable[list[Finding]]) -> list[Finding]:
-    """What a check found. Where PostgreSQL refuses (a full disk, a connection that broke) that is the finding."""
+    """The findings of a check. If PostgreSQL fails (a full disk, a broken connection), that failure is the finding."""
     try:
         return await asked
     except Error as failure:
@@ -67,7 +67,7 @@ async def _told(asked: Awaitable[list[Finding]]) -> list[Finding]:
 
 
 async def _positions(conn: Connection | None) -> tuple[folding.Positions | None, list[Finding]]:
-    """None where there is no store, or with the reason why they cannot be read."""
+    """The positions. None if there is no store; None with a finding if they cannot be read."""
     try:
         return (None if conn is None else await folding.positions(conn)), []
     except Error as failure:

@@ -1,4 +1,4 @@
-"""The answer of one check."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ State = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found. `next_step` is empty where nothing needs doing."""
+    """The result of one check. `next_step` is empty if nothing needs to be done."""
 
     check: str
     state: State
@@ -29,7 +29,7 @@ def ok(check: str, says: str) -> Finding:
 
 
 def warning(check: str, says: str, next_step: str) -> Finding:
-    """It works, and somebody should look."""
+    """It works, but somebody should look."""
     return Finding(check, "warning", says, next_step)
 
 

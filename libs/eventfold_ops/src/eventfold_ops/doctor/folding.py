@@ -1,4 +1,5 @@
-"""The folds: every handler stands where Kafka can serve it, and moves while something waits."""
+"""Checks of the folds: Kafka can serve every handler from its position, and every handler with waiting records
+moves."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age
 
 WATCH_S = 3.0
-"""How long positions are watched for a move before a handler with lag is said to stand still."""
+"""How long positions are watched before a handler with lag is said to stand still."""
 LOOK_EVERY_S = 0.2
 QUIET_S = 10.0
-"""A partition that has not moved for so long stands still, even where others of its handler move."""
+"""A partition that has not moved for this long stands still, even if other partitions of its handler move."""
 
 _POSITIONS = """SELECT projection, topic, partition, next_offset,
        extract(epoch FROM clock_timestamp() - applied_at)::float8 FROM fold_position"""
@@ -44,10 +45,10 @@ Positions = Mapping[HandlerPartition, Stored]
 
 
 async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, before: Positions) -> list[Finding]:
-    """Gaps and lag of every handler and topic. Watches for up to `WATCH_S` where something waits.
+    """Gaps and lag of every handler and topic. Watches for up to `WATCH_S` if records wait.
 
-    `before` must have been read before `cluster`: a position read later may well be above the ends known by then. Moves
-    are counted from now on, whatever time has passed since: a handler that moved then may have halted.
+    `before` must have been read before `cluster`: a later position may be above the ends known by then. Moves are
+    counted only from now on, because a handler that moved earlier may have halted since.
     """
     pairs, lost = _read(deployment, cluster, before)
     now = await positions(conn)
@@ -62,7 +63,7 @@ async def findings(conn: Connection, deployment: Deployment, cluster: Cluster, b
 
 
 def _read(deployment: Deployment, cluster: Cluster, stored: Positions) -> tuple[list[tuple[str, str]], list[Finding]]:
-    """Each handler with the generation of each topic that it reads, and what is said of those that are lost."""
+    """Each handler with the generation of each topic that it reads, and findings for lost generations."""
     pairs, lost = [], []
     reached = {(name, place.topic) for name, place in stored}
     for wanted in [(one.name, deployment.topic_prefix + topic) for one in deployment.handlers for topic in one.topics]:
@@ -81,7 +82,7 @@ async def positions(conn: Connection) -> Positions:
 
 
 def _waiting(stored: Positions, cluster: Cluster, name: str, topic: str) -> dict[HandlerPartition, int]:
-    """The partitions where the handler has not applied everything, and how many records wait on each."""
+    """The partitions on which the handler has not applied everything, with the number of waiting records."""
     lags = {
         (name, place): cluster.ends[place] - stored.get((name, place), Stored()).next_offset
         for place in cluster.places(topic)
@@ -110,7 +111,7 @@ def _progress(
         return ok(check, "has applied everything")
     behind = f"{sum(waiting.values())} records behind"
     still = {place: after.get(place, Stored()).quiet_s for place in waiting if not _moved(place, before, after)}
-    if len(still) < len(waiting):  # a worker is at it, one partition after the other
+    if len(still) < len(waiting):  # a worker is busy with one partition after the other
         still = {place: quiet for place, quiet in still.items() if quiet is not None and quiet > QUIET_S}
     if not still:
         return ok(check, f"{behind} and moving")

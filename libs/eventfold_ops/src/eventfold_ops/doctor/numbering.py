@@ -1,4 +1,4 @@
-"""The sequence: each event has its number or waits for one, and whatever is recorded is put in the relay's queue."""
+"""Checks of the sequence: each event has a number or waits for one, and new events enter the relay's queue."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FIRES = ("O", "A")
 
 _TRIGGER = f"SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = '{TRIGGER}'"
 
-# Between two histories numbers are left out on purpose (`eventfold.publish.history`). Sums of positions detect lost
-# events even where as many are in nobody's queue, which numbers alone would not.
+# Between two histories, numbers are left out on purpose (`eventfold.publish.history`). The sums of positions detect
+# lost events even when as many others are unqueued; the counts alone would not.
 _SEQUENCE = f"""WITH recorded AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM events),
 waiting AS (SELECT count(*) AS n, coalesce(sum(position), 0) AS positions FROM unsequenced),
 numbered AS (SELECT coalesce(sum(length), 0)::bigint AS n,
@@ -27,17 +27,18 @@ SELECT recorded.n - waiting.n, numbered.n, {LAST_SEQ} - left_out.n - (SELECT cou
   recorded.positions - waiting.positions = numbered.positions
 FROM recorded, waiting, numbered, left_out"""
 
-# Runs do not overlap, so the one below an event's position says whether it has a number. The relay takes an event out
-# of `unsequenced` and numbers it in one transaction: each snapshot sees it on one side, so the insertion repeats none.
+# Runs do not overlap, so the run below an event's position shows whether the event has a number. The relay removes an
+# event from `unsequenced` and numbers it in one transaction. So each snapshot sees the event in one of the two places,
+# and the insertion repeats none.
 _IN_NO_QUEUE = """FROM events e WHERE e.position >= coalesce((SELECT first_position + length FROM sequence_run
 WHERE first_position <= e.position ORDER BY first_position DESC LIMIT 1), 0)
 AND NOT EXISTS (SELECT 1 FROM unsequenced u WHERE u.position = e.position)"""
 QUEUE = " ".join(f"INSERT INTO unsequenced SELECT e.position {_IN_NO_QUEUE}".split())
-"""Puts what is in nobody's queue in the relay's. It only stays right while the trigger notes what comes after."""
+"""Puts events that are in no queue into the relay's queue. This lasts only if the trigger records later events."""
 
 
 async def trigger(conn: Connection, _: Deployment) -> list[Finding]:
-    """Whether what is recorded from now on comes into the relay's queue."""
+    """Whether newly recorded events enter the relay's queue."""
     row = await (await conn.execute(_TRIGGER)).fetchone()
     if row and row[0] in _FIRES:
         return [ok("trigger", "notes what is recorded")]
@@ -46,17 +47,17 @@ async def trigger(conn: Connection, _: Deployment) -> list[Finding]:
 
 
 def _made_again() -> str:
-    """The statements that make the trigger, as the schema has them, for wherever a part of it is still there."""
+    """The statements from the schema that create the trigger. They also work if a part of it still exists."""
     makes = (f"CREATE FUNCTION {TRIGGER}", f"CREATE TRIGGER {TRIGGER}")
     parts = [one for one in schema.all_statements() if one.startswith(makes)]
     return "; ".join(" ".join(part.replace("CREATE", "CREATE OR REPLACE", 1).split()) for part in parts)
 
 
 async def sequence(conn: Connection, _: Deployment) -> list[Finding]:
-    """The sequence is dense from 1 but for what histories leave out, each number has its event, and each event its
-    number or a place in the queue.
+    """The sequence is dense from 1 except for the numbers that histories leave out; each number has its event, and each
+    event has a number or a place in the queue.
 
-    Counts the whole store, and where that does not come out reads its positions once more.
+    Counts the whole store. If the counts do not agree, reads its positions once more.
     """
     row = await (await conn.execute(_SEQUENCE)).fetchone()
     events, numbers, highest, same_positions = row or (0, 0, 0, True)

@@ -1,4 +1,4 @@
-"""Schema drift on the topics: this build decodes what was written last."""
+"""Checks the schemas on the topics: this build can decode the latest records."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from eventfold_ops.doctor.cluster import Cluster, consumer_of
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 
 LAST_RECORDS = 50
-"""Records looked at on each partition, from its end."""
+"""Number of last records read on each partition."""
 READ_S = 20.0
 
 
 async def findings(deployment: Deployment, cluster: Cluster) -> list[Finding]:
-    """The last records of every topic decode. Reads at most `LAST_RECORDS` per partition, for at most `READ_S`."""
+    """Whether the last records of every topic can be decoded. Reads at most `LAST_RECORDS` per partition, for at most
+    `READ_S`."""
     filled = [name for name in cluster.newest(deployment) if _any(cluster, name)]
     if not filled:
         return [ok("schemas", "nothing was sent yet")]
@@ -47,7 +48,7 @@ async def _topic(deployment: Deployment, cluster: Cluster, consumer: AIOKafkaCon
 
 
 async def _last(consumer: AIOKafkaConsumer, cluster: Cluster, places: Sequence[TopicPartition]) -> list[Any]:
-    """The newest records of these partitions, as of the ends that `cluster` knows."""
+    """The newest records of these partitions, up to the ends that `cluster` knows."""
     filled = [place for place in places if cluster.ends[place] > cluster.begins[place]]
     consumer.assign(filled)
     for place in filled:
@@ -55,7 +56,7 @@ async def _last(consumer: AIOKafkaConsumer, cluster: Cluster, places: Sequence[T
     records: list[Any] = []
     while any([await consumer.position(place) < cluster.ends[place] for place in filled]):
         for batch in (await consumer.getmany(timeout_ms=200)).values():
-            records.extend(one for one in batch if not (opens(one) or closes(one)))  # these are JSON
+            records.extend(one for one in batch if not (opens(one) or closes(one)))  # control records are JSON
     return records
 
 

@@ -1,4 +1,4 @@
-"""The relay: somebody leads, everything is sequenced, everything is sent."""
+"""Checks of the relay: one leads, everything is sequenced, everything is sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age
 
 EXPIRED_S = 4.0
-"""A successor tries every 0.5 s for a lease of 3 s: an older one means that nobody tries."""
+"""A successor tries every 0.5 s for a lease of 3 s. A lease that expired longer ago means that nobody tries."""
 OVERDUE_S = 30.0
-"""What a leading relay has not dealt with by then, it does not get at."""
+"""Events that wait longer than this are not reached by a leading relay."""
 
 _LEASE = """SELECT holder, epoch, extract(epoch FROM clock_timestamp() - expires_at)::float8, cursor FROM lease
 WHERE name = %s"""
@@ -22,7 +22,7 @@ extract(epoch FROM clock_timestamp() - recorded_at)::float8""")
 
 
 async def findings(conn: Connection, deployment: Deployment) -> list[Finding]:
-    """Lease, sequencing and sending; nothing for a service that emits nothing."""
+    """Lease, sequencing and sending; only a note for a service that emits nothing."""
     if not deployment.topics:
         return [ok("relay", "not needed: the service emits nothing")]
     lease = await (await conn.execute(_LEASE, [deployment.relay_name])).fetchone()

@@ -1,4 +1,4 @@
-"""The store: its tables, its types and keys, and the read tables beside it."""
+"""Checks of the store: its tables, its types and keys, and the read tables beside it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Column = tuple[str, str, bool]
 
 
 def own_tables() -> list[str]:
-    """The tables that `eventfold.postgres.schema` makes."""
+    """The tables that `eventfold.postgres.schema` creates."""
     found = [re.match(r"\s*CREATE TABLE (\w+)", statement) for statement in schema.all_statements()]
     return [match[1] for match in found if match]
 
@@ -45,7 +45,8 @@ async def tables(conn: Connection) -> Finding:
 
 
 async def types(conn: Connection, deployment: Deployment) -> list[Finding]:
-    """This build reads every stored type and version: the newest event of each is decoded. Reads the whole table."""
+    """Whether this build reads every stored type and version: decodes the newest event of each. Reads the whole
+    table."""
     rows = await (await conn.execute(_TYPES)).fetchall()
     failures = [_undecodable(deployment, *row) for row in rows]
     advice = "deploy the build that wrote it; a build that cannot read its store must not run"
@@ -54,7 +55,7 @@ async def types(conn: Connection, deployment: Deployment) -> list[Finding]:
 
 
 def _undecodable(deployment: Deployment, name: str, version: int, data: dict[str, object], count: int) -> str:
-    """Why a stored event cannot be read; only the kind of failure, for the text may hold personal data."""
+    """Why a stored event cannot be read. Only the kind of failure, because its text may hold personal data."""
     try:
         deployment.codec.decode(name, version, data)
     except Exception as failure:  # noqa: BLE001 - whatever a codec or an upcaster raises is the finding
@@ -63,7 +64,7 @@ def _undecodable(deployment: Deployment, name: str, version: int, data: dict[str
 
 
 async def read_tables(conn: Connection, deployment: Deployment) -> list[Finding]:
-    """Each read table has the columns and the key that its projection declares."""
+    """Whether each read table has the columns and the key that its projection declares."""
     return [await _read_tables(conn, projection) for projection in deployment.projections]
 
 
@@ -96,8 +97,8 @@ def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]
 
 
 async def subject_keys(conn: Connection, deployment: Deployment) -> list[Finding]:
-    """Every living subject key is wrapped by a key-encryption key that is here: by the current one, but while it is
-    being replaced. Destroyed ones are counted."""
+    """Whether every living subject key is wrapped by a key-encryption key that is here: by the current one, or by an
+    older one during a rotation. Destroyed keys are counted."""
     cursor = await conn.execute("SELECT kek_id, count(wrapped), count(destroyed_at) FROM subject_key GROUP BY kek_id")
     rows = await cursor.fetchall()
     living, destroyed = sum(row[1] for row in rows), sum(row[2] for row in rows)

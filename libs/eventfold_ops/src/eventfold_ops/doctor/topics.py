@@ -1,4 +1,4 @@
-"""Topics keep their history, are as declared, and are the ones that the relay knows."""
+"""Checks of the topics: they keep their history, are as declared, and are the ones that the relay knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventfold_ops.output import age
 
 
 def shapes(deployment: Deployment, cluster: Cluster) -> list[Finding]:
-    """Each topic: there, not compacted, kept, replicated as declared."""
+    """For each topic: it exists, is not compacted, is kept, and is replicated as declared."""
     own = {deployment.topic_prefix + topic for topic in deployment.topics}
     return [
         _shape(f"topic {name}", cluster.topics.get(name), deployment.topic_replication if logical(name) in own else 0)
@@ -37,7 +37,7 @@ def _shape(check: str, topic: Topic | None, replication: int) -> Finding:
 
 
 async def heads(conn: Connection, deployment: Deployment, cluster: Cluster) -> list[Finding]:
-    """The relay's partition counts, which consistency tokens go by, are Kafka's."""
+    """Whether the relay's partition counts, which consistency tokens use, equal Kafka's."""
     cursor = await conn.execute("SELECT topic, count(*) FROM relay_head GROUP BY topic")
     known = dict(await cursor.fetchall())
     sent = await current_names(conn, [deployment.topic_prefix + topic for topic in deployment.topics])

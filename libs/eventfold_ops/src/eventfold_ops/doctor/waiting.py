@@ -1,4 +1,4 @@
-"""What waits for its time: what is due is looked at, and settled after few looks."""
+"""Checks of due dates: due streams are looked at, and settled after few looks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 from eventfold_ops.output import age
 
 OVERDUE_S = 30.0
-"""A worker looks once a second, and its successor comes within 4 s: what is later has nobody who looks."""
+"""A worker looks once a second, and its successor comes within 4 s. If a date is later than this, no worker looks."""
 MANY_LOOKS = 10
 
 _DUE = """SELECT count(*) FILTER (WHERE due_at <= clock_timestamp()),
@@ -19,7 +19,7 @@ ORDER BY attempts DESC, stream_id LIMIT 1"""
 
 
 async def due_dates(conn: Connection, _: Deployment) -> list[Finding]:
-    """Whether somebody looks, and what is looked at again and again."""
+    """Whether a worker looks at due dates, and which streams are looked at again and again."""
     row = await (await conn.execute(_DUE, [MANY_LOOKS])).fetchone()
     overdue, late_s, unsettled, waiting = row or (0, 0.0, 0, 0)
     if overdue and late_s > OVERDUE_S:

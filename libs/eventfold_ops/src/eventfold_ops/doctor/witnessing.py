@@ -1,4 +1,4 @@
-"""The topics beside the store: they end where the store says, and hold each of its events once, in order."""
+"""Compares the topics with the store: they end where the store says, and hold each of its events once, in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _SEQ, _PUBLIC_VALUE = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The events of one partition: how many, the sum of their numbers, and after which one a record is missing."""
+    """The events of one partition: their count, the sum of their numbers, and the event after which a record is
+    missing."""
 
     count: int = 0
     sum_of_seqs: int = 0
@@ -41,7 +42,7 @@ class Held:
         return (self.count, self.sum_of_seqs) == (other.count, other.sum_of_seqs)
 
     def and_then(self, seq: int, previous: int) -> Held:
-        """With the next record; one that was there before does not count."""
+        """Including the next record. A record that was there before does not count."""
         if seq <= self.highest:
             return self
         if previous > self.highest:
@@ -50,7 +51,7 @@ class Held:
 
 
 async def ends(conn: Connection, deployment: Deployment, cluster: Cluster) -> list[Finding]:
-    """Each topic that the service emits on ends with the event that was acknowledged last there."""
+    """Whether each topic that the service emits on ends with the last event acknowledged there."""
     names = await _current(conn, deployment, cluster)
     heads = {(topic, n): seq for topic, n, seq in await (await conn.execute(_HEADS)).fetchall()}
     known = await history.load(conn)
@@ -82,7 +83,7 @@ def _listed(partitions: Sequence[int]) -> str:
 
 
 async def whole(conn: Connection, deployment: Deployment, cluster: Cluster) -> list[Finding]:
-    """Each topic holds what the store has sent, event by event. Reads both from end to end."""
+    """Whether each topic holds the events that the store has sent, one by one. Reads both from end to end."""
     names = await _current(conn, deployment, cluster)
     row = await (await conn.execute(_CURSOR, [deployment.relay_name])).fetchone()
     upto = row[0] if row else 0
@@ -118,7 +119,7 @@ async def _whole(
 async def _stored(
     conn: Connection, deployment: Deployment, names: Sequence[str], partitions: Mapping[str, int], upto: int
 ) -> dict[TopicPartition, Held]:
-    """What the store has numbered up to `upto`, by the partition that it goes to."""
+    """The numbered events of the store up to `upto`, by the partition to which they go."""
     by_topic = {generations.logical(name): name for name in names}
     heads = [topic for topic, *_ in await (await conn.execute(_HEADS)).fetchall()]
     counts = {name: heads.count(name) or partitions[name] for name in names}
@@ -144,7 +145,8 @@ def _record(deployment: Deployment, row: Sequence[object]) -> Record | None:
 async def _records(
     deployment: Deployment, cluster: Cluster, name: str
 ) -> AsyncIterator[tuple[TopicPartition, int, int]]:
-    """Number, and number of the one before it, of each record on a topic, up to the ends that `cluster` knows."""
+    """The number of each record on a topic and the number of the record before it, up to the ends that `cluster`
+    knows."""
     places = [place for place in cluster.places(name) if cluster.begins[place] < cluster.ends[place]]
     if not places:
         return

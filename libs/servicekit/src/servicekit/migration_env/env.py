@@ -1,4 +1,4 @@
-"""Alembic's environment, shared by all services: one transaction, one migrator of a schema at a time."""
+"""Alembic's environment, shared by all services: one transaction, and one migrator per schema at a time."""
 
 from alembic import context
 from sqlalchemy import create_engine, text

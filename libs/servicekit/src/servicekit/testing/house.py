@@ -1,4 +1,4 @@
-"""A service as its own bootstrap wires it, over a real PostgreSQL: RPCs behind their policies, folds, no network."""
+"""A service wired by its own bootstrap over a real PostgreSQL: RPCs behind their policies, folds, no network."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from servicekit.definition import ServiceDefinition, Wiring, wire
 from servicekit.testing.parts import Answering, Delivered, migrated
 
 ROUNDS_AT_MOST = 100
-"""Of carrying what was recorded and what processes recorded in turn: one that goes on for ever is a mistake."""
+"""Limit for the rounds in which events and the reactions of processes are carried. More rounds mean an endless loop."""
 
 _NUMBERED = "INSERT INTO sequence_run SELECT position, position, 1 FROM unsequenced"
 _SINCE = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608 - declared names
 
 
 class Registered:
-    """Stands in for a gRPC server: keeps what a service registers, by the name of the RPC."""
+    """Stands in for a gRPC server: keeps the RPCs that a service registers, by name."""
 
     def __init__(self) -> None:
         self.rpcs: dict[str, Callable[[Any, Any], Any]] = {}
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        """The other registration has them all."""
+        """Ignored: the other registration has all of them."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Keep the RPCs of `service`."""
@@ -44,9 +44,9 @@ class Registered:
 
 @dataclass
 class House:
-    """The service without its network edge; `settle` does what relay and worker do, in one process.
+    """The service without its network edge. `settle` does the work of relay and worker, in one process.
 
-    Calls are made at `now`, or at the clock's time where that is None.
+    Calls are made at `now`, or at the clock's time if that is None.
     """
 
     wiring: Wiring
@@ -68,7 +68,7 @@ class House:
         return self.wiring.pool
 
     def enter(self, caller: Caller | None, rpc: str = "rpc", **metadata: str) -> None:
-        """Have the next use of `rpcs` be made by `caller`, with these headers (underscores stand for dashes)."""
+        """Let the next use of `rpcs` be made by `caller`, with these headers (underscores stand for dashes)."""
         headers = {key.replace("_", "-"): value for key, value in metadata.items()}
         now, name = self.now or datetime.now(UTC), self.wiring.definition.name
         enter_call(
@@ -84,18 +84,18 @@ class House:
         )
 
     async def call(self, request: Any, caller: Caller | None = None, **metadata: str) -> Any:
-        """The answer to `request`, made as `enter` says. Raises what the RPC raises."""
+        """The answer to `request`, made as in `enter`. Raises the error of the RPC."""
         name = type(request).__name__.removesuffix("Request")
         self.enter(caller, name, **metadata)
         return await self.rpcs[name](request, None)
 
     async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What an SQL query gives."""
+        """The rows of an SQL query."""
         async with self.wiring.pool.connection() as conn:
             return await (await conn.execute(query.encode(), values)).fetchall()
 
     async def settle(self) -> None:
-        """Carry what was recorded through the service's folds and processes, and what these record in turn."""
+        """Carry recorded events through the service's folds and processes, and then the events that these record."""
         for _ in range(ROUNDS_AT_MOST):
             if not await self._carry():
                 return
@@ -104,7 +104,7 @@ class House:
     async def told(
         self, kind: PublicType[Data], data: Data, *, key: str = "key", occurred_at: datetime | None = None
     ) -> None:
-        """An event of another service arrives, and is folded."""
+        """Deliver an event of another service, and fold it."""
         number = str(self.offsets.get(kind.topic, 0) + 1)
         at = occurred_at or self.now or datetime.now(UTC)
         headers = {
@@ -119,7 +119,7 @@ class House:
         )
 
     async def deliver(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, bytes]) -> None:
-        """A record arrives on the only partition of `topic`, and is folded, if a fold reads the topic."""
+        """Deliver a record on the only partition of `topic`, and fold it if a fold reads the topic."""
         if topic not in self.runner.topics:
             return
         offset = self.offsets.get(topic, 0)
@@ -148,8 +148,8 @@ H = TypeVar("H", bound=House)
 async def housed(
     definition: ServiceDefinition, postgres_url: str, key_dir: Path, kind: type[H], **settings: Any
 ) -> AsyncIterator[H]:
-    """The service in a schema of its own, dropped afterwards, with `settings` of the local profile, as a `House` of
-    this kind."""
+    """The service as a `House` of class `kind`, in a schema of its own that is dropped afterwards. `settings` are added
+    to the local profile."""
     async with migrated(postgres_url, definition) as url, make_pool(url, 8) as pool:
         given: dict[str, Any] = {
             "lyceum_profile": "local",

@@ -1,4 +1,4 @@
-"""A schema for each test, the far side of a call, and records as they arrive."""
+"""A schema for each test, a stand-in for the gRPC context, and delivered records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ E = TypeVar("E", bound=Exception)
 
 @contextlib.asynccontextmanager
 async def migrated(postgres_url: str, definition: ServiceDefinition) -> AsyncIterator[str]:
-    """The URL of a schema that the service's migrations have run in; it is dropped afterwards."""
+    """The URL of a schema in which the service's migrations have run. It is dropped afterwards."""
     name = f"{definition.name}{uuid.uuid4().hex[:12]}"
     url = f"{postgres_url}?options=-csearch_path%3D{name}"
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
@@ -30,18 +30,18 @@ async def migrated(postgres_url: str, definition: ServiceDefinition) -> AsyncIte
 
 
 class Answering:
-    """Stands in for gRPC's side of a call: has time, and takes metadata that nobody looks at."""
+    """Stands in for gRPC's side of a call: it has time left, and ignores metadata."""
 
     def time_remaining(self) -> float:
         """Seconds."""
         return 10.0
 
     async def send_initial_metadata(self, metadata: Any) -> None:
-        """Take it."""
+        """Ignore it."""
 
 
 async def refused(awaited: Awaitable[Any], kind: type[E]) -> E:
-    """What `awaited` raises, which is to be a `kind`. Raises AssertionError where it raises nothing."""
+    """The failure of `awaited`, which must be a `kind`. Raises AssertionError if it raises nothing."""
     try:
         answer = await awaited
     except kind as refusal:
@@ -51,7 +51,7 @@ async def refused(awaited: Awaitable[Any], kind: type[E]) -> E:
 
 @dataclass
 class Delivered:
-    """A record as a consumer hands it over."""
+    """A record as a consumer returns it."""
 
     offset: int
     key: bytes | None
@@ -60,18 +60,18 @@ class Delivered:
 
 
 class NoAvro(Avro):
-    """Hands data over as it is, for records that carry it undecoded."""
+    """Passes data through unchanged, for records that carry it undecoded."""
 
     content_type = "application/octet-stream"
 
     def encode(self, type_name: str, datum: Any) -> bytes:
-        """Is never asked."""
+        """Never called."""
         raise AssertionError("never called")
 
     def decode(self, value: Any) -> Any:
-        """The same."""
+        """The value itself."""
         return value
 
     def written_as(self, value: bytes) -> tuple[str, str]:
-        """Is never asked."""
+        """Never called."""
         raise AssertionError("never called")
