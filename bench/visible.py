@@ -48,7 +48,7 @@ def gathered(url: str) -> Crowd:
     with httpx.Client(base_url=url, timeout=30) as client:
         creator = _member(client, f"{crowd}-creator", "creator")
         bearer = {"authorization": f"Bearer {creator}"}
-        works = [{"kind": "text", "title": f"bench {n}", "body": "bench"} for n in range(CONTENTS)]
+        works = [{"kind": "text", "title": f"bench {n}", "body": "bench", "access": "free"} for n in range(CONTENTS)]
         published = [client.post("/v1/contents", json=work, headers=bearer).raise_for_status() for work in works]
         members = [_member(client, f"{crowd}-{n}", "consumer") for n in range(MEMBERS)]
         return Crowd(members, [one.json()["content_id"] for one in published])

@@ -29,6 +29,10 @@ def liking(content_id: str, n: int) -> Any:
     )
 
 
+def rating(content_id: str, n: int) -> Any:
+    return pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(kind="rate", rating=n % 5 + 1))
+
+
 def commenting(content_id: str, n: int) -> Any:
     return pb.RecordInteractionRequest(
         content_id=content_id, interaction=pb.Interaction(kind="comment", comment=f"{n}")
@@ -36,7 +40,7 @@ def commenting(content_id: str, n: int) -> Any:
 
 
 def publishing(content_id: str, n: int) -> Any:
-    return pb.PublishContentRequest(title=f"{n}", kind="text", body="b", byline="somebody")
+    return pb.PublishContentRequest(title=f"{n}", kind="text", body="b", byline="somebody", access="free")
 
 
 def reading(content_id: str, n: int) -> Any:
@@ -52,6 +56,7 @@ def reading_comments(content_id: str, n: int) -> Any:
     [
         (publishing, CREATOR, 4),
         (liking, READER, 2),
+        (rating, READER, 3),  # whether they may
         (commenting, READER, 4),
         (reading, READER, 3),
         (reading_comments, READER, 3),

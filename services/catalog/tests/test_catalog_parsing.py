@@ -19,12 +19,13 @@ from lyceum.catalog.v1 import catalog_pb2 as pb
 from servicekit import validate
 from servicekit.paging import PageStart, page_token, parse_page_token
 
-MEDIA = pb.Media(uri="https://media.test/1", sha256="ab" * 32, duration_ms=1, size_bytes=2)
+URI = "https://m.test/1"
+MEDIA = pb.Media(uri=URI, sha256="ab" * 32, duration_ms=1, size_bytes=2)
 Change = Callable[[pb.PublishContentRequest], Any]
 
 
 def request(**changes: Any) -> pb.PublishContentRequest:
-    return pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": "B", **changes})
+    return pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": "B", "access": "free", **changes})
 
 
 def test_a_text_is_accepted_with_its_defaults() -> None:
@@ -66,6 +67,23 @@ def test_a_course_has_lessons() -> None:
         ({"title": ""}, "title"),
         ({"title": "x" * 201}, "title"),
         ({"title": "a\x00"}, "title"),
+        *(({"title": odd}, "title") for odd in (" ", "　", "a\nb", "a\x1b[31m", "a\u202eb", "\u200b")),
+        *(
+            ({"kind": "video", "media": pb.Media(uri=uri, sha256="ab" * 32)}, "media.uri")
+            for uri in (
+                "javascript:alert(1)",
+                "file:///etc/passwd",
+                "data:text/html,x",
+                "https://",
+                "//m.test/1",
+                "https://m.test/a b",
+                "https://m.test/\n",
+                "https://[::1",
+                "JAVASCRIPT://m.test/%0aalert(1)",
+            )
+        ),
+        ({"access": ""}, "access"),
+        ({"byline": "a\nb"}, "byline"),
         ({"kind": "podcast"}, "kind"),
         ({"kind": ""}, "kind"),
         ({"body": ""}, "body"),
@@ -77,10 +95,13 @@ def test_a_course_has_lessons() -> None:
         ({"excerpt": "x" * 201}, "excerpt"),
         ({"byline": "x" * 51}, "byline"),
         ({"category": "x" * 51}, "category"),
-        ({"kind": "video", "media": pb.Media(uri="u", sha256="zz")}, "media.sha256"),
-        ({"kind": "video", "media": pb.Media(uri="u", sha256="AB" * 32)}, "media.sha256"),
+        ({"kind": "video", "media": pb.Media(uri=URI, sha256="zz")}, "media.sha256"),
+        ({"kind": "video", "media": pb.Media(uri=URI, sha256="AB" * 32)}, "media.sha256"),
         ({"kind": "video", "media": pb.Media(sha256="ab" * 32)}, "media.uri"),
-        ({"kind": "video", "media": pb.Media(uri="u", sha256="ab" * 32, duration_ms=-1)}, "media.duration_ms"),
+        (
+            {"kind": "video", "media": pb.Media(uri=URI, sha256="ab" * 32, duration_ms=-1)},
+            "media.duration_ms",
+        ),
         ({"kind": "course", "lessons": [pb.Lesson(title="")]}, "lessons[0].title"),
     ],
 )
@@ -105,6 +126,7 @@ def test_the_short_form_names_its_own_fields() -> None:
         (pb.Interaction(kind="rate", rating=6), "rating"),
         (pb.Interaction(kind="comment"), "comment"),
         (pb.Interaction(kind="comment", comment="x" * 5001), "comment"),
+        (pb.Interaction(kind="comment", comment=" \n"), "comment"),
         (pb.Interaction(kind="share"), "channel"),
         (pb.Interaction(kind="view", watched_ms=-1), "watched_ms"),
         (pb.Interaction(kind="view", client_key="x" * 201), "client_key"),

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from catalog.bootstrap import DEFINITION
+from catalog.content.domain import AccessNeeded
 from contracts.events.billing import ENTITLEMENT_GRANTED, EntitlementGranted
+from contracts.events.identity import MEMBER_REGISTERED, MemberRegistered
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
 from lyceum.catalog.v1 import catalog_pb2 as pb
@@ -31,12 +33,18 @@ class CatalogHouse(House):
     """What is done again and again here."""
 
     async def publish(self, **fields: Any) -> str:
-        request = pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": BODY, **fields})
+        request = pb.PublishContentRequest(**{"title": "T", "kind": "text", "body": BODY, "access": "free", **fields})
         return str((await self.call(request, CREATOR)).content_id)
 
     async def act(self, content_id: str, caller: Caller = READER, **fields: Any) -> str:
         request = pb.RecordInteractionRequest(content_id=content_id, interaction=pb.Interaction(**fields))
         return str((await self.call(request, caller)).status)
+
+    async def registered(self, external_id: str) -> None:
+        """Identity tells of a member of the data set."""
+        member_id = imported_id("member", "d", external_id)
+        fact = MemberRegistered(member_id=member_id, role="creator", claimed=False, registered_at=PAST)
+        await self.told(MEMBER_REGISTERED, fact, key=member_id)
 
     async def grant(self, member_id: str, product_id: str, expires_at: datetime | None = None) -> None:
         granted: EntitlementGranted = {
@@ -54,6 +62,8 @@ class CatalogHouse(House):
 @pytest.fixture
 async def house(postgres_url: str, tmp_path: Path) -> AsyncIterator[CatalogHouse]:
     async with housed(DEFINITION, postgres_url, tmp_path, CatalogHouse) as one:
+        for external_id in ("1", "7"):
+            await one.registered(external_id)
         yield one
 
 
@@ -73,7 +83,7 @@ async def test_only_creators_publish(house: CatalogHouse) -> None:
 
 
 async def test_publishing_again_under_one_key_publishes_once(house: CatalogHouse) -> None:
-    request = pb.PublishContentRequest(title="T", kind="text", body="B")
+    request = pb.PublishContentRequest(title="T", kind="text", body="B", access="free")
     answers = [await house.call(request, CREATOR, idempotency_key="k1") for _ in range(2)]
     assert answers[0].content_id == answers[1].content_id
     assert answers[0].consistency_token == answers[1].consistency_token
@@ -198,7 +208,9 @@ async def test_comments_are_read_in_order_and_an_erased_author_falls_silent(hous
 def contents(count: int) -> pb.ImportContentsRequest:
     request = pb.ImportContentsRequest(dataset="d")
     for number in range(count):
-        item = request.items.add(external_id=str(number), creator_external_id="1", title=f"T{number}", kind="video")
+        item = request.items.add(
+            external_id=str(number), creator_external_id="1", title=f"T{number}", kind="video", access="free"
+        )
         item.published_at.FromDatetime(PAST)
     return request
 
@@ -270,3 +282,42 @@ async def test_imported_acts_carry_their_own_time_and_are_flagged(house: Catalog
     query = "SELECT occurred_at, meta->>'backfill', partition_key FROM events WHERE type = 'interaction.liked'"
     expected = (PAST + timedelta(minutes=1), "true", imported_id("member", "d", "7"))
     assert await house.rows(query) == [expected]
+
+
+async def test_what_names_a_member_of_nobodys_is_refused_alone(house: CatalogHouse) -> None:
+    request = contents(2)
+    request.items[1].creator_external_id = "nobody"
+    results = (await house.call(request, IMPORTER)).results
+    assert [(one.status, one.error_field) for one in results] == [("created", ""), ("rejected", "creator_external_id")]
+    acts = interactions(("a", {"kind": "like"}), ("b", {"kind": "like"}))
+    acts.items[0].member_external_id = "nobody"
+    results = (await house.call(acts, IMPORTER)).results
+    assert [(one.status, one.error_field) for one in results] == [("rejected", "member_external_id"), ("created", "")]
+
+
+@pytest.mark.parametrize("fields", [{"kind": "rate", "rating": 5}, {"kind": "complete"}], ids=["rate", "complete"])
+async def test_only_who_may_read_content_rates_or_completes_it(house: CatalogHouse, fields: dict[str, Any]) -> None:
+    content_id = await house.publish(access="paid")
+    with pytest.raises(AccessNeeded):
+        await house.act(content_id, **fields)
+    assert await house.act(content_id, CREATOR, **fields) == "created"
+    await house.grant(READER.member_id, content_id, datetime.now(UTC) - timedelta(days=1))
+    with pytest.raises(AccessNeeded):
+        await house.act(content_id, **fields)
+    await house.grant(READER.member_id, content_id)
+    assert await house.act(content_id, **fields) == "created"
+    assert await house.act(await house.publish(), **fields) == "created"
+
+
+async def test_in_a_batch_each_act_needs_access_of_its_own(house: CatalogHouse) -> None:
+    closed, opened = await house.publish(access="paid"), await house.publish(access="paid")
+    await house.grant(READER.member_id, opened)
+    request = pb.RecordInteractionsRequest()
+    for content_id, kind in ((closed, "complete"), (opened, "complete"), (closed, "view")):
+        request.items.add(content_id=content_id).interaction.kind = kind
+    results = (await house.call(request, READER)).results
+    assert [(one.status, one.error_field) for one in results] == [
+        ("rejected", "content_id"),
+        ("created", ""),
+        ("created", ""),
+    ]

@@ -141,7 +141,7 @@ class Load:
     def _buy(self, http: httpx.Client, rng: random.Random) -> None:
         member, shop = rng.choice(self.members), rng.choice(self.shops)
         with self._lock:
-            if (member.name, shop.content_id) in self._bought:
+            if member.name == shop.act.member or (member.name, shop.content_id) in self._bought:
                 return
             self._bought.add((member.name, shop.content_id))
         act = self.journal.sent("order", member.name, shop.content_id)

@@ -45,7 +45,7 @@ async def test_personal_text_stays_sealed(community: Community, stack: LocalStac
     )
     member = community.log_in(name)
     byline, comment = f"byline-{mark}", f"comment-{mark}"
-    work = {"kind": "text", "title": "t", "body": "b", "byline": byline}
+    work = {"kind": "text", "title": "t", "body": "b", "byline": byline, "access": "free"}
     content_id = member.post("/v1/contents", work)["content_id"]
     said = member.post(f"/v1/contents/{content_id}/interactions", {"kind": "comment", "comment": comment})
     shown = member.get_after(f"/v1/contents/{content_id}/comments", [said["consistency_token"]])

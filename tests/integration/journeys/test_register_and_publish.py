@@ -78,7 +78,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(community: Com
 
 def test_a_repeated_key_answers_again_and_another_input_under_it_is_refused(community: Community) -> None:
     creator, key = community.member("creator"), {"idempotency-key": uuid.uuid4().hex}
-    work = {"kind": "text", "title": "t", "body": "b"}
+    work = {"kind": "text", "title": "t", "body": "b", "access": "free"}
     first = creator.post("/v1/contents", work, headers=key)
     assert creator.post("/v1/contents", work, headers=key)["content_id"] == first["content_id"]
     other = creator.request("POST", "/v1/contents", json={**work, "title": "u"}, headers=key)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
 from psycopg import DataError
 
 from eventfold import Context, Outcome
-from eventfold.errors import DomainError, InvalidInput
+from eventfold.errors import DomainError, InvalidInput, NotFound
 from lyceum.common.v1.common_pb2 import ItemResult
 from servicekit import validate
 from servicekit.call import Call, current_call
@@ -22,6 +22,9 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 Record = Callable[[list[Row]], Awaitable[tuple[Sequence[Outcome], int | None]]]
 RecordWith = Callable[[Sequence[Row], Context], Awaitable[tuple[Sequence[Outcome], int | None]]]
+
+Check = Callable[[Sequence[Row]], Awaitable[Sequence[DomainError | None]]]
+KnownMembers = Callable[[Collection[str]], Awaitable[Collection[str]]]
 
 SPOILING = (DomainError, DataError)
 """Failures that one row can cause in a statement or lookup for many rows: a destroyed key, a value that PostgreSQL
@@ -41,12 +44,16 @@ async def run(
     parse: Callable[[Item], Row],
     record: Record[Row],
     id_of: Callable[[Row], str],
+    check: Check[Row] | None = None,
 ) -> tuple[list[ItemResult], int | None]:
     """Record the items that can be parsed. Returns one result per item, in order, and a position that covers them all.
 
-    `record` returns one outcome per row, in order. A row on which it fails is rejected alone.
+    `check` returns for each parsed row why it is refused, or None. `record` returns one outcome per row, in order. A
+    row on which it fails is rejected alone.
     """
     rows = parse_items(items, parse)
+    if check is not None:
+        rows = await _checked(rows, check)
     outcomes, position = await _recorded([row for row in rows if not isinstance(row, DomainError)], record)
     return results(external_ids, rows, outcomes, id_of), position
 
@@ -57,11 +64,28 @@ async def answered(
     parse: Callable[[Item], Row],
     record: RecordWith[Row],
     id_of: Callable[[Row], str],
+    check: Check[Row] | None = None,
 ) -> tuple[list[ItemResult], str]:
     """As `run`, within the present call. Returns the results, and the token that covers them all."""
     call = current_call()
-    found, position = await run(external_ids, items, parse, lambda rows: record(rows, call.context()), id_of)
+    found, position = await run(external_ids, items, parse, lambda rows: record(rows, call.context()), id_of, check)
     return found, await call.recorded(position, covers_all=True)
+
+
+async def _checked(rows: Sequence[Row | DomainError], check: Check[Row]) -> list[Row | DomainError]:
+    refusals = iter(await check([row for row in rows if not isinstance(row, DomainError)]))
+    return [row if isinstance(row, DomainError) else next(refusals) or row for row in rows]
+
+
+def naming_members(known: KnownMembers, id_of: Callable[[Row], str], field: str) -> Check[Row]:
+    """A check of the member that each row names by an external id in `field`; `known` are those who are registered."""
+
+    async def check(rows: Sequence[Row]) -> Sequence[DomainError | None]:
+        members = await known({id_of(row) for row in rows})
+        refusal = NotFound("there is no such member in the data set; import members first", field=field)
+        return [None if id_of(row) in members else refusal for row in rows]
+
+    return check
 
 
 async def _recorded(rows: list[Row], record: Record[Row]) -> tuple[Sequence[Outcome], int | None]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -91,6 +92,31 @@ def text(value: str, field: str, *, min_chars: int = 1, max_chars: int) -> str:
         raise InvalidInput(f"must have {min_chars} to {max_chars} characters", field=field)
     if "\x00" in value:
         raise InvalidInput("must not contain NUL", field=field)
+    return value
+
+
+def line(value: str, field: str, *, max_chars: int) -> str:
+    """A text that is shown on one line, as a title or a name: not blank, and without control characters, line breaks
+    and the marks that turn the direction of writing."""
+    text(value, field, max_chars=max_chars)
+    if not value.strip() or _UNSHOWN.search(value):
+        raise InvalidInput("must not be blank, or hold line breaks or control characters", field=field)
+    return value
+
+
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+
+
+def web_uri(value: str, field: str, *, max_chars: int) -> str:
+    """The address of something on the web: `https`, or `http`, with a host. Nothing that runs or reads files."""
+    text(value, field, max_chars=max_chars)
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named or not value.isprintable() or " " in value:
+        raise InvalidInput("must be an https or http address with a host", field=field)
     return value
 
 

@@ -21,7 +21,7 @@ def product(request: pb.PriceProductRequest, creator_id: str) -> PriceProduct:
     return PriceProduct(
         product_id=chosen_id(request.product_id, "product_id"),
         creator_id=creator_id,
-        title=validate.text(request.title, "title", max_chars=MAX_TEXT_CHARS),
+        title=validate.line(request.title, "title", max_chars=MAX_TEXT_CHARS),
         pricing=cast(Pricing, validate.one_of(request.pricing, "pricing", PRICINGS)),
         price=fields.money(request.price, "price"),
     )
@@ -33,7 +33,7 @@ def promotion(request: pb.SchedulePromotionRequest, creator_id: str) -> Schedule
     return SchedulePromotion(
         promotion_id=chosen_id(request.promotion_id, "promotion_id"),
         creator_id=creator_id,
-        name=validate.text(request.name, "name", max_chars=MAX_TEXT_CHARS),
+        name=validate.line(request.name, "name", max_chars=MAX_TEXT_CHARS),
         amount_off=fields.money(request.amount_off, "amount_off") if reduction == "amount_off" else None,
         percent_off_bps=request.percent_off_bps if reduction == "percent_off_bps" else None,
         starts_at=validate.utc(request.starts_at, "starts_at"),

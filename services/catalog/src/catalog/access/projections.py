@@ -1,4 +1,4 @@
-"""Who may use what, as billing says: the catalog's own copy of entitlements."""
+"""Who may use what, as billing says, and who is a member, as identity says: the catalog's own copies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import billing
+from contracts.events.identity import MEMBER_REGISTERED
 from eventfold import FoldGroup, ReadTable, projection, puts
 
 
@@ -18,9 +19,17 @@ class AccessRow(NamedTuple):
     expires_at: datetime | None
 
 
-ACCESS = ReadTable("access_mirror", AccessRow)
+class MemberRow(NamedTuple):
+    """Somebody who may be told of as an author or a reader."""
 
+    member_id: str
+
+
+ACCESS = ReadTable("access_mirror", AccessRow)
+MEMBERS = ReadTable("member", MemberRow)
 
 MIRROR = projection("access_mirror", puts(ACCESS, billing.ENTITLEMENT_GRANTED), partition_local=True)
 
-GROUPS: Final = (FoldGroup("access", (MIRROR,)),)
+KNOWN_MEMBERS = projection("known_members", puts(MEMBERS, MEMBER_REGISTERED), partition_local=True)
+
+GROUPS: Final = (FoldGroup("access", (MIRROR, KNOWN_MEMBERS)),)

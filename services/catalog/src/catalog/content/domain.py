@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
+from catalog.access.domain import Grant, decide_access
 from eventfold import Decider, Sealed, Stored, StreamType
-from eventfold.errors import NotFound
+from eventfold.errors import NotFound, NotPermitted
 
 KINDS = ("text", "image", "audio", "video", "course")
 EXCERPT_CHARS = 200
@@ -61,7 +63,23 @@ class RequirePublished:
     """Decides nothing; refuses when the content is not there. Asked beside a command on another stream."""
 
 
-Command = PublishContent | RequirePublished
+@dataclass(frozen=True, slots=True)
+class RequireAccess:
+    """Decides nothing; refuses when the member may not read the content in full at `now`. `grant` is what the member
+    holds of it. Asked beside a command on another stream."""
+
+    member_id: str
+    grant: Grant | None
+    now: datetime
+
+
+Command = PublishContent | RequirePublished | RequireAccess
+
+
+class AccessNeeded(NotPermitted):
+    """Only who may read content in full may judge or finish it."""
+
+    code = "ACCESS_NEEDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +90,43 @@ class ContentPublished:
     work: Work
 
 
-def decide(command: Command, published: bool) -> Sequence[ContentPublished]:
-    """Publishing the same id again records nothing."""
-    if isinstance(command, RequirePublished):
-        if not published:
-            raise NotFound("there is no such content", field="content_id")
-        return []
-    return [] if published else [ContentPublished(command.creator_id, command.work)]
+class Published(NamedTuple):
+    """What decisions need to know of content; the work itself may be long."""
+
+    creator_id: str
+    access: str
 
 
-def evolve(published: bool, event: ContentPublished) -> bool:
-    """Decisions only need to know that it is there; the work itself may be long."""
-    return True
+def decide(command: Command, published: Published | None) -> Sequence[ContentPublished]:
+    """Publishing the same id again records nothing. Raises `NotFound`, `AccessNeeded`."""
+    if isinstance(command, PublishContent):
+        return [] if published else [ContentPublished(command.creator_id, command.work)]
+    if published is None:
+        raise NotFound("there is no such content", field="content_id")
+    if isinstance(command, RequireAccess):
+        _check_access(command, published)
+    return []
 
 
-CONTENT: StreamType[Command, bool, ContentPublished] = StreamType(
-    "content", Decider(False, decide, evolve), remembered=True
+def _check_access(command: RequireAccess, published: Published) -> None:
+    decision = decide_access(
+        access=published.access,
+        creator_id=published.creator_id,
+        member_id=command.member_id,
+        grant=command.grant,
+        now=command.now,
+    )
+    if not decision.allowed:
+        raise AccessNeeded("you have not bought this content 尚未购买该内容", field="content_id")
+
+
+def evolve(_: Published | None, event: ContentPublished) -> Published:
+    """It is there."""
+    return Published(event.creator_id, event.work.access)
+
+
+CONTENT: StreamType[Command, Published | None, ContentPublished] = StreamType(
+    "content", Decider(None, decide, evolve), remembered=True
 )
 
 

@@ -18,6 +18,7 @@ MAX_BODY_CHARS = 200_000
 MAX_TAGS = 20
 MAX_TAG_CHARS = 50
 MAX_LESSONS = 200
+MAX_URI_CHARS = 2_000
 SHA256_HEX = 64
 TEXT_KINDS = ("text", "course")
 
@@ -100,19 +101,19 @@ def _work(
         raise InvalidInput(f"is needed for {kind}", field="media")
     validate.between(len(tags), "tags", 0, MAX_TAGS)
     for tag in tags:
-        validate.text(tag, "tags", max_chars=MAX_TAG_CHARS)
+        validate.line(tag, "tags", max_chars=MAX_TAG_CHARS)
     validate.between(len(lessons), "lessons", 0, MAX_LESSONS)
     _fits_an_answer([body, *(lesson.body for lesson in lessons)], "lessons" if lessons else "body")
     return Work(
         kind=kind,
-        title=validate.text(title, "title", max_chars=MAX_TITLE_CHARS),
+        title=validate.line(title, "title", max_chars=MAX_TITLE_CHARS),
         byline=None,
         body=body,
         media=media,
         lessons=lessons,
         tags=tuple(dict.fromkeys(tags)),
         access=access,
-        category=validate.text(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
+        category=validate.line(category, "category", max_chars=MAX_TAG_CHARS) if category else None,
         excerpt=validate.text(excerpt or excerpt_of(body, access), "excerpt", min_chars=0, max_chars=EXCERPT_CHARS),
     )
 
@@ -125,11 +126,11 @@ def _fits_an_answer(texts: Sequence[str], field: str) -> None:
 
 
 def _byline(byline: str, field: str) -> str:
-    return validate.text(byline, field, min_chars=0, max_chars=MAX_TAG_CHARS)
+    return validate.line(byline, field, max_chars=MAX_TAG_CHARS) if byline else ""
 
 
 def _media(media: pb.Media, field: str) -> Media:
-    validate.text(media.uri, f"{field}.uri", max_chars=2000)
+    validate.web_uri(media.uri, f"{field}.uri", max_chars=MAX_URI_CHARS)
     if len(media.sha256) != SHA256_HEX or not set(media.sha256) <= set("0123456789abcdef"):
         raise InvalidInput("must be 64 lower-case hexadecimal digits", field=f"{field}.sha256")
     validate.between(media.duration_ms, f"{field}.duration_ms", 0, 10**10)
@@ -141,7 +142,7 @@ def _lesson(lesson: pb.Lesson, number: int) -> Lesson:
     field = f"lessons[{number}]"
     media = _media(lesson.media, f"{field}.media") if lesson.HasField("media") else None
     return Lesson(
-        validate.text(lesson.title, f"{field}.title", max_chars=MAX_TITLE_CHARS),
+        validate.line(lesson.title, f"{field}.title", max_chars=MAX_TITLE_CHARS),
         validate.text(lesson.body, f"{field}.body", min_chars=0, max_chars=MAX_BODY_CHARS),
         media,
     )

@@ -32,18 +32,21 @@ POLICIES: Final[Policies] = {
     "PublishContent": Policy("command", CREATORS, idempotent=True),
     "GetContent": Policy("query", anyone=True, reads=("access_mirror", COUNTING.name)),
     "ListContents": Policy("query", anyone=True, reads=(INDEX.name, COUNTING.name)),
-    "ImportContents": Policy("import", (imports.IMPORTER,)),
+    "ImportContents": Policy("import", (imports.IMPORTER,), reads=("known_members",)),
 }
 
 
 class ContentRpcs:
     """Publish, read, list, import."""
 
-    def __init__(self, publishing: Publishing, feed: Feed, bylines: Bylines, grant: GrantOf) -> None:
+    def __init__(
+        self, publishing: Publishing, feed: Feed, bylines: Bylines, grant: GrantOf, known: imports.KnownMembers
+    ) -> None:
         self._publishing = publishing
         self._feed = feed
         self._bylines = bylines
         self._grant = grant
+        self._known = known
 
     async def Publish(self, request: pb.PublishRequest, context: Any) -> pb.PublishResponse:
         call = current_call()
@@ -97,6 +100,7 @@ class ContentRpcs:
             lambda item: parsing.imported_manuscript(request.dataset, item, call),
             self._publishing.import_all,
             lambda manuscript: manuscript.content_id,
+            imports.naming_members(self._known, lambda manuscript: manuscript.creator_id, "creator_external_id"),
         )
         return pb.ImportContentsResponse(results=results, consistency_token=token)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.access.queries import Grants
+from catalog.access.queries import Grants, Members
 from catalog.content.application import Publishing
 from catalog.content.bylines import Bylines
 from catalog.content.domain import EVENTS
@@ -20,7 +20,8 @@ def rpcs(wiring: Wiring) -> ContentRpcs:
     """What the slice serves."""
     publishing = Publishing(wiring.store, wiring.pool, wiring.subject_keys)
     bylines = Bylines(wiring.queries, wiring.subject_keys)
-    return ContentRpcs(publishing, Feed(wiring.queries), bylines, Grants(wiring.queries).of)
+    grant, known = Grants(wiring.queries).of, Members(wiring.queries).known
+    return ContentRpcs(publishing, Feed(wiring.queries), bylines, grant, known)
 
 
 CONTENT: Final = Slice(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from catalog.content.domain import CONTENT, RequirePublished
+from catalog.access.domain import Grant
+from catalog.content.domain import CONTENT, RequireAccess, RequirePublished
 from catalog.interaction.domain import (
     INTERACTION,
     Command,
@@ -24,6 +25,10 @@ from catalog.interaction.domain import (
 from eventfold import Ask, Context, DataKey, EventStore, Handled, Idempotency, Item, Outcome, Pool, SubjectKeys
 from eventfold.errors import KeyDestroyed, NotFound
 
+GATED = ("rate", "complete")
+GrantsOf = Callable[[str, Collection[str]], Awaitable[Mapping[str, Grant]]]
+"""The grants that a member holds of products, by product id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -40,17 +45,24 @@ class Act:
     client_key: str = ""
     occurred_at: datetime | None = None
 
+    @property
+    def needs_access(self) -> bool:
+        """Whether only who may read the content may do this. What is imported was done elsewhere, under other rules."""
+        return self.kind in GATED and self.occurred_at is None
+
 
 class Interacting:
     """Decides over the streams of members and content."""
 
-    def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys) -> None:
+    def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys, grants: GrantsOf) -> None:
         self._store = store
         self._pool = pool
         self._keys = keys
+        self._grants = grants
 
     async def record(self, act: Act, context: Context, idempotency: Idempotency | None) -> Handled:
-        """Record one act; the answer's `status` is `created` or `duplicate`. Raises `NotFound` for absent content."""
+        """Record one act; the answer's `status` is `created` or `duplicate`. Raises `NotFound` for absent content, and
+        `AccessNeeded` where a member rates or completes what they may not read."""
         item = (await self._items([act], context))[0]
         return await self._store.handle(
             item,
@@ -91,7 +103,14 @@ class Interacting:
     async def _items(self, acts: Sequence[Act], context: Context) -> list[Item]:
         commenting = {act.member_id for act in acts if act.kind == "comment"}
         keys = await self._keys_of(commenting) if commenting else {}
-        return [_item(act, keys, context) for act in acts]
+        grants = await self._grants_for(acts)
+        return [_item(act, keys, grants, context) for act in acts]
+
+    async def _grants_for(self, acts: Sequence[Act]) -> Mapping[str, Grant]:
+        """By content id, what the caller holds of what they rate or complete."""
+        gated = {act.content_id for act in acts if act.needs_access}
+        member_ids = {act.member_id for act in acts if act.needs_access}
+        return await self._grants(member_ids.pop(), gated) if gated else {}
 
     async def _keys_of(self, member_ids: set[str]) -> dict[str, DataKey]:
         async with self._pool.connection() as conn:
@@ -104,10 +123,13 @@ def _counted(outcome: Outcome) -> Outcome:
     return Outcome() if repeated else outcome
 
 
-def _item(act: Act, keys: Mapping[str, DataKey], context: Context) -> Item:
+def _item(act: Act, keys: Mapping[str, DataKey], grants: Mapping[str, Grant], context: Context) -> Item:
+    required: RequirePublished | RequireAccess = RequirePublished()
+    if act.needs_access:
+        required = RequireAccess(act.member_id, grants.get(act.content_id), context.now)
     dated = context if act.occurred_at is None else replace(context, occurred_at=act.occurred_at, backfill=True)
     asks = (
-        Ask(CONTENT, act.content_id, RequirePublished()),
+        Ask(CONTENT, act.content_id, required),
         Ask(INTERACTION, pair(act.member_id, act.content_id), _command(act, keys)),
     )
     return Item(asks, dated)

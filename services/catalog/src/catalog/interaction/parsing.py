@@ -29,8 +29,10 @@ def act(interaction: pb.Interaction, member_id: str, content_id: str) -> Act:
         validate.between(interaction.rating, "rating", 1, 5)
     if kind == "comment":
         validate.text(interaction.comment, "comment", max_chars=MAX_COMMENT_CHARS)
+        if not interaction.comment.strip():
+            raise InvalidInput("must not be blank", field="comment")
     if kind == "share":
-        validate.text(interaction.channel, "channel", max_chars=MAX_CHANNEL_CHARS)
+        validate.line(interaction.channel, "channel", max_chars=MAX_CHANNEL_CHARS)
     return Act(
         member_id=member_id,
         content_id=content_id,

@@ -16,19 +16,20 @@ from servicekit.policy import Policies, Policy
 from servicekit.times import timestamp
 
 POLICIES: Final[Policies] = {
-    "RecordInteraction": Policy("command", idempotent=True),
-    "RecordInteractions": Policy("command"),
+    "RecordInteraction": Policy("command", reads=("access_mirror",), idempotent=True),
+    "RecordInteractions": Policy("command", reads=("access_mirror",)),
     "ListComments": Policy("query", anyone=True, reads=(COMMENTING.name,)),
-    "ImportInteractions": Policy("import", (imports.IMPORTER,)),
+    "ImportInteractions": Policy("import", (imports.IMPORTER,), reads=("known_members",)),
 }
 
 
 class InteractionRpcs:
     """Record one or many, import, list comments."""
 
-    def __init__(self, interacting: Interacting, comments: Comments) -> None:
+    def __init__(self, interacting: Interacting, comments: Comments, known: imports.KnownMembers) -> None:
         self._interacting = interacting
         self._comments = comments
+        self._known = known
 
     async def RecordInteraction(
         self, request: pb.RecordInteractionRequest, context: Any
@@ -87,5 +88,6 @@ class InteractionRpcs:
             lambda item: parsing.imported_act(request.dataset, item, call),
             self._interacting.record_all,
             lambda act: act.act_id,
+            imports.naming_members(self._known, lambda act: act.member_id, "member_external_id"),
         )
         return pb.ImportInteractionsResponse(results=results, consistency_token=token)

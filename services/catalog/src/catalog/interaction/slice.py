@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catalog.access.queries import Grants, Members
 from catalog.interaction.application import Interacting
 from catalog.interaction.domain import EVENTS
 from catalog.interaction.projections import GROUPS
@@ -16,8 +17,8 @@ from servicekit.slices import Slice
 
 def rpcs(wiring: Wiring) -> InteractionRpcs:
     """What the slice serves."""
-    interacting = Interacting(wiring.store, wiring.pool, wiring.subject_keys)
-    return InteractionRpcs(interacting, Comments(wiring.queries))
+    interacting = Interacting(wiring.store, wiring.pool, wiring.subject_keys, Grants(wiring.queries).of_each)
+    return InteractionRpcs(interacting, Comments(wiring.queries), Members(wiring.queries).known)
 
 
 INTERACTION: Final = Slice(

@@ -25,6 +25,7 @@ CREATE TABLE access_mirror (
     PRIMARY KEY (entitlement_id)
 );
 CREATE INDEX access_mirror_member ON access_mirror (member_id, product_id);
+CREATE TABLE member (member_id text NOT NULL, PRIMARY KEY (member_id));
 """
 
 revision, down_revision, upgrade, downgrade = step("0001", None, TABLES)
