@@ -115,3 +115,35 @@ async def test_every_call_is_counted_under_its_status(served: Served) -> None:
     await served.ask()
     await served.refused(RuntimeError())
     assert (calls("OK"), calls("INTERNAL")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_who_calls_too_often_is_refused_and_told_when_to_come_again() -> None:
+    async def resolve(_: Token) -> tuple[Target, ...] | None:
+        return None
+
+    async with serving(resolve, calls_per_s=0.3) as target, grpc.aio.insecure_channel(target) as channel:
+        stub: Any = consistency_pb2_grpc.ConsistencyServiceStub(channel)
+        await stub.Resolve(REQUEST, metadata=(("authorization", "Bearer flood"),), timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Resolve(REQUEST, metadata=(("authorization", "Bearer flood"),), timeout=5)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert dict(refused.value.initial_metadata())["retry-after"] == "2"
+        for other in ((("authorization", "Bearer calm"),), ()):
+            await stub.Resolve(REQUEST, metadata=other, timeout=5)
+
+
+UNKNOWN = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode()).SerializeToString() + b"\x9a\x06\x01a"
+
+
+@pytest.mark.parametrize(
+    "raw", [UNKNOWN, b"\xff", b"\x0a\x02\xc3\x28"], ids=["unknown field", "no message", "no UTF-8"]
+)
+async def test_bytes_that_are_no_request_of_the_method_are_refused_as_the_callers_fault(
+    served: Served, raw: bytes
+) -> None:
+    async with serving(served.resolve) as target, grpc.aio.insecure_channel(target) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            call: Any = channel.unary_unary(METHOD)
+            await call(raw, timeout=5)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert served.recorded is None

@@ -77,7 +77,9 @@ async def test_a_server_that_is_restarted_under_load_fails_no_request(
 ) -> None:
     member, done = community.member("creator"), asyncio.Event()
     bearer = {"authorization": f"Bearer {member.access_token}"}
-    content = member.post("/v1/contents", {"kind": "text", "title": "t", "body": "b" * 100, "access": "free"})["content_id"]
+    content = member.post("/v1/contents", {"kind": "text", "title": "t", "body": "b" * 100, "access": "free"})[
+        "content_id"
+    ]
     async with httpx.AsyncClient(base_url=community.url, timeout=40, headers=bearer) as client:
         like = f"/v1/contents/{content}/interactions"
         asks: dict[str, Callable[[], Awaitable[httpx.Response]]] = {

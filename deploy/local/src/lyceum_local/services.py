@@ -12,6 +12,8 @@ from lyceum_tree import services
 
 AUDIENCE = "lyceum"
 DRAIN_NOTICE_S = "0.5"
+MEMBER_CALLS_PER_S = "10000"
+"""Imports, load and tests make the calls of thousands of members under a few names."""
 """Only the one gateway of this machine has to notice, and it tries again by itself."""
 
 
@@ -49,6 +51,7 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "GRPC_PORT": str(around.ports.of(service)),
         "RELAY_INLINE": "true",
         "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
+        "MEMBER_CALLS_PER_S": MEMBER_CALLS_PER_S,
         "KEY_DIR": str(around.key_dir(service)),
         "JWT_ISSUER": around.public_url,
         "JWT_AUDIENCE": AUDIENCE,

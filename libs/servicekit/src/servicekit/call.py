@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,8 @@ class Call:
     """Fingerprint keys that were current before, or will be next: their fingerprints stand for the same input."""
     history: str = ""
     """The mark of the store's history, for tokens."""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Sent before the answer, all at once: gRPC takes them once."""
     wake_relay: Callable[[], None] = _nobody
     """Tells the relay of this process, if there is one, that something was recorded."""
 
@@ -104,7 +106,7 @@ class Call:
         if position is None:
             return ""
         token = Token(self.service, position, covers_all, self.history).encode()
-        await self.servicer_context.send_initial_metadata((("x-lyceum-token", token),))
+        self.headers.append(("x-lyceum-token", token))
         return token
 
 

@@ -18,9 +18,10 @@ from prometheus_client import Histogram
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
 from servicekit import answers, validate
-from servicekit.call import Call, deadline_s, enter_call
+from servicekit.call import Call, current_call, deadline_s, enter_call, present_call
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.draining import InFlight, Overloaded, Stopping
+from servicekit.limits import MemberCeiling, TooManyCalls
 from servicekit.statuses import status_of
 from servicekit.traces import of_call, tell
 
@@ -72,8 +73,11 @@ class Edge(grpc.aio.ServerInterceptor):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         history: Callable[[], str] = str,
         wake_relay: Callable[[], None] = lambda: None,
+        *,
+        ceiling: MemberCeiling,
     ) -> None:
         self.in_flight = InFlight()
+        self._ceiling = ceiling
         self._service = service
         self._verifier = verifier
         self._secrets = idempotency_secrets
@@ -120,6 +124,7 @@ class Edge(grpc.aio.ServerInterceptor):
         try:
             async with self.in_flight.call(deadline_s(context), validate.size_bytes(request)):
                 await self._enter(method, metadata, context)
+                self._count(current_call())
                 validate.request(request)
                 answer = await behave(request, context)
                 answers.check(answer)
@@ -130,6 +135,16 @@ class Edge(grpc.aio.ServerInterceptor):
             code, status = status_of(failure)
             _log_unexpected(method, code, failure)
             return _Outcome(code, status=status, taken=_taken(failure))
+
+    def _count(self, call: Call) -> None:
+        """Raises `TooManyCalls`, and says when to ask again."""
+        if call.caller is None:
+            return
+        try:
+            self._ceiling.take(call.caller.member_id)
+        except TooManyCalls as refusal:
+            call.headers.append(("retry-after", str(refusal.retry_after_s)))
+            raise
 
     async def _enter(self, method: str, metadata: Mapping[str, str], context: Any) -> None:
         caller = await self._caller(metadata.get("authorization"))
@@ -164,6 +179,8 @@ def _taken(failure: Exception) -> bool:
 async def _answer(outcome: _Outcome, context: Any) -> Any:
     if outcome.aborted:
         raise outcome.aborted
+    if (call := present_call()) and call.headers:
+        await context.send_initial_metadata(tuple(call.headers))
     if outcome.status is not None:
         details = ("grpc-status-details-bin", outcome.status.SerializeToString())
         context.set_trailing_metadata((details,) if outcome.taken else (details, (NOT_TAKEN, "true")))

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from google.protobuf import descriptor_pool
 
+from eventfold.errors import EventfoldError
 from servicekit.call import Call, current_call
 
 Rate = Literal["query", "command", "credential", "import", "provider"]
@@ -53,6 +54,13 @@ class NoPolicy(Exception):
         self.service = service
 
 
+class NotYetApplied(EventfoldError):
+    """What the rows of an import name may exist and is not known here yet. Nothing was recorded: send them again."""
+
+    def __init__(self) -> None:
+        super().__init__("what these rows name has not been applied here yet; send them again")
+
+
 class Gate(Protocol):
     """Delays a query until the events that its caller has seen are applied; see `servicekit.reading.ReadGate`."""
 
@@ -87,7 +95,9 @@ def _admitted(behave: Callable[..., Awaitable[Any]], policy: Policy, gate: Gate)
         call = current_call()
         policy.admit(call, request)
         if policy.reads:
-            await gate.wait(call, policy.reads)
+            fresh = await gate.wait(call, policy.reads)
+            if not fresh and policy.rate == "import":
+                raise NotYetApplied
         return await behave(request, context)
 
     return admitted

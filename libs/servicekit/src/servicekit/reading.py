@@ -59,7 +59,7 @@ class ReadGate:
         if not header:
             return True
         fresh = await self._satisfied(_tokens(header), {name: self._projections[name] for name in reads})
-        await call.servicer_context.send_initial_metadata((("x-lyceum-stale", "false" if fresh else "true"),))
+        call.headers.append(("x-lyceum-stale", "false" if fresh else "true"))
         return fresh
 
     async def _satisfied(self, tokens: Sequence[Token], projections: Mapping[str, Sequence[str]]) -> bool:

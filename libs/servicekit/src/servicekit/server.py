@@ -25,6 +25,7 @@ from servicekit.caller import FetchKeys, TokenVerifier
 from servicekit.closing import Closing
 from servicekit.definition import Wiring
 from servicekit.edge import Edge
+from servicekit.limits import MemberCeiling
 from servicekit.peers import peer_channel
 from servicekit.policy import NoPolicy, rpcs_of
 from servicekit.reading import ReadGate, Resolve
@@ -137,6 +138,7 @@ def _edge(wiring: Wiring) -> Edge:
         wiring.idempotency_secrets,
         history=wiring.history.mark,
         wake_relay=wiring.wake_relay,
+        ceiling=MemberCeiling(settings.member_calls_per_s),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POOL_CONNECTIONS_COMMANDS = 6
@@ -46,6 +46,8 @@ class ServiceSettings(BaseSettings):
     drain_notice_s: float = 5.0
     """How long a server that is being stopped reports "not ready" and still serves. Must be longer than routers need to
     notice."""
+    member_calls_per_s: float = Field(20.0, gt=0)
+    """Calls that one member may make of one process for any length of time; five seconds' worth may come at once."""
     fold_groups: str = ""
     """For a worker: the names of the groups of folds that it runs, separated by commas. If empty, all groups of the
     service."""

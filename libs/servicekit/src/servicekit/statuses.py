@@ -33,6 +33,8 @@ from eventfold.errors import (
 )
 from eventfold.vocabulary.codec import UnknownEventType
 from servicekit.draining import Overloaded, Stopping
+from servicekit.limits import TooManyCalls
+from servicekit.policy import NotYetApplied
 
 DOMAIN = "lyceum"
 
@@ -54,6 +56,8 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (LockNotAvailable, grpc.StatusCode.ABORTED, "CONTENTION"),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
     (QueryCanceled, grpc.StatusCode.DEADLINE_EXCEEDED, "OUT_OF_TIME"),
+    (NotYetApplied, grpc.StatusCode.UNAVAILABLE, "NOT_YET_APPLIED"),
+    (TooManyCalls, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS"),
     (Stopping, grpc.StatusCode.UNAVAILABLE, "STOPPING"),
     (Overloaded, grpc.StatusCode.UNAVAILABLE, "OVERLOADED"),
     (grpc.aio.AioRpcError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),

@@ -1,4 +1,4 @@
-"""A server of one method behind the edge, to which nobody presents a token."""
+"""A server of one method behind the edge."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 import grpc
 
 from lyceum.consistency.v1 import consistency_pb2_grpc
-from servicekit.caller import TokenVerifier
+from servicekit.caller import Caller, TokenVerifier
 from servicekit.draining import InFlight
 from servicekit.edge import Edge
+from servicekit.limits import MemberCeiling
 from servicekit.reading import Resolve
 from servicekit.server import ConsistencyServicer
 
 
 @contextlib.asynccontextmanager
-async def serving(resolve: Resolve, in_flight: InFlight | None = None) -> AsyncIterator[str]:
-    """`ConsistencyService` on a free port; yields its address."""
-    edge = Edge("identity", TokenVerifier(_no_keys, "issuer", "audience"), lambda: [b"k" * 32])
+async def serving(
+    resolve: Resolve, in_flight: InFlight | None = None, calls_per_s: float = 1000.0
+) -> AsyncIterator[str]:
+    """`ConsistencyService` on a free port; yields its address. A token is the id of the member who presents it."""
+    edge = Edge("identity", Believing(), lambda: [b"k" * 32], ceiling=MemberCeiling(calls_per_s))
     edge.in_flight = in_flight or edge.in_flight
     server = grpc.aio.server(interceptors=[edge])
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)
@@ -29,5 +32,15 @@ async def serving(resolve: Resolve, in_flight: InFlight | None = None) -> AsyncI
     await server.stop(0)
 
 
+class Believing(TokenVerifier):
+    """Takes any token for a member's id."""
+
+    def __init__(self) -> None:
+        super().__init__(_no_keys, "issuer", "audience")
+
+    async def verify(self, token: str) -> Caller:
+        return Caller(token, "consumer", "s")
+
+
 async def _no_keys() -> Any:
-    raise AssertionError("no token is presented here")
+    raise AssertionError("no key is needed here")
