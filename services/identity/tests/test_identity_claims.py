@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from relaying import eventually
 
 from contracts.external_ids import imported_id
 from identity.adapters.notifier import WebhookNotifier
-from identity.application.accounts import WrongCode
+from identity.adapters.passwords import BURST_ATTEMPTS, TooManyAttempts
 from identity.bootstrap import NotifierMissing, notifier
+from identity.domain.member import MAX_CODES, WrongCode
 from identity.entrypoints.claim_codes import MAX_UNDER_WAY
 from identity.settings import IdentitySettings
 from lyceum.identity.v1 import identity_pb2 as pb
@@ -27,9 +29,11 @@ async def test_an_imported_account_is_claimed_with_its_code_and_only_once(house:
     await house.call(importing("sleeper"), IMPORTER)
     code = await code_for(house, "Sleeper")
     assert sent(house)[-1]["username"] == "sleeper"
-    wrong = "0" * 8 if code != "0" * 8 else "1" * 8
+    wrong = "00000-00000" if code != "00000-00000" else "11111-11111"
     await refused(house.call(claim("sleeper", wrong)), WrongCode)
-    assert (await house.call(claim("sleeper", code))).message == "Account claimed successfully."
+    assert (
+        await house.call(claim("sleeper", f" {code.lower().replace('-', ' ').replace('0', 'O')}"))
+    ).message == "Account claimed successfully."
     assert (await house.log_in("sleeper")).member_id == imported_id("member", "d", "0")
     await refused(house.call(claim("sleeper", code)), WrongCode)
 
@@ -45,12 +49,33 @@ async def test_codes_are_asked_for_in_vain_without_a_hint(house: IdentityHouse) 
     assert await house.rows("SELECT count(*) FROM events WHERE type = 'member.claim_code_issued'") == [(1,)]
 
 
-async def test_a_code_is_guessed_five_times_and_not_more(house: IdentityHouse) -> None:
+async def test_guesses_leave_nothing_behind_and_their_owner_is_let_in(house: IdentityHouse) -> None:
     await house.call(importing("guessed"), IMPORTER)
     code = await code_for(house, "guessed")
-    for _ in range(5):
-        await refused(house.call(claim("guessed", "wrong")), WrongCode)
-    await refused(house.call(claim("guessed", code)), WrongCode)
+    before = await house.rows("SELECT count(*) FROM events")
+    refusals = [await guessed(house, "guessed", "10.0.0.66") for _ in range(40)]
+    assert BURST_ATTEMPTS <= refusals.count(WrongCode) < 40 and TooManyAttempts in refusals
+    assert await house.rows("SELECT count(*) FROM events") == before
+    answer = await house.call(claim("guessed", code), x_lyceum_client="10.0.0.1")
+    assert answer.message == "Account claimed successfully."
+
+
+async def guessed(house: IdentityHouse, name: str, client: str) -> type[Exception]:
+    """How a wrong code is refused."""
+    with pytest.raises((WrongCode, TooManyAttempts)) as refusal:
+        await house.call(claim(name, "wrong"), x_lyceum_client=client)
+    return refusal.type
+
+
+async def test_asking_again_and_again_sends_one_code_a_minute_and_no_more_than_a_few(house: IdentityHouse) -> None:
+    await house.call(importing("flooded"), IMPORTER)
+    begun = house.now
+    await code_for(house, "flooded")
+    for second in range(1, 300, 7):
+        house.now = begun + timedelta(seconds=second)
+        await house.call(pb.IssueClaimCodeRequest(username="flooded"), x_lyceum_client=f"10.0.1.{second % 250}")
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if "ClaimCodes._counted" in repr(task)))
+    assert len(sent(house)) == MAX_CODES
 
 
 async def test_a_code_of_another_account_is_no_code(house: IdentityHouse) -> None:

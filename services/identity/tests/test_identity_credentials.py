@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import stat
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,12 +24,13 @@ from identity.adapters.notifier import FileNotifier
 from identity.adapters.passwords import (
     ATTEMPTS_PER_S,
     BURST_ATTEMPTS,
+    STRANGERS_BURST,
     AttemptLimiter,
     Passwords,
     TooManyAttempts,
     common_passwords,
 )
-from identity.adapters.tokens import CODE_DIGITS, Hashes, Issuer, Issuers, new_code
+from identity.adapters.tokens import CODE_ALPHABET, Hashes, Issuer, Issuers, new_code
 from identity.domain.policy import canonical, check_contact, check_password, check_username
 from identity.keyring import SIGNING, key_kinds
 from identity.settings import IdentitySettings
@@ -152,12 +154,12 @@ def test_after_a_burst_attempts_are_slowed_per_name() -> None:
     clock = Clock()
     limiter = AttemptLimiter(clock)
     for _ in range(BURST_ATTEMPTS):
-        limiter.take("alice")
+        limiter.take("alice", "10.0.0.1")
     with pytest.raises(TooManyAttempts):
-        limiter.take("alice")
-    limiter.take("bob")
+        limiter.take("alice", "10.0.0.1")
+    limiter.take("bob", "10.0.0.1")
     clock.now_s += 1 / ATTEMPTS_PER_S
-    limiter.take("alice")
+    limiter.take("alice", "10.0.0.1")
 
 
 def test_a_flood_of_refused_attempts_does_not_keep_the_owner_out() -> None:
@@ -168,11 +170,42 @@ def test_a_flood_of_refused_attempts_does_not_keep_the_owner_out() -> None:
     for _ in range(20 * 30):
         clock.now_s += 0.05
         try:
-            limiter.take("alice")
+            limiter.take("alice", "10.0.0.1")
             passed += 1
         except TooManyAttempts:
             continue
     assert BURST_ATTEMPTS + 25 <= passed <= BURST_ATTEMPTS + 31
+
+
+def tried(limiter: AttemptLimiter, name: str, client: str, times: int) -> int:
+    """How many of so many attempts at once are let through."""
+    passed = 0
+    for _ in range(times):
+        try:
+            limiter.take(name, client)
+            passed += 1
+        except TooManyAttempts:
+            continue
+    return passed
+
+
+def test_who_guesses_from_many_addresses_is_slowed_and_the_owner_at_home_is_not() -> None:
+    limiter = AttemptLimiter(Clock())
+    limiter.take("alice", "home")
+    limiter.succeeded("alice", "home")
+    assert sum(tried(limiter, "alice", f"10.0.0.{n}", BURST_ATTEMPTS) for n in range(50)) < STRANGERS_BURST
+    assert tried(limiter, "alice", "home", BURST_ATTEMPTS - 1) == BURST_ATTEMPTS - 1
+    assert tried(limiter, "bob", "10.0.0.1", 1) == 1
+
+
+def test_what_follows_a_refresh_secret_follows_always_and_only_from_it() -> None:
+    hashes = Hashes(b"k" * 32)
+    first = hashes.new_refresh_secret("s1")
+    following = hashes.following_refresh_secret("s1", first)
+    assert following == hashes.following_refresh_secret("s1", first) != first
+    assert hashes.issued("s1", following) and not hashes.issued("s2", following)
+    assert following != hashes.following_refresh_secret("s1", hashes.new_refresh_secret("s1"))
+    assert following != Hashes(b"l" * 32).following_refresh_secret("s1", first)
 
 
 def test_a_refresh_secret_is_known_again_only_for_its_session() -> None:
@@ -195,7 +228,7 @@ def test_one_key_makes_different_hashes_for_different_uses() -> None:
 
 def test_codes_are_digits() -> None:
     codes = {new_code() for _ in range(50)}
-    assert all(len(code) == CODE_DIGITS and code.isdigit() for code in codes)
+    assert all(re.fullmatch(rf"[{CODE_ALPHABET}]{{5}}-[{CODE_ALPHABET}]{{5}}", code) for code in codes)
     assert len(codes) > 45
 
 

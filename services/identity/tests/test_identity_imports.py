@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from identity_house import IMPORTER, PAST, IdentityHouse, importing
 
 from contracts.external_ids import imported_id
@@ -59,3 +62,40 @@ async def test_an_imported_account_keeps_its_past_date(house: IdentityHouse) -> 
     await house.call(importing("old-hand"), IMPORTER)
     query = "SELECT occurred_at, meta->>'backfill', meta->>'actor' FROM events WHERE type = 'member.registered'"
     assert await house.rows(query) == [(PAST, "true", "boss")]
+
+
+def named(*names: str) -> Any:
+    """One external id under several names."""
+    request = importing(*names)
+    for item in request.items:
+        item.external_id = "same"
+    return request
+
+
+async def owners(house: IdentityHouse) -> int:
+    return int((await house.rows("SELECT count(*) FROM events WHERE type = 'username.claimed'"))[0][0])
+
+
+async def test_an_external_id_is_one_account_under_one_name(house: IdentityHouse) -> None:
+    results = (await house.call(named("first", "second", "first"), IMPORTER)).results
+    assert [(one.status, one.error_field) for one in results] == [
+        ("created", ""),
+        ("rejected", "external_id"),
+        ("duplicate", ""),
+    ]
+    again = (await house.call(named("third", "First"), IMPORTER)).results
+    assert [(one.status, one.error_field) for one in again] == [("rejected", "external_id"), ("duplicate", "")]
+    assert await owners(house) == 1
+
+
+async def test_an_external_id_is_one_account_whatever_arrives_at_once(house: IdentityHouse) -> None:
+    answers = await asyncio.gather(*(house.call(named(f"name-{n}"), IMPORTER) for n in range(8)))
+    statuses = [answer.results[0].status for answer in answers]
+    assert sorted(statuses) == ["created", *["rejected"] * 7]
+    assert await owners(house) == 1
+
+
+@pytest.mark.parametrize("name", ["admin", "Root", "a-d-m-i-n", "r00t", "管理员", "官方", "---", "___"])
+async def test_names_that_would_pass_for_the_platforms_own_are_refused(house: IdentityHouse, name: str) -> None:
+    assert (await house.call(importing(name), IMPORTER)).results[0].error_field == "username"
+    assert (await refused(house.register(name), InvalidInput)).field == "username"

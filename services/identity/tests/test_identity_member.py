@@ -11,7 +11,8 @@ from eventfold import Sealed
 from eventfold.errors import AlreadyExists, NotFound, WrongState
 from identity.domain.codec import CODEC
 from identity.domain.member import (
-    MAX_CODE_TRIES,
+    CODE_PAUSE,
+    MAX_CODES,
     MEMBER,
     ClaimCodeIssued,
     ClaimCodeMissed,
@@ -26,6 +27,7 @@ from identity.domain.member import (
     RegisterMember,
     RehashPassword,
     RoleGranted,
+    WrongCode,
 )
 from identity.domain.username import USERNAME, ClaimUsername, UsernameClaimed
 
@@ -60,7 +62,7 @@ def test_a_registration_opens_the_account_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [IssueClaimCode("c", SOON), claim(), RehashPassword(HASH), GrantRole("importer")], ids=repr
+    "command", [IssueClaimCode("c", SOON, NOW), claim(), RehashPassword(HASH), GrantRole("importer")], ids=repr
 )
 def test_nothing_but_a_registration_addresses_an_account_that_is_not_there(command: Command) -> None:
     with pytest.raises(NotFound):
@@ -71,34 +73,44 @@ def test_the_right_code_claims_the_account() -> None:
     assert when([IMPORTED, ISSUED], claim()) == [MemberClaimed(NEW_HASH)]
 
 
-def test_a_wrong_code_is_recorded_because_it_counts() -> None:
-    assert when([IMPORTED, ISSUED], claim("wrong")) == [ClaimCodeMissed()]
+@pytest.mark.parametrize("given", [[IMPORTED], [IMPORTED, ISSUED], [IMPORTED, ISSUED, ClaimCodeMissed()]], ids=len)
+def test_a_wrong_code_claims_nothing_and_leaves_no_event(given: list[Event]) -> None:
+    with pytest.raises(WrongCode):
+        when(given, claim("wrong"))
 
 
-def test_without_a_code_nobody_claims() -> None:
-    assert when([IMPORTED], claim()) == [ClaimCodeMissed()]
-
-
-def test_the_right_code_comes_too_late_after_too_many_tries() -> None:
-    misses: list[Event] = [ClaimCodeMissed()] * MAX_CODE_TRIES
-    assert when([IMPORTED, ISSUED, *misses[:-1]], claim()) == [MemberClaimed(NEW_HASH)]
-    assert when([IMPORTED, ISSUED, *misses], claim()) == [ClaimCodeMissed()]
+def test_no_number_of_wrong_codes_locks_the_owner_out() -> None:
+    misses: list[Event] = [ClaimCodeMissed()] * 100
+    assert when([IMPORTED, ISSUED, *misses], claim()) == [MemberClaimed(NEW_HASH)]
 
 
 def test_a_code_ends_at_its_time() -> None:
     assert when([IMPORTED, ISSUED], claim(now=SOON - timedelta(microseconds=1))) == [MemberClaimed(NEW_HASH)]
-    assert when([IMPORTED, ISSUED], claim(now=SOON)) == [ClaimCodeMissed()]
+    with pytest.raises(WrongCode):
+        when([IMPORTED, ISSUED], claim(now=SOON))
 
 
-def test_a_new_code_voids_the_old_one_and_its_tries() -> None:
-    misses = [ClaimCodeMissed()] * MAX_CODE_TRIES
-    given: list[Event] = [IMPORTED, ISSUED, *misses, ClaimCodeIssued("second", SOON)]
-    assert when(given, claim("right")) == [ClaimCodeMissed()]
-    assert when(given, claim("second")) == [MemberClaimed(NEW_HASH)]
+def issue(now: datetime) -> IssueClaimCode:
+    return IssueClaimCode(f"{now}", now + (SOON - NOW), now)
+
+
+def test_whoever_asks_for_codes_neither_floods_the_owner_nor_voids_their_code() -> None:
+    """Given somebody who asks every second for as long as a code lives, then few are sent, a minute apart, and the
+    first is good to its end."""
+    given: list[Event] = [IMPORTED]
+    sent: list[datetime] = []
+    for second in range(int((SOON - NOW).total_seconds())):
+        events = when(given, issue(at := NOW + timedelta(seconds=second)))
+        given += events
+        sent += [at] * len(events)
+    assert sent == [NOW + CODE_PAUSE * n for n in range(MAX_CODES)]
+    last = SOON - timedelta(microseconds=1)
+    assert when(given, claim(f"{NOW}", last)) == [MemberClaimed(NEW_HASH)]
+    assert when(given, issue(SOON)) != []
 
 
 @pytest.mark.parametrize("given", [[REGISTERED], [IMPORTED, ISSUED, MemberClaimed(HASH)]])
-@pytest.mark.parametrize("command", [claim(), IssueClaimCode("c", SOON)], ids=repr)
+@pytest.mark.parametrize("command", [claim(), IssueClaimCode("c", SOON, NOW)], ids=repr)
 def test_an_account_with_a_password_is_not_claimed_again(given: list[Event], command: Command) -> None:
     with pytest.raises(WrongState):
         when(given, command)

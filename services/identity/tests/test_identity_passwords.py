@@ -11,10 +11,9 @@ from contracts.external_ids import imported_id
 from eventfold import Sealed
 from eventfold.sealing.keys import KeyEncryptionKey
 from identity.adapters.passwords import Passwords
-from identity.application.accounts import WrongCode
 from identity.application.password_hashes import PasswordHashes
 from identity.application.sessions import LogInFailed
-from identity.domain.member import MEMBER
+from identity.domain.member import MEMBER, WrongCode
 from servicekit.testing import refused
 
 

@@ -53,6 +53,24 @@ def test_the_token_just_replaced_is_good_for_the_grace_and_not_longer() -> None:
     assert when([STARTED, ROTATED], refresh("t1", now=late)) == [SessionRevoked("reused")]
 
 
+def test_who_presents_the_same_token_at_once_is_given_the_same_next_one_and_all_go_on_with_it() -> None:
+    """Given five tabs that refresh at once, and again when their access tokens end, then each is served each time."""
+    events: list[Event] = [STARTED]
+    presented, now = "t1", NOW
+    for following in ("t2", "t3", "t4"):
+        for tab in range(5):
+            events += when(events, refresh(presented, following, now + timedelta(seconds=tab)))
+            state = SESSION.decider.fold(events)
+            assert state is not None and state.takes(following, now + timedelta(seconds=tab))
+        presented, now = following, now + timedelta(minutes=10)
+    assert len(events) == 4
+
+
+def test_who_presents_a_stolen_token_later_is_found() -> None:
+    for late in (GRACE + timedelta(seconds=1), timedelta(minutes=10), timedelta(days=1)):
+        assert when([STARTED, ROTATED], refresh("t1", "t2", NOW + late)) == [SessionRevoked("reused")]
+
+
 def test_an_older_token_ends_the_family_even_within_the_grace() -> None:
     events: list[Event] = [STARTED, ROTATED, SessionRefreshed("t3", NOW)]
     assert when(events, refresh("t1")) == [SessionRevoked("reused")]

@@ -38,6 +38,7 @@ from eventfold.sealing.keys import DataKey, Sealed, SubjectKeys
 from eventfold.vocabulary.codec import EventCodec, Stored, Upcaster
 from eventfold.vocabulary.decider import (
     ANY_VERSION,
+    NO_STREAM,
     NOTHING_DUE,
     Address,
     Ask,
@@ -59,6 +60,7 @@ from eventfold.write.store import EventStore
 __all__ = [
     "ANY_VERSION",
     "NOTHING_DUE",
+    "NO_STREAM",
     "Address",
     "Ask",
     "Change",

@@ -62,6 +62,12 @@ class Call:
         return self.caller.member_id if self.caller else ANONYMOUS
 
     @property
+    def client(self) -> str:
+        """The address from which the caller speaks, as the gateway says; empty where no gateway said it. Personal: it
+        is for limits, and never for logs or events."""
+        return self.metadata.get("x-lyceum-client", "")
+
+    @property
     def deadline_s(self) -> float:
         """Seconds left to answer, at most `MAX_DEADLINE_S`."""
         return deadline_s(self.servicer_context)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -18,6 +19,9 @@ CONCURRENT_HASHES = 2
 """Each takes 19 MiB and about 50 ms of a core: the bound keeps a flood of log-ins from taking the machine."""
 BURST_ATTEMPTS = 10
 ATTEMPTS_PER_S = 1.0
+STRANGERS_BURST = 30
+STRANGERS_PER_S = 0.2
+"""Of one name, by all clients together from which its owner has not been seen."""
 REMEMBERED_NAMES = 10_000
 
 
@@ -55,30 +59,61 @@ class Passwords:
             return False
 
 
+TOO_MANY = "too many attempts for this account; wait a few seconds 尝试过于频繁"
+
+
 class TooManyAttempts(Exhausted):
     """Log-ins for this name come faster than anybody types."""
 
     code = "TOO_MANY_ATTEMPTS"
 
 
-class AttemptLimiter:
-    """Slows guessing down to `ATTEMPTS_PER_S` per name after a burst, and never locks an account.
+@dataclass
+class _Buckets:
+    """Attempts that are left, by key; the least recent beyond `REMEMBERED_NAMES` are forgotten."""
 
-    Kept in memory for the last `REMEMBERED_NAMES` names; with n replicas the rate is n times as high.
+    burst: float
+    per_s: float
+    left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def take(self, key: str, now: float) -> bool:
+        tokens, at = self.left.pop(key, (self.burst, now))
+        tokens = min(self.burst, tokens + (now - at) * self.per_s)
+        self.left[key] = (tokens - 1 if tokens >= 1 else tokens, now)
+        if len(self.left) > REMEMBERED_NAMES:
+            self.left.popitem(last=False)
+        return tokens >= 1
+
+
+class AttemptLimiter:
+    """Slows guessing down, for each name and client (an address), and more so for a name over all clients together.
+    Never locks an account: a client from which its owner got in before is not slowed by what others try.
+
+    Kept in memory for the last `REMEMBERED_NAMES` names; with n replicas the rates are n times as high.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._of_client = _Buckets(BURST_ATTEMPTS, ATTEMPTS_PER_S)
+        self._of_strangers = _Buckets(STRANGERS_BURST, STRANGERS_PER_S)
+        self._known: OrderedDict[str, None] = OrderedDict()
 
-    def take(self, name: str) -> None:
-        """Count an attempt. Raises `TooManyAttempts`; refused attempts cost nothing, so that a flood of them does not
-        keep the owner's own from ever getting through."""
-        now = self._clock()
-        tokens, at = self._buckets.pop(name, (float(BURST_ATTEMPTS), now))
-        tokens = min(BURST_ATTEMPTS, tokens + (now - at) * ATTEMPTS_PER_S)
-        self._buckets[name] = (tokens - 1 if tokens >= 1 else tokens, now)
-        while len(self._buckets) > REMEMBERED_NAMES:
-            self._buckets.popitem(last=False)
-        if tokens < 1:
-            raise TooManyAttempts("too many attempts for this account; wait a few seconds 尝试过于频繁")
+    def take(self, name: str, client: str) -> None:
+        """Count a guess at a password. Raises `TooManyAttempts`; refused attempts cost nothing, so that a flood of them
+        does not keep the owner's own from ever getting through."""
+        self.take_of_client(name, client)
+        if f"{client}|{name}" not in self._known and not self._of_strangers.take(name, self._clock()):
+            raise TooManyAttempts(TOO_MANY)
+
+    def take_of_client(self, name: str, client: str) -> None:
+        """Count an attempt at what cannot be guessed: only the client that tries is slowed. Raises
+        `TooManyAttempts`."""
+        if not self._of_client.take(f"{client}|{name}", self._clock()):
+            raise TooManyAttempts(TOO_MANY)
+
+    def succeeded(self, name: str, client: str) -> None:
+        """The owner got in from this client."""
+        self._known[f"{client}|{name}"] = None
+        self._known.move_to_end(f"{client}|{name}")
+        if len(self._known) > REMEMBERED_NAMES:
+            self._known.popitem(last=False)

@@ -15,7 +15,9 @@ from joserfc.jwk import ECKey
 
 REFRESH_BYTES = 32
 MARK_HEX = 32
-CODE_DIGITS = 8
+CODE_CHARS = 10
+CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's: no letter that is read as another, or as a digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ class Hashes:
         body = secrets.token_urlsafe(REFRESH_BYTES)
         return f"{body}.{self._mark(session_id, body)}"
 
+    def following_refresh_secret(self, session_id: str, presented: str) -> str:
+        """The secret that replaces a presented one. It follows from it, so that all who present the same at once, as
+        the tabs of a browser do, are given the same."""
+        body = self._digest("refresh-following", f"{session_id}|{presented}")
+        return f"{body}.{self._mark(session_id, body)}"
+
     def issued(self, session_id: str, secret: str) -> bool:
         """Whether this service once made the secret for the session: only then can it be one used again."""
         body, _, mark = secret.rpartition(".")
@@ -106,12 +114,20 @@ class Hashes:
 
     def code(self, member_id: str, code: str) -> str:
         """Hash of a one-time code, bound to its member."""
-        return self._digest("code", f"{member_id}|{code}")
+        return self._digest("code", f"{member_id}|{plain_code(code)}")
 
     def _digest(self, domain: str, text: str) -> str:
         return hmac.digest(self._key, f"{domain}|{text}".encode(), hashlib.sha256).hex()
 
 
 def new_code() -> str:
-    """A one-time code of `CODE_DIGITS` digits."""
-    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    """A one-time code of `CODE_CHARS` signs in two groups. There are 2^50: nobody guesses one in its lifetime, however
+    many they try."""
+    signs = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_CHARS))
+    return f"{signs[: CODE_CHARS // 2]}-{signs[CODE_CHARS // 2 :]}"
+
+
+def plain_code(typed: str) -> str:
+    """A code as people type it, without spaces and dashes, in capitals, with the signs that it may be read as."""
+    signs = "".join(sign for sign in typed.upper() if sign not in " -")
+    return signs.translate(str.maketrans("OIL", "011"))

@@ -6,8 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from eventfold import Ask, Context, DataKey, EventStore, Handled, Idempotency, Item, Outcome, Pool, Sealed, SubjectKeys
-from eventfold.errors import WrongState
+from eventfold import (
+    NO_STREAM,
+    Ask,
+    Context,
+    DataKey,
+    EventStore,
+    Handled,
+    Idempotency,
+    Item,
+    Outcome,
+    Pool,
+    Sealed,
+    SubjectKeys,
+)
+from eventfold.errors import AlreadyExists, UnexpectedVersion
 from identity.application.password_hashes import FIELD, NOBODY
 from identity.domain.member import (
     MEMBER,
@@ -15,19 +28,10 @@ from identity.domain.member import (
     GrantRole,
     IssueClaimCode,
     Member,
-    MemberClaimed,
     RegisterMember,
     RehashPassword,
 )
 from identity.domain.username import USERNAME, ClaimUsername
-
-WRONG_CODE = "the code is wrong, used up or expired 验证码错误或已过期"
-
-
-class WrongCode(WrongState):
-    """The one-time code is wrong, used up or expired; the same answer for every reason."""
-
-    code = "WRONG_CODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +80,33 @@ class Accounts:
     ) -> tuple[list[Outcome], int | None]:
         """Create unclaimed accounts; one outcome per row, and a position that covers them all.
 
-        Rows that are there already are not sealed again.
+        Rows that are there already are not sealed again. An external id is one account, under one name: another name
+        for it is refused, also where both arrive at once.
         """
         async with self._pool.connection() as conn:
             known = await self._store.load(conn, [MEMBER.stream(row.member_id) for row in rows])
             fresh = [row for row in rows if not known[MEMBER.stream(row.member_id)]]
             keys = await self._keys.ensure(conn, [row.member_id for row in fresh])
-        items = [
-            _registration(
-                row.member_id,
-                index,
-                RegisterMember(
-                    role=row.role,
-                    username=keys[row.member_id].seal("username", row.username),
-                    email=None,
-                    phone=None,
-                    password_hash=None,
-                ),
-                replace(context, occurred_at=row.registered_at, backfill=True),
-            )
-            for row, index in zip(rows, indexes, strict=True)
-            if row.member_id in keys
-        ]
+        named = [(row, index) for row, index in zip(rows, indexes, strict=True) if row.member_id in keys]
+        items = [_imported(row, index, keys[row.member_id], context) for row, index in named]
         handled = await self._store.handle_batch(items, context) if items else Handled({}, None)
         outcomes = iter(handled.outcomes)
-        settled = [next(outcomes) if row.member_id in keys else Outcome() for row in rows]
+        decided = [next(outcomes) if row.member_id in keys else None for row in rows]
+        settled = await self._settled(rows, indexes, decided)
         return settled, handled.position or await self._store.last_position()
+
+    async def _settled(
+        self, rows: Sequence[ImportedMember], indexes: Sequence[str], decided: Sequence[Outcome | None]
+    ) -> list[Outcome]:
+        """What was decided; an account that was there before is a duplicate if it has the row's name."""
+        there = [one is None or isinstance(one.error, UnexpectedVersion) for one in decided]
+        wanted = [USERNAME.at(index) for index, before in zip(indexes, there, strict=True) if before]
+        async with self._store.reading() as conn:
+            owners = await self._store.states(conn, wanted) if wanted else {}
+        return [
+            one if one is not None and not before else _known(row, owners[USERNAME.stream(index)])
+            for row, index, one, before in zip(rows, indexes, decided, there, strict=True)
+        ]
 
     async def find(self, index: str) -> tuple[str, Member] | None:
         """Id and state of the member who has this username; None, after the same reads, for nobody."""
@@ -114,18 +119,17 @@ class Accounts:
         state: Member | None = await self._store.current(MEMBER.at(member_id))
         return state
 
-    async def issue_code(self, member_id: str, code_hash: str, lifetime: timedelta, context: Context) -> None:
-        """Record a new one-time code. Raises `WrongState` for a claimed account."""
-        command = IssueClaimCode(code_hash, context.now + lifetime)
-        await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
+    async def issue_code(self, member_id: str, code_hash: str, lifetime: timedelta, context: Context) -> bool:
+        """Record a new one-time code; False where codes that were sent must do. Raises `WrongState` for a claimed
+        account."""
+        command = IssueClaimCode(code_hash, context.now + lifetime, context.now)
+        handled = await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
+        return bool(handled.outcomes[0].events)
 
     async def claim(self, member_id: str, code_hash: str, password_hash: Sealed, context: Context) -> Handled:
-        """Set the password. Raises `WrongCode`; the miss is recorded and counts."""
+        """Set the password. Raises `WrongCode`."""
         command = ClaimMember(code_hash, password_hash, context.now)
-        handled = await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
-        if not isinstance(handled.outcomes[0].events[0].event, MemberClaimed):
-            raise WrongCode(WRONG_CODE, field="code")
-        return handled
+        return await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
 
     async def rehash(self, member_id: str, password_hash: Sealed, context: Context) -> None:
         """Keep the same password under stronger parameters."""
@@ -154,3 +158,18 @@ def _sealed(key: DataKey, new: NewMember) -> tuple[Sealed, Sealed | None, Sealed
 
 def _registration(member_id: str, index: str, register: RegisterMember, context: Context) -> Item:
     return Item((Ask(USERNAME, index, ClaimUsername(member_id)), Ask(MEMBER, member_id, register)), context)
+
+
+def _imported(row: ImportedMember, index: str, key: DataKey, context: Context) -> Item:
+    register = RegisterMember(
+        role=row.role, username=key.seal("username", row.username), email=None, phone=None, password_hash=None
+    )
+    dated = replace(context, occurred_at=row.registered_at, backfill=True)
+    name = Ask(USERNAME, index, ClaimUsername(row.member_id))
+    return Item((name, Ask(MEMBER, row.member_id, register, expected=NO_STREAM)), dated)
+
+
+def _known(row: ImportedMember, owner: str | None) -> Outcome:
+    if owner == row.member_id:
+        return Outcome()
+    return Outcome(error=AlreadyExists("the external id is an account of another name", field="external_id"))

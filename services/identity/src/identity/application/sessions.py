@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from eventfold import Ask, Context, EventStore, Item
 from eventfold.errors import Unauthenticated
-from identity.domain.session import SESSION, RefreshSession, RevokeSession, SessionRefreshed, StartSession
+from identity.domain.session import SESSION, RefreshSession, RevokeSession, Session, StartSession
 
 
 class LogInFailed(Unauthenticated):
@@ -36,11 +36,11 @@ class Sessions:
     async def refresh(self, session_id: str, presented: str, following: str, context: Context) -> str:
         """Replace the refresh token; returns the member's id. Raises `SessionEnded`."""
         ask = Ask(SESSION, session_id, RefreshSession(presented, following, context.now))
-        handled = await self._store.handle(Item((ask,)), context)
-        events = handled.outcomes[0].events
-        if not events or not isinstance(events[0].event, SessionRefreshed):
+        await self._store.handle(Item((ask,)), context)
+        session: Session | None = await self._store.current(ask)
+        if session is None or not session.takes(following, context.now):
             raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")
-        return str((await self._store.current(ask)).member_id)
+        return session.member_id
 
     async def revoke(self, session_id: str, presented: str, context: Context) -> None:
         """End the session; ending it twice, or one that never was, does nothing."""

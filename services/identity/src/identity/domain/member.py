@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import assert_never
+from datetime import datetime, timedelta
+from typing import NamedTuple, assert_never
 
 from eventfold import Decider, Sealed, StreamType
 from eventfold.errors import NotFound, WrongState
 
 ROLES = ("consumer", "creator", "importer", "auditor", "admin")
-MAX_CODE_TRIES = 5
+MAX_CODES = 3
+"""Codes of an account that are valid at once. While there are so many, its owner has them, and no more are sent."""
+CODE_PAUSE = timedelta(seconds=60)
+"""The least time between two codes of an account."""
+WRONG_CODE = "the code is wrong, used up or expired 验证码错误或已过期"
+
+
+class WrongCode(WrongState):
+    """The one-time code is wrong, used up or expired; the same answer for every reason."""
+
+    code = "WRONG_CODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class IssueClaimCode:
 
     code_hash: str
     expires_at: datetime
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,8 @@ class ClaimCodeIssued:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCodeMissed:
-    """Somebody presented a wrong or expired code."""
+    """Somebody presented a wrong or expired code. No longer recorded: who guesses must not be able to lock the owner
+    out, nor to fill the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,13 @@ class RoleGranted:
 Event = MemberRegistered | ClaimCodeIssued | ClaimCodeMissed | MemberClaimed | PasswordRehashed | RoleGranted
 
 
+class Code(NamedTuple):
+    """The keyed hash of a one-time code that went out, and until when it is valid."""
+
+    code_hash: str
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """What decisions about a member need to know."""
@@ -120,24 +139,24 @@ class Member:
     email: Sealed | None
     phone: Sealed | None
     password_hash: Sealed | None
-    code_hash: str | None = None
-    code_expires_at: datetime | None = None
-    code_tries: int = 0
+    codes: tuple[Code, ...] = ()
 
 
 def decide(command: Command, state: Member | None) -> Sequence[Event]:
-    """Repeating a registration, claim or grant records nothing."""
+    """Repeating a registration or grant records nothing. Raises `WrongCode`, `WrongState`, `NotFound`."""
     if isinstance(command, RegisterMember):
         return [] if state else [_registered(command)]
     if state is None:
         raise NotFound("there is no such member")
     match command:
-        case IssueClaimCode(code_hash, expires_at):
+        case IssueClaimCode():
             _require_unclaimed(state)
-            return [ClaimCodeIssued(code_hash, expires_at)]
+            return [ClaimCodeIssued(command.code_hash, command.expires_at)] if _may_send(command, state) else []
         case ClaimMember():
             _require_unclaimed(state)
-            return [MemberClaimed(command.password_hash)] if _code_fits(command, state) else [ClaimCodeMissed()]
+            if not _code_fits(command, state):
+                raise WrongCode(WRONG_CODE, field="code")
+            return [MemberClaimed(command.password_hash)]
         case RehashPassword(password_hash):
             return [PasswordRehashed(password_hash)] if state.password_hash is not None else []
         case GrantRole(role):
@@ -161,9 +180,16 @@ def _require_unclaimed(state: Member) -> None:
         raise WrongState("the account has been claimed already")
 
 
+def _may_send(command: IssueClaimCode, state: Member) -> bool:
+    """Codes live equally long, so the newest ends last: it tells when it was sent."""
+    lifetime = command.expires_at - command.now
+    newest = state.codes[-1].expires_at - lifetime if state.codes else None
+    valid = [code for code in state.codes if command.now < code.expires_at]
+    return len(valid) < MAX_CODES and (newest is None or command.now - newest >= CODE_PAUSE)
+
+
 def _code_fits(command: ClaimMember, state: Member) -> bool:
-    in_time = state.code_expires_at is not None and command.now < state.code_expires_at
-    return in_time and state.code_tries < MAX_CODE_TRIES and command.code_hash == state.code_hash
+    return any(command.code_hash == code.code_hash and command.now < code.expires_at for code in state.codes)
 
 
 def evolve(state: Member | None, event: Event) -> Member | None:
@@ -180,11 +206,11 @@ def evolve(state: Member | None, event: Event) -> Member | None:
         return None
     match event:
         case ClaimCodeIssued(code_hash, expires_at):
-            return replace(state, code_hash=code_hash, code_expires_at=expires_at, code_tries=0)
+            return replace(state, codes=(*state.codes, Code(code_hash, expires_at))[-MAX_CODES:])
         case ClaimCodeMissed():
-            return replace(state, code_tries=state.code_tries + 1)
+            return state
         case MemberClaimed(password_hash):
-            return replace(state, password_hash=password_hash, code_hash=None, code_expires_at=None)
+            return replace(state, password_hash=password_hash, codes=())
         case PasswordRehashed(password_hash):
             return replace(state, password_hash=password_hash)
         case RoleGranted(role):

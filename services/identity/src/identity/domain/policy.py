@@ -14,10 +14,32 @@ MIN_PASSWORD_CHARS = 8
 MAX_PASSWORD_CHARS = 128
 
 
+_RESERVED = """
+admin administrator root system sysadmin superuser support help helpdesk service staff official operator moderator mod
+security abuse postmaster webmaster hostmaster info billing payment payments lyceum importer auditor null undefined
+anonymous everyone nobody
+管理员 系统管理员 超级管理员 系统消息 官方 官方客服 官方账号 客服 客服中心 平台 运营 版主 财务 审计员 匿名
+"""
+RESERVED = frozenset(_RESERVED.split())
+"""Names that would be taken for the platform's own."""
+_SIGNS = str.maketrans("", "", "_-")
+_AS_READ = (str.maketrans("0135", "oles"), str.maketrans("0135", "oies"))
+
+
 def check_username(username: str) -> str:
     """The username. Raises `InvalidInput`."""
     if not USERNAME.fullmatch(username):
         raise InvalidInput("must have 3 to 32 letters, digits, _, - or Han characters", field="username")
+    if not username.translate(_SIGNS):
+        raise InvalidInput("must have a letter or digit 用户名须含字母、数字或汉字", field="username")
+    return username
+
+
+def check_new_username(username: str) -> str:
+    """A username that a member may take: none that looks like the platform's own. Raises `InvalidInput`."""
+    bare = canonical(check_username(username)).translate(_SIGNS)
+    if RESERVED & {bare, *(bare.translate(signs) for signs in _AS_READ)}:
+        raise InvalidInput("is reserved 该用户名已保留", field="username")
     return username
 
 

@@ -1,7 +1,8 @@
 """A session: a family of refresh tokens, of which one is current.
 
 Each refresh replaces the token. Presenting an older one again ends the whole family (RFC 9700, 4.14.2), except for the
-immediately previous token within a short grace: the client may never have received the new one.
+immediately previous token within a short grace: the client may never have received the new one, or several of its tabs
+may ask at once. The next token follows from the one that is presented, so all of them are given the same.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ class Session:
     refreshed_at: datetime | None = None
     revoked: bool = False
 
+    def takes(self, token_hash: str, now: datetime) -> bool:
+        """Whether this token is the one to present next."""
+        return not self.revoked and now < self.ends_at and token_hash == self.current_hash
+
 
 def decide(command: Command, state: Session | None) -> Sequence[Event]:
     """A refresh that may not be granted records nothing, or the end of the family when a token was reused."""
@@ -101,6 +106,8 @@ def decide(command: Command, state: Session | None) -> Sequence[Event]:
 
 def _refreshed(command: RefreshSession, state: Session) -> Sequence[Event]:
     if command.now >= state.ends_at:
+        return []
+    if _in_grace(command, state) and command.next_hash == state.current_hash:
         return []
     if command.presented_hash == state.current_hash or _in_grace(command, state):
         return [SessionRefreshed(command.next_hash, command.now)]

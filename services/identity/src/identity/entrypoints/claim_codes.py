@@ -52,5 +52,5 @@ class ClaimCodes:
         """The code counts from when it is recorded: what is delivered is always valid."""
         username = (await self.accounts.open(member_id, member))["username"]
         code = new_code()
-        await self.accounts.issue_code(member_id, self.hashes.code(member_id, code), self.lifetime, context)
-        await self.notifier.send_code(member_id, username, code)
+        if await self.accounts.issue_code(member_id, self.hashes.code(member_id, code), self.lifetime, context):
+            await self.notifier.send_code(member_id, username, code)

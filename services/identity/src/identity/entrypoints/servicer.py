@@ -12,10 +12,11 @@ from eventfold.errors import KeyDestroyed, NotFound
 from identity.adapters.passwords import AttemptLimiter, Passwords
 from identity.adapters.queries import Directory
 from identity.adapters.tokens import Hashes, Issuers
-from identity.application.accounts import WRONG_CODE, Accounts, ImportedMember, NewMember, WrongCode
+from identity.application.accounts import Accounts, ImportedMember, NewMember
 from identity.application.password_hashes import NOBODY, PasswordHashes
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
-from identity.domain.policy import canonical, check_contact, check_password, check_username
+from identity.domain.member import WRONG_CODE, WrongCode
+from identity.domain.policy import canonical, check_contact, check_new_username, check_password, check_username
 from identity.entrypoints.claim_codes import ClaimCodes
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
@@ -55,7 +56,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.RegisterResponse:
         call, parts = current_call(), self._parts
-        username = check_username(request.username)
+        username = check_new_username(request.username)
         check_password(request.password, username, parts.common_passwords)
         email, phone = request.email or None, request.phone or None
         check_contact(email, phone)
@@ -76,12 +77,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def LogIn(self, request: pb.LogInRequest, context: Any) -> pb.LogInResponse:
         call, parts = current_call(), self._parts
         index = self._index(request.username)
-        parts.limiter.take(index)
+        parts.limiter.take(index, call.client)
         found = await parts.accounts.find(index)
         member_id, member = found or ("", None)
         encoded = await parts.password_hashes.open(member)
         if not await parts.passwords.verify(encoded, request.password) or not member or not encoded:
             raise LogInFailed("wrong username or password 用户名或密码错误")
+        parts.limiter.succeeded(index, call.client)
         await self._rehash(member_id, encoded, request.password)
         session_id = str(uuid.uuid4())
         secret = parts.hashes.new_refresh_secret(session_id)
@@ -98,7 +100,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Any) -> pb.RefreshSessionResponse:
         call, parts = current_call(), self._parts
         session_id, presented = self._presented(request.refresh_token)
-        secret = parts.hashes.new_refresh_secret(session_id)
+        secret = parts.hashes.following_refresh_secret(session_id, presented)
         member_id = await parts.sessions.refresh(
             session_id, parts.hashes.refresh(presented), parts.hashes.refresh(secret), call.context()
         )
@@ -136,7 +138,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def IssueClaimCode(self, request: pb.IssueClaimCodeRequest, context: Any) -> pb.IssueClaimCodeResponse:
         call, parts = current_call(), self._parts
         index = self._index(check_username(request.username))
-        parts.limiter.take(index)
+        parts.limiter.take_of_client(index, call.client)
         found = await parts.accounts.find(index)
         if found and found[1].password_hash is None:
             parts.claim_codes.start(*found, call.context())
@@ -146,7 +148,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         call, parts = current_call(), self._parts
         username = check_username(request.username)
         check_password(request.password, username, parts.common_passwords)
-        parts.limiter.take(self._index(username))
+        parts.limiter.take_of_client(self._index(username), call.client)
         found = await parts.accounts.find(self._index(username))
         member_id, member = found or (NOBODY, None)
         password_hash = await self._sealed(member_id, await parts.passwords.hash(request.password))
@@ -223,7 +225,7 @@ def _imported(dataset: str, item: pb.ImportMember, call: Call) -> ImportedMember
     external_id = validate.text(item.external_id, "external_id", max_chars=imports.MAX_EXTERNAL_ID_CHARS)
     return ImportedMember(
         imported_id("member", dataset, external_id),
-        check_username(item.username),
+        check_new_username(item.username),
         validate.one_of(item.role, "role", ("consumer", "creator")),
         validate.past_time(item.registered_at, "registered_at", call.now),
     )

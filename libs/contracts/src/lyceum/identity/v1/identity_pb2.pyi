@@ -345,7 +345,7 @@ class ClaimAccountRequest(_message.Message):
     username: _builtins.str
     """Compared without regard to case."""
     code: _builtins.str
-    """From the notifier; at most 5 tries."""
+    """From the notifier; spaces, dashes and case do not matter."""
     password: _builtins.str
     """As for Register."""
     def __init__(
