@@ -75,7 +75,7 @@ async def test_asking_again_and_again_sends_one_code_a_minute_and_no_more_than_a
         house.now = begun + timedelta(seconds=second)
         await house.call(pb.IssueClaimCodeRequest(username="flooded"), x_lyceum_client=f"10.0.1.{second % 250}")
         await asyncio.gather(*(task for task in asyncio.all_tasks() if "ClaimCodes._counted" in repr(task)))
-    assert len(sent(house)) == MAX_CODES
+    assert [one["username"] for one in sent(house)].count("flooded") == MAX_CODES
 
 
 async def test_a_code_of_another_account_is_no_code(house: IdentityHouse) -> None:
