@@ -78,7 +78,7 @@ class Sender:
     async def _deliver(self, dataset: str, kind: Kind, items: Sequence[Item]) -> Delivered:
         path = COLUMNS[kind].path
         try:
-            answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.body for one in items]})
+            answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.sent(dataset) for one in items]})
         except Refused as refusal:
             if refusal.status not in UNREADABLE or refusal.field == "dataset":
                 raise
