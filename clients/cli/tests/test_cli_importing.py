@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_gateway import FakeGateway
 
-from lyceum_cli.errors import BadAnswer, BadFile, OtherImport, StillStale
+from lyceum_cli.errors import BadAnswer, BadFile, Held, OtherImport, StillStale
 from lyceum_cli.gateway import Gateway
+from lyceum_cli.importing.holding import held
+from lyceum_cli.importing.ids import content_id
 from lyceum_cli.importing.journal import Tally
-from lyceum_cli.importing.reading import Source
+from lyceum_cli.importing.reading import Format, Source
 from lyceum_cli.importing.running import Imported, Order, run
+from lyceum_cli.importing.sending import FOLLOWING_PAUSES_S
 from lyceum_cli.importing.settling import PATHS, settle
 from lyceum_cli.reporting import as_json
 
@@ -165,3 +170,66 @@ async def test_the_report_tells_programs_what_happened(fake: FakeGateway, gatewa
     report = json.loads(as_json(await run(gateway, order(tmp_path))))
     assert report["kinds"] == {"members": {"created": 10, "duplicate": 0, "rejected": 0}}
     assert report["rows"] == 10
+
+
+ORDERED = "external_id,member_external_id,content_external_id,list_minor,charged_minor,currency,ordered_at\n"
+PUBLISHED = "external_id,creator_external_id,title,kind,published_at\nc1,1,Tea,video,2024-01-02T00:00:00Z\n"
+
+
+def shop(folder: Path, content: str = "c1") -> Order:
+    """One order of content, from before the content was published."""
+    (folder / "contents.csv").write_text(PUBLISHED)
+    (folder / "orders.csv").write_text(f"{ORDERED}o1,1,{content},100,100,CNY,2023-01-01T00:00:00Z\n")
+    sources = [Source("orders", folder / "orders.csv"), Source("contents", folder / "contents.csv")]
+    return Order("http://gateway", "d", sources, folder / "rejects", folder / "state.json")
+
+
+@pytest.mark.parametrize("refusals", [0, 1, len(FOLLOWING_PAUSES_S)])
+async def test_given_content_that_is_not_for_sale_yet_then_its_order_is_sent_again(
+    fake: FakeGateway, gateway: Gateway, tmp_path: Path, refusals: int
+) -> None:
+    fake.not_for_sale = {"o1": refusals}
+    imported = await run(gateway, shop(tmp_path))
+    assert imported.tallies == {"contents": Tally(created=1), "orders": Tally(created=1)}
+    assert [path for path, _ in fake.batches] == ["/v1/contents:batchImport"] + ["/v1/orders:batchImport"] * (
+        refusals + 1
+    )
+    assert fake.batches[-1][1][0]["product_id"] == content_id("d", "c1")
+
+
+async def test_given_content_that_never_comes_then_its_order_is_refused_after_a_while(
+    fake: FakeGateway, gateway: Gateway, tmp_path: Path
+) -> None:
+    fake.not_for_sale = {"o1": 10**9}
+    imported = await run(gateway, shop(tmp_path))
+    assert imported.tallies["orders"] == Tally(rejected=1)
+    assert [row[2:4] for row in set_aside(imported)[1:]] == [["product_id", "neither a product nor content"]]
+
+
+@pytest.mark.parametrize("content", ["elsewhere", "c1"])
+async def test_given_content_that_this_import_does_not_bring_then_its_order_is_refused_at_once(
+    fake: FakeGateway, gateway: Gateway, tmp_path: Path, content: str
+) -> None:
+    fake.not_for_sale = {"o1": 10**9}
+    if content == "c1":
+        fake.refused = {"c1": ("title", "is none")}
+    imported = await run(gateway, shop(tmp_path, content))
+    assert imported.tallies["orders"] == Tally(rejected=1)
+    assert len(fake.batches) == 2
+
+
+async def test_given_an_import_that_is_under_way_then_the_same_one_is_refused(gateway: Gateway, tmp_path: Path) -> None:
+    one = order(tmp_path)
+    with held(one.state), pytest.raises(Held, match=f"process {os.getpid()} on"):
+        await run(gateway, one)
+    assert (await run(gateway, one)).tallies == {"members": Tally(created=10)}
+
+
+async def test_given_files_written_another_way_then_an_unfinished_import_is_another_one(
+    fake: FakeGateway, gateway: Gateway, tmp_path: Path
+) -> None:
+    fake.answers = 1
+    with pytest.raises(KeyboardInterrupt):
+        await run(gateway, order(tmp_path))
+    with pytest.raises(OtherImport, match="differs in: form"):
+        await run(gateway, replace(order(tmp_path), form=Format(encoding="gbk")))

@@ -10,7 +10,7 @@ from pathlib import Path
 from lyceum_cli.errors import BadFile
 from lyceum_cli.importing import mapping
 from lyceum_cli.importing.columns import COLUMNS, KINDS, Kind
-from lyceum_cli.importing.reading import Format, Line, Source, Table, read
+from lyceum_cli.importing.reading import AS_DOCUMENTED, Format, Line, Source, Table, read
 from lyceum_cli.importing.rejects import Reject
 from lyceum_cli.importing.repeats import Repeats
 from lyceum_cli.importing.rows import BadRow, Item, Occurrences, Row, in_minor_units, item
@@ -33,7 +33,7 @@ class Gathered:
         )
 
 
-def gather(sources: Sequence[Source], mapping_file: Path | None = None, form: Format = Format()) -> Gathered:  # noqa: B008 - frozen
+def gather(sources: Sequence[Source], mapping_file: Path | None = None, form: Format = AS_DOCUMENTED) -> Gathered:
     """Read everything into memory (about 1 KB a row). Raises `BadFile` or `BadMapping`."""
     mappings = _mappings(sources, mapping_file, form)
     read_from = [_added(mapping_file, kind, rows) for kind, rows in mappings.rows.items() if mapping_file and rows]

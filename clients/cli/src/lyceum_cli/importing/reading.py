@@ -31,6 +31,9 @@ class Format:
     amounts: Amounts = "minor"
 
 
+AS_DOCUMENTED: Final = Format()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file of rows of one kind."""
@@ -71,7 +74,7 @@ class Table:
     lines: tuple[Line, ...]
 
 
-def read(path: Path, form: Format = Format(), texts: Collection[str] | None = None) -> Table:
+def read(path: Path, form: Format = AS_DOCUMENTED, texts: Collection[str] | None = None) -> Table:
     """The whole file, in memory. Line breaks may stand in the columns `texts`; None: in any.
 
     Raises `BadFile` where it cannot be read or has no usable header.

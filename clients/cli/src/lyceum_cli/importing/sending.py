@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -20,8 +20,13 @@ from lyceum_cli.importing.rows import Item
 
 UNREADABLE: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 """Refusals of a whole request that one item of it may have caused."""
-STATUSES: Final = ("created", "duplicate", "rejected")
+REJECTED: Final = "rejected"
+STATUSES: Final = ("created", "duplicate", REJECTED)
+FOLLOWING_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, *[1.5] * 20)
+"""What is published is for sale a moment later, when billing has heard of it: an order that comes in between is sent
+again after each of these."""
 
+Result = Mapping[str, str]
 Told = Callable[[Kind, int], None]
 """Is told of rows that are done, by kind."""
 
@@ -45,9 +50,11 @@ class Sender:
         self._state = state
         self._rejects = rejects
         self._told = told
+        self._contents: set[str] = set()
 
     def begin(self, subject: Subject, gathered: Gathered) -> Journal:
         """The journal to go on from. A new one has the rows that could not be read set aside already."""
+        self._contents = {one.external_id for one in gathered.items if one.kind == "contents"}
         found = journals.load(self._state, subject)
         if found is not None:
             self._rejects.rewind(found.reject_bytes)
@@ -76,14 +83,38 @@ class Sender:
         journals.save(self._state, replace(journal, finished=True))
 
     async def _deliver(self, dataset: str, kind: Kind, items: Sequence[Item]) -> Delivered:
-        path = COLUMNS[kind].path
         try:
-            answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.sent(dataset) for one in items]})
+            results, token = await self._results(dataset, kind, items)
         except Refused as refusal:
             if refusal.status not in UNREADABLE or refusal.field == "dataset":
                 raise
             return await self._halved(dataset, kind, items, refusal)
-        return _delivered(path, items, answer.body.get("results", []), answer.token)
+        for pause_s in FOLLOWING_PAUSES_S:
+            early = [number for number, one in enumerate(items) if self._is_early(one, results[number])]
+            if not early:
+                break
+            await self._gateway.pause(pause_s)
+            again, token = await self._results(dataset, kind, [items[number] for number in early])
+            for number, result in zip(early, again, strict=True):
+                results[number] = result
+        return self._settled(items, results, token)
+
+    async def _results(self, dataset: str, kind: Kind, items: Sequence[Item]) -> tuple[list[Result], str]:
+        path = COLUMNS[kind].path
+        answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.sent(dataset) for one in items]})
+        return _checked(path, items, answer.body.get("results", [])), answer.token
+
+    def _is_early(self, one: Item, result: Result) -> bool:
+        """Whether an order was refused for content that this import brings."""
+        refused = result["status"] == REJECTED and result["error_field"] == "product_id"
+        return refused and one.kind == "orders" and one.content in self._contents
+
+    def _settled(self, items: Sequence[Item], results: Sequence[Result], token: str) -> Delivered:
+        statuses = [result["status"] for result in results]
+        refused = [(one, result) for one, result in zip(items, results, strict=True) if result["status"] == REJECTED]
+        self._contents -= {one.external_id for one, _ in refused if one.kind == "contents"}
+        rejects = [Reject(one.source, one.line, found["error_field"], found["error_reason"]) for one, found in refused]
+        return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
 
     async def _halved(self, dataset: str, kind: Kind, items: Sequence[Item], refusal: Refused) -> Delivered:
         """One item can make a whole request unreadable: find it, so that the others still arrive."""
@@ -102,15 +133,10 @@ def _unreadable(gathered: Gathered) -> dict[Kind, Tally]:
     return {kind: Tally(rejected=kinds.count(kind)) for kind in KINDS if kind in kinds}
 
 
-def _delivered(path: str, items: Sequence[Item], results: Sequence[dict[str, str]], token: str) -> Delivered:
+def _checked(path: str, items: Sequence[Item], results: Sequence[Result]) -> list[Result]:
+    """The results, if they are those of the items. Raises `BadAnswer`."""
     if [one.external_id for one in items] != [result["external_id"] for result in results]:
         raise BadAnswer(path, "the results are not those of the items sent")
-    statuses = [result["status"] for result in results]
-    if unknown := set(statuses) - set(STATUSES):
+    if unknown := {result["status"] for result in results} - set(STATUSES):
         raise BadAnswer(path, f"unknown statuses: {', '.join(sorted(unknown))}")
-    rejects = [
-        Reject(one.source, one.line, result["error_field"], result["error_reason"])
-        for one, result in zip(items, results, strict=True)
-        if result["status"] == "rejected"
-    ]
-    return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
+    return list(results)
