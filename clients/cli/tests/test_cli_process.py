@@ -157,7 +157,7 @@ def test_given_no_room_for_the_state_file_then_that_is_said_and_the_same_command
     done = run(["bash", "-c", f"ulimit -f 0; {shell}"])
     said = done.stderr.decode()
     assert (done.returncode, "Traceback" in said) == (1, False), said
-    assert "d.import-state.json cannot be written: File too large; once that is mended" in said
+    assert "cannot be written: File too large; once that is mended, the same command goes on" in said
     assert run(command(gateway.url)).returncode == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lyceum_cli.errors import BadFile
@@ -124,8 +124,9 @@ class _Reader:
     def _item(self, source: int, line: int, kind: Kind, row: Row, section: mapping.Section | None) -> Item:
         row = in_minor_units(kind, row, self.form.amounts)
         one = item(kind, source, line, row, self.occurrences[kind])
-        if section is None or not section.first_counts:
-            self.repeats.check(one)
+        if section is not None and section.first_counts:
+            return replace(one, first_counts=True)
+        self.repeats.check(one)
         return one
 
 

@@ -33,7 +33,9 @@ class BadRow(ValueError):
 @dataclass(frozen=True, slots=True)
 class Item:
     """A row ready to be sent. `source` is the number of its file, `line` where it stands there; `content` the external
-    id of the content that it is about, empty where it names none."""
+    id of the content that it is about, empty where it names none. `first_counts`: rows that share its external id may
+    say something else, and count as duplicates.
+    """
 
     kind: Kind
     source: int
@@ -42,6 +44,7 @@ class Item:
     at: datetime
     body: Mapping[str, Any]
     content: str = ""
+    first_counts: bool = False
 
     def sent(self, dataset: str) -> Mapping[str, Any]:
         """What the gateway takes: an order names content by its id."""

@@ -13,6 +13,7 @@ from lyceum_cli.importing.columns import KINDS, Kind
 from lyceum_cli.importing.gathering import Gathered, gather
 from lyceum_cli.importing.holding import held
 from lyceum_cli.importing.journal import Subject, Tally
+from lyceum_cli.importing.known import Known
 from lyceum_cli.importing.plan import DEFAULT_SLICE_DAYS, MAX_BATCH_ITEMS, batches
 from lyceum_cli.importing.progress import NoProgress, Progress
 from lyceum_cli.importing.reading import AS_DOCUMENTED, Format, Source
@@ -97,7 +98,8 @@ async def _run(gateway: Gateway, order: Order, shown: Progress) -> Imported:
     gathered = gather(order.sources, order.mapping, order.form)
     planned = batches(gathered.items, order.batch_items, order.slice_days)
     rejects = RejectFiles(order.rejects, gathered.sources, gathered.tables)
-    sender = Sender(gateway, order.state, rejects, shown.done)
+    known = Known(order.state, order.gateway, order.dataset)
+    sender = Sender(gateway, order.state, rejects, known, shown.done)
     subject = Subject(
         gateway=order.gateway,
         dataset=order.dataset,

@@ -14,6 +14,7 @@ from lyceum_cli.importing import journal as journals
 from lyceum_cli.importing.columns import COLUMNS, KINDS, Kind
 from lyceum_cli.importing.gathering import Gathered
 from lyceum_cli.importing.journal import Journal, Subject, Tally
+from lyceum_cli.importing.known import Known
 from lyceum_cli.importing.plan import Batch
 from lyceum_cli.importing.rejects import Reject, RejectFiles
 from lyceum_cli.importing.rows import Item
@@ -21,7 +22,9 @@ from lyceum_cli.importing.rows import Item
 UNREADABLE: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 """Refusals of a whole request that one item of it may have caused."""
 REJECTED: Final = "rejected"
-STATUSES: Final = ("created", "duplicate", REJECTED)
+DUPLICATE: Final = "duplicate"
+STATUSES: Final = ("created", DUPLICATE, REJECTED)
+OTHERWISE: Final = "was imported before, and said something else then, which stands"
 FOLLOWING_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, *[1.5] * 20)
 """What is published is for sale a moment later, when billing has heard of it: an order that comes in between is sent
 again after each of these."""
@@ -44,9 +47,15 @@ class Sender:
     """One import. `told` hears of progress; the rows of batches done before count from the start."""
 
     def __init__(
-        self, gateway: Gateway, state: Path, rejects: RejectFiles, told: Told = lambda kind, rows: None
+        self,
+        gateway: Gateway,
+        state: Path,
+        rejects: RejectFiles,
+        known: Known,
+        told: Told = lambda kind, rows: None,
     ) -> None:
         self._gateway = gateway
+        self._known = known
         self._state = state
         self._rejects = rejects
         self._told = told
@@ -110,11 +119,19 @@ class Sender:
         return refused and one.kind == "orders" and one.content in self._contents
 
     def _settled(self, items: Sequence[Item], results: Sequence[Result], token: str) -> Delivered:
-        statuses = [result["status"] for result in results]
-        refused = [(one, result) for one, result in zip(items, results, strict=True) if result["status"] == REJECTED]
+        told = [self._compared(one, result) for one, result in zip(items, results, strict=True)]
+        statuses = [result["status"] for result in told]
+        refused = [(one, result) for one, result in zip(items, told, strict=True) if result["status"] == REJECTED]
+        self._known.add(one for one, status in zip(items, statuses, strict=True) if status != REJECTED)
         self._contents -= {one.external_id for one, _ in refused if one.kind == "contents"}
         rejects = [Reject(one.source, one.line, found["error_field"], found["error_reason"]) for one, found in refused]
         return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
+
+    def _compared(self, one: Item, result: Result) -> Result:
+        """A duplicate that says something else than what was imported is none: the row has no effect."""
+        if result["status"] == DUPLICATE and self._known.differs(one):
+            return {"status": REJECTED, "error_field": "external_id", "error_reason": OTHERWISE}
+        return result
 
     async def _halved(self, dataset: str, kind: Kind, items: Sequence[Item], refusal: Refused) -> Delivered:
         """One item can make a whole request unreadable: find it, so that the others still arrive."""
