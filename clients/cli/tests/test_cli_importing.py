@@ -202,10 +202,14 @@ async def test_given_content_that_is_not_for_sale_yet_then_its_order_is_sent_aga
 async def test_given_content_that_never_comes_then_its_order_is_refused_after_a_while(
     fake: FakeGateway, gateway: Gateway, tmp_path: Path
 ) -> None:
-    fake.not_for_sale = {"o1": 10**9}
-    imported = await run(gateway, shop(tmp_path))
-    assert imported.tallies["orders"] == Tally(rejected=1)
-    assert [row[2:4] for row in set_aside(imported)[1:]] == [["product_id", "neither a product nor content"]]
+    fake.not_for_sale = {"o1": 10**9, "o2": 10**9}
+    one = shop(tmp_path)
+    with one.sources[0].path.open("a") as file:
+        file.write("o2,1,c1,100,100,CNY,2023-01-02T00:00:00Z\n")
+    imported = await run(gateway, replace(one, batch_items=1))
+    assert imported.tallies["orders"] == Tally(rejected=2)
+    assert len(fake.batches) == 1 + (1 + len(FOLLOWING_PAUSES_S)) + 1, "the second order does not wait again"
+    assert [row[2:4] for row in set_aside(imported)[1:]] == [["product_id", "neither a product nor content"]] * 2
 
 
 @pytest.mark.parametrize("content", ["elsewhere", "c1"])

@@ -12,7 +12,7 @@ from fake_gateway import FakeGateway
 
 
 class Served:
-    """`url` answers as `fake` does. Imports wait while `held` is set; `asked` is set when the first one has come."""
+    """`url` answers as `fake` does. Imports wait for `go_on`, which is set at first; `asked` is set when one came."""
 
     def __init__(self, fake: FakeGateway) -> None:
         self.fake = fake

@@ -106,6 +106,10 @@ class Sender:
             again, token = await self._results(dataset, kind, [items[number] for number in early])
             for number, result in zip(early, again, strict=True):
                 results[number] = result
+        # What has not come by now is not waited for again by later orders.
+        self._contents -= {
+            one.content for one, result in zip(items, results, strict=True) if self._is_early(one, result)
+        }
         return self._settled(items, results, token)
 
     async def _results(self, dataset: str, kind: Kind, items: Sequence[Item]) -> tuple[list[Result], str]:
