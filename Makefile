@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -32,6 +32,9 @@ logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
 
 ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARGS="doctor"
 	@$(LOCAL) ops $(or $(SERVICE),$(error say which: make ops SERVICE=billing ARGS="doctor")) $(or $(ARGS),--help)
+
+account: setup ## an importer, auditor or admin of the local stack, the password asked for; NAME=ada ROLE=importer PASSWORD_FILE=file
+	@$(LOCAL) account $(or $(NAME),$(error say who: make account NAME=ada ROLE=importer)) --role $(or $(ROLE),$(error say which: make account NAME=ada ROLE=importer)) $(addprefix --password-file ,$(PASSWORD_FILE))
 
 backup: setup ## save databases, keys, passwords and the provider's book while everything runs; TO=folder
 	@$(LOCAL) backup $(addprefix --to ,$(TO))

@@ -20,7 +20,7 @@ def arguments(fake: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return over(fake)
 
     monkeypatch.setattr(command, "Gateway", gateway)
-    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"secret\n")))
     monkeypatch.chdir(tmp_path)
     Path("members.csv").write_text(MEMBERS)
     return ["import", "csv", "--gateway", "http://g", "--username", "u", "--dataset", "d 1", "--members", "members.csv"]

@@ -8,7 +8,7 @@ import pytest
 
 from lyceum_cli.errors import BadMapping
 from lyceum_cli.importing.gathering import Gathered, gather
-from lyceum_cli.importing.reading import Source
+from lyceum_cli.importing.reading import Format, Source
 
 OULAD = Path(__file__).parents[1] / "mappings" / "oulad.toml"
 SECTION = """
@@ -32,7 +32,7 @@ def test_given_templates_and_a_day_of_reference_then_the_row_is_made_of_them(tmp
     assert one.body == {
         "external_id": "7",
         "username": "s-7-AAA",
-        "role": "",
+        "role": "consumer",
         "registered_at": "2013-09-29T12:00:00.000000Z",
     }
 
@@ -85,6 +85,8 @@ def test_given_a_join_then_the_other_files_columns_are_there_and_its_hash_counts
         ('at = "12:00:00"', 'at = "noon"', "must be a time"),
         ("2013-10-01", '"October"', "must be a day"),
         ("[members.people]", "[members.people", "map.toml"),
+        ("[day_zero.term]", "[day_zero]", "day_zero: must hold tables"),
+        ('external_id = "{id}"', 'repeated = "last"\nexternal_id = "{id}"', 'repeated: must be "first"'),
     ],
 )
 def test_given_a_mapping_that_says_nonsense_then_it_is_refused_by_place(
@@ -117,3 +119,40 @@ def test_the_mapping_of_oulad_reads_its_files(tmp_path: Path) -> None:
         "11391-1752",
     ]
     assert found.items[-1].body["occurred_at"] == "2013-10-19T12:00:00.000000Z"
+
+
+@pytest.mark.parametrize(("repeated", "items", "rejects"), [("", 1, 1), ('repeated = "first"\n', 2, 0)])
+def test_given_an_id_twice_then_the_mapping_may_say_that_the_first_counts(
+    tmp_path: Path, repeated: str, items: int, rejects: int
+) -> None:
+    people = "id,module,term,joined\n7,AAA,J,0\n7,AAA,J,9\n"
+    found = mapped(tmp_path, SECTION.replace("[members.people]\n", f"[members.people]\n{repeated}"), people)
+    assert (len(found.items), len(found.rejects)) == (items, rejects)
+
+
+def test_given_orders_in_a_mapping_then_they_name_a_product_or_content(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("who,what,price\n7,c1,12.90\n")
+    columns = 'member_external_id = "{who}"\nlist_minor = "{price}"\ncharged_minor = "{price}"\ncurrency = "CNY"\n'
+    section = f'[orders.sales]\n{columns}ordered_at = "2024-01-01T00:00:00Z"\n'
+    (tmp_path / "map.toml").write_text(section)
+    source = Source("orders", tmp_path / "sales.csv")
+    with pytest.raises(BadMapping, match="says nothing about: product_id or content_external_id"):
+        gather([source], tmp_path / "map.toml")
+    (tmp_path / "map.toml").write_text(section + 'content_external_id = "{what}"\n')
+    (one,) = gather([source], tmp_path / "map.toml", Format(amounts="major")).items
+    assert (one.content, one.body["list"]) == ("c1", {"amount_minor": "1290", "currency": "CNY"})
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("members = 3", "members: must be sections"),
+        ("members.people = 3", "members: must hold tables"),
+        ("members.rows = 3", "members.rows: must be tables"),
+    ],
+)
+def test_given_values_where_tables_belong_then_the_mapping_is_refused(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    with pytest.raises(BadMapping, match=complaint):
+        mapped(tmp_path, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -53,3 +54,26 @@ def test_given_long_texts_then_a_batch_stays_below_what_the_gateway_takes() -> N
     found = batches([made("contents", 1, line, "字" * 300_000) for line in range(7)])
     assert [len(one.items) for one in found] == [3, 3, 1]
     assert MAX_BATCH_BYTES < 4 * 1024 * 1024
+
+
+def test_given_an_act_before_its_content_was_published_then_it_comes_behind_the_content_all_the_same() -> None:
+    early = replace(made("interactions", 1), content="contents-90-0")
+    order = replace(made("orders", 2), content="contents-90-0")
+    found = batches([early, order, made("interactions", 1, 1), made("contents", 90)], slice_days=30)
+    assert [[one.external_id for one in batch.items] for batch in found] == [
+        ["interactions-1-1"],
+        ["contents-90-0"],
+        ["interactions-1-0"],
+        ["orders-2-0"],
+    ]
+
+
+def test_given_content_twice_then_the_first_counts() -> None:
+    late = replace(made("contents", 90, 1), external_id="c")
+    first = replace(made("contents", 1, 2), external_id="c")
+    act = replace(made("interactions", 2), content="c")
+    assert [batch.kind for batch in batches([late, first, act], slice_days=30)] == [
+        "contents",
+        "interactions",
+        "contents",
+    ]

@@ -202,3 +202,19 @@ def test_given_no_stack_when_it_is_to_be_operated_then_the_way_to_start_it_is_na
 ) -> None:
     assert main(["ops", "--data-dir", str(tmp_path), "billing", "--json", "doctor"]) == 1
     assert "make up" in capsys.readouterr().err
+
+
+def test_given_no_stack_when_an_account_is_wanted_then_the_fix_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["account", "--data-dir", str(tmp_path), "ada", "--role", "importer"]) == 1
+    assert "start it with make up" in capsys.readouterr().err
+
+
+def test_given_no_password_file_when_an_account_is_wanted_then_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalStack, "states", lambda stack: [])
+    words = ["account", "--data-dir", str(tmp_path), "ada", "--role", "importer", "--password-file", "/nowhere"]
+    assert main(words) == 1
+    assert "the password cannot be read from /nowhere (No such file or directory)" in capsys.readouterr().err

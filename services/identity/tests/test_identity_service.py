@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +12,6 @@ from identity_house import IMPORTER, PASSWORD, IdentityHouse, importing
 
 from eventfold.errors import AlreadyExists, InvalidInput, Unauthenticated
 from identity.adapters.passwords import TooManyAttempts
-from identity.bootstrap import DEFINITION
-from identity.entrypoints.operator import create_importer
 from lyceum.identity.v1 import identity_pb2 as pb
 from servicekit.caller import Caller
 from servicekit.testing import refused
@@ -121,36 +117,6 @@ async def test_the_keys_and_the_discovery_document_are_public(house: IdentityHou
     found = await house.call(pb.GetOpenIdConfigurationRequest())
     assert found.issuer == house.wiring.settings.jwt_issuer
     assert found.jwks_uri.endswith("/.well-known/jwks.json")
-
-
-def _operate(house: IdentityHouse, name: str, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{password}\n"))
-    create_importer(DEFINITION, house.wiring.settings, ["--username", name, "--password-stdin"])
-
-
-async def operate(house: IdentityHouse, name: str, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await asyncio.to_thread(_operate, house, name, password, monkeypatch)
-
-
-async def test_an_operator_makes_an_importer_and_it_is_recorded(
-    house: IdentityHouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(2):
-        await operate(house, "loader", "operators-own", monkeypatch)
-    assert (await house.log_in("loader", "operators-own")).role == "importer"
-    query = "SELECT meta->>'actor', data->>'role' FROM events WHERE type = 'member.role_granted'"
-    assert await house.rows(query) == [("operator", "importer")]
-
-
-async def test_the_role_never_goes_to_somebody_who_took_the_name(
-    house: IdentityHouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await house.register("loader")
-    with pytest.raises(SystemExit) as left:
-        await operate(house, "loader", "operators-own", monkeypatch)
-    assert left.value.code == 1
-    assert "operators-own" not in capsys.readouterr().err
-    assert (await house.log_in("loader")).role == "consumer"
 
 
 @pytest.mark.usefixtures("house")

@@ -18,12 +18,17 @@ FILES = {
     "2,{set}-bob,consumer,1996-01-02T00:00:00Z\n"
     "3,no,consumer,1996-01-03T00:00:00Z\n",
     "contents": "external_id,creator_external_id,title,kind,published_at,tags\n"
-    "c1,1,茶道入门,video,1996-01-05T00:00:00Z,tea|course\n",
+    "c1,1,茶道入门,video,1996-01-05T00:00:00Z,tea|course\n"
+    "c2,1,late,video,1996-09-05T00:00:00Z,\n",
     "interactions": "member_external_id,content_external_id,kind,occurred_at,rating\n"
     "2,c1,view,1996-02-01T00:00:00Z,\n"
     "2,c1,view,1996-02-01T00:00:00Z,\n"
     "2,c1,rate,1996-02-02T00:00:00Z,5\n"
-    "2,nowhere,view,1996-02-03T00:00:00Z,\n",
+    "2,nowhere,view,1996-02-03T00:00:00Z,\n"
+    "2,c2,view,1996-02-04T00:00:00Z,\n",  # before it was published
+    "orders": "external_id,member_external_id,content_external_id,list_minor,charged_minor,currency,ordered_at\n"
+    "o1,2,c1,12.90,12.90,CNY,1996-02-03T00:00:00Z\n"
+    "o2,2,c2,5,5,CNY,1996-02-04T00:00:00Z\n",
 }
 
 
@@ -51,6 +56,8 @@ def run(community: Community, files: dict[str, Path]) -> tuple[int, dict[str, An
         "--dataset",
         str(files["dataset"]),
         "--json",
+        "--amounts",
+        "major",
         "--rejects",
         str(files["folder"] / "rejects"),
         "--state",
@@ -64,7 +71,12 @@ def run(community: Community, files: dict[str, Path]) -> tuple[int, dict[str, An
 def test_a_community_moves_over_and_moving_again_changes_nothing(community: Community, files: dict[str, Path]) -> None:
     status, first = run(community, files)
     assert status == 2, "some rows were rejected"
-    assert _counts(first) == {"members": (2, 0, 1), "contents": (1, 0, 0), "interactions": (3, 0, 1)}
+    assert _counts(first) == {
+        "members": (2, 0, 1),
+        "contents": (2, 0, 0),
+        "interactions": (4, 0, 1),
+        "orders": (2, 0, 0),
+    }
     rejects = "".join(path.read_text(encoding="utf-8") for path in (files["folder"] / "rejects").iterdir())
     assert "username" in rejects and "nowhere" in rejects
 
@@ -73,7 +85,12 @@ def test_a_community_moves_over_and_moving_again_changes_nothing(community: Comm
 
     status, second = run(community, files)
     assert status == 2
-    assert _counts(second) == {"members": (0, 2, 1), "contents": (0, 1, 0), "interactions": (0, 3, 1)}
+    assert _counts(second) == {
+        "members": (0, 2, 1),
+        "contents": (0, 2, 0),
+        "interactions": (0, 4, 1),
+        "orders": (0, 2, 0),
+    }
 
 
 def _counts(summary: dict[str, Any]) -> dict[str, tuple[int, int, int]]:

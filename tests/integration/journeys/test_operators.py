@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import uuid
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from community import Community
 from operating import doctor
 
 from contracts.emitters import EMITTERS
+from lyceum_local.accounts import make_account
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
@@ -29,6 +32,18 @@ def test_the_doctor_finds_nothing_broken_in_a_running_service(
     if service in EMITTERS:
         assert [one["state"] for one in findings if one["check"] == "relay lease"] == ["ok"]
     assert next(one for one in findings if one["check"] == "subject keys")["state"] == "ok"
+
+
+def test_an_operator_makes_an_account_that_may_read_the_ledger(
+    stack: LocalStack, community: Community, tmp_path: Path
+) -> None:
+    name, file = f"a{uuid.uuid4().hex[:16]}", tmp_path / "password"
+    file.write_text("operators-own\nanother line\n")
+    for _ in range(2):
+        assert make_account(stack, name, "auditor", file) == 0
+    assert "lines" in community.log_in(name, "operators-own").get("/v1/ledger/trial-balance")
+    file.write_text("not-the-same\n")
+    assert make_account(stack, name, "admin", file) == 1
 
 
 @pytest.mark.parametrize("service", SERVICES)

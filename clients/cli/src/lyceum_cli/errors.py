@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 class CliError(Exception):
     """Base of all: the command ends with its sentence and exit status 1."""
 
@@ -35,6 +39,31 @@ class Unavailable(CliError):
         self.path, self.attempts = path, attempts
 
 
+class BadAddress(CliError):
+    """What was given as the gateway's address cannot be one. It is repeated, but for a password in it."""
+
+    def __init__(self, url: str, complaint: str) -> None:
+        shown = "the gateway's address" if "@" in url else f"the gateway's address {_printable(url)}"
+        super().__init__(f"{shown}: {complaint}")
+        self.url, self.complaint = url, complaint
+
+
+class Unreachable(CliError):
+    """Nothing answers at the gateway's address."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"no gateway answers at {url}: {reason}")
+        self.url, self.reason = url, reason
+
+
+class BadText(CliError):
+    """Something that was typed or piped in cannot be used."""
+
+    def __init__(self, what: str, complaint: str) -> None:
+        super().__init__(f"{what} {complaint}")
+        self.what = what
+
+
 class BadAnswer(CliError):
     """The gateway answered something that its interface does not allow."""
 
@@ -56,6 +85,24 @@ class BadFile(CliError):
     def __init__(self, file: Path, complaint: str) -> None:
         super().__init__(f"{file}: {complaint}")
         self.file = file
+
+
+class CannotWrite(CliError):
+    """A file, or the output, does not take what is to be written."""
+
+    def __init__(self, where: Path | str, failure: OSError) -> None:
+        super().__init__(
+            f"{where} cannot be written: {failure.strerror or failure}; once that is mended, the same command goes on"
+        )
+        self.where = where
+
+
+class Held(CliError):
+    """Another import works with the same file or folder. The command ends with exit status 3."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        super().__init__(f"{path} is in use by another import ({holder}): wait until it has ended, or name another")
+        self.path, self.holder = path, holder
 
 
 class BadMapping(CliError):

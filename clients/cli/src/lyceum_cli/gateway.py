@@ -16,12 +16,14 @@ from typing import Any, Final
 
 import httpx
 
-from lyceum_cli.errors import BadAnswer, NotLoggedIn, Refused, Unavailable
+from lyceum_cli import addresses
+from lyceum_cli.errors import BadAnswer, NotLoggedIn, Refused, Unavailable, Unreachable
 
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE_S: Final = 0.1
 MAX_PAUSE_S: Final = 5.0
 CALL_TIMEOUT_S: Final = 60.0
+REACH_TIMEOUT_S: Final = 5.0
 MAX_CONNECTIONS: Final = 16
 REFRESH_BEFORE_S: Final = 60.0
 RETRIED: Final = frozenset({429, 502, 503, 504})
@@ -49,7 +51,8 @@ class _Tokens:
 
 
 class Gateway:
-    """One caller's session. Safe for concurrent use within one event loop."""
+    """One caller's session. Safe for concurrent use within one event loop. Made with a `url` that cannot be one, it
+    raises `BadAddress`."""
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._url = url.rstrip("/")
+        self._url = addresses.checked(url)
         self._client = client or httpx.AsyncClient(
             timeout=CALL_TIMEOUT_S, limits=httpx.Limits(max_connections=MAX_CONNECTIONS), trust_env=False
         )
@@ -83,6 +86,20 @@ class Gateway:
     def another(self) -> Gateway:
         """A session for another caller over the same connections; only the first one closes them."""
         return Gateway(self._url, client=self._client, clock=self._clock, pause=self._pause)
+
+    async def reach(self) -> None:
+        """Ask for any sign of life, once: whoever mistyped the address need not wait for all retries.
+
+        Raises `Unreachable`.
+        """
+        try:
+            await self._client.get(f"{self._url}/ready", timeout=REACH_TIMEOUT_S)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as failure:
+            raise Unreachable(self._url, addresses.why(failure)) from failure
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before something is asked again."""
+        await self._pause(seconds)
 
     async def log_in(self, username: str, password: str) -> None:
         """Begin a session. Raises `Refused` for wrong credentials; they stay in memory to begin it again."""
@@ -132,7 +149,7 @@ class Gateway:
                     method, self._url + path, headers={**headers, **bearer}, **content
                 )
             except httpx.TransportError as failure:
-                last = type(failure).__name__
+                last = addresses.why(failure)
                 continue
             if not _worth_another_attempt(response):
                 return response

@@ -21,7 +21,8 @@ LOG_IN = {
 
 
 class FakeGateway:
-    """Remembers what it was sent; refuses items whose external id is in `refused`, and dies after `answers` batches."""
+    """Remembers what it was sent; refuses items whose external id is in `refused`, orders in `not_for_sale` so many
+    times, and dies after `answers` batches."""
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, list[dict[str, Any]]]] = []
@@ -31,6 +32,8 @@ class FakeGateway:
         self.answers = 10**9
         self.stale_answers = 0
         self.asked_after: list[str] = []
+        self.datasets: set[str] = set()
+        self.not_for_sale: dict[str, int] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/sessions":
@@ -40,7 +43,7 @@ class FakeGateway:
         return self._import(request.url.path, json.loads(request.content))
 
     def _query(self, request: httpx.Request) -> httpx.Response:
-        if not request.headers["x-lyceum-after"]:
+        if not request.headers.get("x-lyceum-after"):
             return httpx.Response(200, json={"any": 1})
         self.asked_after.append(request.headers["x-lyceum-after"])
         self.stale_answers -= 1
@@ -55,11 +58,15 @@ class FakeGateway:
             return httpx.Response(400, json={"code": 3, "message": "the request is malformed", "details": []})
         self.answers -= 1
         self.batches.append((path, body["items"]))
+        self.datasets.add(body["dataset"])
         results = [self._result(path, body["dataset"], one) for one in ids]
         return httpx.Response(200, json={"results": results, "consistency_token": f"{path}@{len(self.batches)}"})
 
     def _result(self, path: str, dataset: str, external_id: str) -> dict[str, str]:
         field, reason = self.refused.get(external_id, ("", ""))
+        if path.startswith("/v1/orders") and self.not_for_sale.get(external_id, 0) > 0:
+            self.not_for_sale[external_id] -= 1
+            field, reason = "product_id", "neither a product nor content"
         status = "rejected" if field else "duplicate" if (path, external_id) in self.known else "created"
         if status == "created":
             self.known.add((path, external_id))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lyceum_local import backup as backups
 from lyceum_local import drafting, report, restoring
+from lyceum_local.accounts import make_account
 from lyceum_local.errors import StackError
 from lyceum_local.java import find_java
 from lyceum_local.settings import SERVICES, StackSettings, ports_of
@@ -111,6 +112,11 @@ def ops(stack: LocalStack, arguments: argparse.Namespace) -> None:
     sys.exit(subprocess.run([*command, *arguments.words], env=variables, check=False).returncode)
 
 
+def account(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Makes an account with a role that nobody can register into: importer, auditor, admin; safe to repeat."""
+    sys.exit(make_account(stack, arguments.username, arguments.role, arguments.password_file))
+
+
 Command = Callable[[LocalStack, argparse.Namespace], None]
 COMMANDS: dict[str, Command] = {
     "up": up,
@@ -123,6 +129,7 @@ COMMANDS: dict[str, Command] = {
     "logs": logs,
     "restart": restart,
     "ops": ops,
+    "account": account,
     "java": java,
     "migration": migration,
 }
@@ -149,6 +156,11 @@ def parser() -> argparse.ArgumentParser:
     for name in ("ops", "migration"):
         commands.choices[name].add_argument("service", choices=SERVICES)
     commands.choices["migration"].add_argument("name", type=_migration_name, help="in snake_case, as add_courses")
+    commands.choices["account"].add_argument("username")
+    commands.choices["account"].add_argument("--role", required=True, help="importer, auditor or admin, for example")
+    commands.choices["account"].add_argument(
+        "--password-file", type=Path, help="its first line; default: asked for, or a line of standard input"
+    )
     commands.choices["ops"].add_argument("words", nargs=argparse.REMAINDER, help="see `eventfold --help`")
     return root
 

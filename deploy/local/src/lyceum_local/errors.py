@@ -158,6 +158,14 @@ class NotPrepared(StackError):
         super().__init__(f"{service} has no password in {file}, so it was never prepared; run make up first.")
 
 
+class NoPasswordFile(StackError):
+    """The file that a password is to come from cannot be read."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        self.file = file
+        super().__init__(f"the password cannot be read from {file} ({reason}); its first line must be the password.")
+
+
 class BackupUnusable(StackError):
     """A folder that is no backup, half of one, or one of another kind or instance."""
 

@@ -1,6 +1,17 @@
-"""`python -m identity prepare|serve|work|relay|create-importer`."""
+"""`python -m identity prepare|serve|work|relay|create-account|create-importer`."""
+
+import sys
+
+from pydantic import ValidationError
 
 from identity.bootstrap import DEFINITION
+from identity.entrypoints.operator import NOT_SET, settings_complaint
 from servicekit.runtime import main
 
-main(DEFINITION)
+try:
+    main(DEFINITION)
+except ValidationError as failure:
+    if failure.title != DEFINITION.settings.__name__:
+        raise
+    print(f"identity: {settings_complaint(failure)}", file=sys.stderr)
+    sys.exit(NOT_SET)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -14,17 +14,26 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`required` must be in the file and filled; `optional` may be absent or empty. `time` says when a row happened."""
+    """`required` must be in the file and filled; `optional` may be absent or empty; of `either` a file has one at
+    least, a row just one. `time` says when a row happened; line breaks may stand in `texts` only."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
     time: str
     path: str
+    either: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every column, in the documented order."""
-        return self.required + self.optional
+        return self.required + self.either + self.optional
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """What these columns do not have and must."""
+        there = set(names)
+        lacking = [name for name in self.required if name not in there]
+        return lacking + ([" or ".join(self.either)] if self.either and there.isdisjoint(self.either) else [])
 
 
 COLUMNS: Final[Mapping[Kind, Columns]] = {
@@ -39,17 +48,20 @@ COLUMNS: Final[Mapping[Kind, Columns]] = {
         ("byline", "body", "tags", "category", "access"),
         "published_at",
         "/v1/contents:batchImport",
+        texts=frozenset({"title", "byline", "body"}),
     ),
     "interactions": Columns(
         ("member_external_id", "content_external_id", "kind", "occurred_at"),
         ("external_id", "rating", "comment", "channel", "watched_ms"),
         "occurred_at",
         "/v1/interactions:batchImport",
+        texts=frozenset({"comment"}),
     ),
     "orders": Columns(
-        ("member_external_id", "product_id", "list_minor", "charged_minor", "currency", "ordered_at"),
+        ("member_external_id", "list_minor", "charged_minor", "currency", "ordered_at"),
         ("external_id", "promotion_id"),
         "ordered_at",
         "/v1/orders:batchImport",
+        either=("product_id", "content_external_id"),
     ),
 }

@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from lyceum_cli.errors import BadFile, OtherImport
+from lyceum_cli.errors import BadFile, CannotWrite, OtherImport
 from lyceum_cli.importing.columns import Kind
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is imported and how it is cut: batches done mean something only while this is the same.
 
-    `files` maps names of everything that is read to the SHA-256 of its bytes.
+    `files` maps names of everything that is read to the SHA-256 of its bytes, `form` says how they are written.
     """
 
     gateway: str
@@ -27,6 +27,7 @@ class Subject:
     files: Mapping[str, str]
     batch_items: int
     slice_days: int
+    form: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def load(path: Path, subject: Subject) -> Journal | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found.pop("version") != VERSION:
-            raise BadFile(path, "was written by another version")
+            raise BadFile(path, "was written by another version: remove it to begin anew (each row counts once)")
         journal = Journal(
             **{
                 **found,
@@ -95,11 +96,14 @@ def load(path: Path, subject: Subject) -> Journal | None:
 
 
 def save(path: Path, journal: Journal) -> None:
-    """Replace the file; a reader finds the old content or the new, also after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the file; a reader finds the old content or the new, also after a crash. Raises `CannotWrite`."""
     fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump({"version": VERSION, **asdict(journal)}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump({"version": VERSION, **asdict(journal)}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as failure:
+        raise CannotWrite(path, failure) from failure

@@ -16,11 +16,13 @@ from typing import Any, Final, assert_never
 
 from lyceum_cli.errors import BadMapping
 from lyceum_cli.importing.columns import COLUMNS, KINDS, Kind
-from lyceum_cli.importing.reading import read
+from lyceum_cli.importing.reading import Format, Source, read
 from lyceum_cli.importing.rows import BadRow, Row, instant
 
 ROWS: Final = "rows"
 JOIN: Final = "join"
+REPEATED: Final = "repeated"
+FIRST: Final = "first"
 DAY_ZERO: Final = "day_zero"
 MAX_OFFSET_DAYS: Final = 100_000
 
@@ -53,10 +55,12 @@ class Join:
 
 @dataclass(frozen=True)
 class Section:
-    """How one file's rows become documented ones."""
+    """How one file's rows become documented ones. `first_counts`: rows that share an external id are one thing, of
+    which the earliest counts; else rows that say something else under it are refused."""
 
     columns: Mapping[str, Template | DayOffset]
     joins: tuple[Join, ...] = ()
+    first_counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class Mappings:
 
     sections: Mapping[tuple[Kind, str], Section]
     rows: Mapping[Kind, Sequence[Row]]
+
+    def section(self, source: Source) -> Section | None:
+        """What is said about a file."""
+        return self.sections.get((source.kind, source.path.stem))
 
     def joined(self) -> list[Path]:
         """Every file that a join reads."""
@@ -123,8 +131,9 @@ def _dated(name: str, offset: DayOffset, row: Row) -> str:
     return instant(datetime.combine(zero, offset.at, UTC) + after)
 
 
-def load(path: Path, folders: Mapping[tuple[Kind, str], Path]) -> Mappings:
-    """A mapping file. `folders` tells where each (kind, file stem) stands: joined files are looked for there.
+def load(path: Path, folders: Mapping[tuple[Kind, str], Path], form: Format) -> Mappings:
+    """A mapping file. `folders` tells where each (kind, file stem) stands: joined files are looked for there, and are
+    written like the others.
 
     Raises `BadMapping`, or `BadFile` for a joined file.
     """
@@ -132,15 +141,23 @@ def load(path: Path, folders: Mapping[tuple[Kind, str], Path]) -> Mappings:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
         raise BadMapping(path, "the file", str(failure)) from failure
-    zeros = _zeros(path, content.pop(DAY_ZERO, {}))
+    zeros = _zeros(path, _tables(path, DAY_ZERO, content.pop(DAY_ZERO, {})))
     sections: dict[tuple[Kind, str], Section] = {}
     rows: dict[Kind, Sequence[Row]] = {}
     for kind, found in ((_kind(path, name), found) for name, found in content.items()):
+        if not isinstance(found, dict):
+            raise BadMapping(path, kind, "must be sections, one for each file")
         rows[kind] = _rows(path, kind, found.pop(ROWS, []))
-        for stem, raw in found.items():
+        for stem, raw in _tables(path, kind, found).items():
             if folder := folders.get((kind, stem)):
-                sections[kind, stem] = _Reader(path, kind, stem, zeros, folder).section(raw)
+                sections[kind, stem] = _Reader(path, kind, stem, zeros, folder, form).section(raw)
     return Mappings(sections, rows)
+
+
+def _tables(path: Path, place: str, found: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise BadMapping(path, place, "must hold tables of name = value")
+    return found
 
 
 def _kind(path: Path, name: str) -> Kind:
@@ -157,7 +174,9 @@ def _zeros(path: Path, found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
         raise BadMapping(path, DAY_ZERO, "every value must be a day like 2014-10-01") from failure
 
 
-def _rows(path: Path, kind: Kind, found: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _rows(path: Path, kind: Kind, found: Any) -> list[Row]:
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise BadMapping(path, f"{kind}.{ROWS}", f"must be tables, each under [[{kind}.{ROWS}]]")
     for row in found:
         _check_columns(path, f"{kind}.{ROWS}", kind, row)
     return [{name: str(value) for name, value in row.items()} for row in found]
@@ -167,8 +186,7 @@ def _check_columns(path: Path, place: str, kind: Kind, columns: Mapping[str, Any
     unknown = sorted(set(columns) - set(COLUMNS[kind].all))
     if unknown:
         raise BadMapping(path, place, f"unknown columns: {', '.join(unknown)}")
-    missing = [name for name in COLUMNS[kind].required if name not in columns]
-    if missing:
+    if missing := COLUMNS[kind].missing(columns):
         raise BadMapping(path, place, f"says nothing about: {', '.join(missing)}")
 
 
@@ -179,12 +197,16 @@ class _Reader:
     stem: str
     zeros: Mapping[str, Mapping[str, date]]
     folder: Path
+    form: Format
 
     def section(self, raw: Mapping[str, Any]) -> Section:
         joins = tuple(self._join(one) for one in raw.get(JOIN, []))
-        columns = {name: value for name, value in raw.items() if name != JOIN}
+        columns = {name: value for name, value in raw.items() if name not in (JOIN, REPEATED)}
         _check_columns(self.path, self._place(), self.kind, columns)
-        return Section({name: self._column(name, value) for name, value in columns.items()}, joins)
+        if raw.get(REPEATED, FIRST) != FIRST:
+            raise BadMapping(self.path, self._place(REPEATED), f'must be "{FIRST}", where it is there')
+        made_of = {name: self._column(name, value) for name, value in columns.items()}
+        return Section(made_of, joins, first_counts=REPEATED in raw)
 
     def _place(self, name: str = "") -> str:
         return ".".join(part for part in (self.kind, self.stem, name) if part)
@@ -222,11 +244,11 @@ class _Reader:
                 raise BadMapping(self.path, self._place(name), "may hold {column} only")
         return Template(text)
 
-    def _join(self, raw: Mapping[str, Any]) -> Join:
-        if set(raw) != {"file", "on"}:
+    def _join(self, raw: Any) -> Join:
+        if not isinstance(raw, dict) or set(raw) != {"file", "on"}:
             raise BadMapping(self.path, self._place(JOIN), "must say file and on")
         file = self.folder / str(raw["file"])
-        table = read(file)
+        table = read(file, self.form)
         if raw["on"] not in table.header:
             raise BadMapping(self.path, self._place(JOIN), f"{file.name} has no column {raw['on']}")
         rows = [dict(zip(table.header, line.fields, strict=True)) for line in table.lines if not line.complaint]

@@ -1,10 +1,15 @@
-"""What is sent in which order: slices of event time, within a slice the kinds in turn, cut into batches. Pure."""
+"""What is sent in which order: slices of event time, within a slice the kinds in turn, cut into batches. Pure.
+
+A row about content of the same import comes no earlier than that content, whatever their times say: else it would be
+refused the first time and taken the second.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -31,14 +36,30 @@ def batches(
     items: Iterable[Item], batch_items: int = MAX_BATCH_ITEMS, slice_days: int = DEFAULT_SLICE_DAYS
 ) -> list[Batch]:
     """All of `items` in batches. The same items, in whatever order, make the same batches."""
-    ordered = sorted(items, key=lambda one: _place(one, slice_days))
-    groups = itertools.groupby(ordered, key=lambda one: _place(one, slice_days)[:2])
+    found = list(items)
+    published = _published(found, slice_days)
+    ordered = sorted(found, key=lambda one: _place(one, slice_days, published))
+    groups = itertools.groupby(ordered, key=lambda one: _place(one, slice_days, published)[:2])
     return [batch for _, group in groups for batch in _cut(list(group), batch_items)]
 
 
-def _place(one: Item, slice_days: int) -> tuple[int, int, datetime, int, int]:
+def _slice(one: Item, slice_days: int) -> int:
     """Slices are counted from 1970, so that they do not depend on which rows there are."""
-    return (one.at - EPOCH).days // slice_days, KINDS.index(one.kind), one.at, one.source, one.line
+    return (one.at - EPOCH).days // slice_days
+
+
+def _published(items: Iterable[Item], slice_days: int) -> Mapping[str, int]:
+    """The slice of each content, by external id; of one that stands there twice the first."""
+    slices: dict[str, int] = {}
+    for one in items:
+        if one.kind == "contents":
+            slices[one.external_id] = min(_slice(one, slice_days), slices.get(one.external_id, sys.maxsize))
+    return slices
+
+
+def _place(one: Item, slice_days: int, published: Mapping[str, int]) -> tuple[int, int, datetime, int, int]:
+    own = _slice(one, slice_days)
+    return max(own, published.get(one.content, own)), KINDS.index(one.kind), one.at, one.source, one.line
 
 
 def _cut(items: Sequence[Item], batch_items: int) -> Iterator[Batch]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 from rich import progress
 from rich.console import Console
 from rich.text import Text
 
 from lyceum_cli.importing.columns import Kind
+from lyceum_cli.output import NARROW
+
+WIDE: Final = 80
+"""Columns from which bars have room for the rate and the time taken, too."""
 
 
 class Progress(Protocol):
@@ -51,21 +55,23 @@ class _Rate(progress.ProgressColumn):
         return Text(f"{speed:,.0f} rows/s" if speed else "", style="progress.data.speed")
 
 
+def _columns(width: int) -> list[progress.ProgressColumn]:
+    """All that fits: without a bar where the terminal is narrow."""
+    name, count = progress.TextColumn("{task.description:12}"), progress.MofNCompleteColumn()
+    if width < NARROW:
+        return [name, count, progress.TimeRemainingColumn(compact=True)]
+    if width < WIDE:
+        return [name, progress.BarColumn(), count, progress.TimeRemainingColumn(compact=True)]
+    rest = [progress.TimeElapsedColumn(), progress.TextColumn("ETA"), progress.TimeRemainingColumn()]
+    return [name, progress.BarColumn(), count, _Rate(), *rest]
+
+
 class Bars:
     """`Progress` on a terminal; elsewhere only the final state is written."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = progress.Progress(
-            progress.TextColumn("{task.description:14}"),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            _Rate(),
-            progress.TimeElapsedColumn(),
-            progress.TextColumn("ETA"),
-            progress.TimeRemainingColumn(),
-            console=console,
-        )
+        self._bars = progress.Progress(*_columns(console.width), console=console)
         self._tasks: dict[Kind, progress.TaskID] = {}
         self._settling: progress.TaskID | None = None
 

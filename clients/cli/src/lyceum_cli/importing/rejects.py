@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lyceum_cli.errors import CannotWrite
 from lyceum_cli.importing.reading import Source, Table
 
 COLUMNS: Final = ("reject_file", "reject_line", "reject_field", "reject_reason")
@@ -40,21 +41,29 @@ class RejectFiles:
         return self._folder / f"{source + 1}-{self._sources[source].path.stem}.rejects.csv"
 
     def rewind(self, sizes: Mapping[str, int]) -> None:
-        """Back to what was there at `sizes` (bytes by file name): later lines come again, absent files vanish."""
-        for number in range(len(self._sources)):
-            path = self.path(number)
-            if path.name not in sizes:
-                path.unlink(missing_ok=True)
-            elif path.exists():
-                os.truncate(path, sizes[path.name])
+        """Back to what was there at `sizes` (bytes by file name): later lines come again, absent files vanish.
+
+        Raises `CannotWrite`.
+        """
+        for path in map(self.path, range(len(self._sources))):
+            try:
+                if path.name not in sizes:
+                    path.unlink(missing_ok=True)
+                elif path.exists():
+                    os.truncate(path, sizes[path.name])
+            except OSError as failure:
+                raise CannotWrite(path, failure) from failure
 
     def add(self, rejects: Iterable[Reject]) -> None:
-        """Append, and have it on disk before returning."""
+        """Append, and have it on disk before returning. Raises `CannotWrite`."""
         by_source: dict[int, list[Reject]] = {}
         for reject in rejects:
             by_source.setdefault(reject.source, []).append(reject)
         for source, found in by_source.items():
-            self._append(source, found)
+            try:
+                self._append(source, found)
+            except OSError as failure:
+                raise CannotWrite(self.path(source), failure) from failure
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the files that exist, by name."""

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from lyceum_cli.importing import money
 from lyceum_cli.importing.columns import COLUMNS, Kind
+from lyceum_cli.importing.ids import content_id
+from lyceum_cli.importing.reading import Amounts
 
 TAG_SEPARATOR: Final = "|"
 FIELD_SEPARATOR: Final = "\x1f"
+DEFAULT_ROLE: Final = "consumer"
+SINCE: Final = frozenset({"content_external_id"})
+"""Columns of orders that came later: rows without them keep the ids that they had before."""
 Row = Mapping[str, str]
 
 
@@ -26,7 +32,10 @@ class BadRow(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row ready to be sent. `source` is the number of its file, `line` where it stands there."""
+    """A row ready to be sent. `source` is the number of its file, `line` where it stands there; `content` the external
+    id of the content that it is about, empty where it names none. `first_counts`: rows that share its external id may
+    say something else, and count as duplicates.
+    """
 
     kind: Kind
     source: int
@@ -34,6 +43,14 @@ class Item:
     external_id: str
     at: datetime
     body: Mapping[str, Any]
+    content: str = ""
+    first_counts: bool = False
+
+    def sent(self, dataset: str) -> Mapping[str, Any]:
+        """What the gateway takes: an order names content by its id."""
+        if self.kind == "orders" and self.content:
+            return {**self.body, "product_id": content_id(dataset, self.content)}
+        return self.body
 
 
 @dataclass
@@ -44,8 +61,10 @@ class Occurrences:
 
     def external_id(self, kind: Kind, row: Row) -> str:
         """`<sha256 of the documented columns>#<occurrence from 1>`: the same for ever for the same file."""
-        text = FIELD_SEPARATOR.join(row.get(name, "") for name in sorted(COLUMNS[kind].all) if name != "external_id")
-        digest = hashlib.sha256(text.encode())
+        later = SINCE if kind == "orders" else frozenset[str]()
+        names = sorted(set(COLUMNS[kind].all) - later - {"external_id"})
+        texts = [row.get(name, "") for name in names] + [row[name] for name in sorted(later) if row.get(name)]
+        digest = hashlib.sha256(FIELD_SEPARATOR.join(texts).encode())
         self.seen[digest.digest()] += 1
         return f"{digest.hexdigest()}#{self.seen[digest.digest()]}"
 
@@ -53,9 +72,7 @@ class Occurrences:
 def item(kind: Kind, source: int, line: int, row: Row, occurrences: Occurrences) -> Item:
     """The item of a row. Raises `BadRow`."""
     external_id = row.get("external_id") or occurrences.external_id(kind, row)
-    for name in COLUMNS[kind].required:
-        if not row.get(name):
-            raise BadRow(name, "is empty")
+    _check_filled(kind, row)
     at = moment(row, COLUMNS[kind].time)
     return Item(
         kind=kind,
@@ -64,7 +81,33 @@ def item(kind: Kind, source: int, line: int, row: Row, occurrences: Occurrences)
         external_id=external_id,
         at=at,
         body={"external_id": external_id, **_BODIES[kind](row, at)},
+        content=row.get("content_external_id", ""),
     )
+
+
+def in_minor_units(kind: Kind, row: Row, amounts: Amounts) -> Row:
+    """The row with its amounts in minor units. Raises `BadRow`."""
+    if amounts == "minor" or kind != "orders":
+        return row
+    return {**row, **{name: _minor(row, name) for name in ("list_minor", "charged_minor") if row.get(name)}}
+
+
+def _minor(row: Row, column: str) -> str:
+    try:
+        return money.minor(row[column], row.get("currency", ""))
+    except money.NoAmount as failure:
+        raise BadRow(column, str(failure)) from failure
+
+
+def _check_filled(kind: Kind, row: Row) -> None:
+    columns = COLUMNS[kind]
+    for name in columns.required:
+        if not row.get(name):
+            raise BadRow(name, "is empty")
+    filled = [name for name in columns.either if row.get(name)]
+    if columns.either and len(filled) != 1:
+        wrong = "only one of them may be filled" if filled else "one of them must be filled"
+        raise BadRow(columns.either[0], f"{' or '.join(columns.either)}: {wrong}")
 
 
 def moment(row: Row, column: str) -> datetime:
@@ -84,7 +127,7 @@ def instant(at: datetime) -> str:
 
 
 def _member(row: Row, at: datetime) -> dict[str, Any]:
-    return {"username": row["username"], "role": row.get("role", ""), "registered_at": instant(at)}
+    return {"username": row["username"], "role": row.get("role") or DEFAULT_ROLE, "registered_at": instant(at)}
 
 
 def _content(row: Row, at: datetime) -> dict[str, Any]:
@@ -111,7 +154,7 @@ def _interaction(row: Row, at: datetime) -> dict[str, Any]:
 def _order(row: Row, at: datetime) -> dict[str, Any]:
     return {
         "member_external_id": row["member_external_id"],
-        "product_id": row["product_id"],
+        "product_id": row.get("product_id", ""),
         "list": _money(row, "list_minor"),
         "charged": _money(row, "charged_minor"),
         "promotion_id": row.get("promotion_id", ""),

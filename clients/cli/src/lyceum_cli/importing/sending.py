@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -14,14 +14,22 @@ from lyceum_cli.importing import journal as journals
 from lyceum_cli.importing.columns import COLUMNS, KINDS, Kind
 from lyceum_cli.importing.gathering import Gathered
 from lyceum_cli.importing.journal import Journal, Subject, Tally
+from lyceum_cli.importing.known import Known
 from lyceum_cli.importing.plan import Batch
 from lyceum_cli.importing.rejects import Reject, RejectFiles
 from lyceum_cli.importing.rows import Item
 
 UNREADABLE: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 """Refusals of a whole request that one item of it may have caused."""
-STATUSES: Final = ("created", "duplicate", "rejected")
+REJECTED: Final = "rejected"
+DUPLICATE: Final = "duplicate"
+STATUSES: Final = ("created", DUPLICATE, REJECTED)
+OTHERWISE: Final = "was imported before, and said something else then, which stands"
+FOLLOWING_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, *[1.5] * 20)
+"""What is published is for sale a moment later, when billing has heard of it: an order that comes in between is sent
+again after each of these."""
 
+Result = Mapping[str, str]
 Told = Callable[[Kind, int], None]
 """Is told of rows that are done, by kind."""
 
@@ -39,15 +47,23 @@ class Sender:
     """One import. `told` hears of progress; the rows of batches done before count from the start."""
 
     def __init__(
-        self, gateway: Gateway, state: Path, rejects: RejectFiles, told: Told = lambda kind, rows: None
+        self,
+        gateway: Gateway,
+        state: Path,
+        rejects: RejectFiles,
+        known: Known,
+        told: Told = lambda kind, rows: None,
     ) -> None:
         self._gateway = gateway
+        self._known = known
         self._state = state
         self._rejects = rejects
         self._told = told
+        self._contents: set[str] = set()
 
     def begin(self, subject: Subject, gathered: Gathered) -> Journal:
         """The journal to go on from. A new one has the rows that could not be read set aside already."""
+        self._contents = {one.external_id for one in gathered.items if one.kind == "contents"}
         found = journals.load(self._state, subject)
         if found is not None:
             self._rejects.rewind(found.reject_bytes)
@@ -76,14 +92,50 @@ class Sender:
         journals.save(self._state, replace(journal, finished=True))
 
     async def _deliver(self, dataset: str, kind: Kind, items: Sequence[Item]) -> Delivered:
-        path = COLUMNS[kind].path
         try:
-            answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.body for one in items]})
+            results, token = await self._results(dataset, kind, items)
         except Refused as refusal:
             if refusal.status not in UNREADABLE or refusal.field == "dataset":
                 raise
             return await self._halved(dataset, kind, items, refusal)
-        return _delivered(path, items, answer.body.get("results", []), answer.token)
+        for pause_s in FOLLOWING_PAUSES_S:
+            early = [number for number, one in enumerate(items) if self._is_early(one, results[number])]
+            if not early:
+                break
+            await self._gateway.pause(pause_s)
+            again, token = await self._results(dataset, kind, [items[number] for number in early])
+            for number, result in zip(early, again, strict=True):
+                results[number] = result
+        # What has not come by now is not waited for again by later orders.
+        self._contents -= {
+            one.content for one, result in zip(items, results, strict=True) if self._is_early(one, result)
+        }
+        return self._settled(items, results, token)
+
+    async def _results(self, dataset: str, kind: Kind, items: Sequence[Item]) -> tuple[list[Result], str]:
+        path = COLUMNS[kind].path
+        answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.sent(dataset) for one in items]})
+        return _checked(path, items, answer.body.get("results", [])), answer.token
+
+    def _is_early(self, one: Item, result: Result) -> bool:
+        """Whether an order was refused for content that this import brings."""
+        refused = result["status"] == REJECTED and result["error_field"] == "product_id"
+        return refused and one.kind == "orders" and one.content in self._contents
+
+    def _settled(self, items: Sequence[Item], results: Sequence[Result], token: str) -> Delivered:
+        told = [self._compared(one, result) for one, result in zip(items, results, strict=True)]
+        statuses = [result["status"] for result in told]
+        refused = [(one, result) for one, result in zip(items, told, strict=True) if result["status"] == REJECTED]
+        self._known.add(one for one, status in zip(items, statuses, strict=True) if status != REJECTED)
+        self._contents -= {one.external_id for one, _ in refused if one.kind == "contents"}
+        rejects = [Reject(one.source, one.line, found["error_field"], found["error_reason"]) for one, found in refused]
+        return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
+
+    def _compared(self, one: Item, result: Result) -> Result:
+        """A duplicate that says something else than what was imported is none: the row has no effect."""
+        if result["status"] == DUPLICATE and self._known.differs(one):
+            return {"status": REJECTED, "error_field": "external_id", "error_reason": OTHERWISE}
+        return result
 
     async def _halved(self, dataset: str, kind: Kind, items: Sequence[Item], refusal: Refused) -> Delivered:
         """One item can make a whole request unreadable: find it, so that the others still arrive."""
@@ -102,15 +154,10 @@ def _unreadable(gathered: Gathered) -> dict[Kind, Tally]:
     return {kind: Tally(rejected=kinds.count(kind)) for kind in KINDS if kind in kinds}
 
 
-def _delivered(path: str, items: Sequence[Item], results: Sequence[dict[str, str]], token: str) -> Delivered:
+def _checked(path: str, items: Sequence[Item], results: Sequence[Result]) -> list[Result]:
+    """The results, if they are those of the items. Raises `BadAnswer`."""
     if [one.external_id for one in items] != [result["external_id"] for result in results]:
         raise BadAnswer(path, "the results are not those of the items sent")
-    statuses = [result["status"] for result in results]
-    if unknown := set(statuses) - set(STATUSES):
+    if unknown := {result["status"] for result in results} - set(STATUSES):
         raise BadAnswer(path, f"unknown statuses: {', '.join(sorted(unknown))}")
-    rejects = [
-        Reject(one.source, one.line, result["error_field"], result["error_reason"])
-        for one, result in zip(items, results, strict=True)
-        if result["status"] == "rejected"
-    ]
-    return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
+    return list(results)

@@ -1,48 +1,111 @@
-"""Commands for operators, on the machine itself: `python -m identity create-importer --username NAME`."""
+"""Commands for operators, where the service's settings and keys are: `python -m identity create-account …`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+from pydantic import ValidationError
 
 from eventfold import Context
-from eventfold.errors import AlreadyExists, DomainError
+from eventfold.errors import AlreadyExists, DomainError, InvalidInput
 from identity.adapters.passwords import Passwords, common_passwords
 from identity.adapters.tokens import Hashes
 from identity.application.accounts import Accounts, NewMember
 from identity.application.password_hashes import PasswordHashes
+from identity.domain.member import ROLES
 from identity.domain.policy import canonical, check_password, check_username
 from identity.keyring import index_key
 from identity.settings import IdentitySettings
 from servicekit import database
 from servicekit.definition import ServiceDefinition, wire
 
-ROLE = "importer"
+IMPORTER: Final = "importer"
+REFUSED: Final = 1
+NOT_SET: Final = 2
 
 
 def create_importer(definition: ServiceDefinition, settings: IdentitySettings, arguments: Sequence[str]) -> None:
-    """Register an account with the role `importer`. Safe to repeat with the same password.
+    """Make an account with the role `importer`, as `create-account --role importer` does."""
+    _run(definition, settings, _parser("create-importer").parse_args([*arguments]), IMPORTER)
 
-    An account of that name gets the role only if the password is its own: somebody else may have taken the name.
+
+def create_account(definition: ServiceDefinition, settings: IdentitySettings, arguments: Sequence[str]) -> None:
+    """Make an account with any role, those too that nobody can register into. Safe to repeat with the same password.
+
+    An account of that name gets the role, instead of the one that it has, only if the password is its own: somebody
+    else may have taken the name.
     """
-    parser = argparse.ArgumentParser(prog="identity create-importer", description=create_importer.__doc__)
+    parser = _parser("create-account")
+    parser.add_argument("--role", required=True, choices=ROLES)
+    given = parser.parse_args([*arguments])
+    _run(definition, settings, given, given.role)
+
+
+def settings_complaint(failure: ValidationError) -> str:
+    """What is wrong with the environment, by the variables' names; no value is repeated."""
+    found = [("_".join(map(str, one["loc"])).upper(), one["type"], one["msg"]) for one in failure.errors()]
+    missing = [name for name, kind, _ in found if kind == "missing"]
+    wrong = [f"{name}: {message}" for name, kind, message in found if kind != "missing"]
+    told = [f"these variables are not set: {', '.join(missing)}"] if missing else []
+    return "; ".join(told + wrong)
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"identity {name}")
     parser.add_argument("--username", required=True)
-    parser.add_argument("--password-stdin", action="store_true", required=True, help="read the password's line")
-    given = parser.parse_args(arguments).username
+    parser.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input, one line, and do not ask"
+    )
+    return parser
+
+
+def _run(definition: ServiceDefinition, settings: IdentitySettings, given: argparse.Namespace, role: str) -> None:
+    """Leaves with a sentence and 1 where something is refused."""
     common = frozenset[str]() if settings.is_local else common_passwords()
     try:
-        username = check_username(given)
-        password = check_password(sys.stdin.readline().rstrip("\r\n"), username, common)
-        asyncio.run(_create(definition, settings, username, password))
+        username = check_username(given.username)
+        password = check_password(_password(from_stdin=given.password_stdin), username, common)
+        asyncio.run(_create(definition, settings, username, password, role))
     except DomainError as refusal:
-        parser.exit(1, f"create-importer: {refusal.field}: {refusal}\n")
+        _refuse(f"{refusal.field}: {refusal}")
+    except psycopg.Error as failure:
+        _refuse(f"the database: {str(failure).strip() or type(failure).__name__}")
+    except OSError as failure:
+        _refuse(f"{failure.filename or 'input'}: {failure.strerror or failure}")
+    print(f"{username} has the role {role}", file=sys.stderr)  # noqa: T201 - what a command says
 
 
-async def _create(definition: ServiceDefinition, settings: IdentitySettings, username: str, password: str) -> None:
+def _refuse(sentence: str) -> None:
+    print(f"identity: {sentence}", file=sys.stderr)  # noqa: T201 - what a command says
+    sys.exit(REFUSED)
+
+
+def _password(*, from_stdin: bool) -> str:
+    """One line of standard input, or asked for twice where nobody else can read it. Raises `InvalidInput`."""
+    if from_stdin:
+        try:
+            return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise InvalidInput("must be in UTF-8", field="password") from None
+    if not sys.stdin.isatty():
+        raise InvalidInput("is asked for on a terminal, and this is none: say --password-stdin", field="password")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("The same again: "):
+        raise InvalidInput("was not the same the second time", field="password")
+    return first
+
+
+async def _create(
+    definition: ServiceDefinition, settings: IdentitySettings, username: str, password: str, role: str
+) -> None:
     context = Context(datetime.now(UTC), actor="operator", correlation_id=str(uuid.uuid4()))
     index = Hashes(index_key(settings)).username_index(canonical(username))
     async with database.make_pool(settings.database_url, 2) as pool:
@@ -60,4 +123,4 @@ async def _create(definition: ServiceDefinition, settings: IdentitySettings, use
             member_id = found[0]
         else:
             raise AlreadyExists("the name belongs to an account with another password", field="username")
-        await accounts.grant(member_id, ROLE, context)
+        await accounts.grant(member_id, role, context)
