@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 from spanning import CAUSE, exported, written
 
-from eventfold.errors import NotFound
+from eventfold.errors import NotFound, NotPermitted, Unauthenticated, WrongState
 from eventfold.publish.outgoing import Target
 from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
@@ -23,6 +23,10 @@ from servicekit.call import current_call
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
 REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
+
+
+class Forged(WrongState):
+    code = "FORGED_QUOTE"
 
 
 @dataclass
@@ -147,3 +151,25 @@ async def test_bytes_that_are_no_request_of_the_method_are_refused_as_the_caller
             await call(raw, timeout=5)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert served.recorded is None
+
+
+@pytest.mark.parametrize("failure", [NotPermitted("no"), Unauthenticated("no"), Forged("no")], ids=repr)
+async def test_each_refusal_of_a_caller_leaves_one_line_that_names_nobody(
+    served: Served, failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    served.failure = failure
+    clients = ("203.0.113.7", "203.0.113.7", "203.0.113.8")
+    for client in clients:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.ask(**{"x-lyceum-client": client, "authorization": "Bearer m1"})
+    lines = [record.__dict__ for record in caplog.records if record.name == "security"]
+    assert [(one["method"], one["member_id"]) for one in lines] == [(METHOD, "m1")] * 3
+    assert lines[0]["client"] == lines[1]["client"] != lines[2]["client"]
+    assert not any("203.0.113" in str(one) for one in lines)
+
+
+async def test_a_refusal_for_what_was_asked_is_nothing_for_the_security_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    await served.refused(NotFound("nothing"))
+    assert not [record for record in caplog.records if record.name == "security"]

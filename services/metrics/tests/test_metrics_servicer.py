@@ -123,7 +123,7 @@ async def test_an_answer_says_its_window_zone_moment_and_formula(servicer: Metri
 
 
 async def test_revenue_is_in_yuan_and_of_all_time_unless_asked_otherwise(servicer: MetricsServicer) -> None:
-    called_by("creator")
+    called_by("auditor")
     found = await servicer.GetRevenue(metrics_pb2.GetRevenueRequest(), None)
     assert (found.revenue_minor, found.currency, found.mean_spend_fraction) == (700, "CNY", "700")
     assert (await servicer.GetRevenue(metrics_pb2.GetRevenueRequest(currency="USD"), None)).revenue_minor == 0

@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
-from servicekit import answers, validate
+from servicekit import answers, security, validate
 from servicekit.call import Call, current_call, deadline_s, enter_call, present_call
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.draining import InFlight, Overloaded, Stopping
@@ -134,6 +134,7 @@ class Edge(grpc.aio.ServerInterceptor):
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
             code, status = status_of(failure)
             _log_unexpected(method, code, failure)
+            security.log_refusal(method, code, failure, self._secrets()[0])
             return _Outcome(code, status=status, taken=_taken(failure))
 
     def _count(self, call: Call) -> None:

@@ -14,6 +14,8 @@ from servicekit.call import Call, current_call
 Rate = Literal["query", "command", "credential", "import", "provider"]
 """The rate class of an RPC, for limits per client."""
 ROLES = ("consumer", "creator", "importer", "auditor", "admin")
+OPERATORS = ("importer", "auditor", "admin")
+"""Roles that nobody can register with: operators give them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +23,17 @@ class Policy:
     """The checks before an RPC begins.
 
     `roles` may call it. The default is all roles; with `anyone`, no token is needed. `own` is the request field that
-    names a member: members may name themselves (or nobody), and `roles` may name anybody. A query `reads` these
-    projections, and waits for the caller's tokens in them. `idempotent` RPCs take an idempotency key.
+    names a member: members may name themselves (or nobody), and `roles` may name anybody. If `own_form` is given, the
+    field has to hold this text with the member's id in the place of `{}`, and to leave it empty means everybody's. A
+    query `reads` these projections, and waits for the caller's tokens in them. `idempotent` RPCs take an idempotency
+    key.
     """
 
     rate: Rate
     roles: tuple[str, ...] = ROLES
     anyone: bool = False
     own: str = ""
+    own_form: str = ""
     reads: tuple[str, ...] = ()
     idempotent: bool = False
 
@@ -37,9 +42,11 @@ class Policy:
         if self.anyone:
             return
         caller = call.require_caller()
-        if self.own and getattr(request, self.own) in ("", caller.member_id):
-            return
-        caller.require(*self.roles)
+        if not (self.own and self._names_own(getattr(request, self.own), caller.member_id)):
+            caller.require(*self.roles)
+
+    def _names_own(self, named: str, member_id: str) -> bool:
+        return named == self.own_form.format(member_id) if self.own_form else named in ("", member_id)
 
 
 Policies = Mapping[str, Policy]

@@ -43,6 +43,9 @@ class BalanceRow(NamedTuple):
 
 
 POSTINGS = ReadTable("posting", PostingRow)
+CREATOR_PAYABLE: Final = "creator_payable:{}"
+"""The account of what is owed to a creator."""
+
 BALANCES = ReadTable("account_balance", BalanceRow, key_columns=2)
 
 
@@ -53,7 +56,7 @@ def entry(data: public.OrderPaid) -> list[tuple[str, int]]:
     fee = share_bps(charged, data["platform_fee_bps"])
     lines = [
         (f"provider_clearing:{data['provider']}", charged),
-        (f"creator_payable:{data['creator_id']}", fee - charged),
+        (CREATOR_PAYABLE.format(data["creator_id"]), fee - charged),
         (PLATFORM_REVENUE, -fee),
         (PROMOTION_DISCOUNTS, discount),
         (LIST_PRICE_CONTRA, -discount),

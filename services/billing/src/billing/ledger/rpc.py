@@ -1,4 +1,4 @@
-"""The ledger over gRPC, for those who may read all of it."""
+"""The ledger over gRPC: all of it for operators, and for each creator what is owed to them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from typing import Any, Final
 
 from billing import fields
 from billing.ledger import shaping
-from billing.ledger.projections import LEDGER
+from billing.ledger.projections import CREATOR_PAYABLE, LEDGER
 from billing.ledger.queries import Postings
 from lyceum.billing.v1 import billing_pb2 as pb
 from servicekit import validate
 from servicekit.call import current_call
-from servicekit.imports import IMPORTER
 from servicekit.paging import PageStart, page, parse_page_token
-from servicekit.policy import Policies, Policy
-
-MAY_READ_THE_LEDGER: Final = (IMPORTER, "auditor", "admin")
+from servicekit.policy import OPERATORS, Policies, Policy
 
 POLICIES: Final[Policies] = {
-    "GetTrialBalance": Policy("query", MAY_READ_THE_LEDGER, reads=(LEDGER.name,)),
-    "ListPostings": Policy("query", MAY_READ_THE_LEDGER, reads=(LEDGER.name,)),
+    "GetTrialBalance": Policy("query", OPERATORS, reads=(LEDGER.name,)),
+    "ListPostings": Policy("query", OPERATORS, own="account", own_form=CREATOR_PAYABLE, reads=(LEDGER.name,)),
 }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from reco.projections.factors import FACTORS
-from servicekit.policy import Policies, Policy
+from servicekit.policy import OPERATORS, Policies, Policy
 
 SERVICE: Final = "lyceum.reco.v1.RecoService"
-MAY_ASK_FOR_OTHERS: Final = ("importer", "auditor", "admin")
 
 POLICIES: Final[Policies] = {
-    "Recommend": Policy("query", MAY_ASK_FOR_OTHERS, own="member_id", reads=(FACTORS.name,)),
+    "Recommend": Policy("query", OPERATORS, own="member_id", reads=(FACTORS.name,)),
     "ListSimilar": Policy("query", anyone=True, reads=(FACTORS.name,)),
     "ListPopular": Policy("query", anyone=True, reads=(FACTORS.name,)),
 }

@@ -182,7 +182,8 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPostings(self, request, context):
-        """Single postings, newest first. Roles `importer`, `auditor`, `admin`.
+        """Single postings, newest first. Roles `importer`, `auditor`, `admin`; creators for the account of what is owed to
+        them, `creator_payable:<own id>`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

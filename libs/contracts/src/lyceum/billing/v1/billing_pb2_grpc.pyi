@@ -54,7 +54,9 @@ class BillingServiceStub:
     GetTrialBalance: _grpc.UnaryUnaryMultiCallable[_billing_pb2.GetTrialBalanceRequest, _billing_pb2.GetTrialBalanceResponse]
     """Totals per account and currency; they sum to zero per currency. Roles `importer`, `auditor`, `admin`."""
     ListPostings: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListPostingsRequest, _billing_pb2.ListPostingsResponse]
-    """Single postings, newest first. Roles `importer`, `auditor`, `admin`."""
+    """Single postings, newest first. Roles `importer`, `auditor`, `admin`; creators for the account of what is owed to
+    them, `creator_payable:<own id>`.
+    """
     ImportOrders: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ImportOrdersRequest, _billing_pb2.ImportOrdersResponse]
     """Import paid orders. Role `importer` only; at most 500 items."""
 
@@ -84,7 +86,9 @@ class BillingServiceAsyncStub(BillingServiceStub):
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetTrialBalanceRequest, _billing_pb2.GetTrialBalanceResponse]  # type: ignore[assignment]
     """Totals per account and currency; they sum to zero per currency. Roles `importer`, `auditor`, `admin`."""
     ListPostings: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListPostingsRequest, _billing_pb2.ListPostingsResponse]  # type: ignore[assignment]
-    """Single postings, newest first. Roles `importer`, `auditor`, `admin`."""
+    """Single postings, newest first. Roles `importer`, `auditor`, `admin`; creators for the account of what is owed to
+    them, `creator_payable:<own id>`.
+    """
     ImportOrders: _aio.UnaryUnaryMultiCallable[_billing_pb2.ImportOrdersRequest, _billing_pb2.ImportOrdersResponse]  # type: ignore[assignment]
     """Import paid orders. Role `importer` only; at most 500 items."""
 
@@ -183,7 +187,9 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_pb2.ListPostingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_pb2.ListPostingsResponse, _abc.Awaitable[_billing_pb2.ListPostingsResponse]]:
-        """Single postings, newest first. Roles `importer`, `auditor`, `admin`."""
+        """Single postings, newest first. Roles `importer`, `auditor`, `admin`; creators for the account of what is owed to
+        them, `creator_payable:<own id>`.
+        """
 
     @_abc_1.abstractmethod
     def ImportOrders(
