@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
+from lyceum_gateway import tables
+from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 
 _INSTALLED = Path(__file__).parent / "files"
@@ -16,24 +18,8 @@ GRPC_BYTES = 4 * 1024 * 1024
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
-_STATUSES = {
-    400: (3, "the request is malformed"),
-    401: (16, "a valid access token is needed"),
-    403: (7, "not permitted"),
-    404: (5, "there is nothing here"),
-    405: (12, "this method is not served here"),
-    408: (4, "the request did not arrive in time"),
-    413: (3, "the request body is too large"),
-    415: (3, "this content type is not understood"),
-    429: (8, "too many requests; try again shortly"),
-    431: (3, "the request headers are too large"),
-    500: (13, "internal error"),
-    502: (14, "the service is not available; try again shortly"),
-    503: (14, "the service is not available; try again shortly"),
-    504: (4, "the service did not answer in time"),
-}
-"""What the gateway itself says, as google.rpc.Status: fixed sentences that never repeat the request."""
-_OTHER = (2, "the request could not be served")
+_ARRIVAL, _BODY = ("routes", "arrival"), ("json", "form", "body")
+"""The parts of the two filters in Lua, in their order."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +52,10 @@ def render(gateway: Gateway) -> str:
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
-        "form_filter": json.dumps((HOME / "form_to_json.lua").read_text(encoding="utf-8")),
-        "local_replies": json.dumps(_replies()),
+        "arrival_filter": _filter(tables.routes(), _ARRIVAL),
+        "body_filter": _filter(tables.fields(), _BODY),
+        "local_replies": json.dumps(replies()),
+        "token_rules": _entries(list(tables.token_rules()), 24),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
         "services": json.dumps([name for _, name in _served()]),
         "service_routes": _entries([_route(*one) for one in _served()], 24),
@@ -86,20 +74,9 @@ def _served() -> list[tuple[str, str]]:
     return [(service, name) for service, names in SERVICES.items() for name in names]
 
 
-def _replies() -> list[dict[str, object]]:
-    """The first that matches answers; direct responses below 400 keep their own body."""
-    known = [_reply("EQ", status, *_STATUSES[status]) for status in sorted(_STATUSES)]
-    return [*known, _reply("GE", 400, *_OTHER)]
-
-
-def _reply(comparison: str, status: int, code: int, message: str) -> dict[str, object]:
-    key = f"gateway.reply_{comparison.lower()}_{status}"
-    matches = {"value": {"default_value": status, "runtime_key": key}, "op": comparison}
-    body = {"code": code, "message": message, "details": []}
-    return {
-        "filter": {"status_code_filter": {"comparison": matches}},
-        "body_format_override": {"json_format": body, "content_type": "application/json"},
-    }
+def _filter(table: str, parts: Sequence[str]) -> str:
+    """A filter in Lua as a text of YAML: the table that it reads, then its parts."""
+    return json.dumps(table + "".join((HOME / "lua" / f"{part}.lua").read_text(encoding="utf-8") for part in parts))
 
 
 _RETRIES: Mapping[str, object] = {
