@@ -1,14 +1,37 @@
 -- The first look at a request: what it means is noted for those that come after (limits, tokens, bodies, the log).
 -- Takes away the headers in which only services speak, refuses wrong methods, and answers HEAD as GET without its body.
-local OURS, FROM_CLIENTS = "^x%-lyceum%-", { ["x-lyceum-after"] = true }
+-- A header that gRPC servers read by themselves may spoil their connection for all others, if they cannot: only these
+-- are passed on, and a time only if it is one.
 local GRPC = "^application/grpc"
+local ALWAYS = { ["x-lyceum-after"] = true, ["grpc-timeout"] = true }
+local BY_GRPC = { ["grpc-encoding"] = true, ["grpc-accept-encoding"] = true }
+local METHODS = { GET = 1, HEAD = 1, POST = 1, PUT = 1, PATCH = 1, DELETE = 1, OPTIONS = 1 }
+local NO_TIME = { field = "grpc-timeout", said = "must be at most 8 digits and a unit of H, M, S, m, u, n" }
 
-local function drop_internal(headers)
+local function is_for_services(name)
+  return name:match("^x%-lyceum%-") or name:match("^grpc%-") or name:match("%-bin$") or name == "lb-token"
+end
+
+local function drop_internal(headers, by_grpc)
   local found = {}
   for name in pairs(headers) do
-    if name:match(OURS) and not FROM_CLIENTS[name] then found[#found + 1] = name end
+    local is_passed = ALWAYS[name] or by_grpc and BY_GRPC[name]
+    if is_for_services(name) and not is_passed then found[#found + 1] = name end
   end
   for _, name in ipairs(found) do headers:remove(name) end
+end
+
+local function is_time(text)
+  return text == nil or #text <= 9 and text:match("^%d+[HMSmun]$") ~= nil
+end
+
+-- the transcoder passes over what has no value
+local function is_query(path)
+  local query = path:match("%?(.*)$") or ""
+  for part in query:gmatch("[^&]+") do
+    if not part:find("=", 1, true) then return false end
+  end
+  return true
 end
 
 local function allowed(rpcs)
@@ -26,20 +49,27 @@ end
 local function note(handle, route, name)
   local headers, notes = handle:headers(), handle:streamInfo():dynamicMetadata()
   notes:set("lyceum", "route", name)
-  notes:set("lyceum", "rate", route.rate)
+  if route.rate == "credential" then notes:set("lyceum", "limit", "credential") end
   if is_private(route, headers) then notes:set("lyceum", "private", "yes") end
   return notes
 end
 
+local function as_grpc(handle, path)
+  local route = NATIVE[path]
+  handle:streamInfo():dynamicMetadata():set("lyceum", "road", "grpc")
+  if route then note(handle, route, route.grpc) end
+end
+
 local function as_json(handle, method, path)
-  local rpcs = rpcs_of(path)
+  local rpcs = rpcs_of(path:match("^[^?]*"))
   if rpcs == nil then return end -- those after this one refuse it
   local is_head = method == "HEAD" and rpcs.GET ~= nil
   local route = rpcs[is_head and "GET" or method]
   if route == nil then
-    return handle:respond({ [":status"] = "405", ["allow"] = allowed(rpcs) }, "refused")
+    return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })
   end
   local notes = note(handle, route, route.path)
+  if not is_query(path) then return refuse(handle, "400", { field = "query", said = "holds a name without a value" }) end
   if route.body then notes:set("lyceum", "body", route.body) end
   if is_head then
     notes:set("lyceum", "head", "yes")
@@ -49,15 +79,13 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  drop_internal(headers)
-  local method, path = headers:get(":method") or "", (headers:get(":path") or ""):match("^[^?]*")
-  handle:streamInfo():dynamicMetadata():set("lyceum", "method", method)
-  if (headers:get("content-type") or ""):match(GRPC) then
-    local route = NATIVE[path]
-    handle:streamInfo():dynamicMetadata():set("lyceum", "road", "grpc")
-    return route and note(handle, route, route.grpc)
-  end
-  as_json(handle, method, path)
+  local method, path = headers:get(":method") or "", headers:get(":path") or ""
+  local by_grpc = (headers:get("content-type") or ""):match(GRPC) ~= nil
+  drop_internal(headers, by_grpc)
+  handle:streamInfo():dynamicMetadata():set("lyceum", "method", METHODS[method] and method or "other")
+  if by_grpc then as_grpc(handle, path) end
+  if not is_time(headers:get("grpc-timeout")) then return refuse(handle, "400", NO_TIME) end
+  if not by_grpc then as_json(handle, method, path) end
 end
 
 function envoy_on_response(handle)

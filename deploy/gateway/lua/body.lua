@@ -1,16 +1,6 @@
 -- The second look, at the body: forms become JSON, and JSON holds nothing but what its message has. The transcoder would
 -- drop a field that it does not know, and a misspelt price would be none.
 
--- the body of the answer is the gateway's own for the status and what is noted
-local function refuse(handle, status, why)
-  if why and why.field then
-    local notes = handle:streamInfo():dynamicMetadata()
-    notes:set("lyceum", "field", why.field)
-    notes:set("lyceum", "said", why.said)
-  end
-  handle:respond({ [":status"] = status }, "refused")
-end
-
 local function put(handle, body, json)
   body:setBytes(json)
   local headers = handle:headers()

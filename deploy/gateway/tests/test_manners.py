@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -119,7 +120,7 @@ async def test_grpc_has_the_same_open_methods(gateway: Running) -> None:
 async def test_grpc_refuses_a_bad_token(gateway: Running, method: str, token: str) -> None:
     told = gateway.bearer(aud="other")["authorization"] if token == "other audience" else token
     async with grpc.aio.insecure_channel(gateway.target) as channel:
-        call = channel.unary_unary(f"/lyceum.catalog.v1.CatalogService/{method}")
+        call: Callable[..., Any] = channel.unary_unary(f"/lyceum.catalog.v1.CatalogService/{method}")
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await call(b"", metadata=(("authorization", told),), timeout=10)
     assert refusal.value.code() == grpc.StatusCode.UNAUTHENTICATED

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from lyceum_gateway import tables
+from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 
@@ -18,13 +19,30 @@ GRPC_BYTES = 4 * 1024 * 1024
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
-_ARRIVAL, _BODY = ("routes", "arrival"), ("json", "form", "body")
+_ARRIVAL, _BODY = ("refuse", "routes", "arrival"), ("refuse", "json", "form", "body")
 """The parts of the two filters in Lua, in their order."""
+
+
+_LOGGED = {
+    "at": "%START_TIME%",
+    "method": "%DYNAMIC_METADATA(lyceum:method)%",
+    "route": "%DYNAMIC_METADATA(lyceum:route)%",
+    "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS_NUMBER%",
+    "duration_ms": "%DURATION%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "flags": "%RESPONSE_FLAGS%",
+}
+"""A line of the access log. What a request means was noted by the first look at it; unknown paths have no route."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers."""
+    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
+    `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say.
+    """
 
     targets: Mapping[str, tuple[str, int]]
     listener_port: int
@@ -36,7 +54,8 @@ class Gateway:
     descriptors: Path = HOME / "lyceum.binpb"
     openapi: Path = HOME / "openapi.yaml"
     allowed_origins: Sequence[str] = field(default_factory=tuple)
-    requests_per_s: int = 2000
+    limits: Limits = field(default_factory=Limits)
+    trusted_hops: int = 0
 
 
 def render(gateway: Gateway) -> str:
@@ -44,7 +63,7 @@ def render(gateway: Gateway) -> str:
     template = Template((HOME / "envoy.yaml.tmpl").read_text(encoding="utf-8"))
     values: dict[str, object] = {
         name: getattr(gateway, name)
-        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "requests_per_s")
+        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "trusted_hops")
     }
     values |= {
         "loopback_host": "127.0.0.1" if gateway.listener_host == ANY_HOST else gateway.listener_host,
@@ -54,6 +73,10 @@ def render(gateway: Gateway) -> str:
         "openapi": json.dumps(str(gateway.openapi)),
         "arrival_filter": _filter(tables.routes(), _ARRIVAL),
         "body_filter": _filter(tables.fields(), _BODY),
+        "access_log": json.dumps(_LOGGED),
+        "limit_for_all": json.dumps(gateway.limits.for_all),
+        "limits_for_each": json.dumps(gateway.limits.for_each),
+        "counted_clients": CLIENTS,
         "local_replies": json.dumps(replies()),
         "token_rules": _entries(list(tables.token_rules()), 24),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),

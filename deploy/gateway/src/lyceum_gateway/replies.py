@@ -38,7 +38,7 @@ Part = Mapping[str, object]
 def replies() -> list[Part]:
     """The first that matches answers; direct responses below 400 keep their own body."""
     known = [one for status in sorted(_SENTENCES) for one in _answers("EQ", status, _MAPPED.get(status, status))]
-    return [_about_a_field(), *known, *_answers("GE", 400, 0)]
+    return [*_about_a_field(), *known, *_answers("GE", 400, 0)]
 
 
 def _answers(comparison: str, status: int, said_as: int) -> list[Part]:
@@ -50,28 +50,36 @@ def _answers(comparison: str, status: int, said_as: int) -> list[Part]:
     headers = _HEADERS.get(said_as, {})
     grpc = {**headers, "grpc-status": str(_GRPC_CODES.get(said_as, code))}
     changed = {"status_code": said_as} if said_as not in (0, status) else {}
-    by_grpc = _both(about, _noted("road", {"string_match": {"exact": "grpc"}}))
     return [
-        {"filter": by_grpc, "body_format_override": as_text, "headers_to_add": _added(grpc), **changed},
+        {"filter": _both(about, _BY_GRPC), "body_format_override": as_text, "headers_to_add": _added(grpc), **changed},
         {"filter": about, "body_format_override": as_json, "headers_to_add": _added(headers), **changed},
     ]
 
 
-def _about_a_field() -> Part:
+def _about_a_field() -> list[Part]:
     """As services refuse input: what the filters noted of the field."""
     info = {"@type": _INFO, "reason": "INVALID_INPUT", "domain": "lyceum", "metadata": {"field": _FIELD}}
     bad = {"@type": _BAD, "field_violations": [{"field": _FIELD, "description": _SAID}]}
     body = {"code": 3, "message": _SAID, "details": [info, bad]}
-    return {
-        "filter": _both(_status("EQ", 400), _noted("field", {"present_match": True})),
-        "body_format_override": {"json_format": body, "content_type": "application/json"},
-    }
+    about = _both(_status("EQ", 400), _noted("field", {"present_match": True}))
+    as_text = {"text_format_source": {"inline_string": f"{_FIELD}: {_SAID}"}}
+    return [
+        {
+            "filter": _both(about, _BY_GRPC),
+            "body_format_override": as_text,
+            "headers_to_add": _added({"grpc-status": "3"}),
+        },
+        {"filter": about, "body_format_override": {"json_format": body, "content_type": "application/json"}},
+    ]
 
 
 def _noted(key: str, value: Part) -> Part:
     """Of a request of which the filters noted this."""
     matcher = {"filter": "lyceum", "path": [{"key": key}], "value": value}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
+_BY_GRPC = _noted("road", {"string_match": {"exact": "grpc"}})
 
 
 def _status(comparison: str, status: int) -> Part:
