@@ -1,6 +1,5 @@
--- A form as JSON, for exactly /register and /publish. The transcoder would refuse a form and repeat it in its answer,
--- passwords included.
-local FORMS = { ["/register"] = true, ["/publish"] = true }
+-- A form as JSON, for the paths in FORMS, which is put before this. The transcoder would refuse a form and repeat it in its
+-- answer, passwords included.
 
 local function is_form(route, kind)
   return FORMS[route] and kind:match("^application/x%-www%-form%-urlencoded") ~= nil

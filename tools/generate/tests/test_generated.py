@@ -63,7 +63,7 @@ def test_the_gateways_methods_are_up_to_date(tmp_path: Path) -> None:
 
 def test_the_openapi_document_is_up_to_date(tmp_path: Path) -> None:
     try:
-        generate_openapi(ROOT / PROTOS, tmp_path / "made.yaml", ROOT / CACHE)
+        generate_openapi(ROOT / PROTOS, ROOT / DESCRIPTORS, tmp_path / "made.yaml", ROOT / CACHE)
     except GoMissing as missing:
         pytest.skip(f"the OpenAPI document is not checked: {missing}")
     assert (tmp_path / "made.yaml").read_text() == (ROOT / OPENAPI).read_text()

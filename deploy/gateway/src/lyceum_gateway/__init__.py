@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from lyceum_gateway import tables
+from lyceum_gateway import bodies, tables
 from lyceum_gateway.limits import CLIENTS, Limits
+from lyceum_gateway.methods import METHODS
 from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
-GRPC_BYTES = 4 * 1024 * 1024
-_FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 _ARRIVAL, _BODY = ("refuse", "routes", "arrival"), ("refuse", "json", "form", "body")
@@ -72,7 +71,7 @@ def render(gateway: Gateway) -> str:
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
         "arrival_filter": _filter(tables.routes(), _ARRIVAL),
-        "body_filter": _filter(tables.fields(), _BODY),
+        "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
         "limit_for_all": json.dumps(gateway.limits.for_all),
         "limits_for_each": json.dumps(gateway.limits.for_each),
@@ -81,6 +80,8 @@ def render(gateway: Gateway) -> str:
         "token_rules": _entries(list(tables.token_rules()), 24),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
         "services": json.dumps([name for _, name in _served()]),
+        "usual_body_bytes": bodies.USUAL_BYTES,
+        "body_limits": _entries(bodies.own_limits(METHODS), 24),
         "service_routes": _entries([_route(*one) for one in _served()], 24),
         "clusters": _entries([_cluster(service, *gateway.targets[service]) for service in SERVICES], 4),
     }
@@ -126,11 +127,10 @@ MAX_RETRIES = 1000
 
 def _route(service: str, full_name: str) -> dict[str, object]:
     """Native gRPC may be as large as a batch; JSON was measured on the route of its own path."""
-    limit = {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": GRPC_BYTES}}
     return {
         "match": {"prefix": f"/{full_name}/"},
         "route": {"cluster": service, "timeout": "30s", "retry_policy": _RETRIES},
-        "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
+        "typed_per_filter_config": bodies.buffer(bodies.LARGE_BYTES),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from lyceum_gateway.bodies import FORMS
 from lyceum_gateway.method import Bearer, Field, Method
 from lyceum_gateway.methods import FIELDS, METHODS
 
@@ -27,6 +28,11 @@ def routes() -> str:
 def fields() -> str:
     """The Lua table of the fields of each message, by both of their names."""
     return _assigned("FIELDS", {message: _by_name(all_of_it) for message, all_of_it in FIELDS.items()})
+
+
+def forms() -> str:
+    """The Lua table of the paths that take a form."""
+    return _assigned("FORMS", dict.fromkeys(FORMS, True))
 
 
 def _by_name(fields: Sequence[Field]) -> dict[str, list[str]]:

@@ -55,7 +55,7 @@ def generate() -> None:
     EVENTS.write_text(lyceum_events.page(), encoding="utf-8")
     ASYNCAPI.write_text(lyceum_events.document(), encoding="utf-8")
     try:
-        generate_openapi(PROTOS, OPENAPI, CACHE)
+        generate_openapi(PROTOS, DESCRIPTORS, OPENAPI, CACHE)
     except GoMissing as missing:
         print(f"generate: {OPENAPI} left as it is: {missing}", file=sys.stderr)
 

@@ -39,7 +39,7 @@ class NoRoad(Exception):
 
 def generate_methods(descriptors: Path, target: Path) -> None:
     """Write the module from the descriptor set and the policies of the services. Raises `NoRoad`."""
-    pool = _pool(descriptors)
+    pool = pool_of(descriptors)
     methods = [method(*one) for one in described(pool)]
     fields = _fields(pool, {one.body for one in methods if one.body})
     told = f"METHODS: Final[tuple[Method, ...]] = {tuple(methods)!r}\n\n"
@@ -49,7 +49,8 @@ def generate_methods(descriptors: Path, target: Path) -> None:
     subprocess.run([sys.executable, "-m", "ruff", *style], check=True, timeout=TOOL_S)
 
 
-def _pool(descriptors: Path) -> DescriptorPool:
+def pool_of(descriptors: Path) -> DescriptorPool:
+    """The messages and services of a descriptor set."""
     pool = DescriptorPool()
     for file in FileDescriptorSet.FromString(descriptors.read_bytes()).file:
         pool.Add(file)
