@@ -1,5 +1,6 @@
 -- The first look at a request: what it means is noted for those that come after (limits, tokens, bodies, the log).
--- Takes away the headers in which only services speak, refuses wrong methods, and answers HEAD as GET without its body.
+-- Nothing that is not known here goes on. Takes away the headers in which only services speak, refuses wrong methods, and
+-- answers HEAD as GET without its body.
 -- A header that gRPC servers read by themselves may spoil their connection for all others, if they cannot: only these
 -- are passed on, and a time only if it is one.
 local GRPC = "^application/grpc"
@@ -54,15 +55,9 @@ local function note(handle, route, name)
   return notes
 end
 
-local function as_grpc(handle, path)
-  local route = NATIVE[path]
-  handle:streamInfo():dynamicMetadata():set("lyceum", "road", "grpc")
-  if route then note(handle, route, route.grpc) end
-end
-
 local function as_json(handle, method, path)
   local rpcs = rpcs_of(path:match("^[^?]*"))
-  if rpcs == nil then return end -- those after this one refuse it
+  if rpcs == nil then return refuse(handle, "404") end
   local is_head = method == "HEAD" and rpcs.GET ~= nil
   local route = rpcs[is_head and "GET" or method]
   if route == nil then
@@ -81,11 +76,13 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method") or "", headers:get(":path") or ""
   local by_grpc = (headers:get("content-type") or ""):match(GRPC) ~= nil
+  local notes = handle:streamInfo():dynamicMetadata()
   drop_internal(headers, by_grpc)
-  handle:streamInfo():dynamicMetadata():set("lyceum", "method", METHODS[method] and method or "other")
-  if by_grpc then as_grpc(handle, path) end
+  notes:set("lyceum", "method", METHODS[method] and method or "other")
+  if by_grpc then notes:set("lyceum", "road", "grpc") end -- what the answer looks like; what is meant, the path says
   if not is_time(headers:get("grpc-timeout")) then return refuse(handle, "400", NO_TIME) end
-  if not by_grpc then as_json(handle, method, path) end
+  local native = NATIVE[path]
+  if native then note(handle, native, native.grpc) else as_json(handle, method, path) end
 end
 
 function envoy_on_response(handle)

@@ -39,7 +39,8 @@ local function find(node, path, at)
   return find(node["*"], path, at + 1)
 end
 
--- The RPCs of a JSON path by their verbs, or nil.
+-- The RPCs of a JSON path by their verbs, or nil. Empty segments at the end, which the transcoder passes over, are none of
+-- a path that is known here.
 local function rpcs_of(path)
   return find(TREE, segments(path), 1)
 end

@@ -127,6 +127,25 @@ async def test_grpc_refuses_a_bad_token(gateway: Running, method: str, token: st
     assert not gateway.services.requests
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/products/", "/v1/products//", "//v1/products", "/v1/sessions/", "/v1/sessions/:refresh"]
+)
+async def test_a_path_with_more_slashes_is_another(gateway: Running, path: str) -> None:
+    url = httpx.URL(str(gateway.client.base_url)).copy_with(raw_path=path.encode())
+    answer = await gateway.client.post(url, json={"unknown": 1}, headers=gateway.bearer())
+    assert answer.status_code == 404 and not gateway.services.requests
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/grpcfoo", "application/grpc", "APPLICATION/GRPC", "application/grpc-web"]
+)
+async def test_no_content_type_leads_past_the_fields(gateway: Running, kind: str) -> None:
+    headers = {"content-type": kind, **gateway.bearer()}
+    answer = await gateway.client.post("/v1/products", content=b'{"unknown":1}', headers=headers)
+    assert answer.status_code == 400 or answer.headers["grpc-status"] == "3"
+    assert not gateway.services.requests
+
+
 async def test_json_does_not_reach_the_paths_of_grpc(gateway: Running) -> None:
     path = "/lyceum.identity.v1.IdentityService/LogIn"
     answer: httpx.Response = await gateway.client.post(path, json={"username": "a"})
