@@ -52,6 +52,8 @@ local function note(handle, route, name)
   notes:set("lyceum", "route", name)
   if route.rate == "credential" then notes:set("lyceum", "limit", "credential") end
   if is_private(route, headers) then notes:set("lyceum", "private", "yes") end
+  -- Whoever refreshes a session may well send the token that is over, which a service would refuse.
+  if route.bearer == "ignored" and route.rate ~= "provider" then headers:remove("authorization") end
   return notes
 end
 
@@ -85,12 +87,17 @@ function envoy_on_request(handle)
   if native then note(handle, native, native.grpc) else as_json(handle, method, path) end
 end
 
+local function drop_body(handle)
+  local body = handle:body()
+  if body == nil then return end
+  local length = tostring(body:length())
+  body:setBytes("")
+  handle:headers():replace("content-length", length)
+end
+
 function envoy_on_response(handle)
   local notes = handle:streamInfo():dynamicMetadata():get("lyceum")
   if notes == nil then return end
   if notes.private then handle:headers():replace("cache-control", "no-store") end
-  if notes.head then
-    local body = handle:body()
-    if body then body:setBytes("") end
-  end
+  if notes.head then drop_body(handle) end
 end

@@ -38,7 +38,8 @@ async def test_head_is_get_without_its_body(gateway: Running, path: str) -> None
     got, asked = await gateway.client.get(path), await gateway.client.head(path)
     assert asked.status_code == got.status_code == 200
     assert got.content and not asked.content
-    assert asked.headers["content-type"] == got.headers["content-type"]
+    for name in ("content-type", "content-length"):
+        assert asked.headers[name] == got.headers[name]
     again = await gateway.client.get(path)  # the connection is as it should be
     assert again.content == got.content
 
@@ -125,6 +126,13 @@ async def test_grpc_refuses_a_bad_token(gateway: Running, method: str, token: st
             await call(b"", metadata=(("authorization", told),), timeout=10)
     assert refusal.value.code() == grpc.StatusCode.UNAUTHENTICATED
     assert not gateway.services.requests
+
+
+@pytest.mark.parametrize("changes", [{}, {"exp": 1}, {"aud": "other"}])
+async def test_what_needs_no_token_gets_none(gateway: Running, changes: dict[str, Any]) -> None:
+    headers = gateway.bearer(**changes)
+    answer = await gateway.client.post("/register", json={"username": "a"}, headers=headers)
+    assert answer.status_code == 200 and "authorization" not in gateway.services.metadata
 
 
 @pytest.mark.parametrize(
