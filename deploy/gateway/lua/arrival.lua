@@ -74,7 +74,7 @@ local function as_json(handle, method, path)
   end
 end
 
-function envoy_on_request(handle)
+local function look(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method") or "", headers:get(":path") or ""
   local by_grpc = (headers:get("content-type") or ""):match(GRPC) ~= nil
@@ -86,6 +86,8 @@ function envoy_on_request(handle)
   local native = NATIVE[path]
   if native then note(handle, native, native.grpc) else as_json(handle, method, path) end
 end
+
+envoy_on_request = guarded(look)
 
 local function drop_body(handle)
   local body = handle:body()

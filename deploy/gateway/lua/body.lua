@@ -8,7 +8,7 @@ local function put(handle, body, json)
   headers:replace("content-length", tostring(#json))
 end
 
-function envoy_on_request(handle)
+local function look(handle)
   local notes = handle:streamInfo():dynamicMetadata():get("lyceum")
   if notes == nil or notes.body == nil then return end
   local route, message = notes.route, notes.body
@@ -24,3 +24,5 @@ function envoy_on_request(handle)
   if why then return refuse(handle, "400", why) end
   if form then put(handle, body, text) end
 end
+
+envoy_on_request = guarded(look)

@@ -9,3 +9,14 @@ local function refuse(handle, status, why, headers)
   headers[":status"] = status
   handle:respond(headers, "refused")
 end
+
+-- Envoy would let a request pass that a filter fails at. What went wrong tells where in the code, and nothing of the request.
+local function guarded(look)
+  return function(handle)
+    local is_done, why = pcall(look, handle)
+    if not is_done then
+      handle:logErr(tostring(why))
+      refuse(handle, "500")
+    end
+  end
+end

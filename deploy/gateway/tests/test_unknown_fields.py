@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_stand_in import Running
+from edge_stand_in import Running, running
+
+from lyceum_gateway import tables
 
 PRICE = {"product_id": "p1", "price": {"amount_minor": "12900", "currency": "CNY"}}
 MALFORMED = {"code": 3, "message": "the request is malformed", "details": []}
@@ -146,6 +149,18 @@ async def test_every_character_passes(gateway: Running) -> None:
     for body in (json.dumps({"title": text}), json.dumps({"title": text}, ensure_ascii=False)):
         assert (await post(gateway, "/publish", body)).status_code == 200
     assert [one.title for one in gateway.services.requests] == [text, text]
+
+
+@pytest.mark.parametrize("table", ["routes", "forms"])
+async def test_a_filter_that_fails_lets_nothing_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    broken = {"routes": lambda: "local ROUTES = {}\nstring.gmatch = nil\n", "forms": lambda: "local FORMS = nil\n"}
+    monkeypatch.setattr(tables, table, broken[table])
+    async with running(tmp_path) as failing:
+        answer = await post(failing, "/register", '{"username":"a"}')
+        assert (answer.status_code, answer.json()["message"]) == (500, "internal error")
+        assert not failing.services.requests
 
 
 @pytest.mark.parametrize("kind", ["one text", "many texts", "chinese", "escapes", "objects", "keys", "brackets"])

@@ -150,6 +150,28 @@ def test_in_a_time(community: Community, at: bytes) -> None:
     assert [word for word in INNER if word in answer.decode().lower()] == []
 
 
+FRAMES = [
+    b"",
+    b"\x00",
+    b"\x00\x00\x00\x00",
+    b"\x01\x00\x00\x00\x00",
+    b"\x00\x00\x00\x00\x05ab",
+    b"\x07ab",
+    b"\x00\xff\xff\xff\xff",
+]
+KINDS = [b"application/grpc", b"application/grpc+proto", b"application/grpc-web+proto", b"application/grpc-web-text"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_in_a_grpc_frame(community: Community, kind: bytes, frame: bytes) -> None:
+    for method in METHODS:
+        request = a_request(b"POST", method.encode(), frame, b"content-type: " + kind, b"te: trailers")
+        status, answer = send(community, request)
+        assert status < 500, (status, answer)
+        assert [word for word in INNER if word in answer.decode(errors="replace").lower()] == []
+
+
 RAW_MESSAGES = [
     b"\xff",
     b"\x0a\x05ab",
