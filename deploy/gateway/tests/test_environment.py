@@ -8,6 +8,7 @@ import pytest
 
 from lyceum_gateway import render
 from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
+from lyceum_gateway.limits import Limits
 from lyceum_gateway.services import SERVICES
 
 GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES} | {
@@ -51,8 +52,32 @@ def test_a_target_without_host_and_port_is_refused_and_not_repeated(target: str)
     assert refusal.value.field == "IDENTITY_TARGET"
 
 
-@pytest.mark.parametrize("name", ["LISTENER_PORT", "ADMIN_PORT", "REQUESTS_PER_S"])
+LIMITS = ["REQUESTS_PER_S", "REQUESTS_PER_CLIENT_PER_S", "CREDENTIALS_PER_CLIENT_PER_MIN"]
+
+
+@pytest.mark.parametrize("name", ["LISTENER_PORT", "ADMIN_PORT", *LIMITS])
 @pytest.mark.parametrize("text", ["", "0", "-1", "many"])
 def test_numbers_are_whole_and_above_zero(name: str, text: str) -> None:
     with pytest.raises(SettingUnusable, match=name):
         gateway_of(GIVEN | {name: text})
+
+
+def test_limits_and_proxies_before_it_are_told() -> None:
+    gateway = gateway_of(GIVEN | dict.fromkeys(LIMITS, "7") | {"TRUSTED_HOPS": "2"})
+    assert (gateway.limits, gateway.trusted_hops) == (Limits(7, 7, 7), 2)
+    assert (gateway_of(GIVEN).limits, gateway_of(GIVEN).trusted_hops) == (Limits(), 0)
+    with pytest.raises(SettingUnusable, match="TRUSTED_HOPS"):
+        gateway_of(GIVEN | {"TRUSTED_HOPS": "-1"})
+
+
+@pytest.mark.parametrize(
+    ("requests", "bucket"),
+    [
+        (60, {"max_tokens": 60, "tokens_per_fill": 1, "fill_interval": "1.000s"}),
+        (3, {"max_tokens": 3, "tokens_per_fill": 1, "fill_interval": "20.000s"}),
+        (6000, {"max_tokens": 6000, "tokens_per_fill": 100, "fill_interval": "1.000s"}),
+    ],
+)
+def test_what_is_allowed_in_a_minute_comes_back_a_little_at_a_time(requests: int, bucket: dict[str, object]) -> None:
+    [credential, _] = Limits(credentials_per_client_per_min=requests).for_each
+    assert credential["token_bucket"] == bucket

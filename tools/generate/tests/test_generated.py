@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from lyceum_generate.__main__ import CACHE, DESCRIPTORS, OPENAPI, PROTOS, RELEASED, STUBS, TYPED_EVENTS, breaking, lint
+from lyceum_generate.__main__ import (
+    CACHE,
+    DESCRIPTORS,
+    METHODS,
+    OPENAPI,
+    PROTOS,
+    RELEASED,
+    STUBS,
+    TYPED_EVENTS,
+    breaking,
+    lint,
+)
+from lyceum_generate.methods import generate_methods
 from lyceum_generate.named import named
 from lyceum_generate.openapi import GoMissing, generate_openapi
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
@@ -44,9 +56,14 @@ def test_the_gateways_descriptors_are_up_to_date(tmp_path: Path) -> None:
     assert (tmp_path / "made.binpb").read_bytes() == (ROOT / DESCRIPTORS).read_bytes()
 
 
+def test_the_gateways_methods_are_up_to_date(tmp_path: Path) -> None:
+    generate_methods(ROOT / DESCRIPTORS, tmp_path / "methods.py")
+    assert (tmp_path / "methods.py").read_text() == (ROOT / METHODS).read_text(), "run make generate"
+
+
 def test_the_openapi_document_is_up_to_date(tmp_path: Path) -> None:
     try:
-        generate_openapi(ROOT / PROTOS, tmp_path / "made.yaml", ROOT / CACHE)
+        generate_openapi(ROOT / PROTOS, ROOT / DESCRIPTORS, tmp_path / "made.yaml", ROOT / CACHE)
     except GoMissing as missing:
         pytest.skip(f"the OpenAPI document is not checked: {missing}")
     assert (tmp_path / "made.yaml").read_text() == (ROOT / OPENAPI).read_text()

@@ -22,6 +22,7 @@ GENERATED = {
     "README.md",
     "deploy/gateway/Dockerfile",
     "deploy/gateway/lyceum.binpb",
+    "deploy/gateway/src/lyceum_gateway/methods.py",
     "deploy/gateway/src/lyceum_gateway/services.py",
     "docs/events.md",
     "libs/importlinter.toml",

@@ -8,37 +8,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
+from lyceum_gateway import bodies, tables
+from lyceum_gateway.limits import CLIENTS, Limits
+from lyceum_gateway.methods import METHODS
+from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
-GRPC_BYTES = 4 * 1024 * 1024
-_FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
-_STATUSES = {
-    400: (3, "the request is malformed"),
-    401: (16, "a valid access token is needed"),
-    403: (7, "not permitted"),
-    404: (5, "there is nothing here"),
-    405: (12, "this method is not served here"),
-    408: (4, "the request did not arrive in time"),
-    413: (3, "the request body is too large"),
-    415: (3, "this content type is not understood"),
-    429: (8, "too many requests; try again shortly"),
-    431: (3, "the request headers are too large"),
-    500: (13, "internal error"),
-    502: (14, "the service is not available; try again shortly"),
-    503: (14, "the service is not available; try again shortly"),
-    504: (4, "the service did not answer in time"),
+_ARRIVAL, _BODY = ("refuse", "routes", "arrival"), ("refuse", "json", "form", "body")
+"""The parts of the two filters in Lua, in their order."""
+
+
+_LOGGED = {
+    "at": "%START_TIME%",
+    "method": "%DYNAMIC_METADATA(lyceum:method)%",
+    "route": "%DYNAMIC_METADATA(lyceum:route)%",
+    "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS_NUMBER%",
+    "duration_ms": "%DURATION%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "flags": "%RESPONSE_FLAGS%",
 }
-"""What the gateway itself says, as google.rpc.Status: fixed sentences that never repeat the request."""
-_OTHER = (2, "the request could not be served")
+"""A line of the access log. What a request means was noted by the first look at it; unknown paths have no route."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers."""
+    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
+    `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say.
+    """
 
     targets: Mapping[str, tuple[str, int]]
     listener_port: int
@@ -50,7 +53,8 @@ class Gateway:
     descriptors: Path = HOME / "lyceum.binpb"
     openapi: Path = HOME / "openapi.yaml"
     allowed_origins: Sequence[str] = field(default_factory=tuple)
-    requests_per_s: int = 2000
+    limits: Limits = field(default_factory=Limits)
+    trusted_hops: int = 0
 
 
 def render(gateway: Gateway) -> str:
@@ -58,7 +62,7 @@ def render(gateway: Gateway) -> str:
     template = Template((HOME / "envoy.yaml.tmpl").read_text(encoding="utf-8"))
     values: dict[str, object] = {
         name: getattr(gateway, name)
-        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "requests_per_s")
+        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "trusted_hops")
     }
     values |= {
         "loopback_host": "127.0.0.1" if gateway.listener_host == ANY_HOST else gateway.listener_host,
@@ -66,10 +70,18 @@ def render(gateway: Gateway) -> str:
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
-        "form_filter": json.dumps((HOME / "form_to_json.lua").read_text(encoding="utf-8")),
-        "local_replies": json.dumps(_replies()),
+        "arrival_filter": _filter(tables.routes(), _ARRIVAL),
+        "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
+        "access_log": json.dumps(_LOGGED),
+        "limit_for_all": json.dumps(gateway.limits.for_all),
+        "limits_for_each": json.dumps(gateway.limits.for_each),
+        "counted_clients": CLIENTS,
+        "local_replies": json.dumps(replies()),
+        "token_rules": _entries(list(tables.token_rules()), 24),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
         "services": json.dumps([name for _, name in _served()]),
+        "usual_body_bytes": bodies.USUAL_BYTES,
+        "body_limits": _entries(bodies.own_limits(METHODS), 24),
         "service_routes": _entries([_route(*one) for one in _served()], 24),
         "clusters": _entries([_cluster(service, *gateway.targets[service]) for service in SERVICES], 4),
     }
@@ -86,20 +98,9 @@ def _served() -> list[tuple[str, str]]:
     return [(service, name) for service, names in SERVICES.items() for name in names]
 
 
-def _replies() -> list[dict[str, object]]:
-    """The first that matches answers; direct responses below 400 keep their own body."""
-    known = [_reply("EQ", status, *_STATUSES[status]) for status in sorted(_STATUSES)]
-    return [*known, _reply("GE", 400, *_OTHER)]
-
-
-def _reply(comparison: str, status: int, code: int, message: str) -> dict[str, object]:
-    key = f"gateway.reply_{comparison.lower()}_{status}"
-    matches = {"value": {"default_value": status, "runtime_key": key}, "op": comparison}
-    body = {"code": code, "message": message, "details": []}
-    return {
-        "filter": {"status_code_filter": {"comparison": matches}},
-        "body_format_override": {"json_format": body, "content_type": "application/json"},
-    }
+def _filter(table: str, parts: Sequence[str]) -> str:
+    """A filter in Lua as a text of YAML: the table that it reads, then its parts."""
+    return json.dumps(table + "".join((HOME / "lua" / f"{part}.lua").read_text(encoding="utf-8") for part in parts))
 
 
 _RETRIES: Mapping[str, object] = {
@@ -126,11 +127,10 @@ MAX_RETRIES = 1000
 
 def _route(service: str, full_name: str) -> dict[str, object]:
     """Native gRPC may be as large as a batch; JSON was measured on the route of its own path."""
-    limit = {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": GRPC_BYTES}}
     return {
         "match": {"prefix": f"/{full_name}/"},
         "route": {"cluster": service, "timeout": "30s", "retry_policy": _RETRIES},
-        "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
+        "typed_per_filter_config": bodies.buffer(bodies.LARGE_BYTES),
     }
 
 

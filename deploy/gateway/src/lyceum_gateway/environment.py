@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from lyceum_gateway import ANY_HOST, HOME, Gateway
+from lyceum_gateway.limits import Limits
 from lyceum_gateway.services import SERVICES
 
 
@@ -27,7 +29,8 @@ class SettingUnusable(ValueError):
 
 def gateway_of(environment: Mapping[str, str]) -> Gateway:
     """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET (host:port) per service, and optionally
-    LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, REQUESTS_PER_S and ALLOWED_ORIGINS (separated by commas).
+    LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, ALLOWED_ORIGINS (separated by commas), TRUSTED_HOPS, and the limits
+    REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and CREDENTIALS_PER_CLIENT_PER_MIN.
 
     It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
     """
@@ -42,8 +45,13 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
         descriptors=Path(environment.get("DESCRIPTORS", HOME / "lyceum.binpb")),
         openapi=Path(environment.get("OPENAPI", HOME / "openapi.yaml")),
         allowed_origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
-        requests_per_s=_number(environment, "REQUESTS_PER_S", 2000),
+        limits=_limits(environment),
+        trusted_hops=_number(environment, "TRUSTED_HOPS", 0, least=0),
     )
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    return Limits(**{name: _number(environment, name.upper(), usual) for name, usual in asdict(Limits()).items()})
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:
@@ -60,8 +68,8 @@ def _target(environment: Mapping[str, str], name: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = environment.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or int(text) == 0:
-        raise SettingUnusable(name, "a whole number above zero")
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise SettingUnusable(name, "a whole number" + (" above zero" if least else ""))
     return int(text)

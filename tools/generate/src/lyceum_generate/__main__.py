@@ -12,6 +12,7 @@ from contracts.golden import add_missing
 from lyceum_generate import lyceum_events
 from lyceum_generate.collisions import NamesCollide, complaints
 from lyceum_generate.marked import NoSuchPart
+from lyceum_generate.methods import NoRoad, generate_methods
 from lyceum_generate.named import write_named
 from lyceum_generate.new_service import NothingCompiled, tidy, write_service
 from lyceum_generate.openapi import GoMissing, generate_openapi
@@ -30,11 +31,12 @@ STORED = GOLDEN / "stored"
 STUBS = Path("libs/contracts/src/lyceum")
 TYPED_EVENTS = Path("libs/contracts/src/contracts/events")
 DESCRIPTORS = Path("deploy/gateway/lyceum.binpb")
+METHODS = Path("deploy/gateway/src/lyceum_gateway/methods.py")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
 CACHE = Path(".cache/generate")
-REFUSALS = (NamesCollide, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
+REFUSALS = (NamesCollide, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
 
 def generate() -> None:
@@ -46,13 +48,14 @@ def generate() -> None:
     generate_stubs(PROTOS, STUBS)
     generate_typed_events(TYPED_EVENTS)
     generate_descriptors(PROTOS, DESCRIPTORS)
+    generate_methods(DESCRIPTORS, METHODS)
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)
     EVENTS.write_text(lyceum_events.page(), encoding="utf-8")
     ASYNCAPI.write_text(lyceum_events.document(), encoding="utf-8")
     try:
-        generate_openapi(PROTOS, OPENAPI, CACHE)
+        generate_openapi(PROTOS, DESCRIPTORS, OPENAPI, CACHE)
     except GoMissing as missing:
         print(f"generate: {OPENAPI} left as it is: {missing}", file=sys.stderr)
 

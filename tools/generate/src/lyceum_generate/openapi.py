@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lyceum_generate.openapi_details import with_details
 from lyceum_generate.workspace import TIMEOUT_S, run, workspace
 
 MODULE = "github.com/google/gnostic/cmd/protoc-gen-openapi@v0.7.1"
@@ -18,7 +19,7 @@ class GoMissing(Exception):
     """The plugin is a Go program: install Go 1.22 or newer, or leave the document as it is."""
 
 
-def generate_openapi(protos: Path, target: Path, cache: Path) -> None:
+def generate_openapi(protos: Path, descriptors: Path, target: Path, cache: Path) -> None:
     """Write the document of every public service. Raises `GoMissing`."""
     plugin = _plugin(cache)
     with workspace(protos) as root:
@@ -41,7 +42,7 @@ def generate_openapi(protos: Path, target: Path, cache: Path) -> None:
             ],
             root,
         )
-        shutil.copyfile(out / "openapi.yaml", target)
+        target.write_text(with_details((out / "openapi.yaml").read_text(), descriptors), encoding="utf-8")
 
 
 def _plugin(cache: Path) -> Path:

@@ -1,0 +1,105 @@
+-- The first look at a request: what it means is noted for those that come after (limits, tokens, bodies, the log).
+-- Nothing that is not known here goes on. Takes away the headers in which only services speak, refuses wrong methods, and
+-- answers HEAD as GET without its body.
+-- A header that gRPC servers read by themselves may spoil their connection for all others, if they cannot: only these
+-- are passed on, and a time only if it is one.
+local GRPC = "^application/grpc"
+local ALWAYS = { ["x-lyceum-after"] = true, ["grpc-timeout"] = true }
+local BY_GRPC = { ["grpc-encoding"] = true, ["grpc-accept-encoding"] = true }
+local METHODS = { GET = 1, HEAD = 1, POST = 1, PUT = 1, PATCH = 1, DELETE = 1, OPTIONS = 1 }
+local NO_TIME = { field = "grpc-timeout", said = "must be at most 8 digits and a unit of H, M, S, m, u, n" }
+
+local function is_for_services(name)
+  return name:match("^x%-lyceum%-") or name:match("^grpc%-") or name:match("%-bin$") or name == "lb-token"
+end
+
+local function drop_internal(headers, by_grpc)
+  local found = {}
+  for name in pairs(headers) do
+    local is_passed = ALWAYS[name] or by_grpc and BY_GRPC[name]
+    if is_for_services(name) and not is_passed then found[#found + 1] = name end
+  end
+  for _, name in ipairs(found) do headers:remove(name) end
+end
+
+local function is_time(text)
+  return text == nil or #text <= 9 and text:match("^%d+[HMSmun]$") ~= nil
+end
+
+-- the transcoder passes over what has no value
+local function is_query(path)
+  local query = path:match("%?(.*)$") or ""
+  for part in query:gmatch("[^&]+") do
+    if not part:find("=", 1, true) then return false end
+  end
+  return true
+end
+
+local function allowed(rpcs)
+  local verbs = {}
+  for verb in pairs(rpcs) do verbs[#verbs + 1] = verb end
+  if rpcs.GET then verbs[#verbs + 1] = "HEAD" end
+  table.sort(verbs)
+  return table.concat(verbs, ", ")
+end
+
+local function is_private(route, headers)
+  return route.bearer == "demanded" or route.rate == "credential" or headers:get("authorization") ~= nil
+end
+
+local function note(handle, route, name)
+  local headers, notes = handle:headers(), handle:streamInfo():dynamicMetadata()
+  notes:set("lyceum", "route", name)
+  if route.rate == "credential" then notes:set("lyceum", "limit", "credential") end
+  if is_private(route, headers) then notes:set("lyceum", "private", "yes") end
+  -- Whoever refreshes a session may well send the token that is over, which a service would refuse.
+  if route.bearer == "ignored" and route.rate ~= "provider" then headers:remove("authorization") end
+  return notes
+end
+
+local function as_json(handle, method, path)
+  local rpcs = rpcs_of(path:match("^[^?]*"))
+  if rpcs == nil then return refuse(handle, "404") end
+  local is_head = method == "HEAD" and rpcs.GET ~= nil
+  local route = rpcs[is_head and "GET" or method]
+  if route == nil then
+    return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })
+  end
+  local notes = note(handle, route, route.path)
+  if not is_query(path) then return refuse(handle, "400", { field = "query", said = "holds a name without a value" }) end
+  if route.body then notes:set("lyceum", "body", route.body) end
+  if is_head then
+    notes:set("lyceum", "head", "yes")
+    handle:headers():replace(":method", "GET")
+  end
+end
+
+local function look(handle)
+  local headers = handle:headers()
+  local method, path = headers:get(":method") or "", headers:get(":path") or ""
+  local by_grpc = (headers:get("content-type") or ""):match(GRPC) ~= nil
+  local notes = handle:streamInfo():dynamicMetadata()
+  drop_internal(headers, by_grpc)
+  notes:set("lyceum", "method", METHODS[method] and method or "other")
+  if by_grpc then notes:set("lyceum", "road", "grpc") end -- what the answer looks like; what is meant, the path says
+  if not is_time(headers:get("grpc-timeout")) then return refuse(handle, "400", NO_TIME) end
+  local native = NATIVE[path]
+  if native then note(handle, native, native.grpc) else as_json(handle, method, path) end
+end
+
+envoy_on_request = guarded(look)
+
+local function drop_body(handle)
+  local body = handle:body()
+  if body == nil then return end
+  local length = tostring(body:length())
+  body:setBytes("")
+  handle:headers():replace("content-length", length)
+end
+
+function envoy_on_response(handle)
+  local notes = handle:streamInfo():dynamicMetadata():get("lyceum")
+  if notes == nil then return end
+  if notes.private then handle:headers():replace("cache-control", "no-store") end
+  if notes.head then drop_body(handle) end
+end

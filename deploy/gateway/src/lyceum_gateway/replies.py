@@ -1,0 +1,99 @@
+"""What the gateway itself answers: fixed sentences of google.rpc.Status.
+
+None repeats the request, but for the name of a field that the filters found harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_SENTENCES = {
+    400: (3, "the request is malformed"),
+    401: (16, "a valid access token is needed"),
+    403: (7, "not permitted"),
+    404: (5, "there is nothing here"),
+    405: (12, "this method is not served here"),
+    408: (4, "the request did not arrive in time"),
+    413: (3, "the request body is too large"),
+    415: (3, "this content type is not understood"),
+    429: (8, "too many requests; try again shortly"),
+    431: (3, "the request headers are too large"),
+    500: (13, "internal error"),
+    502: (14, "the service is not available; try again shortly"),
+    503: (14, "the service is not available; try again shortly"),
+    504: (4, "the service did not answer in time"),
+}
+_OTHER = (2, "the request could not be served")
+_MAPPED = {403: 401}
+"""Envoy forbids by itself only tokens for another audience, which are as invalid as others."""
+_GRPC_CODES = {404: 12}
+"""Where gRPC has another code for it: a method that nobody serves."""
+_HEADERS = {429: {"retry-after": "1"}}
+_INFO, _BAD = ("type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.BadRequest")
+_FIELD, _SAID = "%DYNAMIC_METADATA(lyceum:field)%", "%DYNAMIC_METADATA(lyceum:said)%"
+
+Part = Mapping[str, object]
+
+
+def replies() -> list[Part]:
+    """The first that matches answers; direct responses below 400 keep their own body."""
+    known = [one for status in sorted(_SENTENCES) for one in _answers("EQ", status, _MAPPED.get(status, status))]
+    return [*_about_a_field(), *known, *_answers("GE", 400, 0)]
+
+
+def _answers(comparison: str, status: int, said_as: int) -> list[Part]:
+    """gRPC clients get the sentence and code in headers, others as JSON."""
+    code, message = _SENTENCES.get(said_as, _OTHER)
+    about = _status(comparison, status)
+    as_json = {"json_format": {"code": code, "message": message, "details": []}, "content_type": "application/json"}
+    as_text = {"text_format_source": {"inline_string": message}}
+    headers = _HEADERS.get(said_as, {})
+    grpc = {**headers, "grpc-status": str(_GRPC_CODES.get(said_as, code))}
+    changed = {"status_code": said_as} if said_as not in (0, status) else {}
+    return [
+        {"filter": _both(about, _BY_GRPC), "body_format_override": as_text, "headers_to_add": _added(grpc), **changed},
+        {"filter": about, "body_format_override": as_json, "headers_to_add": _added(headers), **changed},
+    ]
+
+
+def _about_a_field() -> list[Part]:
+    """As services refuse input: what the filters noted of the field."""
+    info = {"@type": _INFO, "reason": "INVALID_INPUT", "domain": "lyceum", "metadata": {"field": _FIELD}}
+    bad = {"@type": _BAD, "field_violations": [{"field": _FIELD, "description": _SAID}]}
+    body = {"code": 3, "message": _SAID, "details": [info, bad]}
+    about = _both(_status("EQ", 400), _noted("field", {"present_match": True}))
+    as_text = {"text_format_source": {"inline_string": f"{_FIELD}: {_SAID}"}}
+    return [
+        {
+            "filter": _both(about, _BY_GRPC),
+            "body_format_override": as_text,
+            "headers_to_add": _added({"grpc-status": "3"}),
+        },
+        {"filter": about, "body_format_override": {"json_format": body, "content_type": "application/json"}},
+    ]
+
+
+def _noted(key: str, value: Part) -> Part:
+    """Of a request of which the filters noted this."""
+    matcher = {"filter": "lyceum", "path": [{"key": key}], "value": value}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
+_BY_GRPC = _noted("road", {"string_match": {"exact": "grpc"}})
+
+
+def _status(comparison: str, status: int) -> Part:
+    key = f"gateway.reply_{comparison.lower()}_{status}"
+    matches = {"value": {"default_value": status, "runtime_key": key}, "op": comparison}
+    return {"status_code_filter": {"comparison": matches}}
+
+
+def _both(*filters: Part) -> Part:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+def _added(headers: Mapping[str, str]) -> list[Part]:
+    return [
+        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for key, value in headers.items()
+    ]

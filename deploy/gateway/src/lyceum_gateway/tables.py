@@ -1,0 +1,73 @@
+"""What the filters know of the public RPCs: Lua's tables and the rules of tokens, both of `METHODS`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from lyceum_gateway.bodies import FORMS
+from lyceum_gateway.method import Bearer, Field, Method
+from lyceum_gateway.methods import FIELDS, METHODS
+
+OPENAPI_PATH = "/openapi.yaml"
+_OPENAPI = Method("", "GET", OPENAPI_PATH, "", "ignored", "query")
+"""Served by the gateway itself."""
+_REQUIRED: Mapping[Bearer, object] = {
+    "checked": {"requires_any": {"requirements": [{"provider_name": "lyceum"}, {"allow_missing": {}}]}},
+    "demanded": {"provider_name": "lyceum"},
+}
+_VARIABLE = re.compile(r"\{\w+\}")
+
+
+def routes() -> str:
+    """The Lua table of what each request may mean, and what the filters note of it."""
+    return _assigned("ROUTES", [one._asdict() for one in (*METHODS, _OPENAPI)])
+
+
+def fields() -> str:
+    """The Lua table of the fields of each message, by both of their names."""
+    return _assigned("FIELDS", {message: _by_name(all_of_it) for message, all_of_it in FIELDS.items()})
+
+
+def forms() -> str:
+    """The Lua table of the paths that take a form."""
+    return _assigned("FORMS", dict.fromkeys(FORMS, True))
+
+
+def _by_name(fields: Sequence[Field]) -> dict[str, list[str]]:
+    return {name: [one.name, one.of] for one in fields for name in (one.name, one.json_name)}
+
+
+def _assigned(name: str, value: object) -> str:
+    return f"local {name} = {_lua(value)}\n"
+
+
+def _lua(value: object) -> str:
+    """Names and paths hold nothing that JSON and Lua would write differently."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"[{json.dumps(key)}]={_lua(one)}" for key, one in value.items() if one != "") + "}"
+    if isinstance(value, list):
+        return "{" + ",".join(map(_lua, value)) + "}"
+    return json.dumps(value)
+
+
+def token_rules() -> Iterator[dict[str, object]]:
+    """Whose token is asked for where, for both roads: the first that matches counts, and the last demands one."""
+    for one in (*METHODS, _OPENAPI):
+        if one.bearer != "demanded":
+            yield from (_rule(match, one.bearer) for match in _matches(one))
+    yield {"match": {"prefix": "/"}, "requires": _REQUIRED["demanded"]}
+
+
+def _matches(one: Method) -> Iterator[dict[str, object]]:
+    literal = {"path": one.path}
+    template = {"safe_regex": {"regex": "[^/]+".join(map(re.escape, _VARIABLE.split(one.path)))}}
+    verb = {"name": ":method", "string_match": {"exact": one.verb}}
+    yield {**(template if "{" in one.path else literal), "headers": [verb]}
+    if one.grpc:
+        yield {"path": one.grpc}
+
+
+def _rule(match: Mapping[str, object], bearer: Bearer) -> dict[str, object]:
+    return {"match": match, "requires": _REQUIRED[bearer]} if bearer in _REQUIRED else {"match": match}

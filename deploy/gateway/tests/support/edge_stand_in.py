@@ -1,0 +1,172 @@
+"""A real Envoy before one server that stands in for all services."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sysconfig
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+from google.protobuf.any_pb2 import Any as Any_
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
+from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
+from lyceum_gateway import Gateway, render
+from lyceum_gateway.services import SERVICES
+
+ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
+ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"
+READY_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Recording(
+    identity_pb2_grpc.IdentityServiceServicer,
+    catalog_pb2_grpc.CatalogServiceServicer,
+    billing_pb2_grpc.BillingServiceServicer,
+):
+    """Stands in for the services: answers and remembers what arrived."""
+
+    key: ECKey
+    requests: list[Any] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    async def Register(self, request: Any, context: Any) -> identity_pb2.RegisterResponse:
+        self.requests.append(request)
+        self.metadata.update(context.invocation_metadata())
+        await context.send_initial_metadata((("x-lyceum-token", "token-1"),))
+        return identity_pb2.RegisterResponse(message="User registered successfully.")
+
+    async def GetJwks(self, request: Any, context: Any) -> identity_pb2.GetJwksResponse:
+        public = self.key.as_dict(private=False)
+        known = {name: str(public[name]) for name in ("kty", "crv", "x", "y", "kid")}
+        return identity_pb2.GetJwksResponse(keys=[identity_pb2.Jwk(**known, use="sig", alg="ES256")])
+
+    async def ImportMembers(self, request: Any, context: Any) -> identity_pb2.ImportMembersResponse:
+        self.requests.append(request)
+        return identity_pb2.ImportMembersResponse()
+
+    async def Publish(self, request: Any, context: Any) -> catalog_pb2.PublishResponse:
+        self.requests.append(request)
+        return catalog_pb2.PublishResponse(message="Content published successfully.")
+
+    async def LogIn(self, request: Any, context: Any) -> identity_pb2.LogInResponse:
+        self.requests.append(request)
+        return identity_pb2.LogInResponse(member_id="m1")
+
+    async def GetMember(self, request: Any, context: Any) -> identity_pb2.GetMemberResponse:
+        return identity_pb2.GetMemberResponse()
+
+    async def ListContents(self, request: Any, context: Any) -> catalog_pb2.ListContentsResponse:
+        self.requests.append(request)
+        return catalog_pb2.ListContentsResponse(next_page_token="more")
+
+    async def RecordInteraction(self, request: Any, context: Any) -> catalog_pb2.RecordInteractionResponse:
+        self.requests.append(request)
+        return catalog_pb2.RecordInteractionResponse()
+
+    async def PublishContent(self, request: Any, context: Any) -> catalog_pb2.PublishContentResponse:
+        self.requests.append(request)
+        return catalog_pb2.PublishContentResponse()
+
+    async def ImportContents(self, request: Any, context: Any) -> catalog_pb2.ImportContentsResponse:
+        self.requests.append(request)
+        return catalog_pb2.ImportContentsResponse()
+
+    async def PriceProduct(self, request: Any, context: Any) -> billing_pb2.PriceProductResponse:
+        self.requests.append(request)
+        return billing_pb2.PriceProductResponse()
+
+    async def StartPayment(self, request: Any, context: Any) -> billing_pb2.StartPaymentResponse:
+        self.requests.append(request)
+        return billing_pb2.StartPaymentResponse()
+
+    async def HandleProviderCallback(self, request: Any, context: Any) -> billing_pb2.HandleProviderCallbackResponse:
+        self.requests.append(request)
+        return billing_pb2.HandleProviderCallbackResponse()
+
+    async def GetContent(self, request: Any, context: Any) -> catalog_pb2.GetContentResponse:
+        info, why = Any_(), ErrorInfo(reason="NOT_FOUND", domain="lyceum", metadata={"content_id": request.content_id})
+        info.Pack(why)
+        status = Status(code=5, message="no such content", details=[info])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        await context.abort(grpc.StatusCode.NOT_FOUND, status.message)
+        raise AssertionError
+
+    def token(self, **changes: Any) -> str:
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "exp": 4102444800, **changes}
+        return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
+
+
+@dataclass(frozen=True)
+class Running:
+    client: httpx.AsyncClient
+    services: Recording
+    server: grpc.aio.Server
+    log: Path
+
+    @property
+    def target(self) -> str:
+        """The gateway's host and port, for gRPC."""
+        return f"{self.client.base_url.host}:{self.client.base_url.port}"
+
+    async def services_gone(self) -> None:
+        await self.server.stop(None)
+
+    def bearer(self, **changes: Any) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.services.token(**changes)}"}
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, **changes: Any) -> AsyncIterator[Running]:
+    """A gateway with these changes of its settings, before one server for all services; what it logs is in `folder`."""
+    services = Recording(  # type: ignore[abstract]  # what is not here is never called
+        ECKey.generate_key("P-256", auto_kid=True)
+    )
+    server = grpc.aio.server()
+    identity_pb2_grpc.add_IdentityServiceServicer_to_server(services, server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(services, server)
+    billing_pb2_grpc.add_BillingServiceServicer_to_server(services, server)
+    targets = dict.fromkeys(SERVICES, ("127.0.0.1", server.add_insecure_port("127.0.0.1:0")))
+    await server.start()
+    listener, admin = free_port(), free_port()
+    config, log = folder / "envoy.yaml", folder / "envoy.log"
+    config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, **changes)))
+    with log.open("wb") as out:
+        command = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
+        process = subprocess.Popen(command, stdout=out, stderr=out)  # noqa: ASYNC220 - starting it takes no time
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=10) as client:
+            await _ready(admin)
+            yield Running(client, services, server, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+        await server.stop(None)
+
+
+async def _ready(admin: int) -> None:
+    async with asyncio.timeout(READY_S), httpx.AsyncClient() as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"http://127.0.0.1:{admin}/ready")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
