@@ -1,4 +1,4 @@
-"""Argon2id in a bounded pool of threads, and the passwords that nobody may use."""
+"""Argon2id in a bounded pool of threads, and the list of forbidden passwords."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from eventfold.errors import Exhausted
 
 CONCURRENT_HASHES = 2
-"""Each takes 19 MiB and about 50 ms of a core: the bound keeps a flood of log-ins from taking the machine."""
+"""Each hash takes 19 MiB and about 50 ms of a core; the bound keeps a flood of log-ins from overloading the machine."""
 BURST_ATTEMPTS = 10
 ATTEMPTS_PER_S = 1.0
 REMEMBERED_NAMES = 10_000
@@ -39,7 +39,7 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Whether the password fits. Without a hash it takes as long and says no."""
+        """Whether the password matches. Without a hash it takes as long and returns False."""
         loop = asyncio.get_running_loop()
         fits = await loop.run_in_executor(self._threads, self._fits, encoded or self._dummy, password)
         return fits and encoded is not None
@@ -56,15 +56,15 @@ class Passwords:
 
 
 class TooManyAttempts(Exhausted):
-    """Log-ins for this name come faster than anybody types."""
+    """Log-in attempts for this name arrive faster than a person types."""
 
     code = "TOO_MANY_ATTEMPTS"
 
 
 class AttemptLimiter:
-    """Slows guessing down to `ATTEMPTS_PER_S` per name after a burst, and never locks an account.
+    """Limits guesses to `ATTEMPTS_PER_S` per name after a burst, and never locks an account.
 
-    Kept in memory for the last `REMEMBERED_NAMES` names; with n replicas the rate is n times as high.
+    Counts are in memory for the last `REMEMBERED_NAMES` names; with n replicas the rate is n times as high.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,8 +72,8 @@ class AttemptLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str) -> None:
-        """Count an attempt. Raises `TooManyAttempts`; refused attempts cost nothing, so that a flood of them does not
-        keep the owner's own from ever getting through."""
+        """Count an attempt. Raises `TooManyAttempts`. Refused attempts do not count, so a flood of them cannot lock the
+        owner out."""
         now = self._clock()
         tokens, at = self._buckets.pop(name, (float(BURST_ATTEMPTS), now))
         tokens = min(BURST_ATTEMPTS, tokens + (now - at) * ATTEMPTS_PER_S)

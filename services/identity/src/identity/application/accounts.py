@@ -25,7 +25,7 @@ WRONG_CODE = "the code is wrong, used up or expired 验证码错误或已过期"
 
 
 class WrongCode(WrongState):
-    """The one-time code is wrong, used up or expired; the same answer for every reason."""
+    """The one-time code is wrong, used up or expired; the answer is the same for every reason."""
 
     code = "WRONG_CODE"
 
@@ -52,7 +52,7 @@ class ImportedMember:
 
 
 class Accounts:
-    """Decides over members and usernames; an `index` is the blind index of a canonical username."""
+    """Runs commands on members and usernames; an `index` is the blind index of a canonical username."""
 
     def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys) -> None:
         self._store = store
@@ -74,9 +74,9 @@ class Accounts:
     async def import_members(
         self, rows: Sequence[ImportedMember], indexes: Sequence[str], context: Context
     ) -> tuple[list[Outcome], int | None]:
-        """Create unclaimed accounts; one outcome per row, and a position that covers them all.
+        """Create unclaimed accounts. Returns one outcome per row, and a position that covers all of them.
 
-        Rows that are there already are not sealed again.
+        Rows that exist already are not sealed again.
         """
         async with self._pool.connection() as conn:
             known = await self._store.load(conn, [MEMBER.stream(row.member_id) for row in rows])
@@ -104,7 +104,7 @@ class Accounts:
         return settled, handled.position or await self._store.last_position()
 
     async def find(self, index: str) -> tuple[str, Member] | None:
-        """Id and state of the member who has this username; None, after the same reads, for nobody."""
+        """Id and state of the member with this username; None, after the same reads, if there is no such member."""
         owner = await self._store.current(USERNAME.at(index))
         state = await self.member(owner or NOBODY)
         return (owner, state) if state else None
@@ -120,7 +120,7 @@ class Accounts:
         await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
 
     async def claim(self, member_id: str, code_hash: str, password_hash: Sealed, context: Context) -> Handled:
-        """Set the password. Raises `WrongCode`; the miss is recorded and counts."""
+        """Set the password. Raises `WrongCode`; the failed try is recorded and counts."""
         command = ClaimMember(code_hash, password_hash, context.now)
         handled = await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
         if not isinstance(handled.outcomes[0].events[0].event, MemberClaimed):
@@ -128,7 +128,7 @@ class Accounts:
         return handled
 
     async def rehash(self, member_id: str, password_hash: Sealed, context: Context) -> None:
-        """Keep the same password under stronger parameters."""
+        """Store the same password's hash with stronger parameters."""
         await self._store.handle(Item((Ask(MEMBER, member_id, RehashPassword(password_hash)),)), context)
 
     async def grant(self, member_id: str, role: str, context: Context) -> Handled:

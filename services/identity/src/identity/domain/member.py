@@ -1,6 +1,6 @@
 """A member: registered with a password, or imported and claimed later with a one-time code.
 
-Password hashes are sealed like personal fields: decisions need to know that there is one, never what it is.
+Password hashes are sealed like personal fields: decisions need to know whether there is a hash, never its value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RegisterMember:
 
 @dataclass(frozen=True, slots=True)
 class IssueClaimCode:
-    """Give an unclaimed account a new one-time code, of which only a keyed hash arrives here."""
+    """Give an unclaimed account a new one-time code. The command holds only the code's keyed hash."""
 
     code_hash: str
     expires_at: datetime
@@ -38,7 +38,7 @@ class IssueClaimCode:
 
 @dataclass(frozen=True, slots=True)
 class ClaimMember:
-    """Set the password of an unclaimed account whose code the caller presents."""
+    """Set the password of an unclaimed account; the caller presents its code."""
 
     code_hash: str
     password_hash: Sealed
@@ -47,7 +47,7 @@ class ClaimMember:
 
 @dataclass(frozen=True, slots=True)
 class RehashPassword:
-    """Keep the same password under stronger parameters."""
+    """Store the same password's hash with stronger parameters."""
 
     password_hash: Sealed
 
@@ -75,7 +75,7 @@ class MemberRegistered:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCodeIssued:
-    """A one-time code went out."""
+    """A one-time code was issued."""
 
     code_hash: str
     expires_at: datetime
@@ -83,7 +83,7 @@ class ClaimCodeIssued:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCodeMissed:
-    """Somebody presented a wrong or expired code."""
+    """A caller presented a wrong or expired code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class MemberClaimed:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRehashed:
-    """The same password is kept under stronger parameters."""
+    """The same password's hash was stored with stronger parameters."""
 
     password_hash: Sealed
 
@@ -113,7 +113,7 @@ Event = MemberRegistered | ClaimCodeIssued | ClaimCodeMissed | MemberClaimed | P
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What decisions about a member need to know."""
+    """The state that decisions about a member need."""
 
     role: str
     username: Sealed
@@ -126,7 +126,7 @@ class Member:
 
 
 def decide(command: Command, state: Member | None) -> Sequence[Event]:
-    """Repeating a registration, claim or grant records nothing."""
+    """The events of a command. A repeated registration, claim or grant records nothing."""
     if isinstance(command, RegisterMember):
         return [] if state else [_registered(command)]
     if state is None:
