@@ -34,10 +34,10 @@ carries its major; minors only add optional fields.
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors: what is said twice is written twice."""
+    """Writes no anchors: repeated values are written in full."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Everything is written out."""
+        """Write every value in full."""
         return True
 
 
@@ -55,7 +55,7 @@ def document() -> str:
 
 @cache
 def catalogue() -> Catalogue:
-    """Every topic that some service emits on, in order."""
+    """Every topic on which a service emits, in order."""
     types = _event_types()
     names = sorted({topic for one in definitions().values() for topic in one.topics})
     topics = tuple(_topic(name, [kind for kind in types if kind.topic == name]) for name in names)
@@ -64,7 +64,7 @@ def catalogue() -> Catalogue:
 
 
 def _topic(name: str, types: Sequence[EventType]) -> Topic:
-    """A topic that one service, and no other, declares as its own."""
+    """A topic; exactly one service declares it as its own."""
     [owner] = [one for one in definitions().values() if name in one.topics]
     return Topic(name=name, service=owner.name, source=owner.source, types=tuple(types), readers=_readers(name))
 
@@ -92,7 +92,7 @@ def _event_type(shipped: list[Shipped], emitter: Emitted) -> EventType:
 
 
 def _readers(topic: str) -> tuple[Reader, ...]:
-    """Who reads a topic."""
+    """The readers of a topic."""
     found = [
         Reader(
             name,
@@ -106,7 +106,7 @@ def _readers(topic: str) -> tuple[Reader, ...]:
 
 
 def partition_key(kind: StreamType[Any, Any, Any]) -> str:
-    """What the record key of a stream's events is."""
+    """A description of the record key of a stream's events."""
     if kind.partition_key is own_id:
         return f"the id of the {kind.name}"
     return f"{_first_line(kind.partition_key)} (stream `{kind.name}-<id>`)"
