@@ -1,1 +1,1 @@
-"""Benchmarks: ratios against the bare limit and peers, in one run on the same data; `make bench`."""
+"""Benchmarks: ratios to the bare limit and to peers, in one run on the same data; `make bench`."""

@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, Callable[[LocalStack, bool], Section]] = {
 
 
 def main() -> int:
-    """Run; exit status 1 when a target of the design is missed."""
+    """Run; exit status 1 if a target of the design is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, nothing written")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="nothing written")
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def measure(names: Sequence[str], quick: bool) -> list[Section]:
-    """The sections in turn."""
+    """Measure the sections, one after another."""
     return [_measured(name, quick) for name in names]
 
 
@@ -52,7 +52,7 @@ def _measured(name: str, quick: bool) -> Section:
         try:
             stack.start_backing()
             found = SECTIONS[name](stack, quick)
-            print(table([found]), flush=True)  # at once: a later section's failure would take it along
+            print(table([found]), flush=True)  # at once, so that a later section's failure cannot lose it
             return found
         finally:
             stack.down()

@@ -1,4 +1,4 @@
-"""Append commits a second: the store's whole command path against bare transactions that write the same rows."""
+"""Append commits per second: the store's whole command path against bare transactions that write the same rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Viewed:
-    """What is appended."""
+    """The appended event."""
 
     member_id: str
     content_id: str
@@ -61,12 +61,13 @@ def to_public(recorded: Recorded) -> PublicEvent:
 
 
 def make_store(pool: Pool) -> EventStore:
-    """A store that encodes what it records, as every service's does; the bare rows carry ready bytes."""
+    """A store that encodes the recorded events, like every service's store; the bare rows hold prepared bytes."""
     return EventStore(pool, CODEC, Publisher("/lyceum/catalog", to_public, AvroCodec()), random.Random(1))
 
 
 async def commits_per_s(url: str, writers: int) -> dict[str, float]:
-    """BEGIN, INSERT, COMMIT; a lone INSERT; eventfold: in turn, in this process, `writers` connections each."""
+    """BEGIN, INSERT, COMMIT; a single INSERT; eventfold: one after another, in this process, with `writers` connections
+    each."""
     found = {}
     async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
         found["transaction"] = await _rate(writers, lambda: _bare(pool))
@@ -78,7 +79,7 @@ async def commits_per_s(url: str, writers: int) -> dict[str, float]:
 
 
 async def hot_commits_per_s(url: str, writers: int) -> dict[str, float]:
-    """One stream for all writers: lock, next version, INSERT, COMMIT; and eventfold's hot stream."""
+    """All writers on one stream: first lock, next version, INSERT, COMMIT; then eventfold's hot stream."""
     found = {}
     async with AsyncConnectionPool(url, min_size=writers, max_size=writers, open=False) as pool:
         found["transaction"] = await _rate(writers, lambda: _bare_hot(pool))

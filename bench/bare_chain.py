@@ -1,7 +1,7 @@
-"""From command to visible by the shortest chain there is: no streams, no checks, no relay, no recovery.
+"""The shortest possible chain from command to visible: no streams, no checks, no relay, no recovery.
 
-A server that inserts a view, sends it to Kafka once it is committed and answers reads; a worker that counts views, rows
-and positions in one transaction. They speak catalog's own protocol, so that the same generator drives both:
+A server inserts a view, sends it to Kafka after the commit and answers reads. A worker counts views, with rows and
+positions in one transaction. They use catalog's own protocol, so that the same generator drives both chains:
 `python -m bench.bare_chain serve|work URL BOOTSTRAP PORT`. A crash between commit and send loses the view.
 """
 
@@ -58,7 +58,7 @@ ON CONFLICT (partition) DO UPDATE SET seq = excluded.seq"""
 
 
 class Servicer(catalog_pb2_grpc.CatalogServiceServicer):
-    """Two of catalog's methods. A token is a partition and a number on it."""
+    """Two of catalog's methods. A token is a partition and a sequence number on it."""
 
     def __init__(self, pool: AsyncConnectionPool[Any], session: AIOKafkaProducer) -> None:
         self._pool, self._session, self._avro = pool, session, AvroCodec()
@@ -101,7 +101,7 @@ async def serve(url: str, bootstrap: str, port: str) -> None:
     session = Producer(bootstrap, "bare")
     await session.start()
     server = grpc.aio.server()
-    servicer = Servicer(pool, session)  # type: ignore[abstract]  # what is not asked for stays unimplemented
+    servicer = Servicer(pool, session)  # type: ignore[abstract]  # methods that are never called stay unimplemented
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
     server.add_insecure_port(f"{LOOPBACK}:{port}")
     await server.start()
@@ -129,7 +129,7 @@ async def _apply(conn: Any, avro: AvroCodec, batches: Any) -> None:
 
 @contextmanager
 def running_chain(stack: LocalStack) -> Iterator[tuple[str, Crowd]]:
-    """Both processes on a schema and a topic of their own; where to reach the server, and who asks it for what."""
+    """Runs both processes with their own schema and topic; yields the server's address and the crowd that asks it."""
     url, port = running.fresh_schema(stack, TABLES), free_block(1)
     asyncio.run(prepare_topics(stack.kafka_bootstrap, [TOPIC], partitions=PARTITIONS))
     command = [sys.executable, "-m", "bench.bare_chain"]

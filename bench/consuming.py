@@ -1,9 +1,9 @@
 """Consumers of the same topic: eventfold on the batch transport, a bare loop, stock Faust.
 
-Each runs as a process of its own: `python -m bench.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, and prints events
-and seconds from the first batch in hand to the last one done. WORK is `fold` (decode, two upserts, position), `decode`
-or `raw` (delivery alone); `per-event` folds event by event, as a peer's documentation shows it. Quix Streams and
-Bytewax stand in bench/peers, in an environment of their own.
+Each runs as its own process, `python -m bench.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, and prints the number of
+events and the seconds from the first batch received to the last batch done. WORK is `fold` (decode, two upserts,
+position), `decode` or `raw` (delivery alone); `per-event` folds event by event, as a peer's documentation shows it.
+Quix Streams and Bytewax are in bench/peers, in their own environment.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 
 TAKE, TAKE_WITHIN_S = 1000, 0.1
-"""Faust gives many events at once when there are so many, or after so long."""
+"""Faust yields a list of events once it has TAKE events, or after TAKE_WITHIN_S."""
 
 
 class TimedRunner(FoldRunner):
-    """eventfold's runner, watched from outside."""
+    """eventfold's runner with a stopwatch."""
 
     watch: Stopwatch
     work: str
@@ -112,7 +112,7 @@ async def _bare_batch(conn: Any, projection: Projection, avro: AvroCodec, batche
 
 
 def stock_faust(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
-    """Faust as its documentation shows it: by `take`, many events at once, or one event at a time."""
+    """Faust as its documentation shows it: with `take`, many events at a time, or one event at a time."""
     avro = AvroCodec()
     app = faust.App(
         f"bench-{uuid.uuid4().hex[:8]}",

@@ -1,4 +1,4 @@
-"""The relay, from rows without a sequence to the moved cursor, beside aiokafka sending the same records."""
+"""The relay, from rows without `seq` to the moved cursor, compared with aiokafka sending the same records."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ BY_MEMBER = StreamType("view", STREAM.decider, partition_key=lambda stream_id: s
 
 
 async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> dict[str, float]:
-    """Rates, once connected: the relay's, aiokafka's batch by batch (as the relay sends), aiokafka's by the record."""
+    """Rates after connecting: of the relay, of aiokafka sending batches (as the relay does), and of aiokafka sending
+    single records."""
     publisher = Publisher("/lyceum/catalog", to_public, AvroCodec(), prefix)
     await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
     await seed(url, events)
-    collect_less()  # as in a relay's process, and for all contestants alike
+    collect_less()  # as in a relay's process, and the same for all contestants
     found = {"relay": await _relay(url, bootstrap, publisher, events, prefix)}
     records = _encoded(publisher, events)
     found["aiokafka batches"] = await _produced(bootstrap, records, _by_batch)
@@ -44,7 +45,7 @@ async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> d
 
 
 async def seed(url: str, events: int) -> None:
-    """Record the views, as a server does."""
+    """Record the views like a server."""
     async with database.make_pool(url, 1) as pool:
         store = make_store(pool)
         for first in range(1, events + 1, RECORDED_AT_ONCE):
@@ -71,7 +72,7 @@ async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, pr
     task = asyncio.create_task(running.run())
     try:
         async with asyncio.timeout(DEADLINE_S), await database.connect(url) as conn:
-            await _cursor_at_least(conn, 0)  # it leads; how long the others take to connect is not counted either
+            await _cursor_at_least(conn, 0)  # it leads; the others' connection time is not counted either
             started = time.perf_counter()
             await _cursor_at_least(conn, events)
             return time.perf_counter() - started

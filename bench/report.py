@@ -1,4 +1,4 @@
-"""The figures as tables for people and as docs/benchmarks.md."""
+"""The figures as tables for the terminal and for docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("aiokafka", "fastavro", "faust-streaming", "grpcio", "psycopg", "pro
 
 @dataclass(frozen=True)
 class Ratio:
-    """What is compared, what was found, and the least that is wanted."""
+    """A comparison, its measured ratio, and the minimum target."""
 
     what: str
     found: float
@@ -31,7 +31,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Section:
-    """One table of figures and the ratios that follow from it."""
+    """One table of figures and the ratios computed from it."""
 
     title: str
     head: Sequence[str]
@@ -96,7 +96,7 @@ counts, reads that ask every 5 ms; no members, streams, checks, relay or other s
 
 
 def write_report(path: Path, sections: Sequence[Section]) -> None:
-    """Replace the report; what a person wrote below the line `## Reading the figures` stays."""
+    """Replace the report, but keep the hand-written text below the line `## Reading the figures`."""
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release().split('-')[0]}"
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)

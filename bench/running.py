@@ -1,4 +1,4 @@
-"""Contestants as processes: of this environment, or of the peers' own."""
+"""Runs contestants as processes, in this environment or in the peers' own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _produced: set[tuple[Path, str]] = set()
 
 
 def peers_python() -> str:
-    """The interpreter of the peers' environment, which is made from hashed requirements by the first call."""
+    """The interpreter of the peers' environment, which the first call makes from hashed requirements."""
     python = PEERS / "bin" / "python"
     if not python.exists():
         print("bench: making the peers' environment", file=sys.stderr)
@@ -42,7 +42,7 @@ def peers_python() -> str:
 
 
 def last_line(command: Sequence[str]) -> dict[str, Any]:
-    """Run to the end and parse the last line that it prints."""
+    """Run a command to its end and parse the last line that it prints."""
     paths = [ROOT, ROOT / "libs/eventfold/src", ROOT / "libs/contracts/src"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=environment)
@@ -53,7 +53,7 @@ def last_line(command: Sequence[str]) -> dict[str, Any]:
 
 
 def produce(stack: LocalStack, load: Load) -> None:
-    """Put the load on its topic, once for a stack."""
+    """Put the load on its topic, once per stack."""
     if (stack.data_dir, load.topic) not in _produced:
         print(f"producing {load.topic}", file=sys.stderr, flush=True)
         asyncio.run(_produce(stack.kafka_bootstrap, load))
@@ -74,7 +74,7 @@ async def _produce(bootstrap: str, load: Load) -> None:
 
 
 def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
-    """Events a second of one contestant, on fresh tables."""
+    """Events per second of one contestant, on fresh tables."""
     url = fresh_schema(stack, [PAIRS.create_sql, COUNTERS.create_sql])
     python, module = (sys.executable, "bench.consuming") if peer in OURS else (peers_python(), "bench.peers.consuming")
     command = [python, "-m", module, peer, work, url, stack.kafka_bootstrap, load.topic, str(load.events)]
@@ -83,7 +83,7 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
 
 
 def fresh_schema(stack: LocalStack, tables: Sequence[str] = ()) -> str:
-    """A new schema with the mechanism's tables and these; returns its URL."""
+    """A new schema with eventfold's own tables and `tables`; returns its URL."""
     name = f"bench{uuid.uuid4().hex[:8]}"
     with psycopg.connect(stack.admin_url, autocommit=True) as conn:
         conn.execute(f"CREATE SCHEMA {name}")

@@ -1,4 +1,4 @@
-"""What is measured: each section runs its contestants in turn on the same data, and says what ratio is wanted."""
+"""The measurements: each section runs its contestants in turn on the same data, and states the target ratio."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from bench.workload import Load
 from lyceum_local.stack import LocalStack
 
 REPEATS = 3
-"""Contestants take turns so often, and the median counts: a machine's pace changes, a broker's first run is slow."""
+"""Number of turns of each contestant. The median counts, because a machine's speed changes and a broker's first run is
+slow."""
 PEERS = ("quix", "bytewax", "stock-faust")
 RATES_PER_S = (200.0, 150.0, 100.0, 50.0)
 P50_MS, P99_MS = 30.0, 100.0
-"""Targets for the first of the rates; the others tell how far the machine is from them."""
+"""Targets for the first rate; the other rates show how far the machine is from them."""
 SLOW_EVENTS = 5_000
-"""For peers that take one event at a time; their rate does not depend on the number."""
+"""Number of events for peers that take one event at a time; their rate does not depend on it."""
 
 
 def fold(stack: LocalStack, quick: bool) -> Section:
-    """Decode, two upserts, position: everybody in the best batched form, and per event as documented."""
+    """Decode, two upserts, position: all contestants in their best batched form, and per event as documented."""
     load = Load(events=20_000 if quick else 200_000)
     peers = ("bare", "eventfold", "quix", "bytewax")
     rates = _medians(stack, load, [(peer, "fold") for peer in peers], 1 if quick else REPEATS)
@@ -57,7 +58,7 @@ def _delivered(stack: LocalStack, load: Load, work: str, repeats: int) -> dict[s
 
 
 def append(stack: LocalStack, quick: bool) -> Section:
-    """Commits a second: distinct streams by writers, one hot stream, and pyeventsourcing's recorder."""
+    """Commits per second: distinct streams by number of writers, one hot stream, and pyeventsourcing's recorder."""
     turns, nothing = 1 if quick else REPEATS, float("nan")
     rows = [(f"{writers} writers", *_appended(stack, writers, turns)) for writers in (1, 8, 32)]
     hot = _medians_of([asyncio.run(appending.hot_commits_per_s(running.fresh_schema(stack), 8)) for _ in range(turns)])
@@ -68,7 +69,7 @@ def append(stack: LocalStack, quick: bool) -> Section:
 
 
 def _appended(stack: LocalStack, writers: int, turns: int) -> tuple[float, float, float, float]:
-    """Of the bare transaction, the lone INSERT, eventfold and pyeventsourcing, in turn."""
+    """Rates of the bare transaction, the single INSERT, eventfold and pyeventsourcing, in turn."""
     found = _medians_of(
         [
             asyncio.run(appending.commits_per_s(running.fresh_schema(stack), writers))
@@ -117,7 +118,8 @@ def growth(stack: LocalStack, quick: bool) -> Section:
 
 
 def visible_after(stack: LocalStack, quick: bool) -> Section:
-    """Command to visible, at a fixed rate, over gRPC and through the gateway, beside the shortest chain there is."""
+    """Command to visible, at a fixed rate, over gRPC and through the gateway, compared with the shortest possible
+    chain."""
     pace = {"per_s": 20.0, "warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
     rates = (pace.pop("per_s"),) if quick else RATES_PER_S
     with bare_chain.running_chain(stack) as (target, crowd):
@@ -127,7 +129,7 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
     target = stack.environment("identity")["CATALOG_TARGET"]
     rows: list[tuple[Any, ...]] = []
     for per_s in rates:
-        crowd = visible.gathered(stack.around.public_url)  # anew for each rate, for access tokens last ten minutes
+        crowd = visible.gathered(stack.around.public_url)  # anew for each rate: access tokens last only ten minutes
         over = asyncio.run(visible.over_grpc(target, crowd, per_s=per_s, **pace))
         rows.append(("gRPC", *over.values(), _within(over)))
         over = asyncio.run(visible.over_gateway(stack.around.public_url, crowd, per_s=per_s, **pace))
@@ -158,7 +160,7 @@ def _name(peer: str, work: str) -> str:
 
 
 def _medians(stack: LocalStack, load: Load, contests: Sequence[tuple[str, str]], repeats: int) -> dict[str, float]:
-    """The median rate of each contestant, all in turn, each on fresh tables."""
+    """The median rate of each contestant. They run in turn, each time on fresh tables."""
     running.produce(stack, load)
     rates: dict[str, list[float]] = {_name(*contest): [] for contest in contests}
     for _ in range(repeats):

@@ -1,6 +1,6 @@
 """From command to visible at a fixed rate: record a view, then read with its token until the answer is fresh.
 
-An open loop: commands start when they are due, whether or not earlier ones are done, and time counts from then.
+An open loop: commands start at their scheduled times, even if earlier ones are not done, and time counts from then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Once = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who looks at what: access tokens of members, and contents. Each view is of a random pair."""
+    """Access tokens of members, and contents. Each view is by a random member of random content."""
 
     access_tokens: Sequence[str]
     content_ids: Sequence[str]
@@ -62,7 +62,7 @@ def _member(client: httpx.Client, username: str, role: str) -> str:
 
 
 async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) -> dict[str, float]:
-    """p50 and p99 in milliseconds, how many were measured, and the generator's share of the machine's CPU."""
+    """p50 and p99 in milliseconds, the number of measurements, and the generator's share of the machine's CPU."""
     await _paced(once, per_s, warm_up_s)
     process, started = psutil.Process(), time.perf_counter()
     before = sum(process.cpu_times()[:2])
@@ -81,7 +81,7 @@ async def at_rate(once: Once, per_s: float, warm_up_s: float, seconds: float) ->
 
 
 async def _paced(once: Once, per_s: float, seconds: float) -> tuple[list[float], int]:
-    """Milliseconds of those that became visible within `GIVE_UP_S`, and how many did not or were refused."""
+    """Milliseconds of each command that became visible within `GIVE_UP_S`, and the number of late or refused ones."""
     took: list[float] = []
     failed = 0
 
@@ -104,7 +104,7 @@ async def _paced(once: Once, per_s: float, seconds: float) -> tuple[list[float],
 
 
 async def over_grpc(target: str, crowd: Crowd, **pace: float) -> dict[str, float]:
-    """Straight to catalog's server."""
+    """Measure directly against catalog's server."""
     async with grpc.aio.insecure_channel(target) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
@@ -126,7 +126,8 @@ async def over_grpc(target: str, crowd: Crowd, **pace: float) -> dict[str, float
 
 
 async def over_gateway(url: str, crowd: Crowd, **pace: float) -> dict[str, float]:
-    """The same as JSON through Envoy. The client is the cheapest there is: it shares the machine with the stack."""
+    """The same as JSON through Envoy. The client is as cheap as possible, because it shares the machine with the
+    stack."""
     connections = aiohttp.TCPConnector(limit=CONNECTIONS)
     async with aiohttp.ClientSession(url, connector=connections, raise_for_status=True) as client:
 

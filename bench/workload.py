@@ -1,4 +1,5 @@
-"""What is folded: views of Zipf-distributed content in time order, into two tables, one row narrow and one hot."""
+"""The workload: views of Zipf-distributed content in time order, folded into two tables, one with rows per pair and one
+with hot rows."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ SET next_offset = EXCLUDED.next_offset, seq = EXCLUDED.seq, applied_at = EXCLUDE
 
 @dataclass(frozen=True)
 class Load:
-    """How much is on a topic, and in what shape."""
+    """The amount and shape of the data on a topic."""
 
     events: int = 200_000
     partitions: int = 4
@@ -37,7 +38,7 @@ class Load:
 
     @property
     def topic(self) -> str:
-        """Loads of different shape have topics of their own."""
+        """The load's topic; loads of different shape have different topics."""
         return f"bench.views-{self.events}-{self.partitions}-{self.members}"
 
 

@@ -1,1 +1,1 @@
-"""Peers, in an environment of their own (requirements.txt)."""
+"""Peers, in their own environment (requirements.txt)."""

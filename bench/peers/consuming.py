@@ -1,7 +1,7 @@
 """Quix Streams and Bytewax on the same topic with the same SQL, each in its best batched form.
 
-`python -m bench.peers.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, as bench.consuming, in the peers' environment.
-Both fold per event too (`per-event`), which is the form that their documentation shows.
+`python -m bench.peers.consuming PEER WORK URL BOOTSTRAP TOPIC EVENTS`, like bench.consuming, in the peers' environment.
+Both can also fold per event (`per-event`), the form that their documentation shows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Folding:
         self._watch = watch
 
     def each(self, value: bytes) -> None:
-        """The same rows, event by event."""
+        """Write the same rows, event by event."""
         self._watch.begin()
         data = self._avro.decode(value)
         self._conn.execute(ADD_PAIR, (data["member_id"], data["content_id"], 1))
@@ -40,7 +40,7 @@ class Folding:
         self._watch.add(1)
 
     def batch(self, topic: str, items: Sequence[Any]) -> None:
-        """`items` have key, value, headers, offset and partition."""
+        """Fold a batch. `items` have key, value, headers, offset and partition."""
         self._watch.begin()
         events = [PublicRecord(topic, one.partition, one, self._avro.decode(one.value)) for one in items]
         self._write(events)
@@ -63,7 +63,7 @@ class Folding:
 
 
 class _Item:
-    """A Quix sink item with the partition that its batch is of."""
+    """A Quix sink item with the partition of its batch."""
 
     __slots__ = ("headers", "key", "offset", "partition", "value")
 

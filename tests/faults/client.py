@@ -1,8 +1,8 @@
-"""The load: `python -m tests.faults.client PORT RECORD RATE`, told by lines on its input; it records what it knows.
+"""The load: `python -m tests.faults.client PORT RECORD RATE`. Lines on its input control it; it records its commands.
 
-`load ID` starts appending to shelves of that id, `drain` stops new commands and repeats what is unanswered until all
-of it is acknowledged. Each shelf has a connection of its own and one command at a time under way, so that the order of
-a shelf's commands is known; a command without an answer is repeated under the same key.
+`load ID` starts appending to shelves of that id. `drain` stops new commands and repeats unanswered ones until all are
+acknowledged. Each shelf has its own connection and one command in flight, so that the order of a shelf's commands is
+known. A command without an answer is repeated under the same key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RETRY_PAUSE_S = 0.05
 
 
 class Client:
-    """Numbers its commands through; `record` gets a line when one is sent first and when it is acknowledged."""
+    """Numbers its commands. `record` gets a line when a command is first sent and when it is acknowledged."""
 
     def __init__(self, port: int, record: TextIO, rate_per_s: float) -> None:
         self._port = port
@@ -40,7 +40,7 @@ class Client:
         self._write({"drained": True})
 
     async def keep(self, shelf: int) -> None:
-        """One shelf's commands, one after another, at the given rate."""
+        """Send one shelf's commands, one after another, at the given rate."""
         await asyncio.sleep(self._pause_s * shelf / SHELVES)
         connection: Any = None
         due = time.monotonic()

@@ -35,17 +35,18 @@ CONNECT_TIMEOUT_S = 2
 
 
 class FaultsPorts(Ports):
-    """Those of the stack, and what stands beside it."""
+    """The ports of the stack, and of the processes beside it."""
 
     server: int = 0
     postgres_proxy: int = 0
     kafka_proxy: int = 0
     kafka_behind_proxy: int = 0
-    """Where the broker listens for the proxy; whoever comes in here is sent on to `kafka_proxy`."""
+    """The broker's listener for the proxy; it tells its clients the port `kafka_proxy`."""
 
 
 class Installation:
-    """What trials act upon and look at. Its own looks go to PostgreSQL and Kafka directly, past the proxies."""
+    """The processes that trials act on and observe. It observes PostgreSQL and Kafka directly, not through the
+    proxies."""
 
     def __init__(self, stack: LocalStack, ports: FaultsPorts, folder: Path, rate_per_s: float) -> None:
         self.stack = stack
@@ -87,7 +88,7 @@ class Installation:
         self.keeper.start(f"{name}-proxy", "tests.faults.proxy", [str(port), str(target_port)])
 
     def proxied(self, name: str) -> set[int]:
-        """The connections that go through a proxy now, by the ports at their clients' end."""
+        """The connections that go through a proxy now, by their clients' ports."""
         port = self._ports.of(f"{name}_proxy")
         connections = psutil.Process(self.keeper.pid(f"{name}-proxy")).net_connections("tcp4")
         return {
@@ -95,7 +96,7 @@ class Installation:
         }
 
     def rows(self, query: str, *arguments: object) -> list[Any]:
-        """Rows, or none while PostgreSQL cannot be reached."""
+        """The query's rows; none while PostgreSQL cannot be reached."""
         try:
             with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as conn:
                 return conn.execute(query.encode(), arguments).fetchall()
@@ -108,7 +109,7 @@ class Installation:
         return str(found[0][0]) if found else ""
 
     def folding(self) -> bool:
-        """Whether the group is at rest with both fold workers in it, and each has partitions."""
+        """Whether the consumer group is stable with both fold workers in it, and each has partitions."""
         try:
             group = asyncio.run(self._group())
         except KafkaError:
@@ -124,7 +125,7 @@ class Installation:
             return dict(answer.to_object()["groups"][0])
 
     def read_record(self) -> None:
-        """Take in what the client has written down since."""
+        """Read the lines that the client has recorded since the last call."""
         if not self._record.exists():
             return
         with self._record.open() as file:
@@ -143,12 +144,12 @@ class Installation:
             self._drained += 1
 
     def in_flight(self) -> int:
-        """Commands sent and not answered, as far as the record says."""
+        """Number of commands sent and not answered, according to the record."""
         self.read_record()
         return len(self.sent) - len(self.acknowledged)
 
     def visible(self, load: str) -> set[int]:
-        """The numbers that the projection shows for a load's shelves."""
+        """The command numbers that the projection shows for a load's shelves."""
         return {
             int(title)
             for row in self.rows("SELECT digest FROM shelf_count WHERE shelf LIKE %s", f"shelf-{load}.%")
@@ -157,7 +158,7 @@ class Installation:
         }
 
     def drain(self) -> bool:
-        """Have the client repeat what is unanswered until all is acknowledged; False if that does not come about."""
+        """Make the client repeat unanswered commands until all are acknowledged; False if some never are."""
         before = self._drained
         self.keeper.tell("client", "drain")
 
@@ -168,19 +169,19 @@ class Installation:
         return until(drained, DRAIN_WAIT_S) is not None
 
     def keep_logs(self, target: Path) -> None:
-        """Copy what the processes have said so far to a folder that stays."""
+        """Copy the processes' logs so far to a folder that stays."""
         target.mkdir(parents=True, exist_ok=True)
         for log in self._folder.glob("*.log"):
             shutil.copy(log, target / log.name)
 
     def pids(self) -> dict[str, int]:
-        """Of everything, PostgreSQL and Kafka included."""
+        """The pids of all processes, PostgreSQL and Kafka included."""
         return {**self.keeper.pids(), **{name: state.pid for name, state in self.stack.states().items()}}
 
 
 @contextmanager
 def installed(folder: Path, rate_per_s: float) -> Iterator[Installation]:
-    """An installation in `folder`, ended whatever happens."""
+    """An installation in `folder`. It is ended in any case."""
     ports = FaultsPorts.free()
     embedded = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
     stack = LocalStack(folder / "stack", ports, prefix=PREFIX, settings=embedded)

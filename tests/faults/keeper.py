@@ -1,4 +1,4 @@
-"""Keeps processes running: one that ends is started again at once, and how it ended is written down."""
+"""Keeps processes running: a process that ends is started again at once, and its exit status is recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUPPORT = Path(__file__).parents[2] / "libs" / "eventfold" / "tests" / "support"
 
 
 class Keeper:
-    """Processes by name; their output goes to a file each in `logs`."""
+    """Processes by name; the output of each goes to its own file in `logs`."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -24,7 +24,7 @@ class Keeper:
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._over = threading.Event()
         self.ended: list[tuple[str, int, int]] = []
-        """Name, pid and exit status (minus the signal) of whatever ended."""
+        """Name, pid and exit status (minus the signal number for a signal) of each ended process."""
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def start(self, name: str, module: str, arguments: Sequence[str]) -> None:
@@ -60,24 +60,24 @@ class Keeper:
         return {name: process.pid for name, process in self._running.items()}
 
     def signal(self, name: str, number: int) -> int:
-        """Send a signal; returns the pid that got it."""
+        """Send a signal; returns the pid that received it."""
         pid = self.pid(name)
         os.kill(pid, number)
         return pid
 
     def tell(self, name: str, line: str) -> None:
-        """One line to the process's input."""
+        """Write one line to the process's input."""
         pipe = self._running[name].stdin
         assert pipe is not None
         pipe.write(line + "\n")
         pipe.flush()
 
     def how_it_ended(self, pid: int) -> int | None:
-        """The exit status of a process of ours; None while it runs."""
+        """The exit status of one of these processes; None while it runs."""
         return next((status for _, ended, status in list(self.ended) if ended == pid), None)
 
     def stop(self) -> None:
-        """End them all for good."""
+        """End all processes for good."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join(END_WAIT_S)
@@ -88,7 +88,7 @@ class Keeper:
 
 
 def until(condition: object, deadline_s: float, look_s: float = LOOK_S) -> float | None:
-    """Poll a callable until it is true; the time when it was, or None after `deadline_s`."""
+    """Poll a callable until it returns a true value. Returns the time of that, or None after `deadline_s`."""
     assert callable(condition)
     give_up_at = time.monotonic() + deadline_s
     while time.monotonic() < give_up_at:

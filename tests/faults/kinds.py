@@ -1,4 +1,4 @@
-"""The faults: what each does to whom. Each returns when it is done and says what it can prove about itself."""
+"""The faults and their victims. Each returns when it is done, and states whether it can be proven."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ DELAY_S, DELAYED_S = (0.2, 2.0), 2.0
 SWALLOWED_S = (1.0, 4.0)
 MAX_PASS = 20
 ABOUT_S = {"server": 2.5, "relay": 5.0, "fold": 8.5}
-"""Of a trial in which that process is killed. A fold worker's partitions wait for Kafka's session timeout."""
+"""Approximate length of a trial that kills this process. A fold worker's partitions wait for Kafka's session
+timeout."""
 
 
 @dataclass(slots=True)
 class Done:
-    """What a fault did: to whom (names with blanks between), when, whether it can be proven, and what was measured."""
+    """A fault that was done: its victims (names separated by blanks), its time, whether it can be proven, and
+    measurements."""
 
     victim: str
     at: float
@@ -33,7 +35,7 @@ class Done:
     killed: bool = True
     notes: dict[str, Any] | None = None
     lasts_s: float = 0.0
-    """How long the fault goes on from `at`, unless `end` is called before."""
+    """How long the fault lasts from `at`, unless `end` is called earlier."""
     end: Callable[[], object] = lambda: None
 
 
@@ -42,9 +44,9 @@ Inflict = Callable[[Installation, random.Random], Done]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table: how often, how long about, and within which time work must go on.
+    """A row of the table: number of trials, approximate length of one, and the time within which work must go on.
 
-    After a kill, everything accepted before it must be visible within that time too.
+    After a kill, everything accepted before it must also be visible within that time.
     """
 
     name: str
@@ -91,7 +93,8 @@ def kill(role: str) -> Inflict:
 
 
 def kill_folds(installation: Installation, _rng: random.Random) -> Done:
-    """Nobody is left to take over: what comes back is kept waiting for the dead, as a lone worker is."""
+    """Kill both fold workers, so that none can take over. The restarted workers wait until the killed ones' session
+    times out, as a single worker does."""
     return _kill(installation, FOLDS)
 
 
@@ -104,7 +107,7 @@ def _kill(installation: Installation, victims: Sequence[str]) -> Done:
 
 
 def stop(role: str, stopped_s: float) -> Inflict:
-    """SIGSTOP past every timeout. A server has no successor: its clock starts when it goes on."""
+    """SIGSTOP for longer than every timeout. A server has no successor, so its recovery time counts from SIGCONT."""
 
     def inflict(installation: Installation, rng: random.Random) -> Done:
         victim = _victim(installation, role, rng)
@@ -128,7 +131,7 @@ def stop(role: str, stopped_s: float) -> Inflict:
 
 
 def kill_backing(name: str) -> Inflict:
-    """The stack's supervisor starts it again by itself."""
+    """Kill PostgreSQL or Kafka; the stack's supervisor starts it again by itself."""
 
     def inflict(installation: Installation, rng: random.Random) -> Done:
         old, at = installation.stack.pid(name), time.time()
@@ -140,7 +143,7 @@ def kill_backing(name: str) -> Inflict:
 
 
 def network(backing: str) -> Inflict:
-    """All connections to it are reset, or every byte is late for two seconds."""
+    """All connections to PostgreSQL or Kafka are reset, or for two seconds every byte is delayed."""
 
     def inflict(installation: Installation, rng: random.Random) -> Done:
         at = time.time()
@@ -156,7 +159,8 @@ def network(backing: str) -> Inflict:
 
 
 def swallow(backing: str) -> Inflict:
-    """For some seconds it gets no request, or what it does stays unanswered; then all connections are reset."""
+    """For some seconds PostgreSQL or Kafka gets no requests, or its answers are dropped. Then all connections are
+    reset."""
 
     def inflict(installation: Installation, rng: random.Random) -> Done:
         at, direction, for_s = time.time(), rng.choice(["requests", "answers"]), rng.uniform(*SWALLOWED_S)
@@ -169,7 +173,7 @@ def swallow(backing: str) -> Inflict:
 
 
 def _reset(installation: Installation, backing: str) -> bool:
-    """Whether there were connections, and all of them are gone."""
+    """Reset all connections. Returns whether there were any and all of them are gone."""
     concerned = installation.proxied(backing)
     installation.keeper.tell(f"{backing}-proxy", "reset")
     gone = until(lambda: not concerned & installation.proxied(backing), END_WAIT_S)

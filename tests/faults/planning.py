@@ -1,4 +1,5 @@
-"""Which trials are to be done: kinds times numbers, less what an earlier run has done. Results are lines of a file."""
+"""Plans the trials: all numbers of all kinds, without those that an earlier run has done. Results are lines of a
+file."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 
 class Planned(Protocol):
-    """A kind of fault: how many trials a release asks for, and about how long one takes."""
+    """A kind of fault: the number of trials for a release, and the approximate length of one."""
 
     @property
     def name(self) -> str: ...
@@ -42,14 +43,14 @@ class Results:
             out.write(json.dumps(result) + "\n")
 
     def seed(self, wanted: int | None) -> int:
-        """The one that is asked for, that of the results, or chance."""
+        """The wanted seed, else that of the last result, else a random one."""
         if wanted is not None:
             return wanted
         return int(self.all[-1]["seed"]) if self.all else random.SystemRandom().getrandbits(32)
 
 
 def options(kinds: Sequence[Planned], program: str, description: str | None, document: Path) -> argparse.Namespace:
-    """Of the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--only", choices=[kind.name for kind in kinds], action="append", help="this kind; repeatable")
     parser.add_argument("--trials", type=int, help="of each kind, instead of the release's numbers")
@@ -60,7 +61,7 @@ def options(kinds: Sequence[Planned], program: str, description: str | None, doc
 
 
 def plan(kinds: Sequence[K], chosen: argparse.Namespace, results: Results) -> list[tuple[K, int]]:
-    """What is left to do."""
+    """The trials that are left to do."""
     done = {(result["kind"], result["trial"]) for result in results.all}
     return [
         (kind, number)

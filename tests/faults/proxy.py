@@ -1,8 +1,8 @@
-"""Between the processes under test and PostgreSQL or Kafka: `python -m tests.faults.proxy PORT TARGET_PORT`.
+"""A proxy between the processes under test and PostgreSQL or Kafka: `python -m tests.faults.proxy PORT TARGET_PORT`.
 
-Told by lines on its input: `reset` ends every connection with RST in mid work, `delay S` keeps all bytes back for S
-seconds each way, `delay 0` ends that. `swallow requests` or `swallow answers` passes nothing on in that direction
-until the next `reset`: a connection in which bytes are missing must not go on.
+Lines on its input control it. `reset` ends every connection with RST in mid-work. `delay S` delays all bytes by S
+seconds each way; `delay 0` ends that. `swallow requests` or `swallow answers` passes nothing on in that direction until
+the next `reset`, because a connection with missing bytes must not go on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Direction = Literal["requests", "answers"]
 
 
 class Proxy:
-    """Passes bytes on, in order."""
+    """Forwards bytes in order."""
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -29,7 +29,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def obey(self, order: str, value: str = "") -> None:
-        """A line of the input, in words."""
+        """Carry out one line of the input, split into words."""
         if order == "reset":
             self._reset()
         elif order == "delay":

@@ -46,14 +46,14 @@ def _row(kind: str, trials: Sequence[dict[str, Any]]) -> str:
 
 
 def unproven(results: Sequence[dict[str, Any]]) -> list[str]:
-    """The kinds of which no trial met anything under way: they say nothing."""
+    """The kinds of which no trial hit work in progress: their results prove nothing."""
     kinds = dict.fromkeys(result["kind"] for result in results)
     return [kind for kind in kinds if not any(one["mid_work"] for one in results if one["kind"] == kind)]
 
 
 def notes(results: Sequence[dict[str, Any]]) -> str:
-    """What was promised and did not hold, trial by trial; what proves nothing; and how fast a stopped relay was
-    succeeded."""
+    """The broken promises, trial by trial; the kinds that prove nothing; and how fast a successor replaced a stopped
+    relay."""
     lines = [f"- {one['kind']} {one['trial']}: {'; '.join(one['broken'])}" for one in results if one["broken"]]
     lines += [f"- {kind}: in no trial did the fault meet anything under way" for kind in unproven(results)]
     takeovers = [one["notes"]["takeover_s"] for one in results if one["notes"].get("takeover_s")]

@@ -39,7 +39,7 @@ CONNECT_TIMEOUT_S = 3
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all processes of one installation share."""
+    """The settings that all processes of one installation share."""
 
     url: str
     bootstrap: str
@@ -70,7 +70,8 @@ def pool_of(settings: Settings, strikes: Strikes, point: str, size: int) -> Pool
 
 
 async def serve(settings: Settings, strikes: Strikes) -> None:
-    """One JSON object a line: key, shelf, title; answered by the key once the command is committed."""
+    """Serve commands: one JSON object per line with key, shelf and title. The key is the answer, sent after the
+    commit."""
     pool = pool_of(settings, strikes, "before-commit", 8)
     await pool.open()
     store = EventStore(pool, CODEC, settings.publisher, random.Random())
@@ -103,7 +104,7 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
     move_cursor = lease.move_cursor
 
     async def struck_move_cursor(conn: Connection, held: Lease, to_seq: int, heads: Sequence[Head]) -> None:
-        if to_seq:  # a term begins with a move that only names the partitions
+        if to_seq:  # a term begins with a cursor move that only names the partitions
             strikes.pass_by("after-send-before-cursor")
         await move_cursor(conn, held, to_seq, heads)
 
@@ -133,7 +134,7 @@ def struck_producer(settings: Settings, strikes: Strikes, name: str) -> AIOKafka
 
 
 class StruckRunner(FoldRunner):
-    """Comes past its point with rows and position committed, before Faust hears of it."""
+    """Passes its point when rows and position are committed, before Faust is told."""
 
     strikes: Strikes
 
@@ -143,7 +144,7 @@ class StruckRunner(FoldRunner):
 
 
 def work(settings: Settings, strikes: Strikes) -> None:
-    from eventfold.fold.worker import fold_app, run  # Faust takes a second, which the other roles need not wait for
+    from eventfold.fold.worker import fold_app, run  # importing Faust takes a second, so only this role does it
 
     pool = pool_of(settings, strikes, "after-fold-before-commit", 2)
     runner = StruckRunner(

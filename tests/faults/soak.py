@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
 
 
 def _top_rate(for_s: float) -> float:
-    """Commands a second that arrive in the projection when the client sends as fast as it is answered."""
+    """Commands per second that reach the projection if the client sends the next command after each answer."""
     print(f"measuring the top rate for {for_s:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder, installed(Path(folder), UNLIMITED_PER_S) as installation:
         _load_for(installation, WARM_UP_S / 2)
@@ -63,7 +63,7 @@ def _top_rate(for_s: float) -> float:
 
 
 def _load_for(installation: Installation, for_s: float) -> None:
-    """New shelves every `SHELF_LIFE_S`, so that no stream grows without end."""
+    """Run the load with new shelves every `SHELF_LIFE_S`, so that no stream grows without bound."""
     ends = time.monotonic() + for_s
     while time.monotonic() < ends:
         installation.keeper.tell("client", f"load {time.monotonic_ns()}")
@@ -104,7 +104,7 @@ def _sample(installation: Installation) -> dict[str, Any]:
 
 
 def judged(samples: Sequence[dict[str, Any]], rate: float) -> tuple[list[tuple[str, ...]], bool]:
-    """Rows of the table, and whether every bound holds over the last two thirds."""
+    """Rows of the table, and whether every bound holds over the last two thirds of the samples."""
     late = list(samples[len(samples) // 3 :])
     minutes = [sample["elapsed_s"] / 60 for sample in late]
     rows: list[tuple[str, ...]] = []

@@ -1,7 +1,7 @@
-"""Where a process kills itself when it is told to: the seams of production code, wrapped from outside.
+"""Points at which a process kills itself on request: seams of production code, wrapped from outside.
 
-A point is armed by a file that holds a count. The process that comes past the point for the nth time since then writes
-down that it did, and sends itself SIGKILL: no handler, no flush, nothing is put in order.
+A file with a count n arms a point. The process that passes the point for the nth time since then records this, and
+sends itself SIGKILL: no handler, no flush and no clean-up runs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ POINTS = {
     "after-fold-before-commit": "fold",
     "after-fold-commit-before-acknowledge": "fold",
 }
-"""Every named point, and the kind of process that has it."""
+"""Every named point, with the kind of process that has it."""
 
 
 class Strikes:
-    """The armed points of one folder. Costs a look into the folder at each pass."""
+    """The armed points of one folder. Each pass costs one look into the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,7 +44,7 @@ class Strikes:
         (self._folder / point).unlink(missing_ok=True)
 
     def fired(self, point: str) -> dict[str, Any] | None:
-        """What the struck process wrote down, taken away; None until then."""
+        """Takes the record of the struck process and deletes it; None before it exists."""
         file = self._folder / f"{point}.fired"
         if not file.exists():
             return None
@@ -72,7 +72,7 @@ class Strikes:
 
 
 class StruckConnection(psycopg.AsyncConnection[Any]):
-    """Comes past `point` with all of a transaction written and nothing of it committed."""
+    """Passes `point` when all of a transaction is written and nothing of it is committed."""
 
     strikes: ClassVar[Strikes]
     point: ClassVar[str]

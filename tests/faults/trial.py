@@ -1,4 +1,4 @@
-"""One trial: load, a fault in mid work, recovery, rest, verdict."""
+"""One trial: load, a fault in mid-work, recovery, rest, verdict."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDING_LOOK_S = 0.25
 BEFORE_S = (0.2, 1.2)
 RECOVERY_WAIT_S = 90.0
 LOGS = Path(".cache/faults/logs")
-"""Where the logs of trials stay in which a promise was broken."""
+"""The folder for the logs of trials with a broken promise."""
 PROMISES = ("lost", "doubled_in_store", "missing_on_topic", "doubled_in_projection", "disorder")
 TAKEOVER_S = 5.0
 
@@ -43,7 +43,7 @@ class Trial:
 
 
 def run(installation: Installation, reader: TopicReader, kind: Kind, number: int, seed: int) -> Trial:
-    """Blocks for some seconds. What is promised and did not hold stands in `broken`."""
+    """Run one trial. Blocks for some seconds. `broken` of the result lists the broken promises."""
     rng = random.Random(f"{seed}/{kind.name}/{number}")
     trial, load, started = Trial(kind.name, number, seed), f"{kind.name}-{number}", time.monotonic()
     installation.keeper.tell("client", f"load {load}")
@@ -71,14 +71,14 @@ def run(installation: Installation, reader: TopicReader, kind: Kind, number: int
 
 
 def _under_way(installation: Installation, load: str) -> bool:
-    """Whether something is sent and not yet answered, or answered and not yet in the projection."""
+    """Whether a command is sent and not yet answered, or answered and not yet in the projection."""
     shown = installation.visible(load)
     installation.read_record()
     return any(shelf.startswith(f"{load}.") and n not in shown for n, (shelf, _) in installation.sent.items())
 
 
 def _sent_about(installation: Installation, at: float) -> bool:
-    """Whether a command was under way at that moment."""
+    """Whether a command was in flight at that moment."""
     installation.read_record()
     return any(
         sent <= at <= installation.acknowledged.get(number, at) for number, (_, sent) in installation.sent.items()
@@ -86,7 +86,7 @@ def _sent_about(installation: Installation, at: float) -> bool:
 
 
 def _recovery_s(installation: Installation, load: str, at: float, wait_s: float) -> float | None:
-    """From the fault to the first command sent after it that the projection shows."""
+    """Seconds from the fault until the projection shows a command that was sent after it."""
 
     def shown() -> bool:
         installation.read_record()

@@ -1,4 +1,4 @@
-"""What became of a trial's commands: in the store, on the topic, in the projection. Counts what must be zero."""
+"""Checks a trial's commands in the store, on the topic and in the projection. Counts faults, which must be zero."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Verdict:
 
 @dataclass
 class TopicReader:
-    """Reads on where it was: what is above a partition's highest seq is fresh, the rest are duplicates."""
+    """Continues reading where it stopped: records above a partition's highest seq are fresh, others are duplicates."""
 
     offsets: dict[int, int] = field(default_factory=dict)
     highest: dict[int, int] = field(default_factory=dict)
 
     async def read_on(self, bootstrap: str, topic: str) -> tuple[dict[int, list[int]], int]:
-        """The fresh seqs of each partition since the last time, and the number of duplicates."""
+        """The fresh seqs of each partition since the last call, and the number of duplicates."""
         consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         fresh: dict[int, list[int]] = defaultdict(list)
@@ -62,9 +62,9 @@ class TopicReader:
 
 
 def judge(installation: Installation, load: str, reader: TopicReader) -> tuple[Verdict, float | None]:
-    """Everything of the load is acknowledged by now: wait until it has arrived, then count.
+    """Wait until all commands of the load have arrived, then count. All must be acknowledged before.
 
-    Returns the time at which the projection showed all of it as well; None if it never did.
+    Also returns the time at which the projection showed all of them; None if it never did.
     """
     expected: dict[str, list[int]] = defaultdict(list)
     for number, (shelf, _) in installation.sent.items():
@@ -99,7 +99,7 @@ def _judge_projection(installation: Installation, load: str, expected: dict[str,
 
 
 def _compare(expected: list[int], found: list[int], verdict: Verdict, doubled: str) -> None:
-    """Lost, doubled, and of what is left whether it stands in the order in which it was commanded."""
+    """Count lost and doubled commands, and check that the rest are in the order in which they were sent."""
     times = Counter(found)
     verdict.lost += sum(times[number] == 0 for number in expected)
     setattr(verdict, doubled, getattr(verdict, doubled) + sum(count - 1 for count in times.values()))
@@ -107,7 +107,8 @@ def _compare(expected: list[int], found: list[int], verdict: Verdict, doubled: s
 
 
 def _judge_topic(installation: Installation, reader: TopicReader, verdict: Verdict) -> None:
-    """Fresh seqs over all partitions must be the stored ones, each partition's in ascending order by construction."""
+    """The fresh seqs of all partitions must be the stored ones. Each partition's are in ascending order by
+    construction."""
     above = max(reader.highest.values(), default=0)
     fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.stack.kafka_bootstrap, installation.topic))
     read = sorted(seq for seqs in fresh.values() for seq in seqs)

@@ -44,7 +44,8 @@ def main() -> int:
 
 
 def _possible(left: list[tuple[Kind, int]]) -> list[tuple[Kind, int]]:
-    """Without disks whose power can be cut, what needs them is left out and named."""
+    """The trials that this machine can run. If it has no disks whose power can be cut, kinds that need them are skipped
+    and named."""
     if to_be_had():
         return left
     for name in sorted({kind.name for kind, _ in left if kind.needs_disks}):
@@ -53,7 +54,7 @@ def _possible(left: list[tuple[Kind, int]]) -> list[tuple[Kind, int]]:
 
 
 def _trials(left: list[tuple[Kind, int]], seed: int) -> Iterator[Trial]:
-    """In one product as long as it keeps its promises; after a broken one in a new one."""
+    """Run the trials in one product while it keeps its promises; after a broken promise, in a new product."""
     with ExitStack() as stack:
         product: Product | None = None
         for kind, number in left:

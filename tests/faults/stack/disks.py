@@ -1,4 +1,5 @@
-"""Disks whose power can be cut: ext4 in a file, shut down without a flush, and mounted again as the cut left it."""
+"""Disks whose power can be cut: ext4 in a file, shut down without a flush, and mounted again in the state after the
+cut."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ RELEASE_S = 20.0
 
 
 class Disk:
-    """A disk of its own below `folder`, mounted at `home`. Sparse: it takes what is written to it. Needs root."""
+    """A separate disk below `folder`, mounted at `home`. The file is sparse: it takes only the space of written data.
+    Needs root."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._image, self.home = folder / f"{name}.img", folder / name
@@ -30,18 +32,18 @@ class Disk:
         self.mount()
 
     def mount(self) -> None:
-        """What is on the disk, after whatever the file system does about a cut."""
+        """Mount the disk; after a cut the file system first recovers."""
         run("mount", "-o", "loop", str(self._image), str(self.home))
 
     def unmount(self) -> None:
-        """Whoever has a file open on it must be ending: waits up to `RELEASE_S` for that."""
+        """Unmount the disk. Processes with open files on it must be ending; waits up to `RELEASE_S` for them."""
         busy = ["umount", str(self.home)]
         until(lambda: subprocess.run(busy, capture_output=True, timeout=TOOL_S, check=False).returncode == 0, RELEASE_S)
         if self.home.is_mount():
             run(*busy)
 
     def cut_power(self) -> None:
-        """From now on nothing reaches the disk, not even what was written before and is not yet there."""
+        """From now on nothing reaches the disk, not even earlier writes that are not on it yet."""
         home = os.open(self.home, os.O_RDONLY)
         try:
             fcntl.ioctl(home, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
@@ -50,12 +52,12 @@ class Disk:
 
 
 def run(*command: str) -> None:
-    """A tool that must succeed; blocks for at most `TOOL_S`."""
+    """Run a tool that must succeed; blocks for at most `TOOL_S`."""
     subprocess.run(command, check=True, capture_output=True, timeout=TOOL_S)
 
 
 def to_be_had() -> bool:
-    """Whether this machine lets us mount a file and cut its power."""
+    """Whether this machine allows mounting a file and cutting its power."""
     if os.geteuid() != 0:
         return False
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What the load asked for and what was acknowledged, on disk: a line when it is first sent, a line when it is done."""
+"""The load's commands and acknowledgements on disk: a line when a command is first sent, a line when it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SERVICE_OF: dict[Op, str] = {"member": "identity", "content": "catalog", "view":
 
 @dataclass(slots=True)
 class Act:
-    """One command of a member's. `ids` is what its answer said; `gone` when a restore took it back."""
+    """One command of a member. `ids` holds the ids in its answer; `gone` is True if a restore undid it."""
 
     number: int
     op: Op
@@ -34,7 +34,7 @@ class Journal:
         self.acts: list[Act] = []
 
     def sent(self, op: Op, member: str, on: str = "") -> Act:
-        """Note an act before it is asked for."""
+        """Record an act before it is sent."""
         with self._lock:
             act = Act(len(self.acts), op, member, on)
             self.acts.append(act)
@@ -42,21 +42,21 @@ class Journal:
         return act
 
     def done(self, act: Act, **ids: str) -> None:
-        """Note that it was acknowledged, and with what."""
+        """Record that it was acknowledged, with the ids in the answer."""
         with self._lock:
             act.ids, act.done = ids, True
             self._write(act)
 
     def open(self) -> list[Act]:
-        """What was sent and not acknowledged."""
+        """Acts that were sent and not acknowledged."""
         return [act for act in self.acts if not act.done]
 
     def standing(self, op: Op) -> list[Act]:
-        """What was acknowledged and not taken back."""
+        """Acts that were acknowledged and not undone."""
         return [act for act in self.acts if act.op == op and act.done and not act.gone]
 
     def take_back(self, services: set[str], since: int) -> int:
-        """A restore of `services` undid what they did from the act of that number on; returns how many that were."""
+        """A restore of `services` undid their acts from number `since` on; returns how many."""
         undone = [act for act in self.acts[since:] if SERVICE_OF[act.op] in services and not act.gone]
         for act in undone:
             act.gone = True

@@ -1,4 +1,4 @@
-"""The faults of the whole product: what each does. Each returns when a person would begin to repair."""
+"""The faults of the whole product. Each returns at the moment when an operator would begin to repair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ CLEAN_MARK = ".kafka_cleanshutdown"
 
 @dataclass(slots=True)
 class Done:
-    """What was done to whom; `rewound` are the services whose store went back, which takes `recover` of each."""
+    """A fault that was done, and its victim. `rewound` are the services whose store was restored to an earlier point:
+    each needs `recover`."""
 
     victim: str
     rewound: tuple[str, ...] = ()
@@ -36,7 +37,8 @@ Inflict = Callable[[Product, random.Random], Done]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table. `cheap` kinds are tried once in every test run; `needs_disks` where power can be cut."""
+    """A row of the table. `cheap` kinds are tried once in every test run; kinds with `needs_disks` need disks whose
+    power can be cut."""
 
     name: str
     trials: int
@@ -47,7 +49,8 @@ class Kind:
 
 
 def power_loss(*parts: str) -> Inflict:
-    """The disks lose what was not synced. With both the machine is gone, with one only what used it."""
+    """The disks lose unsynced data. If both lose power, the machine's processes are killed; if one does, only the
+    process that used it."""
 
     def inflict(product: Product, rng: random.Random) -> Done:
         notes = _leave_behind(product, rng)
@@ -63,7 +66,7 @@ def power_loss(*parts: str) -> Inflict:
 
 
 def _leave_behind(product: Product, rng: random.Random) -> dict[str, Any]:
-    """In half of the trials workers stand still for a while before, so that they are behind."""
+    """In half of the trials workers stand still for a while before the fault, so that they lag behind."""
     behind_s = rng.choice([0.0, rng.uniform(*BEHIND_S)])
     for service in SERVICES if behind_s else ():
         product.stack.stop(f"{service}-work")
@@ -72,7 +75,7 @@ def _leave_behind(product: Product, rng: random.Random) -> dict[str, Any]:
 
 
 def cut_segment(product: Product, rng: random.Random) -> Done:
-    """The newest segment of one partition ends early, as an unsynced one does; the broker was down."""
+    """Cut the end of one partition's newest segment while the broker is down, as if it had not been synced."""
     product.stack.stop("kafka")
     logs = product.data("kafka") / "logs"
     segments = [file for file in logs.glob(f"{PREFIX}lyceum.*-*/*.log") if file.stat().st_size]
@@ -86,7 +89,7 @@ def cut_segment(product: Product, rng: random.Random) -> Done:
 
 
 def emptied_broker(product: Product, rng: random.Random) -> Done:
-    """All of Kafka's files are gone."""
+    """Remove all of Kafka's files."""
     product.stack.stop("kafka")
     _remove(product.stack.data_dir / "kafka")
     return Done("kafka")
@@ -100,7 +103,7 @@ def _remove(place: Path) -> None:
 
 
 def deleted_topic(product: Product, rng: random.Random) -> Done:
-    """Somebody deletes a topic while everything runs."""
+    """Delete a topic while everything runs."""
     topic = rng.choice(asyncio.run(_delete(product.stack.kafka_bootstrap, rng)))
     return Done(topic)
 
@@ -114,7 +117,8 @@ async def _delete(bootstrap: str, rng: random.Random) -> list[str]:
 
 
 def restored(services: tuple[str, ...], how: restores.Way) -> Inflict:
-    """A backup is taken, work goes on, and the backup comes back: what came after is gone there, and only there."""
+    """A backup is taken, work goes on, and the backup is restored: later events are lost in these services, and only
+    there."""
 
     def inflict(product: Product, rng: random.Random) -> Done:
         undone = restores.rewind(product, services, how, rng)

@@ -1,4 +1,4 @@
-"""A replica of PostgreSQL that lags behind and takes the primary's place, as a careless promotion has it."""
+"""A replica of PostgreSQL that lags behind and replaces the primary, as after a careless promotion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AND pg_last_wal_replay_lsn() >= %s::pg_lsn"""
 
 
 class Laggard:
-    """A running replica in a folder of its own."""
+    """A running replica in its own folder."""
 
     def __init__(self, folder: Path, primary_url: str, port: int) -> None:
         self.folder, self._primary = folder, primary_url
@@ -38,13 +38,13 @@ class Laggard:
         )
 
     def caught_up(self) -> None:
-        """Wait until it has all that the primary has now."""
+        """Wait until it has everything that the primary has now."""
         with psycopg.connect(self._primary) as primary:
             [(reached,)] = primary.execute("SELECT pg_current_wal_lsn()::text").fetchall()
         assert until(lambda: self._says(_CAUGHT_UP, reached), READY_S) is not None, "the replica never caught up"
 
     def cut_off(self) -> None:
-        """From now on it gets nothing more, and does not know."""
+        """From now on it receives nothing more, without noticing."""
         with psycopg.connect(self._url, autocommit=True) as replica:
             replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
             replica.execute("SELECT pg_reload_conf()")
@@ -52,7 +52,7 @@ class Laggard:
         assert until(lambda: self._says(gone), READY_S) is not None, "the replica still listens to the primary"
 
     def promoted(self) -> None:
-        """It is a primary of its own, and at rest on disk."""
+        """Promote it to a primary, and stop it cleanly on disk."""
         with psycopg.connect(self._url, autocommit=True) as replica:
             assert replica.execute("SELECT pg_promote()").fetchall() == [(True,)]
             replica.execute("ALTER SYSTEM RESET ALL")
@@ -74,7 +74,7 @@ class Laggard:
 
 @contextmanager
 def following(folder: Path, primary_url: str) -> Iterator[Laggard]:
-    """A replica of the primary, which streams from it; gone on leaving."""
+    """A replica that streams from the primary; removed on leaving."""
     shutil.rmtree(folder, ignore_errors=True)
     known = conninfo_to_dict(primary_url)
     subprocess.run(

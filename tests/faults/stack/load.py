@@ -1,4 +1,4 @@
-"""The load: members register, publish, look and buy through the gateway, and repeat what was not acknowledged."""
+"""The load: members register, publish, view and buy through the gateway, and repeat unacknowledged commands."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RETRY_S = 0.25
 ANSWER_S = 10.0
 PRICE_MINOR = 9_900
 BUY, PUBLISH, REGISTER = 0.25, 0.05, 0.10
-"""The shares of what is done; the rest is looking."""
+"""The shares of these acts; the rest are views."""
 
 
 @dataclass(slots=True)
 class Member:
-    """A registered member with a way to the gateway; the token is another when it has run out."""
+    """A registered member with a connection to the gateway; the token is replaced after it has expired."""
 
     name: str
     act: Act
@@ -43,11 +43,11 @@ class Shop:
 
 
 class Stopped(Exception):
-    """The load ends while something is still unanswered."""
+    """The load ends while a command is still unanswered."""
 
 
 class Load:
-    """Runs in threads until it is closed; `rest` returns once nothing is under way."""
+    """Runs in threads until it is closed; `rest` returns once no command is in flight."""
 
     def __init__(self, url: str, simulator: str, journal: Journal, seed: int) -> None:
         self._url, self._simulator, self.journal = url, simulator, journal
@@ -67,7 +67,7 @@ class Load:
         self._going.set()
 
     def rest(self, within_s: float) -> bool:
-        """Begin nothing new, and wait until all is acknowledged; False where that does not come about."""
+        """Begin no new command, and wait until all are acknowledged; False if some are not within `within_s`."""
         self._going.clear()
         return until(lambda: not any(self._busy) and not self.journal.open(), within_s) is not None
 
@@ -78,7 +78,7 @@ class Load:
             thread.join(ANSWER_S * 2)
 
     def forget(self, since: int) -> None:
-        """Use nobody and nothing any more that came with an act of that number or later; the load is at rest."""
+        """Stop using members and contents from acts with the number `since` or later. The load must be at rest."""
         self.members = [one for one in self.members if one.act.number < since]
         self.shops = [one for one in self.shops if one.act.number < since]
 
@@ -152,7 +152,7 @@ class Load:
         self.journal.done(act, order_id=order_id, member_id=member.act.ids["member_id"])
 
     def _payment(self, http: httpx.Client, member: Member, order_id: str) -> httpx.Response:
-        """Started, and known to the provider: without an address to pay at it is asked for again."""
+        """Start a payment that the provider knows: while the answer has no address to pay at, ask again."""
         answer = _post(http, member, f"/v1/orders/{order_id}/payments", {"provider": "simulator"})
         return answer if answer.status_code != 200 or answer.json()["pay_url"] else httpx.Response(503)
 
@@ -178,7 +178,7 @@ class Load:
 def _post(
     http: httpx.Client, member: Member, path: str, body: dict[str, Any], key: str | None = None
 ) -> httpx.Response:
-    """As the member, who logs in anew where the token has run out."""
+    """Post as the member, who logs in again if the token has expired."""
     headers = {"authorization": f"Bearer {member.token}", **({"idempotency-key": key} if key else {})}
     answer = http.post(path, json=body, headers=headers)
     if answer.status_code == 401 and (session := _log_in(http, member.name)).status_code == 200:

@@ -1,4 +1,4 @@
-"""The whole product in a folder of its own, PostgreSQL's and Kafka's data on disks whose power can be cut."""
+"""The whole product in its own folder, with PostgreSQL's and Kafka's data on disks whose power can be cut."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEAD_WAIT_S = 20.0
 
 
 class Product:
-    """What trials act upon. `up` and `ops` are the commands that a person has, nothing else."""
+    """The product that trials act on. `up` and `ops` run exactly the commands that an operator has."""
 
     def __init__(self, folder: Path, stack: LocalStack, disks: dict[str, Disk], seed: int) -> None:
         self.folder, self.stack, self.disks = folder, stack, disks
@@ -49,11 +49,11 @@ class Product:
             (self.stack.data_dir / part).symlink_to(disk.home / part)
 
     def data(self, part: str) -> Path:
-        """Where the part's files are."""
+        """The folder of the part's files."""
         return (self.stack.data_dir / part).resolve()
 
     def rows(self, service: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        """Read as the service itself; none while PostgreSQL cannot be reached."""
+        """Rows of a query with the service's own role; none while PostgreSQL cannot be reached."""
         try:
             with psycopg.connect(self.stack.database_url(service), connect_timeout=2) as conn:
                 return conn.execute(query.encode(), arguments).fetchall()
@@ -61,24 +61,24 @@ class Product:
             return []
 
     def kill_everything(self) -> None:
-        """What a machine's end does to its processes: all at once, the supervisor first so that nobody is restarted."""
+        """Kill all processes at once, as when the machine fails; the supervisor first, so that it restarts none."""
         _kill([one for process in marked(self.stack.data_dir) for one in [process, *_children(process)]])
         end_leftovers(self.stack.data_dir)
 
     def cut_power(self, parts: tuple[str, ...]) -> None:
-        """The disks of `parts` lose what was not synced, and take nothing more."""
+        """The disks of `parts` lose unsynced data, and accept no more writes."""
         for part in parts:
             self.disks[part].cut_power()
 
     def stop_dead(self, name: str) -> None:
-        """Kill -9, and keep the supervisor from starting it again."""
+        """Kill the process with SIGKILL, and keep the supervisor from starting it again."""
         pid = self.stack.pid(name)
         if pid:
             _kill([psutil.Process(pid), *_children(psutil.Process(pid))])
         self.stack.stop(name)
 
     def ensure_on_disks(self) -> None:
-        """After a part was made anew beside its disk."""
+        """Move parts back to their disks, after a part was created anew beside its disk."""
         if self.disks and not all((self.stack.data_dir / part).is_symlink() for part in PARTS):
             self._move_to_disks()
             self.stack.up()
@@ -89,15 +89,15 @@ class Product:
             self.disks[part].mount()
 
     def up(self) -> tuple[int, str]:
-        """`make up`: its exit status and what it said."""
+        """`make up`: its exit status and its output."""
         return self._command(UP_S, "up")
 
     def ops(self, service: str, *words: str) -> tuple[int, str]:
-        """`make ops`: its exit status and what it said."""
+        """`make ops`: its exit status and its output."""
         return self._command(OPS_S, "ops", service, *words)
 
     def _command(self, within_s: float, name: str, *words: str) -> tuple[int, str]:
-        """As another process with this instance's prefix: what a person runs."""
+        """Run a command as an operator does: in another process, with this instance's prefix."""
         program = (
             "import sys; from lyceum_local import __main__ as it; "
             "from tests.faults.stack.product import embedded; "
@@ -113,7 +113,7 @@ class Product:
 
 
 def embedded(folder: Path, ports: Ports, say: Any = None) -> LocalStack:
-    """An instance of the rig's: PostgreSQL and Kafka of its own, whatever the environment names."""
+    """An instance with its own PostgreSQL and Kafka, even if the environment names others."""
     settings = StackSettings(docker=False, postgres_url=None, kafka_bootstrap=None)
     return LocalStack(folder, ports, prefix=PREFIX, settings=settings, say=say or (lambda line: None))
 
@@ -126,7 +126,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _kill(processes: Sequence[psutil.Process]) -> None:
-    """All at once, and wait until they are gone: the dead hold no file."""
+    """Kill all processes at once, and wait until they are gone, so that they hold no files."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -135,7 +135,7 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 
 @contextmanager
 def built(folder: Path, seed: int) -> Iterator[Product]:
-    """A product in `folder`, ended whatever happens."""
+    """A product in `folder`. It is ended in any case."""
     home = folder / "data"
     home.mkdir()
     ports = Ports.free()

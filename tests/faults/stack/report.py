@@ -43,7 +43,7 @@ def _row(kind: str, trials: Sequence[dict[str, Any]]) -> str:
 
 
 def notes(results: Sequence[dict[str, Any]]) -> str:
-    """What was promised and did not hold, trial by trial."""
+    """The broken promises, trial by trial."""
     return "".join(f"- {one['kind']} {one['trial']}: {'; '.join(one['broken'])}\n" for one in results if one["broken"])
 
 

@@ -1,4 +1,4 @@
-"""Ways to bring a database back to an earlier moment, each as people do it."""
+"""Ways to bring a database back to an earlier moment, as operators do it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ MORE_ACTS, MORE_S, REST_S = (10, 60), 60.0, 90.0
 TOOL_S = 120.0
 
 Way = Callable[[Product, tuple[str, ...], Callable[[], None]], None]
-"""Saves what the services have, calls what happens then, and brings back what was saved."""
+"""Saves the services' data, runs the given callback, and restores the saved data."""
 
 __all__ = ["NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
 
 
 class NotAtRest(Exception):
-    """The load did not come to rest, so nobody can say what a backup holds."""
+    """The load did not come to rest, so the content of a backup is not known."""
 
 
 def rewind(product: Product, services: tuple[str, ...], how: Way, rng: random.Random) -> int:
-    """Save, go on, bring back; the journal takes back what came between. Returns how many acts that were."""
+    """Save, go on, restore; the journal marks the acts in between as undone. Returns their number."""
     _rest(product)
     journal = product.load.journal
     since, more = len(journal.acts), rng.randint(*MORE_ACTS)
@@ -50,7 +50,8 @@ def rewind(product: Product, services: tuple[str, ...], how: Way, rng: random.Ra
 
 
 def _has_emitted(journal: Journal, services: tuple[str, ...], since: int) -> bool:
-    """Whether each of the services has done something since; one that emits nothing has read what others did."""
+    """Whether each emitting service of `services` has done an act since then. Services that emit nothing do not
+    count."""
     done = {SERVICE_OF[act.op] for act in journal.acts[since:] if act.done}
     return done >= {one for one in services if one in EMITTERS}
 
@@ -61,7 +62,7 @@ def _rest(product: Product) -> None:
 
 
 def dump_and_restore(product: Product, services: tuple[str, ...], goes_on: Callable[[], None]) -> None:
-    """`pg_dump -n SCHEMA`; later the schema is dropped and restored, its service's processes stopped meanwhile."""
+    """`pg_dump -n SCHEMA`; later the schema is dropped and restored while its service's processes are stopped."""
     url = tenancy.in_database(product.stack.admin_url, PREFIX)
     file = product.folder / "service.dump"
     schemas = [f"--schema={service}" for service in services]
@@ -79,7 +80,7 @@ def dump_and_restore(product: Product, services: tuple[str, ...], goes_on: Calla
 
 
 def copy_of_the_files(product: Product, services: tuple[str, ...], goes_on: Callable[[], None]) -> None:
-    """The whole of PostgreSQL's folder, copied and put back while it is stopped, as a snapshot of its disk is."""
+    """PostgreSQL's whole folder is copied and put back while PostgreSQL is stopped, like a snapshot of its disk."""
     folder, copy = product.data("postgres"), product.folder / "postgres-copy"
     product.stack.stop("postgres")
     _copy(folder, copy)
@@ -91,7 +92,7 @@ def copy_of_the_files(product: Product, services: tuple[str, ...], goes_on: Call
 
 
 def promoted_laggard(product: Product, services: tuple[str, ...], goes_on: Callable[[], None]) -> None:
-    """A replica that is cut off, and later takes the place of a primary that died; the services run all the while."""
+    """A replica is cut off, and later replaces the primary, which is killed; the services run all the time."""
     with following(product.folder / "replica", product.stack.admin_url) as replica:
         replica.caught_up()
         replica.cut_off()

@@ -1,4 +1,4 @@
-"""What is on a service's topics, as whoever reads them from the first record would have it."""
+"""The content of a service's topics, as seen by a consumer that reads them from the first record."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ READ_S = 60.0
 
 @dataclass(slots=True)
 class OnTopic:
-    """The events of one topic, duplicates dropped by `ce_sequence` as the folds do it."""
+    """The events of one topic, without duplicates, which are dropped by `ce_sequence` as in the folds."""
 
     ids: list[str] = field(default_factory=list)
     duplicates: int = 0
     disorder: int = 0
-    """Keys whose events do not come in the order of their streams."""
+    """Number of events that are not in the order of their streams."""
 
 
 async def read(bootstrap: str, database_url: str, topics: list[str]) -> dict[str, OnTopic]:
-    """By topic, in its present generation."""
+    """The content of each topic, in its present generation."""
     async with await psycopg.AsyncConnection.connect(database_url) as conn:
         names = await current_names(conn, topics)
     there = await existing_topics(bootstrap)

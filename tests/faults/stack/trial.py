@@ -1,4 +1,4 @@
-"""One trial: load, a fault, the commands that a person has, load again, rest, verdict."""
+"""One trial: load, a fault, an operator's commands, load again, rest, verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEADY_ACTS, STEADY_S = 25, 90.0
 BEFORE_S = (0.2, 4.0)
 RECOVERY_S, REST_S = 120.0, 120.0
 LOGS = Path(".cache/faults-stack/logs")
-"""Where the logs of trials stay in which a promise was broken."""
+"""The folder for the logs of trials with a broken promise."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Trial:
 
 
 def run(product: Product, kind: Kind, number: int, seed: int) -> Trial:
-    """Blocks for a minute or so. What is promised and did not hold stands in `broken`."""
+    """Run one trial. Blocks for about a minute. `broken` of the result lists the broken promises."""
     rng = random.Random(f"{seed}/{kind.name}/{number}")
     trial, started = Trial(kind.name, number, seed), time.monotonic()
     try:
@@ -82,7 +82,7 @@ def _run(product: Product, kind: Kind, trial: Trial, rng: random.Random) -> None
 
 
 def _repair(product: Product, rewound: tuple[str, ...], trial: Trial) -> None:
-    """`make up`; where a store went back, `recover` of each such service, which is what `make up` names."""
+    """`make up`; if stores were restored to an earlier point, `recover` of each such service, as `make up` says."""
     took = trial.notes.setdefault("took_s", {})
     with _timed(took, "up"):
         status, said = product.up()

@@ -1,4 +1,4 @@
-"""Whether everything is as the journal says, everywhere. Each answer is a sentence about what is not."""
+"""Checks that all services agree with the journal. Each answer is a sentence about a difference."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.faults.stack.product import PREFIX, Product
 from tests.faults.stack.topics import read
 
 SHOWN = 3
-"""How many differences are named."""
+"""Number of differences that are named."""
 AGREE_S, DOCTOR_S = 120.0, 60.0
 
 
 def differences(product: Product) -> list[str]:
-    """What differs now, cheapest first; empty where all agrees."""
+    """The present differences, cheapest check first; empty if everything agrees."""
     checks: list[Callable[[Product], list[str]]] = [members, contents, counters, orders, entitlements, ledger, metrics]
     found = [text for check in checks for text in check(product)]
     return found or topics(product)
 
 
 def agreed(product: Product, within_s: float = AGREE_S) -> list[str]:
-    """Wait until nothing differs; returns what still does at the end."""
+    """Wait until nothing differs; returns the differences that remain at the end."""
     found: list[str] = []
 
     def same() -> bool:
@@ -40,7 +40,7 @@ def agreed(product: Product, within_s: float = AGREE_S) -> list[str]:
 
 
 def members(product: Product) -> list[str]:
-    """Each registered member has one stream and one place in the directory, and nobody else has."""
+    """Each registered member has one stream and one row in the directory, and there are no others."""
     wanted = [act.ids["member_id"] for act in product.load.journal.standing("member")]
     stored = product.rows("identity", "SELECT stream FROM events WHERE type = 'member.registered'")
     listed = product.rows("identity", "SELECT member_id FROM member_directory")
@@ -51,7 +51,7 @@ def members(product: Product) -> list[str]:
 
 
 def contents(product: Product) -> list[str]:
-    """Each published item once, in the store and in the feed."""
+    """Each published item is once in the store and once in the feed."""
     wanted = [act.ids["content_id"] for act in product.load.journal.standing("content")]
     stored = product.rows("catalog", "SELECT stream FROM events WHERE type = 'content.published'")
     shown = product.rows("catalog", "SELECT content_id FROM content_index")
@@ -62,21 +62,22 @@ def contents(product: Product) -> list[str]:
 
 
 def counters(product: Product) -> list[str]:
-    """A recount of the views."""
+    """The counters equal a recount of the views."""
     wanted = Counter(act.on for act in product.load.journal.standing("view"))
     shown = dict(product.rows("catalog", "SELECT content_id, views FROM content_counter WHERE views <> 0"))
     return _compare("views", wanted.items(), shown.items())
 
 
 def orders(product: Product) -> list[str]:
-    """Each acknowledged order is paid, and no other."""
+    """Exactly the acknowledged orders are paid."""
     wanted = [act.ids["order_id"] for act in product.load.journal.standing("order")]
     rows = product.rows("billing", "SELECT order_id FROM order_book WHERE paid_at IS NOT NULL")
     return _compare("paid orders", wanted, [row[0] for row in rows])
 
 
 def entitlements(product: Product) -> list[str]:
-    """Each paid order has one, none is without payment, and the catalog decides by the same."""
+    """Each paid order has one entitlement, no entitlement is without payment, and catalog decides access by the same
+    entitlements."""
     wanted = [(act.ids["member_id"], act.on) for act in product.load.journal.standing("order")]
     granted = product.rows("billing", "SELECT member_id, product_id FROM entitlement")
     mirrored = product.rows("catalog", "SELECT member_id, product_id FROM access_mirror")
@@ -84,7 +85,7 @@ def entitlements(product: Product) -> list[str]:
 
 
 def ledger(product: Product) -> list[str]:
-    """The ledger is the paid orders, and its trial balance is zero."""
+    """The ledger holds exactly the paid orders, and its trial balance is zero."""
     paid = len(product.load.journal.standing("order"))
     debits = "SELECT coalesce(sum(amount_minor), 0) FROM posting WHERE account = 'provider_clearing:simulator'"
     sums = "SELECT coalesce(sum(amount_minor), 0), count(DISTINCT order_id) FROM posting"
@@ -95,20 +96,20 @@ def ledger(product: Product) -> list[str]:
 
 
 def metrics(product: Product) -> list[str]:
-    """Another service has counted the same orders."""
+    """The service metrics has counted the same orders."""
     wanted = [act.ids["order_id"] for act in product.load.journal.standing("order")]
     rows = product.rows("metrics", "SELECT order_id FROM placed_order WHERE paid_at IS NOT NULL")
     return _compare("orders in metrics", wanted, [row[0] for row in rows])
 
 
-# An event that was numbered in a later history of its store has that history's nonce in its id.
+# The id of an event that got its `seq` in a later history of its store contains that history's nonce.
 _PUBLISHED = """SELECT stream, version, coalesce((SELECT nonce FROM history
   WHERE number > 1 AND first_seq <= seq ORDER BY number DESC LIMIT 1), '')
 FROM events LEFT JOIN event_sequence USING (position) WHERE public_value IS NOT NULL"""
 
 
 def topics(product: Product) -> list[str]:
-    """Each event of a store that has a public form is on its topics once, in order, and nothing else is."""
+    """Each event of a store with a public form is on its topic once, in order, and the topics hold nothing else."""
     return [text for service in EMITTERS for text in _topics(product, service)]
 
 
@@ -122,7 +123,7 @@ def _topics(product: Product, service: str) -> list[str]:
 
 
 def doctors(product: Product) -> list[str]:
-    """What doctors still find broken after `DOCTOR_S`."""
+    """The broken parts that `doctor` still reports after `DOCTOR_S`."""
     found: list[str] = []
 
     def well() -> bool:
@@ -141,7 +142,7 @@ def doctors(product: Product) -> list[str]:
 
 
 def _compare(what: str, wanted: Iterable[object], found: Iterable[object]) -> list[str]:
-    """As multisets: what is missing, and what is too much."""
+    """Compares multisets: returns the missing and the surplus items."""
     expected, there = Counter(wanted), Counter(found)
     missing, more = expected - there, there - expected
     if not missing and not more:

@@ -106,7 +106,7 @@ def java(stack: LocalStack, arguments: argparse.Namespace) -> None:
 def ops(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Runs an operators' command (eventfold) on one service; leaves with its status."""
     stack.states()  # refuses where nothing runs
-    # A look at what is broken must need nothing that is: nothing is made or written on the way.
+    # The command may examine a broken part, so it must not depend on it: nothing is created or written before it runs.
     command = [sys.executable, "-m", "eventfold_ops", "--app", f"{arguments.service}.bootstrap:deployment"]
     variables = os.environ | stack.known_environment(arguments.service)
     sys.exit(subprocess.run([*command, *arguments.words], env=variables, check=False).returncode)
@@ -173,9 +173,9 @@ def _migration_name(text: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; 1 and a sentence on standard error where it is refused."""
+    """Runs one command. Returns 1, with a sentence on standard error, if it is refused."""
     arguments = parser().parse_args(argv)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is still starting is no news
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors while the broker still starts are expected
     started = time.monotonic()
     say = lambda line: print(f"[{time.monotonic() - started:5.1f} s] {line}", file=sys.stderr, flush=True)  # noqa: E731
     try:

@@ -9,7 +9,7 @@ Choice = Literal["given", "docker", "embedded"]
 
 
 def choose(given: str | None, settings: StackSettings) -> Choice:
-    """The first that is to be had."""
+    """The first available choice."""
     if given:
         return "given"
     if settings.docker and containers.engine_answers():

@@ -1,4 +1,4 @@
-"""A backup of the whole instance: one folder, complete or absent. Topics are not in it: stores fill them again."""
+"""A backup of the whole instance: one folder, complete or absent. It does not hold topics: stores fill them again."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _MIGRATION = "SELECT version_num FROM {}.alembic_version"
 
 
 def default_target(stack: LocalStack) -> Path:
-    """A folder named for the time, in the data folder: take it to another disk from there."""
+    """A folder in the data folder, named by the time. Copy it to another disk."""
     return stack.data_dir / BACKUPS / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def back_up(stack: LocalStack, target: Path) -> Path:
-    """Save everything in the new folder `target`; returns it. The stack may be under load: PostgreSQL must run.
+    """Save everything in the new folder `target`, and return it. The stack may be under load; PostgreSQL must run.
 
-    One dump is one moment of all services' databases. Keys are copied before it and after it, so that each key that the
-    dump needs is there whatever is rotated meanwhile; the provider's book comes last, so that it knows of every payment
-    that the dump knows of. Blocks until all is on disk. Raises FolderTaken, BackupFailed and DatabaseRefused.
+    One dump shows all services' databases at one moment. Keys are copied before and after it, so that every key that
+    the dump needs is saved even if keys are rotated meanwhile. The provider's book is copied last, so that it has every
+    payment in the dump. Blocks until all is on disk. Raises FolderTaken, BackupFailed and DatabaseRefused.
     """
     if target.exists():
         raise FolderTaken(target)
@@ -71,7 +71,7 @@ def _copy_files(stack: LocalStack, folder: Path) -> None:
 
 
 def _copy_book(book: Path, copy: Path) -> None:
-    """A moment of the book, also while the provider writes in it."""
+    """A consistent copy of the book, even while the provider writes to it."""
     if not book.exists():
         return
     copy.parent.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""PostgreSQL and Kafka in containers, where a Docker engine answers. Image names are settings."""
+"""PostgreSQL and Kafka in containers, if a Docker engine answers. Image names are settings."""
 
 import hashlib
 import os
@@ -33,11 +33,11 @@ KAFKA_SETTINGS = {
     "TRANSACTION_STATE_LOG_MIN_ISR": "1",
     "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
 }
-"""As the public image spells them: KAFKA_ and the setting in capitals."""
+"""Named as in the public image: KAFKA_ and the setting in capitals."""
 
 
 def engine_answers() -> bool:
-    """Whether a container engine is there and answers."""
+    """Whether a container engine exists and answers."""
     try:
         return bool(docker.from_env(timeout=3).ping())
     except DockerException:
@@ -65,7 +65,7 @@ def ensure_kafka(data_dir: Path, image: str, port: int) -> None:
 
 
 def complaint(data_dir: Path, part: str) -> str | None:
-    """None while the part's container runs, else its state and the end of its output."""
+    """None if the part's container runs, else its state and the end of its output."""
     made = _find(container_name(data_dir, part))
     if made is None or made.status == "running":
         return None
@@ -74,7 +74,7 @@ def complaint(data_dir: Path, part: str) -> str | None:
 
 
 def stop_all(data_dir: Path) -> None:
-    """Stops the containers of `data_dir`, keeping their data; does nothing where there are none."""
+    """Stops the containers of `data_dir` and keeps their data; does nothing if there are none."""
     for part in ("kafka", "postgres"):
         if made := _find(container_name(data_dir, part)):
             made.stop()

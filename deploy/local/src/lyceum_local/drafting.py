@@ -1,4 +1,4 @@
-"""`make migration`: the next migration of a service, drafted against a scratch schema that its migrations have made."""
+"""`make migration`: drafts a service's next migration against a scratch schema that its existing migrations created."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from servicekit.definition import ServiceDefinition
 
 
 def draft(stack: LocalStack, service: str, name: str) -> Path | None:
-    """Write the migration; None where the tables are as declared. PostgreSQL must run. Raises `BadName`."""
+    """Write the migration; None if the tables match their declarations. PostgreSQL must run. Raises `BadName`."""
     definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
     tables = [table for projection in definition.projections for table in projection.tables]
     schema = f"draft_{uuid.uuid4().hex[:12]}"

@@ -1,4 +1,4 @@
-"""PostgreSQL's own tools, for one database: out into a file and in again."""
+"""Dumps and restores one database with PostgreSQL's own tools."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Say = Callable[[str], None]
 
 
 def dump(url: str, file: Path, say: Say) -> None:
-    """One moment of the database into `file`, readable by its owner only. Blocking; raises DumpFailed."""
+    """Dump the database as of one moment into `file`, readable by its owner only. Blocking; raises DumpFailed."""
     file.touch(mode=0o600)
     _run(["pg_dump", "--format=custom", f"--compress={COMPRESSION}", f"--file={file}"], url, say, file)
 
 
 def restore(url: str, file: Path, say: Say) -> None:
-    """What `file` holds into the database, all of it or nothing; what is there under the same names is replaced.
+    """Load `file` into the database, all of it or nothing. Existing objects with the same names are replaced.
 
     Blocking; raises DumpFailed.
     """
@@ -42,7 +42,7 @@ def _named(url: str) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], url: str, say: Say, file: Path) -> None:
-    """The password goes by the environment: command lines are read by everybody."""
+    """Run the tool. The password is passed in the environment, because every user can read command lines."""
     named, started = _named(url), time.monotonic()
     told = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password", "PGDATABASE": "dbname"}
     variables = {key: named[name] for key, name in told.items() if name in named}
@@ -62,7 +62,8 @@ def _run(command: Sequence[str], url: str, say: Say, file: Path) -> None:
 
 
 def _wait(process: subprocess.Popen[str], name: str, file: Path, say: Say, started: float) -> None:
-    """Until the tool has ended, with a line now and then. It ends with the database; interrupted, it is ended too."""
+    """Wait until the tool has ended, with a progress line now and then. The tool ends with the database, and on an
+    interrupt."""
     said = started
     try:
         while process.poll() is None:

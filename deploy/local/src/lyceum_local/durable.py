@@ -1,11 +1,11 @@
-"""Having files reach the disk, so that a power loss finds them whole or absent."""
+"""Writes files through to the disk, so that they are complete or absent after a power loss."""
 
 import os
 from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Have a file or folder reach the disk. Blocking."""
+    """Write a file or folder through to the disk. Blocking."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -14,12 +14,12 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """The folder with all that is in it. Blocking."""
+    """The same for the folder and everything in it. Blocking."""
     for path in [*folder.rglob("*"), folder]:
         sync(path)
 
 
 def rename(fresh: Path, final: Path) -> None:
-    """Give what is on disk already its name there too. Blocking."""
+    """Rename a file or folder that is on disk already, and write the new name through to the disk. Blocking."""
     fresh.rename(final)
     sync(final.parent)

@@ -1,14 +1,14 @@
-"""What can go wrong with the stack on one machine: each error is one sentence and the fix."""
+"""Errors of the stack on one machine: each is one sentence with the fix."""
 
 from pathlib import Path
 
 
 class StackError(Exception):
-    """Base of every refusal of the local stack; its text is meant for the person at the terminal."""
+    """Base of the local stack's errors; the text is meant for the user at the terminal."""
 
 
 class PortTaken(StackError):
-    """A port the stack needs belongs to another process."""
+    """Another process uses a port that the stack needs."""
 
     def __init__(self, part: str, port: int, setting: str, holder: str) -> None:
         self.part, self.port, self.setting = part, port, setting
@@ -39,7 +39,7 @@ class JavaMissing(StackError):
 
 
 class MavenMissing(StackError):
-    """Kafka's jars are not in the cache and there is no Maven to fetch them."""
+    """Kafka's jars are not in the cache, and Maven is missing to fetch them."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -49,7 +49,7 @@ class MavenMissing(StackError):
 
 
 class KafkaFetchFailed(StackError):
-    """Maven could not bring Kafka's jars."""
+    """Maven could not fetch Kafka's jars."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(
@@ -67,7 +67,7 @@ class KafkaNotFormatted(StackError):
 
 
 class RootWithoutNamespaces(StackError):
-    """PostgreSQL refuses root, and root cannot shed it on this machine."""
+    """PostgreSQL refuses to run as root, and root cannot take another id on this machine."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -77,7 +77,7 @@ class RootWithoutNamespaces(StackError):
 
 
 class HalfInitialised(StackError):
-    """A data folder that is neither empty nor complete, and was not left by the stack itself."""
+    """A data folder is neither empty nor complete, and the stack itself did not leave it so."""
 
     def __init__(self, part: str, folder: Path, missing: str) -> None:
         self.part, self.folder, self.missing = part, folder, missing
@@ -88,7 +88,7 @@ class HalfInitialised(StackError):
 
 
 class SecretsMissing(StackError):
-    """The data folder outlived the file with its passwords."""
+    """The data folder exists, but the file with its passwords is gone."""
 
     def __init__(self, file: Path, folder: Path) -> None:
         self.file, self.folder = file, folder
@@ -121,7 +121,7 @@ class NotReady(StackError):
 
 
 class HistoryRewound(StackError):
-    """A service whose topics hold events that its store does not."""
+    """A service's topics hold events that its store does not have."""
 
     def __init__(self, service: str) -> None:
         self.service = service
@@ -141,7 +141,7 @@ class NotUp(StackError):
 
 
 class DatabaseRefused(StackError):
-    """PostgreSQL runs and would not do what it was asked."""
+    """PostgreSQL runs, but refused a statement."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -151,7 +151,7 @@ class DatabaseRefused(StackError):
 
 
 class NotPrepared(StackError):
-    """A service that has no role in PostgreSQL yet."""
+    """A service has no role in PostgreSQL yet."""
 
     def __init__(self, service: str, file: Path) -> None:
         self.service = service
@@ -167,7 +167,7 @@ class NoPasswordFile(StackError):
 
 
 class BackupUnusable(StackError):
-    """A folder that is no backup, half of one, or one of another kind or instance."""
+    """The folder is not a backup, is incomplete, or belongs to another format or instance."""
 
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder, self.reason = folder, reason
@@ -175,7 +175,7 @@ class BackupUnusable(StackError):
 
 
 class BackupFailed(StackError):
-    """A backup that could not be written; none of it is left."""
+    """A backup could not be written; none of it is left."""
 
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder = folder
@@ -183,7 +183,7 @@ class BackupFailed(StackError):
 
 
 class FolderTaken(StackError):
-    """A backup goes into a new folder."""
+    """The folder for a backup exists already; a backup needs a new folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -191,7 +191,7 @@ class FolderTaken(StackError):
 
 
 class DumpFailed(StackError):
-    """PostgreSQL's own tool did not do it."""
+    """PostgreSQL's own tool failed."""
 
     def __init__(self, tool: str, complaint: str) -> None:
         self.tool = tool
@@ -199,7 +199,7 @@ class DumpFailed(StackError):
 
 
 class WouldReplace(StackError):
-    """A restore over something that is there, without having been asked for."""
+    """A restore would replace existing data without `force`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -208,7 +208,7 @@ class WouldReplace(StackError):
 
 
 class HalfRestored(StackError):
-    """A restore that did not end."""
+    """A restore was begun and did not end."""
 
     def __init__(self, data_dir: Path, source: str) -> None:
         super().__init__(
@@ -229,7 +229,7 @@ class RecoverFailed(StackError):
 
 
 class PrepareFailed(StackError):
-    """A service could not make its tables or topics."""
+    """A service could not create its tables or topics."""
 
     def __init__(self, service: str, log: Path, tail: str) -> None:
         self.service = service
@@ -240,7 +240,7 @@ class PrepareFailed(StackError):
 
 
 class UnknownProcess(StackError):
-    """A process name the stack does not have."""
+    """The stack has no process of this name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
         self.name = name
@@ -250,14 +250,14 @@ class UnknownProcess(StackError):
 
 
 class NotRunning(StackError):
-    """A question to a stack that is not up."""
+    """The stack is not running."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(f"no stack is running from {data_dir}; start it with make up.")
 
 
 class ContainerFailed(StackError):
-    """A container engine answers but the part's container does not start."""
+    """A container engine answers, but the part's container does not start."""
 
     def __init__(self, part: str, image: str, setting: str, detail: str) -> None:
         self.part, self.image = part, image

@@ -1,4 +1,4 @@
-"""Envoy, its configuration rendered from the template that production uses too."""
+"""Envoy, with its configuration rendered from the template that production uses too."""
 
 import hashlib
 import sys
@@ -20,9 +20,9 @@ STOP_WAIT_S = 20
 
 
 def program(around: Surroundings) -> Program:
-    """Writes the configuration and returns the proxy; another configuration is another program and restarts it.
+    """Writes the configuration and returns the proxy. A changed configuration makes another program, so it restarts.
 
-    It is ended without cutting a request (`lyceum_gateway.running`).
+    The proxy ends without cutting a request (`lyceum_gateway.running`).
     """
     text = render(configuration(around))
     config = around.data_dir / "gateway" / "envoy.yaml"
@@ -42,7 +42,7 @@ def program(around: Surroundings) -> Program:
 
 
 def configuration(around: Surroundings) -> Gateway:
-    """Where the services are, and whose tokens count."""
+    """Addresses of the services, and the accepted token issuer."""
     return Gateway(
         targets={name: (LOOPBACK, around.ports.of(name)) for name in SERVICES},
         listener_port=around.ports.gateway,
@@ -54,6 +54,6 @@ def configuration(around: Surroundings) -> Gateway:
 
 
 def complaint(around: Surroundings) -> str | None:
-    """None when the proxy is ready and the keys that tokens are checked with can be had through it."""
+    """None if the proxy is ready and serves the keys that verify tokens."""
     ready = http_complaint(f"http://{LOOPBACK}:{around.ports.gateway_admin}/ready")
     return ready or http_complaint(f"{around.public_url}/.well-known/jwks.json")

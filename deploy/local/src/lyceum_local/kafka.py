@@ -1,4 +1,4 @@
-"""Apache Kafka, a real KRaft broker: jars from Maven kept in a cache, one node that is broker and controller."""
+"""Apache Kafka, a real KRaft broker: jars from Maven in a cache, and one node that is broker and controller."""
 
 import asyncio
 import hashlib
@@ -32,14 +32,16 @@ JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A second door to the broker, whose clients are sent on to `advertised_port`: a proxy before `port`, say."""
+    """A second listener of the broker. It tells its clients `advertised_port`, for example that of a proxy before
+    `port`."""
 
     port: int
     advertised_port: int
 
 
 def ensure_jars(cache_dir: Path) -> Path:
-    """The folder of the broker's jars, fetched on first use (blocks); raises MavenMissing or KafkaFetchFailed."""
+    """The folder of the broker's jars, which are fetched on first use (blocks). Raises MavenMissing or
+    KafkaFetchFailed."""
     pom = files("lyceum_local") / "kafka_files" / "pom.xml"
     folder = cache_dir / f"kafka-{VERSION}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}"
     if folder.exists():
@@ -64,7 +66,7 @@ def _fetch(pom: str, folder: Path) -> None:
 
 
 def _rename_unless_there(fresh: Path, folder: Path) -> None:
-    """Two instances may fetch at once; the first rename wins and the other's copy goes."""
+    """Two instances may fetch at the same time; the first rename wins and the other copy is deleted."""
     try:
         fresh.rename(folder)
     except OSError:
@@ -74,7 +76,7 @@ def _rename_unless_there(fresh: Path, folder: Path) -> None:
 
 
 def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra: Listener | None = None) -> None:
-    """Writes the broker's settings and formats its log folder unless that is done; complete or absent, never half."""
+    """Writes the broker's settings and formats its log folder, unless done already. It is complete or absent."""
     if folder.exists():
         if not (folder / "logs" / "meta.properties").exists():
             raise HalfInitialised("Kafka", folder, "logs/meta.properties")
@@ -91,7 +93,7 @@ def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra:
 
 
 def _format(folder: Path, jars: Path) -> None:
-    # One id in 64 begins with a dash, and would be read as an option if it stood by itself.
+    # One id in 64 begins with a dash, and would be read as an option if it were an argument of its own.
     which = (f"--cluster-id={_new_cluster_id()}", "--config", str(folder / "server.properties"))
     try:
         subprocess.run(
@@ -119,7 +121,7 @@ def _write_settings(at: Path, home: Path, port: int, controller_port: int, extra
 
 
 def program(folder: Path, jars: Path) -> Program:
-    """The broker as a supervised process; other settings make it another program, which restarts it."""
+    """The broker as a supervised process. Changed settings make another program, so it restarts."""
     settings = folder / "server.properties"
     digest = {"SETTINGS_SHA256": hashlib.sha256(settings.read_bytes()).hexdigest()}
     return Program("kafka", (*_java(jars), "kafka.Kafka", str(settings)), digest, stop_wait_s=40)
@@ -131,7 +133,7 @@ def _java(jars: Path) -> tuple[str, ...]:
 
 
 def complaint(bootstrap: str) -> str | None:
-    """None when the broker at `bootstrap` describes its cluster, else why not."""
+    """None if the broker at `bootstrap` describes its cluster, else the reason."""
     host, _, port = bootstrap.split(",")[0].rpartition(":")
     if refused_connection := tcp_complaint(host, int(port)):
         return refused_connection

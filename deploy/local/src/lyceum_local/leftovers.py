@@ -1,6 +1,6 @@
-"""Ending processes of a stack whose supervisor is gone: a killed `make up` must leave nothing the next one trips over.
+"""Ends processes of a stack whose supervisor is gone, so that a killed `make up` leaves nothing that breaks the next.
 
-Every process of a stack carries the stack's data folder in its environment, under MARK. Only those are touched.
+Every process of a stack has the stack's data folder in its environment, under MARK. Only those processes are touched.
 """
 
 import os
@@ -14,14 +14,14 @@ KILL_WAIT_S = 5.0
 
 
 def marked_environment(data_dir: Path) -> dict[str, str]:
-    """This process's environment with the mark, for what it starts on behalf of the stack in `data_dir`."""
+    """This process's environment with the mark, for processes that it starts for the stack in `data_dir`."""
     return {**os.environ, MARK: str(data_dir)}
 
 
 def end_leftovers(data_dir: Path, spare: int | None = None) -> int:
-    """Ends, first politely, every process marked with `data_dir` but this one; returns how many there were.
+    """Ends every process marked with `data_dir` except this one, first with SIGTERM. Returns their number.
 
-    With `spare`, the process of that id (the living supervisor) and its children stay.
+    With `spare`, the process with that id (the running supervisor) and its children stay.
     """
     kept = _family(spare) if spare else set()
     found = [process for process in marked(data_dir) if process.pid not in kept]
@@ -35,7 +35,7 @@ def end_leftovers(data_dir: Path, spare: int | None = None) -> int:
 
 
 def marked(data_dir: Path) -> list[psutil.Process]:
-    """The processes whose environment names `data_dir` as their stack, the oldest (a supervisor) first."""
+    """The processes whose environment names `data_dir` as their stack, oldest first (the supervisor)."""
     found = [p for p in psutil.process_iter() if p.pid != os.getpid() and _stack_of(p) == str(data_dir)]
     return sorted(found, key=lambda p: p.create_time())
 

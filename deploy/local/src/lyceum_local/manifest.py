@@ -1,4 +1,4 @@
-"""What a backup says of itself: written last, so that half a backup has none."""
+"""The manifest of a backup. It is written last, so an incomplete backup has none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was saved, when (UTC, ISO 8601) and by what."""
+    """What was saved, when (UTC, ISO 8601) and by which versions."""
 
     made_at: str
     prefix: str
@@ -40,7 +40,7 @@ class Manifest:
 
 
 def entries(folder: Path) -> dict[str, Entry]:
-    """Every file below `folder` but the manifest, by its path from there. Reads all of them."""
+    """Every file below `folder` except the manifest, by its relative path. Reads all of them."""
     return {str(file.relative_to(folder)): _entry(file) for file in sorted(_files(folder))}
 
 
@@ -50,7 +50,7 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of a backup whose files are all there and as they were written; raises BackupUnusable."""
+    """The manifest of a backup, after checking that all files exist and are unchanged; raises BackupUnusable."""
     manifest = _parse(folder)
     for name, entry in manifest.files.items():
         file = folder / name

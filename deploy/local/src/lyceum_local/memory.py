@@ -1,4 +1,4 @@
-"""How much memory the stack takes: the proportional set size, which counts shared pages once over all processes."""
+"""The memory of the stack: the proportional set size, which counts each shared page once over all processes."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Share:
 
 
 def pss_of_tree(pid: int) -> int:
-    """Bytes of the process and all its children; what ended meanwhile counts nothing."""
+    """Bytes of the process and all its children; a process that has ended meanwhile counts 0."""
     try:
         root = psutil.Process(pid)
         return sum(_pss(process) for process in [root, *root.children(recursive=True)])

@@ -1,4 +1,4 @@
-"""Finding free ports, and finding out who holds a port before a child process fails on it."""
+"""Finds free ports, and finds the holder of a taken port before a child process fails on it."""
 
 import random
 import socket
@@ -9,14 +9,14 @@ from lyceum_local.errors import NoFreePorts, PortTaken
 
 LOOPBACK = "127.0.0.1"
 BLOCKS = range(20_000, 32_000, 64)
-"""Where blocks of free ports begin: below the range from which systems take the ports of outgoing connections."""
+"""First ports of the blocks, below the range from which systems take ports for outgoing connections."""
 BLOCKS_TRIED = 100
 
 
 def free_block(count: int) -> int:
-    """The first of `count` (at most 64) successive ports that nothing holds; raises NoFreePorts.
+    """The first of `count` (at most 64) successive ports that are free; raises NoFreePorts.
 
-    Blocks are tried in a random order, so that instances that choose at the same moment hardly ever meet.
+    Blocks are tried in random order, so that instances that choose at the same moment hardly ever collide.
     """
     for first in random.sample(BLOCKS, BLOCKS_TRIED):
         if all(_free(port) for port in range(first, first + count)):
@@ -25,7 +25,7 @@ def free_block(count: int) -> int:
 
 
 def require_free(part: str, port: int, setting: str) -> None:
-    """Returns when `port` can be bound on loopback, else raises PortTaken naming the setting that moves it."""
+    """Returns if `port` can be bound on loopback, else raises PortTaken, which names the setting of the port."""
     if not _free(port):
         raise PortTaken(part, port, setting, holder_of(port))
 

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel: made once in the data folder, TCP on loopback with a password, fsync on."""
+"""PostgreSQL from the wheel: created once in the data folder, TCP on loopback with a password, fsync on."""
 
 import os
 import shutil
@@ -35,16 +35,16 @@ def binaries() -> Path:
 
 
 def initialise(folder: Path, secrets: Secrets) -> None:
-    """Makes the cluster in `folder` unless it is there; complete or absent, never half: it is built beside and renamed.
+    """Creates the cluster in `folder` unless it exists. It is built beside and renamed, so it is complete or absent.
 
-    Raises HalfInitialised for a foreign folder and SecretsMissing when its passwords are gone.
+    Raises HalfInitialised for a foreign folder and SecretsMissing if its passwords are gone.
     """
     if folder.exists():
         _require_whole(folder, secrets)
         return
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    _initdb(fresh, secrets)  # it syncs what it makes
+    _initdb(fresh, secrets)  # initdb syncs its files itself
     durable.rename(fresh, folder)
 
 
@@ -57,8 +57,9 @@ def _require_whole(folder: Path, secrets: Secrets) -> None:
 
 
 def remove_stale_lock(folder: Path) -> None:
-    """Forget a server that ended with its machine. After a power loss its lock file may be empty, and after a reboot
-    the number in it another process's: PostgreSQL would refuse to start, for ever. None of this folder's may run."""
+    """Delete the lock file of a server that ended with its machine. After a power loss the file may be empty; after a
+    reboot its process id may belong to another process. In both cases PostgreSQL would refuse to start. No server of
+    this folder may run."""
     lock = folder / "postmaster.pid"
     try:
         pid = int(lock.read_text().splitlines()[0])
@@ -71,7 +72,7 @@ def remove_stale_lock(folder: Path) -> None:
 
 
 def _serves(pid: int, folder: Path) -> bool:
-    """Whether the process works in `folder`, as a server of it does."""
+    """Whether the process's working directory is `folder`, as for a server of that folder."""
     try:
         return pid > 0 and Path(psutil.Process(pid).cwd()).resolve() == folder.resolve()
     except psutil.NoSuchProcess:
@@ -137,9 +138,9 @@ def admin_url(port: int, secrets: Secrets) -> str:
 
 @lru_cache
 def shedding_root() -> tuple[str, ...]:
-    """What to put before a command that refuses root: nothing for others, a user namespace with another id for root.
+    """The prefix of a command that refuses root: a user namespace with another id for root, nothing for other users.
 
-    The files stay root's, so no folder above them need be opened to anybody. Raises RootWithoutNamespaces.
+    The files still belong to root, so no folder above them has to be opened to others. Raises RootWithoutNamespaces.
     """
     if os.geteuid() != 0:
         return ()
@@ -153,7 +154,7 @@ def shedding_root() -> tuple[str, ...]:
 
 
 def complaint(url: str) -> str | None:
-    """None when the server at `url` answers a query, else why not; blocks up to CONNECT_TIMEOUT_S."""
+    """None if the server at `url` answers a query, else the reason; blocks up to CONNECT_TIMEOUT_S."""
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             connection.execute("SELECT 1")

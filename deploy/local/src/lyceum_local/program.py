@@ -1,4 +1,4 @@
-"""One supervised process, and how the supervisor's configuration spells it."""
+"""One supervised process, and its section of the supervisor's configuration."""
 
 import shlex
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ LOG_FILES_KEPT = 3
 
 @dataclass(frozen=True)
 class Program:
-    """A process to run: restarted whenever it ends unasked, its output in a rotated log file of its name."""
+    """A process to run. It is restarted if it ends unasked; its output goes to a rotated log file of its name."""
 
     name: str
     command: tuple[str, ...]
@@ -44,7 +44,7 @@ class Program:
 
 
 def log_file(logs: Path, name: str) -> Path:
-    """Where the output of the process `name` goes."""
+    """The file for the output of the process `name`."""
     return logs / f"{name}.log"
 
 

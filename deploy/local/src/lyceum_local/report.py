@@ -1,4 +1,4 @@
-"""What `status` and `logs` show."""
+"""The output of `status` and `logs`."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ TROUBLES = {
     "BACKOFF": "{name} ended right after its start and is tried again, at growing pauses, up to {tries} times: read "
     "its log (make logs SERVICE={name}); once the cause is mended make up starts it at once.",
 }
-"""What a person is told of a process in these states of the supervisor."""
+"""The message for a process in each of these states of the supervisor."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def rows(stack: LocalStack) -> list[Row]:
 
 
 def troubles(found: list[Row]) -> list[str]:
-    """A sentence with the next step for each process that does not stay up."""
+    """For each process that does not stay up, a sentence with the next step."""
     return [TROUBLES[row.state].format(name=row.process, tries=START_RETRIES) for row in found if row.state in TROUBLES]
 
 
@@ -66,14 +66,15 @@ def as_table(found: list[Row]) -> str:
 
 
 def follow(stack: LocalStack, name: str | None) -> None:
-    """Shows the end of the logs of `name` (a service or process; all without it) and follows them until interrupted."""
+    """Shows the end of the logs of `name` (a service or process; without it, of all) and follows them until
+    interrupted."""
     subprocess.run(
         ["tail", "-n", str(LINES_SHOWN), "-F", *map(str, log_files(stack.supervisor.logs, name))], check=False
     )
 
 
 def log_files(logs: Path, name: str | None) -> list[Path]:
-    """The log files of a service or process; raises UnknownProcess where there are none."""
+    """The log files of a service or process; raises UnknownProcess if there are none."""
     everything = sorted(logs.glob("*.log"))
     chosen = [file for file in everything if name is None or file.stem == name or file.stem.startswith(f"{name}-")]
     if not chosen:

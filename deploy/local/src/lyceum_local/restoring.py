@@ -1,4 +1,4 @@
-"""Restoring the whole instance from a backup. Stores fill the topics again; what was there before is kept beside."""
+"""Restores the whole instance from a backup. Stores fill the topics again; the previous data is kept in a folder."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ FOLDERS = ("postgres", "kafka", backup.KEYS, "simulator")
 
 
 def adopt_ports(source: Path, data_dir: Path) -> None:
-    """Give an instance without ports of its own those of the backup: tokens name the gateway's. Before it is made."""
+    """Give an instance without remembered ports those of the backup, because tokens name the gateway's port. Call this
+    before the instance is made."""
     if (source / backup.PORTS).exists() and not ports_file(data_dir).exists():
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copy2(source / backup.PORTS, ports_file(data_dir))
 
 
 def restore(stack: LocalStack, source: Path, *, force: bool) -> None:
-    """Bring the instance to what `source` holds, and up. Blocks; a restore that was ended is run again.
+    """Restore the instance from `source`, and start it. Blocks. If a restore was interrupted, run it again.
 
-    The backup is read through before anything is changed. Raises BackupUnusable, WouldReplace where there is something
-    and `force` is not given, DumpFailed, DatabaseRefused, RecoverFailed, and what starting the stack raises.
+    The whole backup is read before anything is changed. Raises BackupUnusable, WouldReplace if there is data and
+    `force` is not given, DumpFailed, DatabaseRefused, RecoverFailed, and the errors of starting the stack.
     """
     stack.say("reading the backup")
     saved = manifest.read(source)
@@ -61,10 +62,10 @@ def restore(stack: LocalStack, source: Path, *, force: bool) -> None:
 
 
 def begin_new_histories(stack: LocalStack, services: Sequence[str]) -> None:
-    """Have each emitting service fill its topics from its store, so that every reader, whenever its tables were saved,
-    drops what the store does not have. Their servers run while it goes on. Raises RecoverFailed."""
+    """Make each emitting service fill its topics from its store, so that every reader, whenever its tables were saved,
+    drops events that the store does not have. The services' servers run meanwhile. Raises RecoverFailed."""
     stack.launch_servers(services)
-    words = ("recover", "--restored")  # a Kafka that was emptied does not tell
+    words = ("recover", "--restored")  # an emptied Kafka does not show that the store was restored
     for service in services:
         log = log_file(stack.supervisor.logs, f"{service}-recover")
         command = [sys.executable, "-m", "eventfold_ops", "--app", f"{service}.bootstrap:deployment", *words]
@@ -81,7 +82,7 @@ def begin_new_histories(stack: LocalStack, services: Sequence[str]) -> None:
 
 @contextmanager
 def _marked(stack: LocalStack, source: Path) -> Iterator[None]:
-    """Until it has ended well, nothing else starts the stack."""
+    """Until the restore has succeeded, no other command starts the stack."""
     stack.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     stack.half_restored_file.write_text(str(source))
     durable.sync(stack.half_restored_file)
@@ -99,9 +100,9 @@ def _require_nothing(stack: LocalStack) -> None:
 
 
 def _put_files(stack: LocalStack, source: Path, aside: Path) -> None:
-    """Keys, passwords and the provider's book; what had their names, and the topics' files, is moved to `aside`.
+    """Put back keys, passwords and the provider's book. Present files of these names, and Kafka's files, go to `aside`.
 
-    The passwords of a server that was there before stay: it knows no others.
+    A PostgreSQL server that existed before keeps its passwords, because it knows no others.
     """
     ours = stack.postgres_choice == "embedded"
     for name in (*FOLDERS, *([backup.PASSWORDS] if ours else [])):
@@ -117,7 +118,7 @@ def _put_files(stack: LocalStack, source: Path, aside: Path) -> None:
 
 
 def _put_database(stack: LocalStack, source: Path, name: str) -> None:
-    """Into a database made anew; one that is in use, in a server that was there before, gets another name."""
+    """Restore into a new database. If an existing server has one in use, that database is renamed first."""
     stack.start_backing()
     if _in_use(stack):
         _set_aside(stack, name)
@@ -136,7 +137,7 @@ def _set_aside(stack: LocalStack, name: str) -> None:
 
 
 def _in_use(stack: LocalStack) -> bool:
-    """Whether the instance's database is there and a service has been made in it."""
+    """Whether the instance's database exists and a service has been created in it."""
     name = tenancy.database_name(stack.prefix)
     with psycopg.connect(stack.admin_url, autocommit=True) as server:
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():

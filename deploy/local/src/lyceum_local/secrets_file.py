@@ -1,4 +1,4 @@
-"""The passwords of one data folder: made at the first start, kept in one file that only its owner reads."""
+"""The passwords of one data folder: made at the first start, kept in one file that only its owner can read."""
 
 import json
 import secrets
@@ -10,13 +10,13 @@ PASSWORD_BYTES = 24
 
 
 class Secrets:
-    """Passwords by name, made when first asked for and the same ever after."""
+    """Passwords by name. Each is made on first use and then never changes."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def password(self, name: str) -> str:
-        """The password called `name`, URL-safe; made and saved when it is new."""
+        """The password called `name`, URL-safe; made and saved if it is new."""
         known = self._load()
         if name not in known:
             known[name] = secrets.token_urlsafe(PASSWORD_BYTES)

@@ -1,4 +1,4 @@
-"""What a service's process is told through its environment, and the processes a service has."""
+"""The environment of a service's processes, and the processes of a service."""
 
 import sys
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ MEMBER_CALLS_PER_S = "10000"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all services of one instance share."""
+    """The settings that all services of one instance share."""
 
     data_dir: Path
     ports: Ports
@@ -28,18 +28,18 @@ class Surroundings:
 
     @property
     def public_url(self) -> str:
-        """Where clients find the gateway; also the issuer of its tokens."""
+        """The gateway's URL for clients; also the issuer of its tokens."""
         return f"http://{LOOPBACK}:{self.ports.gateway}"
 
     def key_dir(self, owner: str) -> Path:
-        """The folder, of mode 0700, where `owner` keeps the keys it makes for itself."""
+        """The folder, of mode 0700, for the keys that `owner` makes for itself."""
         folder = self.data_dir / "keys" / owner
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
 
 def environment(around: Surroundings, service: str, database_url: str) -> dict[str, str]:
-    """The environment of `service`, but for METRICS_PORT, which each of its processes has of its own."""
+    """The environment of `service` without METRICS_PORT, which differs for each of its processes."""
     targets = {f"{peer.upper()}_TARGET": f"{LOOPBACK}:{around.ports.of(peer)}" for peer in SERVICES}
     return targets | {
         "LYCEUM_PROFILE": "local",
@@ -63,7 +63,7 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
 
 
 def _keys_of_others(around: Surroundings, service: str) -> dict[str, str]:
-    """Where the service finds the keys of others that it asks for; nobody else is told."""
+    """The key folders of others that the service asks for; no other service gets them."""
     return {variable: str(around.key_dir(owner)) for variable, owner in services()[service].keys_of.items()}
 
 

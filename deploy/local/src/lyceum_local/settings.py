@@ -1,4 +1,4 @@
-"""Settings of the local stack: where it keeps its data, which ports it takes, which backing parts it is given."""
+"""Settings of the local stack: its data folder, its ports, and given PostgreSQL or Kafka servers."""
 
 import os
 from pathlib import Path
@@ -29,23 +29,24 @@ class Ports(_PortsOfServices):
     simulator: int = 15090
 
     def of(self, name: str) -> int:
-        """The port called `name`; raises KeyError for a name that is not a field."""
+        """The port called `name`; raises KeyError if no field has this name."""
         return int(self.model_dump()[name])
 
     @classmethod
     def free(cls) -> Self:
-        """A block of ports that nothing holds, for an instance beside others; raises NoFreePorts."""
+        """A block of free ports, for an instance beside others; raises NoFreePorts."""
         first = free_block(len(cls.model_fields))
         return cls.model_validate({name: first + place for place, name in enumerate(cls.model_fields)})
 
 
 def ports_file(data_dir: Path) -> Path:
-    """Where an instance that was given free ports remembers them."""
+    """The file in which an instance with chosen free ports remembers them."""
     return data_dir / "ports.json"
 
 
 def ports_of(data_dir: Path, *, free: bool = False) -> Ports:
-    """The ports of the instance in `data_dir`: those it remembers, else free ones to remember, else the settings."""
+    """The ports of the instance in `data_dir`: its remembered ports; else, with `free`, free ports, which are then
+    remembered; else those of the settings."""
     file = ports_file(data_dir)
     if file.exists():
         return Ports.model_validate_json(file.read_text())
@@ -58,17 +59,17 @@ def ports_of(data_dir: Path, *, free: bool = False) -> Ports:
 
 
 def default_data_dir() -> Path:
-    """~/.local/share/lyceum, or below XDG_DATA_HOME where that is set."""
+    """~/.local/share/lyceum, or below XDG_DATA_HOME if that is set."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "lyceum"
 
 
 def default_cache_dir() -> Path:
-    """~/.cache/lyceum, or below XDG_CACHE_HOME where that is set."""
+    """~/.cache/lyceum, or below XDG_CACHE_HOME if that is set."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lyceum"
 
 
 class StackSettings(BaseSettings):
-    """What a person may set, all as LYCEUM_<NAME> in the environment."""
+    """Settings for the user, each as LYCEUM_<NAME> in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="LYCEUM_", frozen=True)
 
@@ -79,6 +80,6 @@ class StackSettings(BaseSettings):
     kafka_bootstrap: str | None = None
     """A Kafka broker to use: host:port."""
     docker: bool = True
-    """Whether to use Docker when an engine answers."""
+    """Whether to use Docker if an engine answers."""
     postgres_image: str = "postgres:18"
     kafka_image: str = "apache/kafka:4.4.0"

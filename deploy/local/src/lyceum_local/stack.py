@@ -23,17 +23,17 @@ SERVE_WAIT_S = 60.0
 GATEWAY_WAIT_S = 30.0
 WORK_WAIT_S = 60.0
 COMPARE_WAIT_S = 30.0
-"""A relay that was killed keeps its lease for some seconds."""
+"""A killed relay keeps its lease for some seconds, so the next one compares store and topics later."""
 
 
 class LocalStack(Instance):
-    """Starting and stopping an instance's parts. Starting what runs already does nothing.
+    """Starts and stops an instance's parts. Starting a running part does nothing.
 
     Every start blocks until the part is ready, or raises NotReady.
     """
 
     def start_backing(self, extra_listener: kafka.Listener | None = None) -> None:
-        """PostgreSQL and Kafka, both at once."""
+        """Start PostgreSQL and Kafka at the same time."""
         self._make_home()
         self.supervisor.end_strays()
         with ThreadPoolExecutor(2) as pool:
@@ -41,7 +41,7 @@ class LocalStack(Instance):
                 started.result()
 
     def start_postgres(self) -> None:
-        """PostgreSQL, with the instance's database in it."""
+        """Start PostgreSQL, and create the instance's database in it."""
         self._make_home()
         if self.postgres_choice == "docker":
             password = self.secrets.password(postgres.ADMIN_SECRET)
@@ -58,7 +58,7 @@ class LocalStack(Instance):
         self.say(f"PostgreSQL is ready ({self.postgres_choice})")
 
     def start_kafka(self, extra_listener: kafka.Listener | None = None) -> None:
-        """The broker; only an embedded one gets the extra listener."""
+        """Start the broker; only an embedded broker gets the extra listener."""
         self._make_home()
         if self.kafka_choice == "docker":
             containers.ensure_kafka(self.data_dir, self.settings.kafka_image, self.ports.kafka)
@@ -70,7 +70,8 @@ class LocalStack(Instance):
         self.say(f"Kafka is ready ({self.kafka_choice})")
 
     def prepare(self, names: Sequence[str] = SERVICES) -> None:
-        """Roles, schemas, migrations and topics of the named services, two services at a time; raises PrepareFailed."""
+        """Create roles, schemas, tables and topics of the named services, two services at a time; raises
+        PrepareFailed."""
         environments = {name: self.environment(name) for name in names}
         with ThreadPoolExecutor(PREPARE_AT_ONCE) as pool:
             for done in [pool.submit(self._prepare, name, variables) for name, variables in environments.items()]:
@@ -88,7 +89,7 @@ class LocalStack(Instance):
                 raise PrepareFailed(service, log, tail(log.read_text())) from failed
 
     def start_servers(self, names: Sequence[str] = SERVICES) -> None:
-        """The gRPC servers of the named services."""
+        """Start the gRPC servers of the named services."""
         self.launch_servers(names)
         for name in names:
             self._await_server(name)
@@ -102,25 +103,26 @@ class LocalStack(Instance):
             )
 
     def _await_server(self, name: str) -> None:
-        """Raises NotReady, and HistoryRewound as soon as it is known."""
+        """Waits for the server. Raises NotReady, or HistoryRewound as soon as that is known."""
         self._await(f"{name}-serve", partial(self._server_complaint, name), SERVE_WAIT_S)
 
     def _server_complaint(self, name: str) -> str | None:
-        """Raises HistoryRewound for a server that does not send because its store went back: no waiting helps it."""
+        """The server's complaint. Raises HistoryRewound if its relay sends nothing because the store was restored to an
+        earlier point: waiting does not help."""
         complaint = probe.grpc_complaint(LOOPBACK, self.ports.of(name))
         if complaint and health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
             raise HistoryRewound(name)
         return complaint
 
     def await_relay(self, name: str) -> None:
-        """A server serves before its relay has looked. Raises HistoryRewound for what it found."""
+        """Waits until the relay has compared store and topics; the server serves earlier. Raises HistoryRewound."""
         port = self.ports.of(f"{name}_serve_metrics")
         self._await(f"{name}-serve", partial(health.relay_complaint, LOOPBACK, port), COMPARE_WAIT_S)
         if health.rewound(LOOPBACK, port):
             raise HistoryRewound(name)
 
     def start_workers(self, names: Sequence[str] = SERVICES) -> None:
-        """The folds and processes of the named services, until each reads what it has of its topics."""
+        """Start the workers of the named services, and wait until each reads its partitions."""
         self.launch_workers(names)
         for name in names:
             self._await_worker(name)
@@ -136,23 +138,24 @@ class LocalStack(Instance):
         self._await(f"{name}-work", well, WORK_WAIT_S)
 
     def start_simulator(self) -> None:
-        """The payment simulator."""
+        """Start the payment simulator."""
         variables = services.simulator_environment(self.around)
         self._launch(Program("simulator", (sys.executable, "-m", "payment_simulator"), variables), ["simulator"])
         self._await("simulator", lambda: health.tcp_complaint(LOOPBACK, self.ports.simulator), SERVE_WAIT_S)
         self.say("the payment simulator is ready")
 
     def start_gateway(self) -> None:
-        """Envoy before the services."""
+        """Start Envoy in front of the services."""
         self._launch(gateway.program(self.around), ["gateway", "gateway_admin"])
         self._await("gateway", partial(gateway.complaint, self.around), GATEWAY_WAIT_S)
         self.say(f"the gateway is ready at {self.around.public_url}")
 
     def up(self) -> None:
-        """Everything that is installed, in order, and says what is not. Safe to repeat, and after a killed start.
+        """Start everything that is installed, in order, and name what is not installed. Safe to repeat, and after a
+        killed start.
 
-        One part that is not well keeps no other down: servers are waited for, then whatever became of them the gateway
-        and the workers. Raises HalfRestored where a restore has not ended; at the end, what is not well.
+        A part that is not well does not keep others down: `up` waits for the servers, then, whatever their state, for
+        the gateway and the workers. Raises HalfRestored if a restore has not ended, and at the end the failures.
         """
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
@@ -176,7 +179,7 @@ class LocalStack(Instance):
             self.say("left out, because this environment does not have them: " + ", ".join(missing))
 
     def down(self) -> None:
-        """Stops everything, outermost first, keeping all data; does nothing where nothing runs."""
+        """Stop everything, outermost parts first, and keep all data; does nothing if nothing runs."""
         if self.supervisor.running():
             for stage in _stages(list(self.supervisor.states())):
                 self.supervisor.stop(stage)
@@ -194,13 +197,13 @@ class LocalStack(Instance):
 
 
 def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
-    """Starts parts and waits for each, whatever becomes of the others; returns what is wrong."""
+    """Starts parts at the same time and waits for each, even if others fail; returns the failures."""
     with ThreadPoolExecutor(len(parts) or 1) as pool:
         return [failure for done in [pool.submit(part) for part in parts] if (failure := done.exception())]
 
 
 def _raise(failures: Sequence[BaseException]) -> None:
-    """The one thing that is wrong, or NotUp for several; nothing where all is well."""
+    """Raises a single failure itself, or NotUp for several; returns if there is none."""
     unexpected = [failure for failure in failures if not isinstance(failure, StackError)]
     if unexpected or len(failures) == 1:
         raise (unexpected or failures)[0]
@@ -209,7 +212,7 @@ def _raise(failures: Sequence[BaseException]) -> None:
 
 
 def _stages(names: list[str]) -> list[list[str]]:
-    """The order of stopping: gateway and simulator, workers and servers, then what they stand on."""
+    """The order of stopping: gateway and simulator, workers and servers, then PostgreSQL and Kafka."""
     backing_parts = [[name for name in names if name == part] for part in ("kafka", "postgres")]
     outer = [name for name in names if name in ("gateway", "simulator")]
     workers = [name for name in names if name.endswith("-work")]

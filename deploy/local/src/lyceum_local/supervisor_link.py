@@ -1,6 +1,6 @@
 """The supervisor (supervisord) that keeps the stack's processes alive after the command that started them has ended.
 
-It is asked over a unix socket. One ini file per program lets programs be added while others run.
+It is called over a unix socket. Each program has its own ini file, so programs can be added while others run.
 """
 
 import hashlib
@@ -46,12 +46,12 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 files = {programs}/*.ini
 """
 NOT_INHERITED = ("MAKE", "MFLAGS")
-"""Environment that belongs to a surrounding `make` and not to what it starts."""
+"""Variables of a surrounding `make` that its child processes must not inherit."""
 
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What the supervisor knows of one process; `pid` is 0 when it does not run."""
+    """What the supervisor knows of one process; `pid` is 0 if it does not run."""
 
     name: str
     state: str
@@ -72,7 +72,7 @@ class Supervisor:
 
     @property
     def socket(self) -> Path:
-        """A short path whatever the data folder's: the kernel takes at most 107 bytes."""
+        """The socket's path, short even for a long data folder, because the kernel allows at most 107 bytes."""
         name = hashlib.sha256(str(self._data_dir).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"lyceum-{os.getuid()}-{name}" / "supervisor.sock"
 
@@ -84,14 +84,14 @@ class Supervisor:
             return False
 
     def ensure_running(self) -> None:
-        """Starts the supervisor unless it answers; ends what a killed one left behind first. Raises NotReady."""
+        """Starts the supervisor unless it answers; first ends processes that a killed one left. Raises NotReady."""
         if self.running():
             return
         end_leftovers(self._data_dir)
         self._launch()
 
     def end_strays(self) -> None:
-        """Ends what a killed command left running outside the supervisor (a half-done preparation)."""
+        """Ends processes that a killed command left running outside the supervisor (an unfinished `prepare`)."""
         end_leftovers(self._data_dir, spare=self.pid())
 
     def _launch(self) -> None:
@@ -111,7 +111,7 @@ class Supervisor:
             )
 
     def define(self, program: Program) -> None:
-        """Makes `program` known, without starting it; a running one whose definition changed is stopped."""
+        """Makes `program` known without starting it. A running process whose definition changed is stopped."""
         file = self._programs / f"{program.name}.ini"
         text = program.section(self.logs)
         with self._defining:  # two rereads at once would each add the other's program too
@@ -130,11 +130,11 @@ class Supervisor:
             rpc.addProcessGroup(name)
 
     def start(self, name: str) -> None:
-        """Starts a defined process and returns at once; one that runs already is left alone."""
+        """Starts a defined process and returns at once; a running one is left alone."""
         self._ask("startProcess", name, False, forgive=Faults.ALREADY_STARTED)
 
     def stop(self, names: Sequence[str]) -> None:
-        """Stops the named processes together and waits until they have ended; stopped ones are left alone."""
+        """Stops the named processes at the same time and waits until they have ended; stopped ones are left alone."""
         for name in names:
             self._ask("stopProcess", name, False, forgive=Faults.NOT_RUNNING)
         left = poll(lambda: self._still_running(names), STOP_WAIT_S)
@@ -146,11 +146,11 @@ class Supervisor:
         return ", ".join(name for name in names if states[name].state not in ENDED) or None
 
     def signal(self, name: str, signal_name: str) -> None:
-        """Sends KILL, STOP, CONT or another signal to a running process; a killed one is started again by itself."""
+        """Sends KILL, STOP, CONT or another signal to a running process. The supervisor starts a killed one again."""
         self._ask("signalProcess", name, signal_name)
 
     def states(self) -> dict[str, ProcessState]:
-        """Every defined process by name; raises NotRunning where no supervisor answers."""
+        """Every defined process by name; raises NotRunning if no supervisor answers."""
         try:
             infos: Any = self._rpc().getAllProcessInfo()
         except OSError as refused:
@@ -165,7 +165,7 @@ class Supervisor:
         return states[name]
 
     def shutdown(self) -> None:
-        """Ends the supervisor and whatever of its processes is left; does nothing where none runs."""
+        """Ends the supervisor and its remaining processes; does nothing if none runs."""
         if self.running():
             self._rpc().shutdown()
             poll(lambda: "still there" if self.running() else None, STOP_WAIT_S)

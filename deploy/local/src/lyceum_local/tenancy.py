@@ -1,4 +1,4 @@
-"""One role per service with a schema, and one beside it for rebuilds; no rights on the others'."""
+"""One role per service, with its own schema and a second one for rebuilds; no rights on other services' schemas."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def database_name(prefix: str) -> str:
 
 
 def role_name(prefix: str, service: str) -> str:
-    """`identity`, or `t1_identity`: roles are shared by all databases of a server."""
+    """`identity`, or `t1_identity`: all databases of a server share its roles."""
     return "_".join([*_words(prefix), service])
 
 
@@ -29,7 +29,7 @@ def _words(prefix: str) -> list[str]:
 
 
 def ensure_database(admin_url: str, prefix: str) -> None:
-    """Makes the instance's database unless it is there, closed to everyone but those who are granted it.
+    """Creates the instance's database unless it exists; only roles with a grant can connect.
 
     Raises DatabaseRefused.
     """
@@ -48,7 +48,7 @@ def _ensure_database(admin_url: str, prefix: str) -> None:
 
 
 def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
-    """Makes role and schemas of `service` unless they are there; returns the role's URL. Safe to repeat.
+    """Creates role and schemas of `service` unless they exist; returns the role's URL. Safe to repeat.
 
     Raises DatabaseRefused.
     """
@@ -59,7 +59,7 @@ def ensure_service(admin_url: str, prefix: str, service: str, secrets: Secrets) 
 
 
 def service_url(admin_url: str, prefix: str, service: str, secrets: Secrets) -> str:
-    """The URL of the role that `ensure_service` made; asks and changes nothing. Raises NotPrepared."""
+    """The URL of the role that `ensure_service` created, without a query or change. Raises NotPrepared."""
     if not secrets.has(_secret(prefix, service)):
         raise NotPrepared(service, secrets.file)
     password = secrets.password(_secret(prefix, service))
@@ -100,7 +100,7 @@ def _ensure_service(admin_url: str, prefix: str, service: str, password: str) ->
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """PostgreSQL's own refusals, a full disk say, as a sentence."""
+    """Turns PostgreSQL's own refusals, for example of a full disk, into DatabaseRefused with a sentence."""
     try:
         yield
     except psycopg.Error as refused:
@@ -108,7 +108,7 @@ def _refusals() -> Iterator[None]:
 
 
 def in_database(admin_url: str, prefix: str) -> str:
-    """The administrator's URL, pointed at the instance's database."""
+    """The administrator's URL for the instance's database."""
     parts = urlsplit(admin_url)
     return urlunsplit(parts._replace(path="/" + database_name(prefix)))
 

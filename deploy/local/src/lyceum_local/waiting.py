@@ -7,7 +7,7 @@ POLL_S = 0.1
 
 
 def poll(check: Callable[[], str | None], wait_s: float) -> str | None:
-    """Calls `check` until it answers None (all is well) or `wait_s` have passed; returns its last answer."""
+    """Calls `check` until it returns None (all is well) or `wait_s` have passed; returns its last answer."""
     deadline = time.monotonic() + wait_s
     while (complaint := check()) is not None and time.monotonic() < deadline:
         time.sleep(POLL_S)

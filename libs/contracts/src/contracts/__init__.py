@@ -1,1 +1,1 @@
-"""The published language: `contracts.avro` for events; the generated stubs live in the `lyceum` package beside."""
+"""The published language: `contracts.avro` for events; the generated stubs are in the `lyceum` package beside."""

@@ -1,10 +1,10 @@
 """Public events as Avro, under every writer schema ever shipped.
 
-`schemas/avro/<context>/<subject>_<action>.v<major>.<minor>.avsc` holds one immutable file per version. Values are
-framed in one of two ways. Single-object encoding needs nothing else: C3 01, the CRC-64-AVRO fingerprint of the writer
-schema (8 bytes, little endian), then the datum. With a schema registry it is Confluent's wire format: 00, the schema's
-id there (4 bytes, big endian), then the datum. Readers resolve the exact writer schema to the newest minor of its
-major.
+Each version has one immutable file, `schemas/avro/<context>/<subject>_<action>.v<major>.<minor>.avsc`. Values are
+framed in one of two ways. Single-object encoding needs no registry: C3 01, the CRC-64-AVRO fingerprint of the writer
+schema (8 bytes, little endian), then the datum. With a schema registry, Confluent's wire format is used: 00, the
+schema's registry id (4 bytes, big endian), then the datum. Readers resolve the exact writer schema to the newest minor
+of its major.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _FILE = re.compile(r"(?P<subject>[a-z]+)_(?P<action>[a-z_]+)\.v(?P<major>0|[1-9]
 
 
 class UnknownFingerprint(Exception):
-    """The value was written under a schema that this build does not carry: deploy the build that does."""
+    """The value was written with a schema that this build does not have: deploy a build that has it."""
 
     def __init__(self, found: str) -> None:
-        """`found` is the fingerprint in hexadecimal or the registry's id, or says that the frame is neither."""
+        """`found` is the fingerprint in hexadecimal or the registry id, or says that the frame is neither."""
         super().__init__(f"no schema with {found}; deploy the build that carries it")
         self.found = found
 
@@ -53,25 +53,25 @@ class Shipped:
 
     @cached_property
     def dataschema(self) -> str:
-        """What `ce_dataschema` says of it."""
+        """The value of `ce_dataschema` for it."""
         return f"urn:lyceum:avro:{self.type}.{self.minor}:{self.frame[2:].hex()}"
 
 
 def schema_folder() -> Path:
-    """Where the schema files are: beside the installed package, or in the tree."""
+    """The folder of the schema files: beside the installed package, or in the tree."""
     installed = Path(__file__).parent / "avro_schemas"
     return installed if installed.is_dir() else Path(__file__).parents[4] / "schemas" / "avro"
 
 
 def frame_of(schema: Any) -> bytes:
     """Marker and fingerprint that precede every datum written under `schema`."""
-    # fastavro spells the CRC's bytes in little-endian order, which is the order on the wire.
+    # fastavro prints the CRC's bytes in little-endian order, which is the order on the wire.
     return MARKER + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
 def shipped_schemas(folder: Path) -> list[Shipped]:
-    """Every schema below `folder`, in the order of type and minor. Raises ValueError for a misnamed file, or one that
-    is no schema, and `SchemasCollide` where two could be taken for each other."""
+    """Every schema below `folder`, in the order of type and minor. Raises ValueError for a misnamed file or a file
+    without a schema, and `SchemasCollide` if two could be mistaken for each other."""
     found = []
     for path in sorted(folder.glob("*/*.avsc")):
         match = _FILE.fullmatch(path.name)
@@ -95,21 +95,21 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def registered_frame(schema_id: int) -> bytes:
-    """What precedes a datum whose writer schema has this id in a registry."""
+    """The bytes that precede a datum whose writer schema has this id in a registry."""
     return REGISTERED + schema_id.to_bytes(4, "big")
 
 
 class AvroCodec:
-    """Encodes under the newest minor of a type, decodes whatever was ever shipped. Thread-safe after construction.
+    """Encodes with the newest minor of a type, decodes every version ever shipped. Thread-safe after construction.
 
-    With `ids`, the registry's id of each shipped schema by its `dataschema`, values are written in Confluent's wire
-    format; both framings are read, so that a topic can change over.
+    With `ids`, the registry id of each shipped schema by its `dataschema`, values are written in Confluent's wire
+    format. Both framings can be read, so a topic can change from one to the other.
     """
 
     content_type = "application/avro"
 
     def __init__(self, folder: Path | None = None, ids: Mapping[str, int] | None = None) -> None:
-        """`folder` overrides where the schema files are looked for."""
+        """`folder` overrides the folder of the schema files."""
         shipped = shipped_schemas(folder or schema_folder())
         registered = {one.dataschema: registered_frame(ids[one.dataschema]) for one in shipped} if ids else {}
         check_frames(registered)
@@ -128,8 +128,8 @@ class AvroCodec:
         return sorted(self._newest)
 
     def encode(self, type_name: str, datum: Mapping[str, Any]) -> bytes:
-        """Framed bytes of `datum`. Raises KeyError for an unknown type, `DoesNotFit` for a datum that would be read as
-        another, and ValueError or TypeError for one with fields too many or too few."""
+        """Framed bytes of `datum`. Raises KeyError for an unknown type, `DoesNotFit` for a datum that would be read
+        back differently, and ValueError or TypeError for a datum with missing or unknown fields."""
         frame = self._frames[type_name]
         self._fits[type_name](datum)
         buffer = io.BytesIO()
@@ -138,7 +138,7 @@ class AvroCodec:
         return buffer.getvalue()
 
     def decode(self, value: bytes) -> Any:
-        """The datum, as the newest minor of its type sees it. Raises `UnknownFingerprint`."""
+        """The datum, resolved to the newest minor of its type. Raises `UnknownFingerprint`."""
         framed = self._schemas.get(value[:HEADER_BYTES]) or self._schemas.get(value[:REGISTERED_BYTES])
         if framed is None:
             raise UnknownFingerprint(_named(value))
@@ -148,7 +148,7 @@ class AvroCodec:
         return schemaless_reader(source, writer, reader)
 
     def decode_all(self, values: Sequence[bytes]) -> list[Any]:
-        """`decode` of each value, in order; of many it needs a fifth less time."""
+        """`decode` of each value, in order; for many values it takes a fifth less time."""
         for header_bytes in (HEADER_BYTES, REGISTERED_BYTES):
             frames = [value[:header_bytes] for value in values]
             kinds = set(frames)
@@ -167,7 +167,7 @@ class AvroCodec:
         return [next(found[frame]) for frame in frames]
 
     def _reader(self, writer: Shipped) -> Any:
-        """What to resolve to; None where that is what was written."""
+        """The reader schema; None if it equals the writer schema."""
         newest = self._newest[writer.type]
         return None if newest is writer else newest.schema
 
@@ -181,7 +181,7 @@ class AvroCodec:
 
 
 def _named(value: bytes) -> str:
-    """What a frame names, for people."""
+    """The schema that a frame names, for error messages."""
     if len(value) >= REGISTERED_BYTES and value[:1] == REGISTERED:
         return f"id {int.from_bytes(value[1:REGISTERED_BYTES], 'big')} in the registry of SCHEMA_REGISTRY_URL"
     if len(value) >= HEADER_BYTES and value[:2] == MARKER:

@@ -1,4 +1,4 @@
-"""Two things under one name: a value says under which schema it was written by a hash, so no two may share it."""
+"""Finds two things with one name. A value names its writer schema by a hash, so no two schemas may share one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 
 class Named(Protocol):
-    """A shipped schema, as far as names go."""
+    """The names of a shipped schema."""
 
     @property
     def type(self) -> str:
@@ -28,7 +28,7 @@ class Named(Protocol):
 
 
 class SchemasCollide(ValueError):
-    """Schemas that a reader could not tell apart, or one that means two things."""
+    """A reader could not tell two schemas apart, or one schema is ambiguous."""
 
     def __init__(self, names: Iterable[str], reason: str) -> None:
         super().__init__(f"{' and '.join(names)}: {reason}")
@@ -38,7 +38,7 @@ Thing = TypeVar("Thing")
 
 
 def shared(things: Iterable[Thing], key: Callable[[Thing], Hashable]) -> list[list[Thing]]:
-    """The things that have a key in common, together."""
+    """Groups of things that have the same key."""
     found: dict[Hashable, list[Thing]] = defaultdict(list)
     for thing in things:
         found[key(thing)].append(thing)
@@ -48,9 +48,9 @@ def shared(things: Iterable[Thing], key: Callable[[Thing], Hashable]) -> list[li
 def check_schemas(shipped: Sequence[Named]) -> None:
     """Raise `SchemasCollide` for the first two that collide.
 
-    That is: one type and minor twice; one fingerprint, which knows nothing of `doc`, `default`, `aliases` and
-    `logicalType`; one record name for two types, whatever their majors; topics that Kafka takes for one; or a record
-    with two fields under one name.
+    Schemas collide if: two have the same type and minor; two have the same fingerprint, which ignores `doc`, `default`,
+    `aliases` and `logicalType`; two types share a record name (majors of one type may); Kafka does not distinguish two
+    topics; or a record has two fields of one name.
     """
     for together in shared(shipped, lambda one: (one.type, one.minor)):
         raise SchemasCollide(_named(together), "one version in two files")
@@ -70,7 +70,7 @@ def check_schemas(shipped: Sequence[Named]) -> None:
 
 
 def check_frames(frames: Mapping[str, bytes]) -> None:
-    """Raise `SchemasCollide` where a registry gave one id to two schemas, by their `dataschema`."""
+    """Raise `SchemasCollide` if a registry gave one id to two schemas. `frames` is keyed by `dataschema`."""
     for together in shared(frames, frames.__getitem__):
         number = int.from_bytes(frames[together[0]][1:], "big")
         raise SchemasCollide(sorted(together), f"the registry gave both the id {number}")
@@ -91,7 +91,7 @@ def _check_fields(owner: Sequence[Named], schema: Any) -> None:
 
 
 def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """For `json.loads`: an object, refused where a key stands twice, of which JSON would keep the last."""
+    """For `json.loads`: an object. Refuses a repeated key, of which `json` would keep only the last value."""
     for together in shared([name for name, _ in pairs], lambda name: name):
         raise ValueError(f"the key {together[0]} stands twice")
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""The services that emit public events: each has a module of typed events under its name, made from its schemas."""
+"""The services that emit public events. Each has a module of typed events with its name, generated from its schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids of imported things: functions of the data set and its own ids, the same in every service and for ever."""
+"""Ids of imported things: functions of data set and external id, the same in every service and for ever."""
 
 from __future__ import annotations
 
@@ -12,5 +12,6 @@ Kind = Literal["member", "content", "interaction", "order"]
 
 
 def imported_id(kind: Kind, dataset: str, external_id: str) -> str:
-    """The id in Lyceum of what `dataset` calls `external_id`. Same input, same id; no input collides with another."""
+    """The id in Lyceum of the thing that `dataset` calls `external_id`. The same input gives the same id; different
+    inputs never collide."""
     return str(uuid.uuid5(NAMESPACE, json.dumps([kind, dataset, external_id], ensure_ascii=False)))

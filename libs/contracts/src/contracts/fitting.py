@@ -1,7 +1,7 @@
-"""Whether a datum is what its Avro schema says, before it is encoded: the encoder would write 1.5 into a `long` as 1,
-2^31 into an `int`, True as a number, and a time without a zone in whichever zone the machine is.
+"""Checks that a datum fits its Avro schema before it is encoded. The encoder would write 1.5 into a `long` as 1, 2^31
+into an `int`, True as a number, and a time without a zone in the machine's zone.
 
-The check of a schema is made once; it costs about half of what encoding does. Values that it refuses are not shown.
+The check of a schema is built once; a check takes about half as long as encoding. Errors do not show refused values.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 Check = Callable[[Any], None]
-"""Returns where a datum fits; raises `DoesNotFit` where it does not."""
+"""Returns if a datum fits, else raises `DoesNotFit`."""
 
 
 class DoesNotFit(ValueError):
-    """A datum is not what its schema says; `path` leads to the part that is not. Holds no value."""
+    """A datum does not fit its schema; `path` leads to the wrong part. Holds no value."""
 
     def __init__(self, reason: str, path: str = "") -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
@@ -28,7 +28,7 @@ class DoesNotFit(ValueError):
         self.path = path
 
     def within(self, place: str) -> DoesNotFit:
-        """The same, seen from what holds it."""
+        """The same error with the path from the enclosing datum."""
         return DoesNotFit(self.reason, f"{place}.{self.path}" if self.path else place)
 
 
@@ -67,7 +67,7 @@ def _record(schema: Any, known: dict[str, Check]) -> Check:
         if not isinstance(datum, Mapping):
             raise DoesNotFit("is no record")
         for name, part in parts:
-            if name in datum:  # the encoder knows what must be there
+            if name in datum:  # the encoder refuses missing fields
                 try:
                     part(datum[name])
                 except DoesNotFit as failure:
@@ -186,7 +186,7 @@ def _day(datum: Any) -> None:
 
 
 def _compared(schema: Any) -> Check:
-    """Of a kind that is not known here: written, read again and compared."""
+    """The check for kinds that have none here: the datum is written, read back and compared."""
     parsed = parse_schema(schema)
 
     def check(datum: Any) -> None:

@@ -1,4 +1,4 @@
-"""Goldens: one sample for every schema version ever shipped, as JSON and as the bytes that it was written to.
+"""Goldens: one sample for every schema version ever shipped, as JSON and as its encoded bytes.
 
 `python -m contracts.golden` adds samples for new versions to `schemas/golden`; it never touches an existing one.
 """
@@ -16,7 +16,7 @@ _TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 def golden_files(folder: Path) -> list[Path]:
-    """The JSON halves of all goldens, by name."""
+    """The JSON files of all goldens, by name."""
     return sorted(folder.glob("*.json"))
 
 
@@ -50,7 +50,7 @@ def sample(schema: Any, named: dict[str, Any]) -> Any:
 
 
 def add_missing(folder: Path) -> list[str]:
-    """Write a golden for every newest version that has none; returns their names."""
+    """Write a golden for every newest version without one; returns their names."""
     codec, added = AvroCodec(), []
     for one in shipped_schemas(schema_folder()):
         path = folder / f"{one.type}.{one.minor}.json"

@@ -1,8 +1,8 @@
-"""A schema registry with Confluent's API, as an option: every shipped schema gets its id there when a process starts.
+"""An optional schema registry with Confluent's API: every shipped schema gets its id there when a process starts.
 
-The subject is the public type with its major (`lyceum.billing.order.paid.v1`), so that a subject's versions are the
-minors of one major, which must be compatible both ways with all before; docs/adr/0015 says why. The registry is asked
-at the start only: a schema that this build does not carry cannot be read anyway.
+The subject is the public type with its major (`lyceum.billing.order.paid.v1`). So a subject's versions are the minors
+of one major, and each must be compatible both ways with all earlier ones; docs/adr/0015 gives the reasons. The registry
+is asked only at the start: a process cannot read a schema that its build does not have anyway.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RegistryUnreachable(ConnectionError):
 
 
 class RegistryRefused(ValueError):
-    """The registry does not take a request: rights, or another API than expected."""
+    """The registry refuses a request: missing rights, or another API than expected."""
 
     def __init__(self, url: str, what: str, reason: str) -> None:
         super().__init__(f"the schema registry {url} refused {what} ({reason}); check its rights and its address")
@@ -49,7 +49,7 @@ class RegistryRefused(ValueError):
 
 
 class SchemaRefused(ValueError):
-    """The registry holds a schema for incompatible with those before it, or for malformed."""
+    """The registry finds a schema malformed, or incompatible with earlier ones."""
 
     def __init__(self, subject: str, reason: str) -> None:
         super().__init__(f"{subject} was refused: {reason}; an incompatible change is a new major")
@@ -57,7 +57,7 @@ class SchemaRefused(ValueError):
 
 
 class Registry:
-    """A client of one registry. Blocks: at most `ATTEMPTS` times `REQUEST_S` and the pauses between for a call."""
+    """A client of one registry. A call blocks for at most `ATTEMPTS` times `REQUEST_S`, plus the pauses between."""
 
     def __init__(self, url: str, pause_s: float = PAUSE_S) -> None:
         """`url` is the API's root (`http://host:8081`, `https://user:password@host/apis/ccompat/v7`)."""
@@ -70,7 +70,7 @@ class Registry:
         self._pause_s = pause_s
 
     def register(self, subject: str, schema: str) -> int:
-        """The id of `schema` under `subject`, which it joins unless it is there. Repeating it changes nothing.
+        """The id of `schema` under `subject`; adds it to the subject if it is missing. Repeating it changes nothing.
 
         Raises `SchemaRefused`, `RegistryRefused`, `RegistryUnreachable`.
         """
@@ -81,7 +81,7 @@ class Registry:
         return int(answer["id"])
 
     def require_compatibility(self, subject: str) -> None:
-        """From now on each schema of `subject` must be compatible both ways with all before it.
+        """From now on each schema of `subject` must be compatible both ways with all earlier ones.
 
         Raises `RegistryRefused`, `RegistryUnreachable`.
         """
@@ -96,7 +96,7 @@ class Registry:
         return RegistryRefused(self.url, subject, _reason(failure))
 
     def _call(self, method: str, path: str, body: Any) -> Any:
-        """The answer to one request. Raises HTTPError for a refusal, `RegistryUnreachable` when nothing came."""
+        """The answer to one request. Raises HTTPError for a refusal, `RegistryUnreachable` if no answer came."""
         reason = ""
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -127,7 +127,7 @@ def _authorisation(user: str | None, password: str | None) -> dict[str, str]:
 def _reason(failure: HTTPError) -> str:
     """Status and message of a refusal, on one line."""
     text = failure.read(2000).decode(errors="replace")
-    with contextlib.suppress(ValueError, TypeError, KeyError):  # not the API's error document: shown as it is
+    with contextlib.suppress(ValueError, TypeError, KeyError):  # not the API's error document: show it unchanged
         text = str(json.loads(text)["message"])
     return f"{failure.code} {' '.join(text.split())}"
 
@@ -142,9 +142,9 @@ def register_all(registry: Registry, folder: Path | None = None) -> dict[str, in
 
 @cache
 def avro_codec(registry_url: str) -> AvroCodec:
-    """The codec of a process: framed by a registry's ids where there is one, by fingerprints else.
+    """The codec of a process: it frames values with registry ids if there is a registry, else with fingerprints.
 
-    With a registry it blocks until all schemas are registered, and raises what `Registry` raises. One per process and
-    address.
+    With a registry it blocks until all schemas are registered, and raises what `Registry` raises. There is one codec
+    per process and address.
     """
     return AvroCodec(ids=register_all(Registry(registry_url))) if registry_url else AvroCodec()

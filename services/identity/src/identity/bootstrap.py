@@ -34,7 +34,7 @@ from servicekit.server import read_gate
 
 
 class NotifierMissing(ValueError):
-    """Production needs NOTIFIER_URL: one-time codes have to reach their members."""
+    """Production needs NOTIFIER_URL, because one-time codes must reach their members."""
 
 
 def notifier(settings: IdentitySettings) -> Notifier:

@@ -12,8 +12,8 @@ from servicekit.rotation import KeyKind
 
 SIGNING = "signing.pem"
 PUBLISHED_KEYS_KEPT_S = KEYS_FRESH_S + 30
-"""How long a verifier may go on with the keys that it has fetched: services and the gateway 300 s (`cache_duration`),
-and a fetch that fails once."""
+"""How long a verifier may use fetched keys: 300 s in services and the gateway (`cache_duration`), plus time for one
+failed fetch."""
 
 
 def index_key(settings: IdentitySettings) -> bytes:
@@ -27,8 +27,8 @@ def signing_ring(settings: IdentitySettings) -> KeyRing:
 
 
 def key_kinds(settings: IdentitySettings) -> Sequence[KeyKind]:
-    """Tokens are verified with published keys, which others keep for a while: the next must have reached them all.
-    `index.key` cannot be replaced: usernames are found by it."""
+    """The kinds of keys that can be replaced. Verifiers cache the published keys, so the next signing key must have
+    reached all of them before it is used. `index.key` cannot be replaced: usernames are found by it."""
     return [
         KeyKind(
             "signing",

@@ -6,7 +6,7 @@ from servicekit.settings import ServiceSettings
 
 
 class IdentitySettings(ServiceSettings):
-    """What identity is told beyond the common settings.
+    """The settings of identity beyond the common ones.
 
     `notifier_url` receives one-time codes by POST in production; the local profile writes them to a file instead.
     """

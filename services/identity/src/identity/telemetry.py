@@ -1,4 +1,4 @@
-"""identity's metrics in one place, with what they tell an operator."""
+"""identity's metrics in one place, with their meaning for an operator."""
 
 from __future__ import annotations
 

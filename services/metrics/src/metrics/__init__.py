@@ -1,1 +1,1 @@
-"""Retention, activity and revenue, folded from public events and answered with formula, window and freshness."""
+"""Retention, activity and revenue, folded from public events. Answers state formula, window and freshness."""

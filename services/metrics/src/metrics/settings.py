@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""The service's settings, read from the environment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from servicekit.settings import ServiceSettings
 
 
 class ZoneSettings(BaseSettings):
-    """The zone whose calendar days count: an IANA name. Days are counted while folding, so that another zone means a
-    rebuild of the projection `activity`."""
+    """The zone of the calendar days, an IANA name. Days are counted while folding, so another zone needs a rebuild of
+    the projection `activity`."""
 
     metrics_zone: str = "UTC"
 
@@ -31,4 +31,4 @@ class ZoneSettings(BaseSettings):
 
 
 class MetricsSettings(ServiceSettings, ZoneSettings):
-    """A service's settings and the zone."""
+    """The common settings and the zone."""

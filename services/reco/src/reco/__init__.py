@@ -1,1 +1,1 @@
-"""Recommendations: factors folded from what members do, and answers computed from them live."""
+"""Recommendations: factors folded from members' actions, and answers computed from them live."""

@@ -28,7 +28,7 @@ from servicekit.server import read_gate
 
 
 class Server:
-    """What runs in the serving process: the servicer and its follower share one copy of the factors."""
+    """The serving process's parts: the servicer and its follower share one copy of the factors."""
 
     def __init__(self) -> None:
         self._factors: LiveFactors | None = None

@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""The service's settings, read from the environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from servicekit.settings import ServiceSettings
 
 
 class RecoSettings(ServiceSettings):
-    """Bounds of the matrix in memory (about 150 bytes a pair), and how often it follows the tables."""
+    """Bounds of the matrix in memory (about 150 bytes a pair), and the interval at which it follows the tables."""
 
     reco_max_items: int = 20_000
     reco_max_pairs: int = 2_000_000

@@ -1,1 +1,1 @@
-"""Real input through a running Lyceum, its answers beside those of an oracle that knows nothing of it."""
+"""Sends real input through a running Lyceum, and compares its answers with those of an independent oracle."""

@@ -1,4 +1,4 @@
-"""The accounts that the demonstration works with: its importer, its creator, and members who take over theirs."""
+"""The accounts of the demonstration: its importer, its creator, and members who claim their accounts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lyceum_local.stack import LocalStack
 IMPORTER: Final = "demo-importer"
 CREATOR: Final = "demo-creator"
 MEMBERS: Final = "demo-members"
-"""Name of the password that all taken-over accounts get."""
+"""Name of the password that all claimed accounts get."""
 SPOOL: Final = "notifications.jsonl"
 COMMAND_TIMEOUT_S: Final = 60.0
 CODE_WAIT_S: Final = 5.0
 CODE_POLL_S: Final = 0.02
 
 Shown = Callable[[str, str], None]
-"""Is told of a username and the one-time code that came for it."""
+"""Called with a username and the one-time code that arrived for it."""
 
 
 def create_importer(stack: LocalStack) -> None:
-    """Make the importer's account as an operator does, with identity's own command; safe to repeat."""
+    """Create the importer's account with identity's operator command; safe to repeat."""
     command = [sys.executable, "-m", "identity", "create-importer", "--username", IMPORTER, "--password-stdin"]
     ran = subprocess.run(
         command,
@@ -47,7 +47,7 @@ def create_importer(stack: LocalStack) -> None:
 
 
 async def log_in_creator(gateway: Gateway, password: str) -> None:
-    """Register the creator through the public form, unless that was done before, and log in."""
+    """Register the creator through the public form, unless registered already, and log in."""
     form = {"username": CREATOR, "password": password, "role": "creator"}
     try:
         await gateway.post("/register", form, anonymous=True, form=True)
@@ -58,7 +58,7 @@ async def log_in_creator(gateway: Gateway, password: str) -> None:
 
 
 class Claims:
-    """Takes over imported accounts with the codes that identity writes to its spool on a developer's machine."""
+    """Claims imported accounts with the codes that identity writes to its spool on a developer's machine."""
 
     def __init__(self, spool: Path, password: str, shown: Shown) -> None:
         self._spool = spool
@@ -66,7 +66,7 @@ class Claims:
         self._shown = shown
 
     async def log_in(self, gateway: Gateway, username: str) -> None:
-        """Log in; an account that nobody has claimed yet refuses that and is claimed first."""
+        """Log in. An unclaimed account refuses this, so it is claimed first."""
         try:
             await gateway.log_in(username, self._password)
         except Refused as refusal:
@@ -84,7 +84,7 @@ class Claims:
         await gateway.post("/v1/members:claim", claim, anonymous=True)
 
     async def _code_after(self, had: int, username: str) -> str:
-        """The next code; it is delivered a moment after the answer. Raises `CodeMissing` after `CODE_WAIT_S`."""
+        """The next code, which is delivered shortly after the answer. Raises `CodeMissing` after `CODE_WAIT_S`."""
         try:
             async with asyncio.timeout(CODE_WAIT_S):
                 while len(found := self._codes(username)) <= had:  # noqa: ASYNC110 - identity writes the spool

@@ -1,4 +1,4 @@
-"""Asks the running services, through the gateway, for everything that the oracle knows too."""
+"""Asks the running services, through the gateway, for all figures that the oracle computes too."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TOP: Final = 5
 KINDS: Final = ("view", "like", "comment", "share", "rate", "complete")
 
 Figures = dict[str, Any]
-"""Nested by subject; the oracle prints the same shape."""
+"""Figures nested by subject; the oracle prints the same shape."""
 
 
 async def ask(gateway: Gateway, dataset: str, as_of: datetime, members: Sequence[int]) -> Figures:
-    """Everything as of `as_of`, but for the ledger, which is asked for all that has happened."""
+    """All figures as of `as_of`, except the ledger, which covers everything."""
     moment = {"as_of": instant(as_of)}
     overview = (await gateway.get("/v1/metrics/overview", moment)).body
     retention = (await gateway.get("/v1/metrics/retention", {**moment, "t_days": RETENTION_DAYS})).body
@@ -50,7 +50,7 @@ def _overview(body: Mapping[str, Any]) -> Figures:
 
 
 def _ledger(body: Mapping[str, Any]) -> Figures:
-    """Sums by kind of account: of the creators' accounts all together."""
+    """Sums by kind of account; all creators' accounts are summed together."""
     found: dict[str, Figures] = {}
     for line in body["lines"]:
         account = "creator_payable" if line["account"].startswith("creator_payable:") else line["account"]

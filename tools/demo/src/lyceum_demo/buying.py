@@ -1,7 +1,7 @@
 """Orders placed one by one: quote, order, payment, and the provider's signed callback through the gateway.
 
-Safe to repeat: what a member has bought is taken from the member's own list of orders, and an order that is asked for
-twice under its line's idempotency key is one order.
+Safe to repeat: the member's own list of orders shows what the member has bought, and a second request with the same
+line's idempotency key makes no second order.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.02, 0.5
 PAID: Final = "paid"
 
 Terms = tuple[int, bool]
-"""What tells one member's orders apart: the list amount, and whether there was a promotion."""
+"""The terms that distinguish one member's orders: the list amount, and whether there was a promotion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order as it stands."""
+    """An order in its present state."""
 
     order_id: str
     paid: bool
 
 
 class Buyers:
-    """Live buyers. `told` hears of every order that is paid."""
+    """Live buyers. `told` is called for every paid order."""
 
     def __init__(
         self,
@@ -112,18 +112,18 @@ class Buyers:
         return Placed(answer.body["order_id"], answer.body["status"] == PAID)
 
     async def _pay(self, session: Gateway, order_id: str, provider: httpx.AsyncClient) -> None:
-        """Start the payment and be the buyer at the provider; its callback comes by itself."""
+        """Start the payment and pay as the buyer at the provider. The callback comes by itself."""
         try:
             started = await session.post(f"/v1/orders/{order_id}/payments", {"provider": "simulator"})
         except Refused as refusal:
             if refusal.reason != "WRONG_STATE":
                 raise
-            return  # paid meanwhile: a callback of an earlier run has come
+            return  # paid meanwhile: a callback of an earlier run has arrived
         if started.body["pay_url"]:
             (await provider.post(started.body["pay_url"])).raise_for_status()
 
     async def _until_paid(self, session: Gateway, order_id: str) -> None:
-        """The callback is not ours to wait for, so look until the order says that it is paid."""
+        """Wait until the order is paid. The callback goes to billing, so this polls the order."""
         began = self._clock()
         pause_s = FIRST_PAUSE_S
         while not await self._is_paid(session, order_id):
@@ -138,13 +138,13 @@ class Buyers:
         except Refused as refusal:
             if refusal.status != httpx.codes.NOT_FOUND:
                 raise
-            return False  # the projection has not seen the order yet
+            return False  # the projection has not applied the order yet
 
 
 def matched(
     wanted: Sequence[Purchase], known: Mapping[Terms, Sequence[Placed]]
 ) -> list[tuple[Purchase, Placed | None]]:
-    """Each purchase with an order of its terms that stands for it, or none. Equal purchases take one order each."""
+    """Each purchase with a matching order of the same terms, or None. Equal purchases take one order each."""
     left = {terms: list(orders) for terms, orders in known.items()}
     found: list[tuple[Purchase, Placed | None]] = []
     for purchase in wanted:

@@ -1,4 +1,4 @@
-"""What the input becomes: members, content, ratings, orders to import and orders to place live. Pure."""
+"""Turns the input into members, content, ratings, orders to import and orders to place live. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lyceum_demo.reading import Film, Purchase, Rating
 
 CREATORS: Final = 5
 BEGINNING: Final = datetime(1997, 1, 1, tzinfo=UTC)
-"""When the creators registered and published everything."""
+"""The time at which the creators registered and published everything."""
 CURRENCY: Final = "USD"
 PRODUCT: Final = "cdnow-basket"
 IMPORTED_PROMOTION, LIVE_PROMOTION = "cdnow-anniversary", "anniversary-live"
@@ -26,7 +26,7 @@ LAST_INSTANT: Final = time(23, 59, 59, 999_999)
 
 @dataclass(frozen=True)
 class Community:
-    """`members` maps numbers to when they registered; `live` are placed one by one, `imported` in batches."""
+    """`members` maps numbers to registration times. Orders in `live` are placed one by one, `imported` in batches."""
 
     members: dict[int, datetime]
     films: Sequence[Film]
@@ -38,7 +38,7 @@ class Community:
 
 
 def community(purchases: Sequence[Purchase], ratings: Sequence[Rating], films: Sequence[Film]) -> Community:
-    """Everything that follows from the input."""
+    """The community that the input describes."""
     buyers = live_members(purchases, LIVE_ORDERS)
     return Community(
         members=registrations(purchases, ratings),
@@ -52,17 +52,18 @@ def community(purchases: Sequence[Purchase], ratings: Sequence[Rating], films: S
 
 
 def promoted(purchase: Purchase) -> bool:
-    """Whether the limited-time promotion applied: to every fifth line of the file."""
+    """Whether the limited-time promotion applied. It applies to every fifth line of the file."""
     return purchase.line % PROMOTED_EVERY == 0
 
 
 def list_minor(purchase: Purchase) -> int:
-    """The list price: what was charged, and the reduction where there was one."""
+    """The list price: the charged amount plus the discount, if any."""
     return purchase.charged_minor + (REDUCTION_MINOR if promoted(purchase) else 0)
 
 
 def live_members(purchases: Sequence[Purchase], at_least: int) -> set[int]:
-    """Those who bought most often (of equals the smaller number first), until they have `at_least` orders in all."""
+    """The members with most purchases (among equals the smaller number first), until they have `at_least` orders in
+    total."""
     counts = Counter(one.member for one in purchases)
     chosen: set[int] = set()
     orders = 0
@@ -75,7 +76,7 @@ def live_members(purchases: Sequence[Purchase], at_least: int) -> set[int]:
 
 
 def registrations(purchases: Sequence[Purchase], ratings: Sequence[Rating]) -> dict[int, datetime]:
-    """Member k of one file is member k of the other; each registered when first seen in either."""
+    """Member k of one file is member k of the other; each registered at the first occurrence in either file."""
     first: dict[int, datetime] = {}
     deeds: list[Purchase | Rating] = [*purchases, *ratings]
     for one in deeds:
@@ -91,6 +92,6 @@ def last_instant(purchases: Sequence[Purchase], ratings: Sequence[Rating]) -> da
 
 
 def asked(ratings: Sequence[Rating]) -> list[int]:
-    """Whom to recommend to: the smallest numbers with enough ratings."""
+    """The members that get recommendations: the smallest numbers with enough ratings."""
     counts = Counter(one.member for one in ratings)
     return sorted(member for member, count in counts.items() if count >= RECOMMENDED_MIN_RATINGS)[:RECOMMENDED_MEMBERS]

@@ -1,4 +1,5 @@
-"""The services' figures beside the oracle's: equal integers and texts, floats within a relative bound, same order."""
+"""Compares the services' figures with the oracle's: integers and texts must be equal, floats within a relative bound,
+lists in the same order."""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ class Compared:
 
     @property
     def equal(self) -> bool:
-        """Whether both say the same."""
+        """Whether both sides are equal."""
         if isinstance(self.lyceum, float) and isinstance(self.oracle, float):
             return math.isclose(self.lyceum, self.oracle, rel_tol=RELATIVE_BOUND)
         return type(self.lyceum) is type(self.oracle) and self.lyceum == self.oracle
 
 
 def compare(lyceum: Mapping[str, Any], oracle: Mapping[str, Any]) -> list[Compared]:
-    """Every figure that either side has; one that a side lacks differs."""
+    """Every figure of either side; a figure that one side lacks differs."""
     ours, theirs = dict(_flat(lyceum)), dict(_flat(oracle))
     names = [*ours, *(name for name in theirs if name not in ours)]
     return [Compared(name, ours.get(name, ABSENT), theirs.get(name, ABSENT)) for name in names]

@@ -1,4 +1,4 @@
-"""Why a demonstration cannot go on: each one sentence and the fix."""
+"""Errors that stop a demonstration: each is one sentence with the fix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class DemoError(Exception):
-    """Base: its text is meant for the person at the terminal."""
+    """Base class; the text is meant for the user at the terminal."""
 
 
 class InputNotFetched(DemoError):
@@ -17,7 +17,7 @@ class InputNotFetched(DemoError):
 
 
 class InputDamaged(DemoError):
-    """A cached package is missing, or has not the bytes that it must have."""
+    """A cached package is missing, or its bytes are not the expected ones."""
 
     def __init__(self, package: str, folder: Path) -> None:
         super().__init__(
@@ -26,7 +26,7 @@ class InputDamaged(DemoError):
 
 
 class OtherSlice(DemoError):
-    """The stack's data come from the other slice, in which the same numbers are other people."""
+    """The stack's data comes from the other slice, in which the same numbers are different people."""
 
     def __init__(self, found: str, wanted: str, data_dir: Path) -> None:
         super().__init__(
@@ -36,14 +36,14 @@ class OtherSlice(DemoError):
 
 
 class CommandFailed(DemoError):
-    """A process that the demonstration started ended badly."""
+    """A process that the demonstration started has failed."""
 
     def __init__(self, what: str, status: int, complaint: str) -> None:
         super().__init__(f"{what} ended with status {status}: {complaint}")
 
 
 class CodeMissing(DemoError):
-    """No one-time code has come for an account."""
+    """No one-time code has arrived for an account."""
 
     def __init__(self, username: str, spool: Path) -> None:
         super().__init__(
@@ -61,7 +61,7 @@ class NotPaid(DemoError):
 
 
 class RowsRejected(DemoError):
-    """The importer set rows aside, although all of the input is good."""
+    """The importer set rows aside, although all input rows are valid."""
 
     def __init__(self, count: int, folder: Path) -> None:
         super().__init__(f"{count} rows were rejected; {folder} holds them with the reasons")

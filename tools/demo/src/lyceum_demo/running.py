@@ -1,4 +1,4 @@
-"""The demonstration, stage by stage, on a stack that is up."""
+"""The demonstration, stage by stage, on a running stack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ORACLE_TIMEOUT_S: Final = 300.0
 
 @dataclass(frozen=True)
 class Slice:
-    """How much of the input is taken."""
+    """The part of the input that is used."""
 
     name: str
     full: bool
@@ -52,7 +52,7 @@ FULL: Final = Slice("full", full=True, first_ratings=0)
 
 
 class Demonstration:
-    """Works on one stack with one slice; says on `console` what it does."""
+    """Runs one slice on one stack, and prints its progress on `console`."""
 
     def __init__(self, stack: LocalStack, taken: Slice, console: Console) -> None:
         self._stack = stack
@@ -62,7 +62,7 @@ class Demonstration:
         self.stages = Stages(console)
 
     async def run(self) -> list[Compared]:
-        """All stages; returns both sides of every figure. Raises `DemoError` or `CliError`."""
+        """Run all stages; returns both sides of every figure. Raises `DemoError` or `CliError`."""
         self._require_slice()
         with self.stages.stage("fetch"):
             inputs = fetching.fetch(self._stack.settings.cache_dir, full=self._taken.full)
@@ -146,7 +146,7 @@ class Demonstration:
             ).buy(made.live)
 
     def _code_shown(self) -> Callable[[str, str], None]:
-        """Prints the first one-time codes that come."""
+        """Prints the first one-time codes that arrive."""
         left = iter(range(CODES_SHOWN))
 
         def shown(username: str, code: str) -> None:
@@ -156,8 +156,8 @@ class Demonstration:
         return shown
 
     async def _settle(self, importer: Gateway, sources: Sequence[Source]) -> None:
-        """A batch of orders that all exist is answered with a token that covers everything before it, the live orders
-        too; then every projection of every service is waited for."""
+        """Wait until every projection of every service has passed all events. The token comes from importing orders
+        that all exist already: it covers everything before it, including the live orders."""
         orders = [source for source in sources if source.kind == "orders"]
         known = batches(gather(orders).items, MAX_BATCH_ITEMS)[0]
         body: dict[str, Any] = {"dataset": self._taken.dataset, "items": [one.body for one in known.items]}

@@ -1,4 +1,4 @@
-"""What has to stand before anybody can buy: the product, its promotion, and something published to read."""
+"""Prepares the shop before members can buy: the product, its promotion, and a published article."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ async def open_shop(creator: Gateway, dataset: str) -> None:
 
 
 async def schedule_promotion(creator: Gateway, now: datetime) -> str:
-    """The live promotion, from `now` for a day; returns its id. Each day has one: on another day its terms differ."""
+    """Schedule the live promotion, from `now` for a day; returns its id. Each day has its own, because the terms
+    differ."""
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     promotion_id = f"{made.LIVE_PROMOTION}-{day:%Y-%m-%d}"
     terms = {

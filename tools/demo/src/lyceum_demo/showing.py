@@ -1,4 +1,4 @@
-"""What the demonstration prints: stages with their wall time, and both sides of every figure."""
+"""Prints the stages with their wall time, and both sides of every figure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """One stage; its line is printed when it ends well."""
+        """Time one stage; its line is printed when it succeeds."""
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
@@ -40,7 +40,7 @@ class Stages:
 
     @property
     def total_s(self) -> float:
-        """All stages together."""
+        """Seconds of all stages together."""
         return sum(self.seconds.values())
 
 
@@ -58,12 +58,13 @@ def bar(console: Console) -> Progress:
 
 
 def tables(compared: Sequence[Compared]) -> list[Table]:
-    """One table for each subject, a line for each thing in it that has figures."""
+    """One table for each subject, with a line for each thing that has figures."""
     return [_table(title, _grouped(compared, subject)) for subject, title in SUBJECTS.items()]
 
 
 def _grouped(compared: Sequence[Compared], subject: str) -> dict[str, list[Compared]]:
-    """Figures by what they belong to: an account's debits and credits share a line, as do an item's title and score."""
+    """Figures grouped by the thing they describe: an account's debits and credits share a line, as do an item's title
+    and score."""
     lines: dict[str, list[Compared]] = {}
     for one in compared:
         found, *names = one.name.split(" / ")
@@ -89,7 +90,7 @@ def _table(title: str, lines: Mapping[str, Sequence[Compared]]) -> Table:
 
 
 def _line(figures: Sequence[tuple[str, Any]]) -> str:
-    """One value alone, or several with their names; ids and zeros are compared and not shown."""
+    """A single value alone, or several values with their names. Ids and zeros are compared but not shown."""
     if len(figures) == 1:
         return _text(figures[0][1])
     named = [(name.rpartition(" / ")[2], value) for name, value in figures]
@@ -97,7 +98,7 @@ def _line(figures: Sequence[tuple[str, Any]]) -> str:
 
 
 def _named(name: str, value: Any) -> str:
-    """A text needs no name; fewer digits than are compared are enough to read."""
+    """A value with its name. A text needs no name; a float is shown with fewer digits than are compared."""
     if isinstance(value, str):
         return value
     shown = f"{value:.6g}" if isinstance(value, float) else _text(value)

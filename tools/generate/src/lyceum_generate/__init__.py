@@ -1,1 +1,1 @@
-"""Generates what follows from the schemas; run `python -m lyceum_generate --help`."""
+"""Generates files from the schemas; run `python -m lyceum_generate --help`."""

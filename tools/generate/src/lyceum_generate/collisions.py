@@ -1,4 +1,4 @@
-"""Names that would stand for two things once the services share a broker, a catalogue, or a reader of events."""
+"""Finds names that would mean two things, because the services share a broker, a catalogue and readers of events."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from servicekit.definition import ServiceDefinition
 SOURCES = ("libs/*/src", "services/*/src")
 
 Claim = tuple[str, str]
-"""A name, and who claims it."""
+"""A name and its claimant."""
 
 
 class NamesCollide(ValueError):
-    """Names that two claim, one sentence each."""
+    """Names with two claimants, one sentence each."""
 
     def __init__(self, found: Sequence[str]) -> None:
         super().__init__("; ".join(found))
@@ -29,7 +29,7 @@ class NamesCollide(ValueError):
 
 
 def complaints(root: Path = ROOT) -> list[str]:
-    """One sentence for each name that two claim; none when every name means one thing."""
+    """One sentence for each name with two claimants; empty if every name means one thing."""
     services = definitions()
     return [
         *_twice("stream type", _streams()),
@@ -52,13 +52,13 @@ def _twice(kind: str, claims: Iterator[Claim]) -> list[str]:
 
 
 def _streams() -> Iterator[Claim]:
-    """An event's id follows from its stream's name and nothing else, whatever the service."""
+    """Stream types must be unique over all services, because an event's id is derived from its stream's name alone."""
     for service in definitions():
         yield from ((name, service) for name in sorted({kind.name for kind in stream_types(service).values()}))
 
 
 def _ambiguous(names: Iterator[str]) -> list[str]:
-    """A stream's name is its type's, a hyphen, and its id."""
+    """A stream's name is its type, a hyphen and its id, so a type must not contain a hyphen."""
     return [
         f"stream type {name}: streams of two types could have one name; leave out the hyphen"
         for name in names
@@ -67,7 +67,7 @@ def _ambiguous(names: Iterator[str]) -> list[str]:
 
 
 def _stored(services: Mapping[str, ServiceDefinition]) -> Iterator[Claim]:
-    """`eventfold.timers.intents`' events are those of whichever service keeps intents."""
+    """Events of `eventfold.timers.intents` are left out: every service with intents has them."""
     for service, definition in services.items():
         yield from (
             (name, service)
@@ -77,7 +77,7 @@ def _stored(services: Mapping[str, ServiceDefinition]) -> Iterator[Claim]:
 
 
 def _first_of_each(service: str) -> Iterator[Emitted]:
-    """A service may say one thing in public of two private events."""
+    """One entry for each public type: two private events of a service may have the same public type."""
     yield from {one.public_type: one for one in emitted(service)}.values()
 
 
@@ -91,7 +91,7 @@ def _undeclared(services: Mapping[str, ServiceDefinition]) -> list[str]:
 
 
 def _within(services: Mapping[str, ServiceDefinition]) -> list[str]:
-    """Positions are kept by a handler's name, rows by their table's."""
+    """Within a service, positions are stored by the handler's name, and rows by their table's name."""
     found = []
     for service in services.values():
         handlers: list[Projection | Process] = [*service.projections, *service.processes]
@@ -102,7 +102,7 @@ def _within(services: Mapping[str, ServiceDefinition]) -> list[str]:
 
 
 def _namespaces(root: Path) -> Iterator[Claim]:
-    """Every `UUID("…")` in the sources: ids that follow from one must not be those that follow from another."""
+    """Every `UUID("…")` in the sources: ids derived from different namespaces must differ."""
     for pattern in SOURCES:
         for file in sorted(path for folder in root.glob(pattern) for path in folder.rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -48,7 +48,7 @@ def document() -> str:
 
 @cache
 def catalogue() -> Catalogue:
-    """Every topic that some service emits on, in order."""
+    """Every topic on which a service emits, in order."""
     types = _event_types()
     names = sorted({topic for one in definitions().values() for topic in one.topics})
     topics = tuple(_topic(name, [kind for kind in types if kind.topic == name]) for name in names)
@@ -57,7 +57,7 @@ def catalogue() -> Catalogue:
 
 
 def _topic(name: str, types: Sequence[EventType]) -> Topic:
-    """A topic that one service, and no other, declares as its own."""
+    """A topic; exactly one service declares it as its own."""
     [owner] = [one for one in definitions().values() if name in one.topics]
     return Topic(name=name, service=owner.name, source=owner.source, types=tuple(types), readers=_readers(name))
 
@@ -85,7 +85,7 @@ def _event_type(shipped: list[Shipped], emitter: Emitted) -> EventType:
 
 
 def _readers(topic: str) -> tuple[Reader, ...]:
-    """Who reads a topic."""
+    """The readers of a topic."""
     found = [
         Reader(
             name,
@@ -99,7 +99,7 @@ def _readers(topic: str) -> tuple[Reader, ...]:
 
 
 def partition_key(kind: StreamType[Any, Any, Any]) -> str:
-    """What the record key of a stream's events is."""
+    """A description of the record key of a stream's events."""
     if kind.partition_key is own_id:
         return f"the id of the {kind.name}"
     return f"{_first_line(kind.partition_key)} (stream `{kind.name}-<id>`)"

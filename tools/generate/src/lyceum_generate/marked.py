@@ -1,7 +1,7 @@
-"""Parts of hand-written files that are generated.
+"""Generated parts of hand-written files.
 
-A list ends with `# generated: <name>` behind its closing bracket; a block of lines stands between a line that ends with
-`generated: <name>` and one that says `end`, both as comments.
+A generated list ends with `# generated: <name>` after its closing bracket. A generated block of lines is between a
+line that ends with `generated: <name>` and a line that says `end`; both are comments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LIST = re.compile(r"^(?P<to>\w+ = )\[[^\[\]]*\](?P<mark> # generated: (?P<name>
 
 
 class NoSuchPart(Exception):
-    """A file marks a part that nothing generates, or no longer marks one that is."""
+    """A file marks a part that is not generated, or no longer marks a part that is."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"generated: {name} is marked nowhere, or stands for nothing: compare lyceum_generate.named")
@@ -23,7 +23,7 @@ class NoSuchPart(Exception):
 
 
 def with_lists(text: str, lists: Mapping[str, Sequence[str]]) -> str:
-    """The text with every marked list as it should be. Raises `NoSuchPart`."""
+    """The text with every marked list up to date. Raises `NoSuchPart`."""
 
     def filled(found: re.Match[str]) -> str:
         if found["name"] not in lists:
@@ -37,7 +37,7 @@ def with_lists(text: str, lists: Mapping[str, Sequence[str]]) -> str:
 
 
 def _spelt(items: Sequence[str]) -> str:
-    """On one line where it fits, else on a line each."""
+    """The list on one line if it fits, else one item per line."""
     short = json.dumps(list(items))
     if len(short) <= ONE_LINE_CHARS:
         return short
@@ -45,7 +45,7 @@ def _spelt(items: Sequence[str]) -> str:
 
 
 def with_block(text: str, name: str, lines: Sequence[str]) -> str:
-    """The text with the lines of a marked block as they should be. Raises `NoSuchPart`."""
+    """The text with the lines of a marked block up to date. Raises `NoSuchPart`."""
     inside = "".join(f"{line}\n" for line in lines)
     block = re.compile(rf"^(.*\bgenerated: {name}\b.*\n)(?:.*\n)*?((?:# end|<!-- end -->)\n)", re.MULTILINE)
     made, count = block.subn(lambda found: found[1] + inside + found[2], text)

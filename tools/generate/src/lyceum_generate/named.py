@@ -1,4 +1,4 @@
-"""Where services are named, written from the one list of them (`lyceum_tree`): whole files, and marked parts."""
+"""Writes all files and marked parts that name the services, from the one list of services (`lyceum_tree`)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from typing import Final
 
 
 def write_named(root: Path) -> None:
-    """Write every file that names services, where it does not say what it should. Raises `Untold`, `NoSuchPart`."""
+    """Write every file that names services, if it is out of date. Raises `Untold`, `NoSuchPart`."""
     for path, text in named(root).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
 def named(root: Path) -> dict[Path, str]:
-    """Each file that names services, with what it should say. Raises `Untold`, `NoSuchPart`."""
+    """Each file that names services, with its up-to-date text. Raises `Untold`, `NoSuchPart`."""
     lists = {
         "services": list(services(root)),
         "slices": slices(root),
@@ -65,7 +65,7 @@ def _routes(root: Path) -> str:
 
 
 def _targets(root: Path) -> list[str]:
-    """No name of a host has an underscore."""
+    """The address of each service. Host names have no underscore, so it becomes a hyphen."""
     return [f"ARG {name.upper()}_TARGET={name.replace('_', '-')}:50051" for name in services(root)]
 
 
@@ -80,7 +80,7 @@ def _rows(root: Path) -> Iterator[str]:
 
 
 def _topics(root: Path, service: Service) -> list[str]:
-    """The service's topics, the first in full and the others by their last word."""
+    """The service's topics: the first in full, the others by their last word."""
     types = [one.type for one in shipped_schemas(root / "schemas" / "avro")]
     names = sorted({topic_of(name) for name in types if name.split(".")[1] == service.name})
     return [f"`{name}`" if name == names[0] else f"`.{name.rsplit('.', 1)[1]}`" for name in names]

@@ -1,4 +1,4 @@
-"""`make service`: a whole service with one command, event, projection, query and tests, to be grown from there."""
+"""`make service`: a whole service with one command, event, projection, query and tests, as a starting point."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TOOL_S = 60.0
 
 
 class NothingCompiled(Exception):
-    """No hashed requirements could be taken over for a service that needs what every service needs."""
+    """No other service has the same requirements, so there is no hashed list to copy."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"requirements/{name}.txt is missing: run make requirements")
 
 
 def write_service(name: str, root: Path) -> list[Path]:
-    """Write the service's own files; returns them. What is generated of them is for `generate`.
+    """Write the service's own files; returns them. `generate` writes the files that are derived from them.
 
-    Raises `BadServiceName` and `NameInUse` before anything is written, `NothingCompiled` after everything was.
+    Raises `BadServiceName` and `NameInUse` before anything is written, `NothingCompiled` after everything is written.
     """
     words = checked_words(name, root)
     said = words.said | _free_ports(root)
@@ -34,7 +34,7 @@ def write_service(name: str, root: Path) -> list[Path]:
 
 
 def _free_ports(root: Path) -> dict[str, str]:
-    """The port after the last server's, and the two after the last metrics page."""
+    """The port after the last server port, and the two ports after the last metrics port."""
     last = {kind: max(one.ports[kind] for one in services(root).values()) for kind in PORTS}
     pages = max(last["serve_metrics"], last["work_metrics"])
     ports = {"serve": last["serve"] + 1, "serve_metrics": pages + 1, "work_metrics": pages + 2}
@@ -55,7 +55,7 @@ def _filled(text: str, said: dict[str, str]) -> str:
 
 
 def tidy(files: Sequence[Path], root: Path) -> None:
-    """Imports in order, once there is all that they name, and lines of their length: both depend on the name."""
+    """Sort imports, once all imported modules exist, and format lines: both depend on the service's name."""
     ruff, style = [sys.executable, "-m", "ruff"], ["--quiet", "--config", str(root / "pyproject.toml")]
     code = [str(file) for file in files if file.suffix == ".py"]
     for command in (["check", "--select", "I", "--fix"], ["format"]):
@@ -63,7 +63,7 @@ def tidy(files: Sequence[Path], root: Path) -> None:
 
 
 def _requirements(words: Words, root: Path) -> Path:
-    """The hashed list of another service that needs the same: what was compiled of the same words is the same."""
+    """Copies the hashed list of another service with the same `.in` file, because it compiles to the same list."""
     folder = root / "requirements"
     wanted, target = (folder / f"{words.name}.in").read_text(), folder / f"{words.name}.txt"
     for name in services(root):

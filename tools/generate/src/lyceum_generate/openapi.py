@@ -1,4 +1,4 @@
-"""The gateway's OpenAPI 3 document, by protoc-gen-openapi at a pinned version."""
+"""Generates the gateway's OpenAPI 3 document with a pinned version of protoc-gen-openapi."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERNAL = ("consistency",)
 
 
 class GoMissing(Exception):
-    """The plugin is a Go program: install Go 1.22 or newer, or leave the document as it is."""
+    """Go is missing. The plugin is a Go program: install Go 1.22 or newer, or leave the document as it is."""
 
 
 def generate_openapi(protos: Path, descriptors: Path, target: Path, cache: Path) -> None:

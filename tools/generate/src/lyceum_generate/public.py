@@ -1,4 +1,4 @@
-"""Which public type each private event becomes, found by asking each service's own mapping about a sample."""
+"""The public type of each private event, found by giving a sample to each service's own mapping."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lyceum_generate.services import definitions, stream_types
 from lyceum_generate.stored import SAMPLED_AT, sample
 
 STREAM_ID = "owner/part"
-"""Fits every partition key: those that look into the stream's id take a part of it."""
+"""A stream id that works for every partition key function: some use a part of the id."""
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """A public type, the service that emits it, and the private event and kind of stream that it comes from."""
+    """A public type, the service that emits it, and its private event and stream type."""
 
     public_type: str
     service: str

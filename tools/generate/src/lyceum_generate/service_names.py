@@ -1,4 +1,4 @@
-"""The name of a new service: what is wrong with it, and the words that follow from it."""
+"""The name of a new service: checks it, and derives other names from it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lyceum_generate.services import definitions, stream_types
 FORM = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
 MAX_CHARS = 24
 PARTS = ("gateway", "gateway_admin", "kafka", "kafka_controller", "postgres", "public", "simulator", "supervisor")
-"""What the stack on one machine calls its other processes and ports, and PostgreSQL its own schema."""
+"""Names that are taken by the local stack's other processes and ports, and by PostgreSQL's own schema."""
 
 
 class BadServiceName(ValueError):
-    """A service cannot be called so."""
+    """A service cannot have this name."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name!r} {reason}; name a service in snake_case, as coupons or gift_cards")
@@ -27,7 +27,7 @@ class BadServiceName(ValueError):
 
 
 class NameInUse(ValueError):
-    """Something else has this name, or one that follows from it."""
+    """Something else has this name, or a name derived from it."""
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(f"{name!r} cannot be a service: {what}; choose another name")
@@ -36,19 +36,19 @@ class NameInUse(ValueError):
 
 @dataclass(frozen=True)
 class Words:
-    """The service's name, and what one of what it keeps is called: the last word, in the singular."""
+    """The service's name, and the name of one thing that it keeps: the last word, in the singular."""
 
     name: str
 
     @property
     def thing(self) -> str:
-        """`card` of `gift_cards`: one word, for the subject of an event is one."""
+        """`card` for `gift_cards`: one word, because the subject of an event is one word."""
         last = self.name.rsplit("_", 1)[-1]
         return last.removesuffix("s") if not last.endswith("ss") else last
 
     @property
     def said(self) -> dict[str, str]:
-        """Each word as it is spelt in modules, classes and constants."""
+        """Each word in the spelling of modules, classes and constants."""
         words = self.name.replace("_", " ")
         return {
             "words": words,

@@ -1,4 +1,4 @@
-"""The services of the tree as their definitions describe them, and the kinds of stream that they keep."""
+"""The services of the tree with their definitions, and their stream types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from servicekit.definition import ServiceDefinition
 
 
 class NoStreamType(Exception):
-    """An event class that no stream type's `evolve` takes: annotate its event parameter with a union that holds it."""
+    """No stream type's `evolve` takes an event class: annotate its event parameter with a union that includes it."""
 
     def __init__(self, service: str, event: type[Any]) -> None:
         super().__init__(f"{service}: no StreamType in its domain evolves with {event.__name__}")
@@ -30,7 +30,7 @@ def definitions() -> Mapping[str, ServiceDefinition]:
 
 @cache
 def stream_types(service: str) -> Mapping[type[Any], StreamType[Any, Any, Any]]:
-    """Which kind of stream records each event class of a service. Raises `NoStreamType`."""
+    """The stream type that records each event class of a service. Raises `NoStreamType`."""
     found = {event: kind for kind in _declared(service) for event in _events(kind)}
     for event in definitions()[service].codec.types:
         if event not in found:
@@ -44,7 +44,7 @@ def _declared(service: str) -> Iterator[StreamType[Any, Any, Any]]:
 
 
 def _domain(service: str) -> Iterator[ModuleType]:
-    """The domain of the service or of each of its features: modules called `domain`, or in a folder of that name."""
+    """The domain of the service or of each of its slices: modules called `domain`, or in a folder of that name."""
     package = importlib.import_module(service)
     for info in pkgutil.walk_packages(package.__path__, f"{service}."):
         if "domain" in info.name.split("."):
@@ -52,7 +52,7 @@ def _domain(service: str) -> Iterator[ModuleType]:
 
 
 def _events(kind: StreamType[Any, Any, Any]) -> tuple[type[Any], ...]:
-    """The event classes that `evolve` takes: its second parameter, a class or a union of some."""
+    """The event classes that `evolve` takes as its second parameter: one class or a union."""
     evolve = kind.decider.evolve
     hints = get_type_hints(evolve)
     names = evolve.__code__.co_varnames

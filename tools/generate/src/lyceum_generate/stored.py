@@ -1,7 +1,7 @@
-"""Goldens of stored (private) events: one JSON for every type and version that a store may hold.
+"""Goldens of stored (private) events: one JSON file for every type and version that a store may hold.
 
-They stand in `schemas/golden/stored/<service>/<type>.v<version>.json`. `add_missing_stored` writes those of new types
-and versions and never touches an existing one: the stores are full of events that look like it.
+They are in `schemas/golden/stored/<service>/<type>.v<version>.json`. `add_missing_stored` writes those of new types and
+versions, and never touches an existing golden, because stores hold events of that form.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PLAIN: dict[Any, Any] = {
 
 
 def sample(hint: Any) -> Any:
-    """A value of an annotation, every optional part set. Raises KeyError for a kind of annotation that it is not made
-    for."""
+    """A sample value of an annotation, with every optional part set. Raises KeyError for an unsupported kind of
+    annotation."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return sample(next(part for part in arguments if part is not NoneType))
@@ -46,13 +46,13 @@ def sample(hint: Any) -> Any:
 
 
 def names(codec: EventCodec) -> Iterator[str]:
-    """The goldens that there must be: every version of every type, up to the current one."""
+    """The names of all required goldens: every version of every type, up to the current one."""
     for name, current in codec.types.values():
         yield from (f"{name}.v{version}" for version in range(1, current + 1))
 
 
 def add_missing_stored(codec: EventCodec, folder: Path) -> list[str]:
-    """Write a golden for every current version that has none; returns their names."""
+    """Write a golden for every current version without one; returns their names."""
     added = []
     for event, (name, version) in codec.types.items():
         path = folder / f"{name}.v{version}.json"
@@ -65,7 +65,7 @@ def add_missing_stored(codec: EventCodec, folder: Path) -> list[str]:
 
 
 def complaints(codec: EventCodec, folder: Path) -> list[str]:
-    """What is wrong with the goldens of a service, one sentence each; none when today's code reads all of them."""
+    """The faults of a service's goldens, one sentence each; empty if today's code reads all of them."""
     kept, wanted = {path.stem for path in folder.glob("*.json")}, set(names(codec))
     missing = [f"{name} has no golden: run make generate, and keep what it writes" for name in sorted(wanted - kept)]
     surplus = [f"{name} is no type or version of this build, yet stores hold it" for name in sorted(kept - wanted)]
@@ -75,7 +75,7 @@ def complaints(codec: EventCodec, folder: Path) -> list[str]:
 
 
 def _change(codec: EventCodec, event: type[Any], folder: Path) -> str:
-    """Whether the current version of a type is no longer what it was when its golden was written."""
+    """The complaint if the current version of a type has changed since its golden was written."""
     name, version = codec.types[event]
     path = folder / f"{name}.v{version}.json"
     if not path.exists():
@@ -89,7 +89,7 @@ def _change(codec: EventCodec, event: type[Any], folder: Path) -> str:
 
 
 def _failure(codec: EventCodec, folder: Path, stem: str) -> str:
-    """Why a golden cannot be read, or does not survive being written by today's code."""
+    """The reason why today's code cannot read a golden, or writes it back differently."""
     name, _, version = stem.rpartition(".v")
     try:
         event = codec.decode(name, int(version), read(folder / f"{stem}.json"))
@@ -100,5 +100,5 @@ def _failure(codec: EventCodec, folder: Path, stem: str) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A golden's data, as the store would give it."""
+    """A golden's data, as the store would return it."""
     return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]

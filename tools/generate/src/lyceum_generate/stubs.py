@@ -1,4 +1,4 @@
-"""Python stubs and the gateway's descriptor set, by the pinned protoc."""
+"""Generates Python stubs and the gateway's descriptor set with the pinned protoc."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def generate_stubs(protos: Path, target: Path) -> None:
 
 
 def generate_descriptors(protos: Path, target: Path) -> None:
-    """Write the descriptor set that Envoy's transcoder reads, with what error details are made of."""
+    """Write the descriptor set for Envoy's transcoder, including the messages of error details."""
     with workspace(protos) as root:
         out = f"--descriptor_set_out={target.resolve()}"
         run([*_protoc(root), "--include_imports", out, *_files(root), *ERRORS], root)

@@ -1,4 +1,5 @@
-"""`contracts.events.<context>`: each public type with what its events hold, from the newest minor of its schema."""
+"""Generates `contracts.events.<context>`: each public type with the fields of its events, from its schema's newest
+minor."""
 
 from __future__ import annotations
 
@@ -30,14 +31,14 @@ TOOL_S = 60.0
 
 
 class NotTyped(TypeError):
-    """A schema uses what has no type here yet."""
+    """A schema uses a construct that has no Python type here yet."""
 
     def __init__(self, schema: object) -> None:
         super().__init__(f"no Python type for {schema}: add it to lyceum_generate.typed_events")
 
 
 def generate_typed_events(target: Path) -> None:
-    """Replace `target` (the package `contracts.events`) by a module for each context."""
+    """Replace `target` (the package `contracts.events`) with one module for each context."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     (target / "__init__.py").write_text('"""The public events, typed. Generated from schemas/avro."""\n')
@@ -90,7 +91,7 @@ def _constant(one: Shipped, records: dict[str, str]) -> str:
 
 
 def _record(schema: Mapping[str, Any], records: dict[str, str], suffix: str = "") -> str:
-    """Add the record, behind those that it holds; returns its name."""
+    """Add the record, after the records that it contains; returns its name."""
     name = f"{schema['name']}{suffix}"
     fields = [_field(field, records) for field in schema["fields"]]
     doc = schema.get("doc", f"{name}, as its schema says.")

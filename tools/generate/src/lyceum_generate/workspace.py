@@ -1,4 +1,4 @@
-"""A temporary buf workspace: our protos beside Google's, which come out of the installed package."""
+"""A temporary buf workspace: our protos beside Google's, which come from an installed package."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ breaking:
   use: [FILE]
 """
 IMPORTED = ("google/api/annotations.proto", "google/api/http.proto", "google/api/httpbody.proto")
-# Nothing imports these, yet the gateway needs them: a status whose details it cannot name loses its body.
+# No proto imports these, but the gateway needs them: it drops the body of a status whose detail types it does not know.
 ERRORS = ("google/rpc/error_details.proto", "google/rpc/status.proto")
 TIMEOUT_S = 300
 
 
 def run(command: list[str], cwd: Path) -> None:
-    """Run a generator; its output appears as it comes. Raises CalledProcessError."""
+    """Run a generator and show its output at once. Raises CalledProcessError."""
     subprocess.run(command, cwd=cwd, check=True, timeout=TIMEOUT_S)
 
 
 def program(name: str) -> str:
-    """A program that came with this Python's packages."""
+    """The path of a program from this Python's packages."""
     return str(Path(sysconfig.get_path("scripts")) / name)
 
 

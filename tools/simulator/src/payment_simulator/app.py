@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
-    """One provider: a book on disk, a key, and callbacks under way."""
+    """One provider: a book on disk, a key, and callbacks in delivery."""
 
     def __init__(self, settings: SimulatorSettings, signer: Signer) -> None:
         self._settings = settings
@@ -29,7 +29,7 @@ class Simulator:
         self._callbacks: Callbacks | None = None
 
     def app(self) -> web.Application:
-        """The application, with its background work tied to its life."""
+        """The application; its background work ends with it."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_refusals])
         app.cleanup_ctx.append(self._running)
         app.add_routes(
@@ -51,7 +51,7 @@ class Simulator:
         return web.Response(body=self._signer.public_pem, content_type="application/x-pem-file", headers=headers)
 
     async def book(self, _: web.Request) -> web.Response:
-        """Totals by status and currency, and what became of the callbacks."""
+        """Totals by status and currency, and the results of the callbacks."""
         sent = self._sending
         return web.json_response(
             {
@@ -62,14 +62,14 @@ class Simulator:
         )
 
     async def create(self, request: web.Request) -> web.Response:
-        """Create a payment, or answer with the one of that merchant number."""
+        """Create a payment, or answer with the existing payment of that merchant number."""
         payment = self._book.create(requests.payment(await _json(request)))
         if self._settings.auto_pay and payment.status == "pending":
             payment = self._pay(payment.merchant_number)
         return web.json_response({**payment.report(), "pay_url": self._pay_url(payment)})
 
     async def get(self, request: web.Request) -> web.Response:
-        """A payment as it stands."""
+        """A payment in its present state."""
         return web.json_response(self._book.get(request.match_info["number"]).report())
 
     async def pay(self, request: web.Request) -> web.Response:
@@ -81,7 +81,7 @@ class Simulator:
         return web.json_response(self._book.close(request.match_info["number"]).report())
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Make the callbacks of a payment misbehave from now on; an empty object makes them behave."""
+        """Set the faults of a payment's callbacks from now on; an empty object removes them."""
         payment = self._book.get(request.match_info["number"])
         faults = requests.faults(await _json(request))
         return web.json_response(self._book.misbehave(payment.merchant_number, faults).report())

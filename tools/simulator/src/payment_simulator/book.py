@@ -1,4 +1,4 @@
-"""The provider's own book: what merchants asked for and what buyers did. On disk before it is answered."""
+"""The provider's own book of merchants' requests and buyers' actions. Each is on disk before it is answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALTERATIONS: tuple[Alteration, ...] = ("none", "amount", "body", "signature")
 
 
 class Refused(Exception):
-    """A request that makes no sense, or contradicts the book; `field` names what is wrong."""
+    """A request is invalid or contradicts the book; `field` names the wrong field."""
 
     def __init__(self, message: str, field: str, status: int = 400) -> None:
         super().__init__(message)
@@ -28,10 +28,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How the callbacks of a payment misbehave.
+    """The faults of a payment's callbacks.
 
-    `lose`: none is sent. `copies`: how many of each are sent. `delay_ms`: how late. `alter`: the amount is another
-    (truly signed), or body or signature are spoilt after signing. `fail`: paying fails.
+    `lose`: none is sent. `copies`: number of copies sent of each. `delay_ms`: their delay. `alter`: the amount differs
+    (with a valid signature), or body or signature are corrupted after signing. `fail`: paying fails.
     """
 
     lose: bool = False
@@ -59,7 +59,7 @@ class Payment:
         return uuid.uuid5(_NAMESPACE, self.merchant_number).hex if self.status == "paid" else ""
 
     def report(self) -> dict[str, Any]:
-        """What the merchant is told, in answers and in callbacks."""
+        """The report for the merchant, in answers and in callbacks."""
         return {
             "merchant_number": self.merchant_number,
             "status": self.status,
@@ -73,14 +73,15 @@ class Payment:
 class Book:
     """All payments by merchant number, at most `MAX_PAYMENTS`. Every operation may be repeated.
 
-    What an operation returns is on disk: it stays so after a kill or a power loss. Operations block for a write to it.
+    The result of an operation is on disk when it returns, and survives a kill or a power loss. Operations block for a
+    write to disk.
     """
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     def create(self, wanted: Payment) -> Payment:
-        """A new payment, or the one of that number. Raises `Refused` when that one was for something else."""
+        """A new payment, or the existing payment of that number. Raises `Refused` if that one has another amount."""
         known = self._known(wanted.merchant_number)
         if known is None:
             if self._pages.count() >= MAX_PAYMENTS:
@@ -98,7 +99,7 @@ class Book:
         return known
 
     def pay(self, merchant_number: str) -> Payment:
-        """The buyer pays (or fails to, when so told). Raises `Refused` for a payment that has failed."""
+        """The buyer pays (or fails, if the fault is set). Raises `Refused` for a payment that has failed."""
         payment = self.get(merchant_number)
         if payment.status == "failed" and not payment.faults.fail:
             raise Refused("the payment is closed", "merchant_number", 409)
@@ -109,14 +110,14 @@ class Book:
         return payment
 
     def close(self, merchant_number: str) -> Payment:
-        """Stop waiting for the buyer; a payment that is paid stays so."""
+        """Stop waiting for the buyer; a paid payment stays paid."""
         payment = self.get(merchant_number)
         if payment.status == "pending":
             return self._keep(replace(payment, status="failed", reason="closed"))
         return payment
 
     def misbehave(self, merchant_number: str, faults: Faults) -> Payment:
-        """Change how the callbacks of a payment behave."""
+        """Set the faults of a payment's callbacks."""
         return self._keep(replace(self.get(merchant_number), faults=faults))
 
     def totals(self) -> dict[str, dict[str, dict[str, int]]]:

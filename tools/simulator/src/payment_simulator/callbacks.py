@@ -1,4 +1,5 @@
-"""Delivers callbacks as providers do: at least once if all goes well, with bounded retries, in no promised order."""
+"""Delivers callbacks as real providers do: at least once in normal operation, with bounded retries, in no fixed
+order."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ MAX_WAITING = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a callback is tried, how long the first pause is (they double), and how long an answer may take."""
+    """The number of tries of a callback, the first pause (pauses double), and the time limit for an answer."""
 
     attempts: int
     first_pause_s: float
@@ -43,7 +44,7 @@ class Callbacks:
         self.given_up = 0
 
     def send(self, payment: Payment) -> None:
-        """Begin to deliver the report of a payment, as its faults say. Does not wait."""
+        """Begin to deliver the report of a payment, with its faults. Does not wait."""
         if payment.faults.lose:
             return
         for _ in range(payment.faults.copies):
@@ -55,7 +56,7 @@ class Callbacks:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Drop what has not been delivered."""
+        """Drop undelivered callbacks."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

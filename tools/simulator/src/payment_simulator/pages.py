@@ -1,4 +1,5 @@
-"""The book's pages: one SQLite file, where a write is on disk when it returns. A kill at any point leaves it whole."""
+"""The book's storage: one SQLite file. A write is on disk when it returns; a kill at any point leaves the file
+intact."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 
 FILE = "book.sqlite"
 LOCK_WAIT_S = 10.0
-"""How long a starting process waits for the one before it to let go of the file."""
+"""How long a starting process waits until the previous process has released the file."""
 
 _OPEN = """PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -30,7 +31,7 @@ class Pages:
     """The payments of one file. For one thread; every method blocks, a write until the disk has it."""
 
     def __init__(self, folder: Path) -> None:
-        """Opens the file in `folder`, made where it is not; readable by its owner only."""
+        """Opens the file in `folder`, and creates it if it is missing; only its owner can read it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
         self._file = sqlite3.connect(folder / FILE, timeout=LOCK_WAIT_S, isolation_level=None)
@@ -39,16 +40,16 @@ class Pages:
         self._count = int(self._file.execute("SELECT count(*) FROM payment").fetchone()[0])
 
     def count(self) -> int:
-        """How many payments there are."""
+        """Number of payments."""
         return self._count
 
     def read(self, merchant_number: str) -> dict[str, Any] | None:
-        """The fields of a payment, None where there is none of that number."""
+        """The fields of a payment, None if there is none of that number."""
         row = self._file.execute("SELECT * FROM payment WHERE merchant_number = ?", [merchant_number]).fetchone()
         return None if row is None else {**dict(row), "faults": json.loads(row["faults"])}
 
     def write(self, payment: Mapping[str, Any]) -> None:
-        """Keep a payment, instead of the one of its number."""
+        """Store a payment, replacing one of the same number."""
         new = self.read(payment["merchant_number"]) is None
         self._file.execute(_WRITE, {**payment, "faults": json.dumps(payment["faults"])})
         self._count += new
@@ -59,5 +60,5 @@ class Pages:
         return [(*row,) for row in self._file.execute(asked)]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

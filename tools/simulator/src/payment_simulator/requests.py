@@ -1,4 +1,4 @@
-"""Requests into payments; every field is checked and named when it is wrong."""
+"""Turns requests into payments. Every field is checked, and an error names the wrong field."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def payment(data: Any) -> Payment:
 
 
 def faults(data: Any) -> Faults:
-    """How callbacks are to misbehave. Raises `Refused`."""
+    """The faults to set for callbacks. Raises `Refused`."""
     if not isinstance(data, dict) or set(data) - {"lose", "copies", "delay_ms", "alter", "fail"}:
         raise Refused("may hold lose, copies, delay_ms, alter, fail", "faults")
     alter = data.get("alter", "none")

@@ -1,4 +1,4 @@
-"""What the simulator is told by its environment."""
+"""The simulator's settings, read from the environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SimulatorSettings(BaseSettings):
-    """Where it listens, keeps its key and its book, and how patiently it delivers callbacks."""
+    """The simulator's address, the folders of its key and its book, and the retry limits of callbacks."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -17,7 +17,7 @@ class SimulatorSettings(BaseSettings):
     simulator_port: int = 15090
     key_dir: Path
     data_dir: Path | None = None
-    """Where its book is, or is made; beside its key unless told otherwise."""
+    """The folder of its book, which is created if missing; by default beside its key."""
     auto_pay: bool = False
     callback_attempts: int = Field(default=6, ge=1, le=20)
     callback_first_pause_s: float = Field(default=0.2, gt=0)

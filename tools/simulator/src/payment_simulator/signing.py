@@ -29,7 +29,7 @@ class Signer:
         self.serial = hashlib.sha256(der).hexdigest()[:16]
 
     def headers(self, body: bytes, timestamp_s: int, nonce: str) -> Mapping[str, str]:
-        """The headers that prove `body` to be the provider's."""
+        """The headers that prove that `body` comes from the provider."""
         text = f"{timestamp_s}\n{nonce}\n".encode() + body + b"\n"
         signature = self._key.sign(text, padding.PKCS1v15(), hashes.SHA256())
         return {
@@ -41,7 +41,8 @@ class Signer:
 
 
 def signer_of(folder: Path) -> Signer:
-    """The signer whose key is in `folder`, made there on first use; the public key is written beside it. Blocking."""
+    """The signer with the key in `folder`, which is made on first use; the public key is written beside it.
+    Blocking."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / PRIVATE_KEY_FILE
     if not path.exists():
@@ -62,7 +63,7 @@ def _new_key() -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by its owner only."""
+    """Write the whole file or nothing, readable by its owner only."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)

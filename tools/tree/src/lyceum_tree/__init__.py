@@ -1,7 +1,7 @@
-"""The services of the tree: a folder of `services/` each, which tells of itself in its pyproject.toml.
+"""The services of the tree: each is a folder of `services/`, and describes itself in its pyproject.toml.
 
-Nothing else lists them. What can be seen is not told: slices are folders, what is served stands in the protos, what is
-emitted in the schemas.
+No other file lists the services. Facts that the tree shows are not repeated there: slices are folders, served RPCs are
+in the protos, emitted events in the schemas.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[4]
 PORTS = ("serve", "serve_metrics", "work_metrics")
-"""What a service listens on: gRPC, and the metrics of its two processes."""
+"""The ports of a service: gRPC, and the metrics of its two processes."""
 _PACKAGES = ("libs", "services", "clients", "tools", "deploy")
 _SERVICE = re.compile(r"^service (\w+)", re.MULTILINE)
 
 
 class Untold(Exception):
-    """A service's folder does not tell what there must be told of it."""
+    """A service's pyproject.toml lacks a required entry."""
 
     def __init__(self, name: str, missing: str) -> None:
         super().__init__(f"services/{name}/pyproject.toml does not tell {missing}: see that of another service")
@@ -31,9 +31,9 @@ class Untold(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """What a service tells: what it owns and serves, in a line each, and the ports that it has on one machine.
+    """A service's own description: what it owns and serves, in a line each, and its ports on one machine.
 
-    `keys_of` are variables under which it is told, there, the folder in which another part keeps its keys.
+    `keys_of` maps environment variables to other parts: on one machine, each variable holds the key folder of its part.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Service:
 
     @property
     def named_ports(self) -> dict[str, int]:
-        """Its ports as the settings of the local stack name them: the server's is called as the service."""
+        """Its ports by their names in the local stack's settings; the server's port has the service's name."""
         return {self.name if kind == "serve" else f"{self.name}_{kind}": self.ports[kind] for kind in PORTS}
 
 
@@ -82,12 +82,12 @@ def served(name: str, root: Path = ROOT) -> list[str]:
 
 
 def sources(root: Path = ROOT) -> list[str]:
-    """Every folder that holds packages, from the root of the tree: sources, and what tests share."""
+    """Every folder with packages, relative to the root of the tree: sources, and code shared by tests."""
     return sorted(_below(root, "src") + shared_by_tests(root))
 
 
 def shared_by_tests(root: Path = ROOT) -> list[str]:
-    """The folders of what tests share, from the root of the tree."""
+    """The folders of code shared by tests, relative to the root of the tree."""
     return [*_below(root, "tests/support"), "tests/integration/support"]
 
 

@@ -18,7 +18,7 @@ class Notifier(Protocol):
     """Delivers a one-time code to its member."""
 
     async def send_code(self, member_id: str, username: str, code: str) -> None:
-        """Deliver. Raises `OutcomeUnknown` where it is not known to have been, OSError where it has not."""
+        """Deliver. Raises `OutcomeUnknown` if delivery is not certain, OSError if it failed."""
 
 
 class FileNotifier:

@@ -1,4 +1,4 @@
-"""Argon2id in a bounded pool of threads, and the passwords that nobody may use."""
+"""Argon2id in a bounded pool of threads, and the list of forbidden passwords."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from eventfold.errors import Exhausted
 
 CONCURRENT_HASHES = 2
-"""Each takes 19 MiB and about 50 ms of a core: the bound keeps a flood of log-ins from taking the machine."""
+"""Each hash takes 19 MiB and about 50 ms of a core; the bound keeps a flood of log-ins from overloading the machine."""
 BURST_ATTEMPTS = 10
 ATTEMPTS_PER_S = 1.0
 STRANGERS_BURST = 30
@@ -43,7 +43,7 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Whether the password fits. Without a hash it takes as long and says no."""
+        """Whether the password matches. Without a hash it takes as long and returns False."""
         loop = asyncio.get_running_loop()
         fits = await loop.run_in_executor(self._threads, self._fits, encoded or self._dummy, password)
         return fits and encoded is not None
@@ -63,7 +63,7 @@ TOO_MANY = "too many attempts for this account; wait a few seconds 尝试过于�
 
 
 class TooManyAttempts(Exhausted):
-    """Log-ins for this name come faster than anybody types."""
+    """Log-in attempts for this name arrive faster than a person types."""
 
     code = "TOO_MANY_ATTEMPTS"
 

@@ -14,7 +14,7 @@ class Directory:
         self._pool = pool
 
     async def registered_at(self, member_id: str) -> datetime | None:
-        """When the member registered; None while the fold has not seen it."""
+        """When the member registered; None if the fold has not yet applied the registration."""
         async with self._pool.connection() as conn:
             cursor = await conn.execute("SELECT registered_at FROM member_directory WHERE member_id = %s", [member_id])
             row = await cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Access tokens (RFC 9068, ES256), refresh tokens, and keyed hashes of what must not be stored plain."""
+"""Access tokens (RFC 9068, ES256), refresh tokens, and keyed hashes of values that must not be stored in plain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Issuer:
     lifetime: timedelta
 
     def access_token(self, member_id: str, role: str, session_id: str, now: datetime) -> str:
-        """A signed token that says who the member is until `now + lifetime`."""
+        """A signed token that identifies the member until `now + lifetime`."""
         claims = {
             "iss": self.issuer,
             "aud": self.audience,
@@ -55,7 +55,7 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Issuers:
-    """One issuer for each key: the first of `keys` (PEM) signs, all are published, so that one can be replaced."""
+    """One issuer for each key. The first of `keys` (PEM) signs; all are published, so that a key can be replaced."""
 
     keys: Callable[[], Sequence[bytes]]
     issuer: str
@@ -63,11 +63,11 @@ class Issuers:
     lifetime: timedelta
 
     def current(self) -> Issuer:
-        """Who signs now."""
+        """The issuer that signs now."""
         return self._of(self.keys()[0])
 
     def published(self) -> list[Issuer]:
-        """Everybody whose signature counts."""
+        """All issuers whose signatures are accepted."""
         return [self._of(pem) for pem in self.keys()]
 
     def _of(self, pem: bytes) -> Issuer:
@@ -80,7 +80,7 @@ def _imported(pem: bytes) -> ECKey:
 
 
 class Hashes:
-    """Keyed hashes under the service's own key, one domain each so that none can stand for another."""
+    """Keyed hashes under the service's own key. Each kind has its own domain, so that none is valid as another kind."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -90,7 +90,7 @@ class Hashes:
         return self._digest("username", canonical_username)
 
     def new_refresh_secret(self, session_id: str) -> str:
-        """The secret part of a refresh token, with a mark by which `issued` knows it again."""
+        """The secret part of a refresh token, with a mark by which `issued` recognises it."""
         body = secrets.token_urlsafe(REFRESH_BYTES)
         return f"{body}.{self._mark(session_id, body)}"
 
@@ -101,7 +101,7 @@ class Hashes:
         return f"{body}.{self._mark(session_id, body)}"
 
     def issued(self, session_id: str, secret: str) -> bool:
-        """Whether this service once made the secret for the session: only then can it be one used again."""
+        """Whether this service issued the secret for the session. Only an issued secret can be a reused one."""
         body, _, mark = secret.rpartition(".")
         return hmac.compare_digest(mark.encode(), self._mark(session_id, body).encode())
 

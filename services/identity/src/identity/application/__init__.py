@@ -1,1 +1,1 @@
-"""Use cases: what a request makes the deciders decide."""
+"""Use cases: the commands that each request gives to the deciders."""

@@ -56,7 +56,7 @@ class ImportedMember:
 
 
 class Accounts:
-    """Decides over members and usernames; an `index` is the blind index of a canonical username."""
+    """Runs commands on members and usernames; an `index` is the blind index of a canonical username."""
 
     def __init__(self, store: EventStore, pool: Pool, keys: SubjectKeys) -> None:
         self._store = store
@@ -78,7 +78,7 @@ class Accounts:
     async def import_members(
         self, rows: Sequence[ImportedMember], indexes: Sequence[str], context: Context
     ) -> tuple[list[Outcome], int | None]:
-        """Create unclaimed accounts; one outcome per row, and a position that covers them all.
+        """Create unclaimed accounts. Returns one outcome per row, and a position that covers all of them.
 
         Rows that are there already are not sealed again. An external id is one account, under one name: another name
         for it is refused, also where both arrive at once.
@@ -109,7 +109,7 @@ class Accounts:
         ]
 
     async def find(self, index: str) -> tuple[str, Member] | None:
-        """Id and state of the member who has this username; None, after the same reads, for nobody."""
+        """Id and state of the member with this username; None, after the same reads, if there is no such member."""
         owner = await self._store.current(USERNAME.at(index))
         state = await self.member(owner or NOBODY)
         return (owner, state) if state else None
@@ -132,7 +132,7 @@ class Accounts:
         return await self._store.handle(Item((Ask(MEMBER, member_id, command),)), context)
 
     async def rehash(self, member_id: str, password_hash: Sealed, context: Context) -> None:
-        """Keep the same password under stronger parameters."""
+        """Store the same password's hash with stronger parameters."""
         await self._store.handle(Item((Ask(MEMBER, member_id, RehashPassword(password_hash)),)), context)
 
     async def grant(self, member_id: str, role: str, context: Context) -> Handled:

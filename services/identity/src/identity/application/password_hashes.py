@@ -1,4 +1,4 @@
-"""Password hashes: sealed in the events under their member's key, opened only to verify or renew a password."""
+"""Password hashes: sealed in the events under the member's key, opened only to verify a password or renew its hash."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from identity.domain.member import Member
 
 FIELD = "password_hash"
 NOBODY = "nobody"
-"""Stands in where there is no account. Member ids are UUIDs: none is this."""
+"""Stand-in subject if there is no account. Member ids are UUIDs, so none equals it."""
 
 
 class PasswordHashes:
-    """Seals and opens password hashes; what there is not takes as long as what there is, so that time tells nothing."""
+    """Seals and opens password hashes. A missing hash takes as long as an existing one, so that the time taken reveals
+    nothing."""
 
     def __init__(self, pool: Pool, keys: SubjectKeys) -> None:
         self._pool = pool
@@ -20,12 +21,12 @@ class PasswordHashes:
         self._decoy: Sealed | None = None
 
     async def seal(self, member_id: str, encoded: str) -> Sealed:
-        """The hash as events keep it; `NOBODY` has a key too. Raises `NotFound` or `KeyDestroyed`."""
+        """The hash as events store it; `NOBODY` has a key too. Raises `NotFound` or `KeyDestroyed`."""
         await self._prepare()
         return (await self._key(member_id)).seal(FIELD, encoded)
 
     async def open(self, member: Member | None) -> str | None:
-        """The member's hash; None, after the same work, for nobody, an unclaimed or an erased account."""
+        """The member's hash; None, after the same work, for a missing, unclaimed or erased account."""
         decoy = await self._prepare()
         sealed = member.password_hash if member else None
         try:
@@ -43,7 +44,7 @@ class PasswordHashes:
             return (await self._keys.get(conn, [subject_id]))[subject_id]
 
     async def _prepare(self) -> Sealed:
-        """Nobody's sealed hash. Made before the first answer of either kind, so that neither is the slower."""
+        """The sealed hash of `NOBODY`. It is made before the first answer of either kind, so that neither is slower."""
         if self._decoy is None:
             async with self._pool.connection() as conn:
                 key = (await self._keys.ensure(conn, [NOBODY]))[NOBODY]

@@ -10,19 +10,19 @@ from identity.domain.session import SESSION, RefreshSession, RevokeSession, Sess
 
 
 class LogInFailed(Unauthenticated):
-    """Wrong name, wrong password or unclaimed account: one answer for all, so that it tells nothing."""
+    """Wrong name, wrong password or unclaimed account: one answer for all, so that it reveals nothing."""
 
     code = "LOG_IN_FAILED"
 
 
 class SessionEnded(Unauthenticated):
-    """The refresh token is unknown, old, or its session has ended: log in again."""
+    """The refresh token is unknown or old, or its session has ended: log in again."""
 
     code = "SESSION_ENDED"
 
 
 class Sessions:
-    """Decides over session streams."""
+    """Runs commands on session streams."""
 
     def __init__(self, store: EventStore, lifetime: timedelta) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class Sessions:
         await self._store.handle(Item((Ask(SESSION, session_id, command, new=True),)), context)
 
     async def refresh(self, session_id: str, presented: str, following: str, context: Context) -> str:
-        """Replace the refresh token; returns the member's id. Raises `SessionEnded`."""
+        """Replace the refresh token. Returns the member's id. Raises `SessionEnded`."""
         ask = Ask(SESSION, session_id, RefreshSession(presented, following, context.now))
         await self._store.handle(Item((ask,)), context)
         session: Session | None = await self._store.current(ask)
@@ -43,5 +43,5 @@ class Sessions:
         return session.member_id
 
     async def revoke(self, session_id: str, presented: str, context: Context) -> None:
-        """End the session; ending it twice, or one that never was, does nothing."""
+        """End the session. If it has ended already or never existed, nothing happens."""
         await self._store.handle(Item((Ask(SESSION, session_id, RevokeSession(presented)),)), context)

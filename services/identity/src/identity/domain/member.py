@@ -1,6 +1,6 @@
 """A member: registered with a password, or imported and claimed later with a one-time code.
 
-Password hashes are sealed like personal fields: decisions need to know that there is one, never what it is.
+Password hashes are sealed like personal fields: decisions need to know whether there is a hash, never its value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RegisterMember:
 
 @dataclass(frozen=True, slots=True)
 class IssueClaimCode:
-    """Give an unclaimed account a new one-time code, of which only a keyed hash arrives here."""
+    """Give an unclaimed account a new one-time code. The command holds only the code's keyed hash."""
 
     code_hash: str
     expires_at: datetime
@@ -49,7 +49,7 @@ class IssueClaimCode:
 
 @dataclass(frozen=True, slots=True)
 class ClaimMember:
-    """Set the password of an unclaimed account whose code the caller presents."""
+    """Set the password of an unclaimed account; the caller presents its code."""
 
     code_hash: str
     password_hash: Sealed
@@ -58,7 +58,7 @@ class ClaimMember:
 
 @dataclass(frozen=True, slots=True)
 class RehashPassword:
-    """Keep the same password under stronger parameters."""
+    """Store the same password's hash with stronger parameters."""
 
     password_hash: Sealed
 
@@ -86,7 +86,7 @@ class MemberRegistered:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCodeIssued:
-    """A one-time code went out."""
+    """A one-time code was issued."""
 
     code_hash: str
     expires_at: datetime
@@ -107,7 +107,7 @@ class MemberClaimed:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRehashed:
-    """The same password is kept under stronger parameters."""
+    """The same password's hash was stored with stronger parameters."""
 
     password_hash: Sealed
 
@@ -132,7 +132,7 @@ class Code(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What decisions about a member need to know."""
+    """The state that decisions about a member need."""
 
     role: str
     username: Sealed

@@ -1,4 +1,4 @@
-"""What a username and a password must be."""
+"""Rules for usernames, contacts and passwords."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AS_READ = (str.maketrans("0135", "oles"), str.maketrans("0135", "oies"))
 
 
 def check_username(username: str) -> str:
-    """The username. Raises `InvalidInput`."""
+    """The username, if it is valid. Raises `InvalidInput`."""
     if not USERNAME.fullmatch(username):
         raise InvalidInput("must have 3 to 32 letters, digits, _, - or Han characters", field="username")
     if not username.translate(_SIGNS):
@@ -49,7 +49,7 @@ def canonical(username: str) -> str:
 
 
 def check_contact(email: str | None, phone: str | None) -> None:
-    """Raise `InvalidInput` for an e-mail address or phone number that cannot be one."""
+    """Raise `InvalidInput` if the e-mail address or phone number is malformed."""
     if email is not None and not EMAIL.fullmatch(email):
         raise InvalidInput("is not an e-mail address", field="email")
     if phone is not None and not PHONE.fullmatch(phone):
@@ -57,9 +57,10 @@ def check_contact(email: str | None, phone: str | None) -> None:
 
 
 def check_password(password: str, username: str, common: Container[str]) -> str:
-    """The password. Length bounds always; `common` holds passwords that production refuses (empty elsewhere).
+    """The password, if it is allowed. Raises `InvalidInput`.
 
-    ASVS 5.0 6.2.1, 6.2.4, 6.2.5, 6.2.9: at least 8 characters, no composition rules, none of the most used.
+    Length bounds always apply; `common` holds passwords that production refuses (empty elsewhere). ASVS 5.0 6.2.1,
+    6.2.4, 6.2.5, 6.2.9: at least 8 characters, no composition rules, none of the most used passwords.
     """
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise InvalidInput(

@@ -37,7 +37,7 @@ class RefreshSession:
 
 @dataclass(frozen=True, slots=True)
 class RevokeSession:
-    """Log out: end the family whose token is presented."""
+    """Log out: end the family of the presented token."""
 
     presented_hash: str
 
@@ -64,7 +64,7 @@ class SessionRefreshed:
 
 @dataclass(frozen=True, slots=True)
 class SessionRevoked:
-    """The family ended: `logged_out`, or `reused` when an old token came back."""
+    """The family ended: `logged_out`, or `reused` if an old token was presented."""
 
     reason: str
 
@@ -74,7 +74,7 @@ Event = SessionStarted | SessionRefreshed | SessionRevoked
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The family as it stands."""
+    """The family's state."""
 
     member_id: str
     ends_at: datetime
@@ -89,7 +89,7 @@ class Session:
 
 
 def decide(command: Command, state: Session | None) -> Sequence[Event]:
-    """A refresh that may not be granted records nothing, or the end of the family when a token was reused."""
+    """The events of a command. A refused refresh records nothing, or the end of the family if a token was reused."""
     if isinstance(command, StartSession):
         return [] if state else [SessionStarted(command.member_id, command.token_hash, command.ends_at)]
     if state is None or state.revoked:

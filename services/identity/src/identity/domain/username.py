@@ -1,4 +1,4 @@
-"""Usernames are unique: each is a stream of its own, named by a keyed hash, that one member may claim."""
+"""Usernames are unique: each has its own stream, named by a keyed hash, which only one member can claim."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UsernameClaimed:
 
 
 def decide(command: ClaimUsername, owner: str | None) -> Sequence[UsernameClaimed]:
-    """The first to ask gets it; the same member asking again changes nothing."""
+    """The first member to ask gets the name. If the same member asks again, nothing changes."""
     if owner is None:
         return [UsernameClaimed(command.member_id)]
     if owner != command.member_id:

@@ -1,4 +1,5 @@
-"""One-time codes go out behind the answer's back: neither its words nor its time tell whether there is an account."""
+"""One-time codes are delivered after the answer, so that neither its text nor its time reveals whether there is an
+account."""
 
 from __future__ import annotations
 
@@ -17,12 +18,13 @@ from identity.telemetry import CLAIM_CODES
 log = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 100
-"""Codes being issued and delivered at once; each takes up to the notifier's timeout."""
+"""Number of codes issued and delivered at the same time; each takes up to the notifier's timeout."""
 
 
 @dataclass(frozen=True)
 class ClaimCodes:
-    """Issues and delivers codes in tasks of the running loop; what a stopping process cuts off is asked for again."""
+    """Issues and delivers codes in tasks of the running loop. If the process stops meanwhile, the member asks for the
+    code again."""
 
     accounts: Accounts
     hashes: Hashes
@@ -31,7 +33,7 @@ class ClaimCodes:
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, member_id: str, member: Member, context: Context) -> None:
-        """Begin; never raises, never blocks. Over `MAX_UNDER_WAY` the code is dropped and counted."""
+        """Begin. Never raises, never blocks. Above `MAX_UNDER_WAY` the code is dropped and counted."""
         if len(self.under_way) >= MAX_UNDER_WAY:
             CLAIM_CODES.labels("dropped").inc()
             return
@@ -49,7 +51,7 @@ class ClaimCodes:
             CLAIM_CODES.labels("sent").inc()
 
     async def _deliver(self, member_id: str, member: Member, context: Context) -> None:
-        """The code counts from when it is recorded: what is delivered is always valid."""
+        """Record the code, then deliver it: a delivered code is always valid."""
         username = (await self.accounts.open(member_id, member))["username"]
         code = new_code()
         if await self.accounts.issue_code(member_id, self.hashes.code(member_id, code), self.lifetime, context):

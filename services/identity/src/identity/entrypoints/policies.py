@@ -13,7 +13,7 @@ SERVICE: Final = "lyceum.identity.v1.IdentityService"
 POLICIES: Final[Policies] = {
     "Register": Policy("credential", anyone=True, idempotent=True),
     "LogIn": Policy("credential", anyone=True),
-    # Whoever holds a refresh token may use and end its session: the access token may be over.
+    # Whoever holds a refresh token may use and end its session; the access token may have expired.
     "RefreshSession": Policy("credential", anyone=True),
     "RevokeSession": Policy("credential", anyone=True),
     "IssueClaimCode": Policy("credential", anyone=True),

@@ -33,7 +33,7 @@ TOKEN_TYPE = "Bearer"  # noqa: S105 - a scheme's name
 
 @dataclass(frozen=True)
 class Parts:
-    """What the servicer works with."""
+    """The objects that the servicer uses."""
 
     accounts: Accounts
     password_hashes: PasswordHashes
@@ -49,7 +49,7 @@ class Parts:
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
-    """Parses and checks requests, asks the application, shapes answers."""
+    """Parses and checks requests, calls the application, builds answers."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -200,21 +200,21 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         return self._parts.hashes.username_index(canonical(username))
 
     async def _rehash(self, member_id: str, encoded: str, password: str) -> None:
-        """Keep the password under today's parameters once they have risen."""
+        """Store the password's hash with today's parameters, if they are stronger."""
         if self._parts.passwords.outdated(encoded):
             renewed = await self._parts.passwords.hash(password)
             sealed = await self._parts.password_hashes.seal(member_id, renewed)
             await self._parts.accounts.rehash(member_id, sealed, current_call().context())
 
     async def _sealed(self, member_id: str, encoded: str) -> Sealed:
-        """The hash under the member's key. An erased account is no account, in the words of a wrong code."""
+        """The hash sealed under the member's key. For an erased account the error is that of a wrong code."""
         try:
             return await self._parts.password_hashes.seal(member_id, encoded)
         except KeyDestroyed:
             raise WrongCode(WRONG_CODE, field="code") from None
 
     def _presented(self, refresh_token: str) -> tuple[str, str]:
-        """Session and secret of a token that was once issued; anything else ends nobody's session."""
+        """Session and secret of a token that was once issued. Any other token ends no session."""
         session_id, _, secret = refresh_token.partition(".")
         if len(refresh_token) > MAX_REFRESH_CHARS or not self._parts.hashes.issued(session_id, secret):
             raise SessionEnded("the session has ended; log in again 会话已失效，请重新登录", field="refresh_token")

@@ -1,4 +1,4 @@
-"""The member directory: who there is, in which role, claimed or not. No personal fields."""
+"""The member directory: members, their roles, and whether they are claimed. No personal fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MemberRow(NamedTuple):
 MEMBERS = ReadTable("member_directory", MemberRow)
 
 
-# All events of a member share a partition, so registration comes first.
+# All events of a member are on one partition, so the registration comes first.
 DIRECTORY = projection(
     "member_directory",
     puts(MEMBERS, public.MEMBER_REGISTERED),

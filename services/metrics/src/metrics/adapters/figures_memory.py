@@ -1,4 +1,5 @@
-"""Figures over rows in memory: the definitions written out plainly. For tests and for checking a database by hand."""
+"""Figures over rows in memory: a plain implementation of the definitions, for tests and for checking a database by
+hand."""
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ class MemoryFigures:
         return sum(row.published_at < before for row in self._contents)
 
     async def sources(self, projections: Sequence[str]) -> Sequence[Source]:
-        """Rows in memory come from nowhere."""
+        """None: rows in memory have no source."""
         return ()
 
     def _community(self) -> list[MemberRow]:

@@ -1,4 +1,4 @@
-"""Figures summed by PostgreSQL over the read tables, all of one answer in one snapshot."""
+"""Figures that PostgreSQL sums over the read tables; all figures of one answer come from one snapshot."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _week_parameters(this_week: Window, weeks: int) -> dict[str, Any]:
 
 
 def postgres_look(pool: Pool, zone: ZoneInfo) -> Look:
-    """Looks at the tables through `pool`. Raises `ZoneChanged` where days were counted in another zone."""
+    """Reads the tables through `pool`. Raises `ZoneChanged` if days were counted in another zone."""
 
     @contextlib.asynccontextmanager
     async def look() -> AsyncIterator[PostgresFigures]:

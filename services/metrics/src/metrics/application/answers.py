@@ -1,4 +1,4 @@
-"""The questions that the service answers: each reads a few sums and applies one definition of the domain."""
+"""The service's answers: each reads a few sums and applies one definition of the domain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_WINDOW_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Survival over the whole history, and L(t) for the asked t."""
+    """Survival over the whole history, and L(t) for the requested t."""
 
     survival: Survival
     points: Sequence[tuple[int, float]]
@@ -31,7 +31,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class MemberRetention:
-    """A member's engagement with its two windows, and what is known of members in the same situation."""
+    """A member's engagement with its two windows, and the tally of members in the same situation."""
 
     engagement: Engagement
     tally: Tally
@@ -83,7 +83,7 @@ class MemberActivity:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How much there is of everything."""
+    """Numbers of members, content, interactions and orders."""
 
     members: int
     contents: int
@@ -92,7 +92,7 @@ class Overview:
 
 
 async def retention(figures: Figures, as_of: datetime, zone: ZoneInfo, t_days: Sequence[int]) -> Retention:
-    """Retention over all days from the first active one to the day of `as_of`."""
+    """Retention over all days from the first active day to the day of `as_of`."""
     last_day = day_of(as_of, zone)
     found = await figures.survival(last_day)
     first_day = await figures.first_active_day()
@@ -132,7 +132,7 @@ async def member_activity(
 async def revenue(
     figures: Figures, as_of: datetime, zone: ZoneInfo, window_days: int, currency: str
 ) -> tuple[Revenue, Window]:
-    """R = N*C*P over a window that ends with the day of `as_of`; 0 days: since the first paid order."""
+    """R = N*C*P over a window that ends with the day of `as_of`; 0 days means since the first paid order."""
     last_day = day_of(as_of, zone)
     if window_days:
         window = ending(last_day, window_days, zone)

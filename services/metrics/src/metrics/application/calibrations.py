@@ -1,4 +1,4 @@
-"""Calibrations that were computed, kept until something they rest on changes."""
+"""Computed calibrations, kept until the data behind them changes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ PROJECTIONS = ("activity", "registry")
 
 
 class Calibrations:
-    """Computes over all members of half a year, in a thread, so that the server goes on; keeps the last `MAX_KEPT`."""
+    """Computes calibrations over all members of half a year, in a thread, so that the server does not block. Keeps the
+    last `MAX_KEPT`."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Calibration] = OrderedDict()
         self._turn = asyncio.Lock()
 
     async def get(self, figures: Figures, as_of: datetime, zone: ZoneInfo) -> Calibration:
-        """The calibration as of a moment. Callers wait for each other, so that one computation serves them all."""
+        """The calibration as of a moment. Callers wait for each other, so that one computation serves all of them."""
         week = ending(day_of(as_of, zone), DAYS_PER_WEEK, zone)
         reached = tuple(
             (one.projection, one.topic, one.partition, one.seq) for one in await figures.sources(PROJECTIONS)

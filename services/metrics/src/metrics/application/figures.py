@@ -1,4 +1,4 @@
-"""What the answers are computed from: sums over the read tables of one moment, however they are kept."""
+"""The figures that answers are computed from: sums over the read tables as of one moment, independent of storage."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ class Figures(Protocol):
         """Counted interactions of one member."""
 
     async def is_member(self, member_id: str) -> bool:
-        """Whether there is such an account, of whatever role."""
+        """Whether there is such an account, of any role."""
 
     async def members(self, before: datetime) -> int:
         """Accounts of community roles registered before an instant."""
 
     async def member_weeks(self, this_week: Window, weeks: int) -> Sequence[MemberWeeks]:
-        """Community members with an active week among the `weeks` that end with `this_week` (week 0)."""
+        """Community members with an active week among the `weeks` weeks that end with `this_week` (week 0)."""
 
     async def registered_by_week(self, this_week: Window, weeks: int) -> Mapping[int, int]:
-        """Community accounts by the week in which they came to be; those before the first week count in it."""
+        """Community accounts by the week of their registration; earlier ones count in the first week."""
 
     async def payments(self, start: datetime, before: datetime, currency: str) -> Payments:
         """Paid orders above 0."""
@@ -85,4 +85,4 @@ class Figures(Protocol):
 
 
 Look = Callable[[], AbstractAsyncContextManager[Figures]]
-"""Opens one consistent look."""
+"""Opens one consistent look at the read tables."""

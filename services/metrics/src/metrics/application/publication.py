@@ -1,4 +1,4 @@
-"""What the service tells others: nothing yet. It decides nothing that another service has to know."""
+"""The service publishes nothing yet: no other service needs its decisions."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def per_member(interactions: int, members: int) -> float:
 
 
 def weighted_per_member(by_kind: Mapping[Kind, int], members: int) -> float:
-    """A(t) with each interaction times `QUALITY` of its kind; 0 without members."""
+    """A(t) with each interaction multiplied by the `QUALITY` of its kind; 0 without members."""
     return sum(QUALITY[kind] * count for kind, count in by_kind.items()) / members if members else 0.0
 
 

@@ -1,4 +1,4 @@
-"""How likely a member is to be active in the coming week, as members in the same situation were before."""
+"""The probability that a member is active in the coming week, from earlier members in the same situation."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ QUIET: Bucket = (0, 0)
 
 @dataclass(frozen=True, slots=True)
 class MemberWeeks:
-    """One member's weeks, counted back from as_of. `interactions` holds the active weeks only (0 interactions: a
-    purchase made it active). `registered_week` is the week in which the account came to be."""
+    """One member's weeks, counted back from as_of. `interactions` holds only active weeks (0 interactions: only a
+    purchase made the week active). `registered_week` is the week of the registration."""
 
     registered_week: int
     interactions: Mapping[int, int]
 
     def engagement(self, week: int) -> Engagement:
-        """What the member had done by the end of `week`."""
+        """The member's engagement at the end of `week`."""
         history = sum(self.interactions.get(week + back, 0) for back in range(1, HISTORY_WEEKS + 1))
         return Engagement(history, self.interactions.get(week, 0))
 
@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def probability(self) -> float:
-        """Laplace's rule of succession: 1/2 where nothing is known."""
+        """Laplace's rule of succession: 1/2 without any situation."""
         return (self.followed + 1) / (self.situations + 2)
 
 
@@ -57,12 +57,12 @@ class Calibration:
     tallies: Mapping[Bucket, Tally] = field(default_factory=dict)
 
     def of(self, engagement: Engagement) -> Tally:
-        """What is known of members in this situation."""
+        """The tally of members in this situation."""
         return self.tallies.get(bucket(engagement), Tally())
 
 
 def bucket(engagement: Engagement) -> Bucket:
-    """The situation, coarse enough to have company."""
+    """The situation, coarse enough that several members share it."""
     return (
         bisect_right(HISTORY_EDGES, engagement.history_interactions),
         bisect_right(CURRENT_EDGES, engagement.current_interactions),
@@ -70,8 +70,8 @@ def bucket(engagement: Engagement) -> Bucket:
 
 
 def calibrate(active: Iterable[MemberWeeks], registered: Mapping[int, int]) -> Calibration:
-    """Tally all situations. `active`: members with an active week among those read; `registered`: how many accounts
-    came to be in each week (those before the weeks read count in the last)."""
+    """Tally all situations. `active`: members with an active week among those read. `registered`: number of accounts
+    registered in each week; earlier registrations count in the earliest week read."""
     tallies = {QUIET: Tally()}
     seen = [0] * (SITUATION_WEEKS + 1)
     for member in active:

@@ -1,4 +1,4 @@
-"""What counts as an interaction, and how much each kind weighs."""
+"""The kinds of counted interactions, and their weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Literal
 Kind = Literal["view", "like", "comment", "share", "rate", "complete"]
 
 KINDS: Final[tuple[Kind, ...]] = ("view", "like", "comment", "share", "rate", "complete")
-"""The counted interactions. Taking a like back is not one, and does not take the like's own count back."""
+"""The counted interactions. `unlike` is not one, and does not remove the like's count."""
 
 QUALITY: Final[Mapping[Kind, float]] = {
     "view": 1.0,
@@ -18,4 +18,4 @@ QUALITY: Final[Mapping[Kind, float]] = {
     "share": 3.0,
     "complete": 4.0,
 }
-"""Weights of the quality-weighted activity, without unit: what asks more of the member weighs more."""
+"""Weights of the quality-weighted activity, without unit: a kind that takes the member more effort weighs more."""

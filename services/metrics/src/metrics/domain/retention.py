@@ -25,7 +25,7 @@ W_HISTORY, W_CURRENT = 0.8, 0.2
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """Member-days whose next day has been observed, and those of them that were followed by an active day."""
+    """Active member-days whose next day has been observed, and how many of them were followed by an active day."""
 
     survived: int
     exposed: int
@@ -36,7 +36,7 @@ class Survival:
         return self.survived / self.exposed if self.exposed else 0.0
 
     def retained(self, t_days: int) -> float:
-        """L(t) = p^t: the chance to be active after `t_days` days, each day following the last."""
+        """L(t) = p^t: the probability to be active on each of the next `t_days` days."""
         return self.p**t_days
 
 

@@ -1,4 +1,4 @@
-"""Windows are whole calendar days in one zone; the day of `as_of` is the last day of a window, and is in it whole."""
+"""Windows are whole calendar days in one zone. The day of `as_of` is the last day of a window and wholly included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Window:
 
     @property
     def days(self) -> int:
-        """How many days there are."""
+        """Number of days."""
         return (self.last_day - self.first_day).days + 1
 
     @property

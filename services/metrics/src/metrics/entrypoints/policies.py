@@ -1,4 +1,4 @@
-"""Who may ask for which figures, and which projections they are computed from."""
+"""Who may read which figures, and which projections they are computed from."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ AS_OF_YEARS = (1970, 2999)
 
 
 class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
-    """Each answer is computed from one snapshot and says its formula, window, moment and freshness."""
+    """Each answer is computed from one snapshot, and states its formula, window, moment and freshness."""
 
     def __init__(self, look: Look, zone: ZoneInfo) -> None:
         self._look = look

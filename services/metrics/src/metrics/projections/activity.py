@@ -1,5 +1,5 @@
-"""What each member did on each calendar day. Sums only: any order of delivery gives the same rows, and what an import
-dates back counts on its own day."""
+"""What each member did on each calendar day. Rows are sums, so any order of delivery gives the same rows, and an
+imported event counts on the day of its business time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DayRow(NamedTuple):
 
 
 class ZoneRow(NamedTuple):
-    """The zone that the days are days of: one row."""
+    """The zone of the calendar days: one row."""
 
     name: str
     zone: str
@@ -61,7 +61,7 @@ class ZoneChanged(FoldHalts):
 
 
 def activity(zone: ZoneInfo) -> Projection:
-    """The projection for days of `zone`. Its fold raises `ZoneChanged` over rows that were counted in another."""
+    """The projection for days of `zone`. Its fold raises `ZoneChanged` for rows that were counted in another zone."""
 
     def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
         return {DAYS.name: [_key(event, zone) for event in events], ZONE.name: [ZONE_KEY]}

@@ -1,4 +1,5 @@
-"""Orders with what they charged and when they were paid. Money: the fold halts rather than leave a record out."""
+"""Orders with their charged amounts and payment times. Because this is money, the fold halts rather than skip a
+record."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def _order(
     )
 
 
-# Each fact carries the whole order and adds its own time, so that either may come first.
+# Each event carries the whole order and adds its own time, so either may come first.
 ORDER_FACTS: Final = projection(
     "orders", becomes(ORDERS, billing.ORDER_PLACED, _placed), becomes(ORDERS, billing.ORDER_PAID, _paid)
 )

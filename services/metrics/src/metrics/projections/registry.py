@@ -1,4 +1,4 @@
-"""Who is a member since when, and what content there is since when."""
+"""Members with their registration times, and content with its publication times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMMUNITY_ROLES: Final = ("consumer", "creator")
 
 
 class MemberRow(NamedTuple):
-    """An account, its present role and when it came to be."""
+    """An account, its present role and when it was registered."""
 
     member_id: str
     role: str
@@ -31,7 +31,7 @@ MEMBERS: Final = ReadTable("member", MemberRow)
 CONTENTS: Final = ReadTable("content", ContentRow)
 
 
-# A member's facts share a stream, so they arrive in order; a role follows the registration.
+# A member's events share a stream, so they arrive in order: the registration before any role.
 REGISTRY: Final = projection(
     "registry",
     puts(MEMBERS, identity.MEMBER_REGISTERED),

@@ -1,4 +1,4 @@
-"""The factors' read tables in PostgreSQL, read as a follower needs them."""
+"""The factors' read tables in PostgreSQL, read for a follower."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POSITIONS = (
 
 
 class PostgresFactorTables:
-    """Reads positions and changed rows in one snapshot: what the positions say is in the rows."""
+    """Reads positions and changed rows in one snapshot, so that the rows contain everything up to the positions."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""The three questions that the service answers, over the live factors."""
+"""The service's three answers, computed from the live factors."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Suggestion:
 
 
 def recommend(pairs: Pairs, member_id: str, as_of: datetime | None, limit: int) -> list[Suggestion]:
-    """What the member might want next; popular content for one without history."""
+    """Content that the member might want next; popular content for a member without history."""
     history, had = pairs.history(member_id, as_of)
     return _suggestions(pairs, similarity.recommend(pairs.matrix(as_of), history, had, limit))
 
 
 def similar(pairs: Pairs, content_id: str, as_of: datetime | None, limit: int) -> list[Suggestion]:
-    """What the same members had. Raises `NotFound` for content that was not published by `as_of`."""
+    """Content that the same members had. Raises `NotFound` for content that was not published by `as_of`."""
     item = pairs.item(content_id, as_of)
     if item is None:
         raise NotFound("there is no such content", field="content_id", content_id=content_id)
@@ -48,7 +48,7 @@ def similar(pairs: Pairs, content_id: str, as_of: datetime | None, limit: int) -
 
 
 def popular(pairs: Pairs, as_of: datetime | None, limit: int) -> list[Suggestion]:
-    """What most members had."""
+    """Content that most members had."""
     return _suggestions(pairs, similarity.popular(pairs.matrix(as_of), np.array([], dtype=np.int64), limit))
 
 

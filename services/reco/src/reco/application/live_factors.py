@@ -1,4 +1,4 @@
-"""A live copy of the factors: follows the read tables, so that an answer counts what was folded a moment ago."""
+"""A live copy of the factors. It follows the read tables, so that an answer includes signals folded a moment ago."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reco.application.pairs import Pairs
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far the fold had come on one partition when the tables were read. `topic` has its prefix."""
+    """How far the fold had come on one partition when the tables were read. `topic` includes the prefix."""
 
     topic: str
     partition: int
@@ -24,7 +24,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One reading of the tables: its mark, what the rows then contained, and the copy that has them."""
+    """One reading of the tables: its mark, the positions that the rows then contained, and the copy that holds them."""
 
     mark: Mark
     reached: Sequence[Reached]
@@ -37,13 +37,13 @@ class FactorTables(Protocol):
     async def read_changes(self, last: Mark | None, pairs: Pairs) -> Look:
         """Take the rows that changed after `last` into `pairs`, in bounded batches of one snapshot.
 
-        Where nothing was read before, or the tables are others than those that were read, all rows go into a copy of
-        their own, and `pairs` stays as it is.
+        On the first read, or if the tables have been replaced since the last read, all rows go into a new copy, and
+        `pairs` stays as it is.
         """
 
 
 class LiveFactors:
-    """Keeps `pairs` in step with the tables. A failed refresh may be repeated: rows replace what they say anew."""
+    """Keeps `pairs` in step with the tables. A failed refresh may be repeated: rows replace their earlier values."""
 
     def __init__(self, tables: FactorTables, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -53,11 +53,11 @@ class LiveFactors:
 
     @property
     def reached(self) -> Sequence[Reached]:
-        """What the present state contains."""
+        """The positions that the present state contains."""
         return () if self._last is None else self._last.reached
 
     async def refresh(self) -> None:
-        """Take over everything committed before this call. Callers wait for each other."""
+        """Apply everything committed before this call. Callers wait for each other."""
         async with self._turn:
             last = self._last.mark if self._last else None
             self._last = await self._tables.read_changes(last, self.pairs)

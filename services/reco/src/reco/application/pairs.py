@@ -1,4 +1,4 @@
-"""The matrix as it grows: pairs and items in memory, kept as the read tables change."""
+"""The growing matrix: pairs and items in memory, updated as the read tables change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def micros(at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large the matrix may grow. What comes after is left out and counted, so that an operator sees it."""
+    """How large the matrix may grow. Later pairs and items are left out and counted, so that an operator sees it."""
 
     max_items: int
     max_pairs: int
@@ -33,7 +33,7 @@ class Bounds:
 
 
 class Pairs:
-    """All pairs of member and content with the time of their first signal. Not safe for threads: one loop owns it."""
+    """All pairs of member and content with the time of their first signal. Not thread-safe: one event loop owns it."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -49,21 +49,21 @@ class Pairs:
         self._matrix: tuple[int | None, Matrix] | None = None
 
     def emptied(self) -> Pairs:
-        """A copy with nothing in it, of the same bounds."""
+        """An empty copy with the same bounds."""
         return Pairs(self._bounds)
 
     @property
     def size(self) -> int:
-        """Pairs held."""
+        """Number of pairs held."""
         return len(self._pair_item)
 
     @property
     def left_out(self) -> int:
-        """Pairs and items that did not fit; at most as many are remembered as fit."""
+        """Number of pairs and items that did not fit. At most as many are remembered as fit."""
         return len(self._left_out)
 
     def take_items(self, rows: Iterable[ItemRow]) -> None:
-        """Add published content, or its newest title and time. Repetition changes nothing."""
+        """Add published content, or set its newest title and time. Repetition changes nothing."""
         for row in rows:
             item = self._item(row.content_id)
             if item is not None:
@@ -72,7 +72,7 @@ class Pairs:
         self._changed()
 
     def take_pairs(self, rows: Iterable[PairRow]) -> None:
-        """Add pairs, or the newest time of their first signal. Repetition changes nothing."""
+        """Add pairs, or set the time of their first signal to its newest value. Repetition changes nothing."""
         for row in rows:
             item = self._item(row.content_id)
             if item is not None:
@@ -126,7 +126,7 @@ class Pairs:
         return item if item is not None and self._published_us[item] <= until else None
 
     def history(self, member_id: str, as_of: datetime | None) -> tuple[Indexes, Indexes]:
-        """What the member had by `as_of`: the newest `max_history_items` items that count, and all of them."""
+        """The items that the member had by `as_of`: the newest `max_history_items`, which count, and all of them."""
         arrays = self._current()
         member = self._members.get(member_id, -1)
         mine = np.flatnonzero((arrays.members == member) & arrays.until(as_of))
@@ -135,7 +135,7 @@ class Pairs:
         return had[: self._bounds.max_history_items], had
 
     def matrix(self, as_of: datetime | None) -> Matrix:
-        """The matrix of pairs with a first signal by `as_of`; the last one made is kept until something changes."""
+        """The matrix of pairs with a first signal by `as_of`. The last matrix is kept until something changes."""
         until = None if as_of is None else micros(as_of)
         if self._matrix is None or self._matrix[0] != until:
             self._matrix = until, self._current().matrix(as_of, len(self._members))

@@ -1,4 +1,4 @@
-"""What a member can do with content, and how much each says about it."""
+"""The signals of members about content, and their strengths."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ WEIGHTS: Final[Mapping[Signal, int]] = {
     "complete": 4,
     "purchase": 5,
 }
-"""Strength of each signal, without unit. The strongest seen of a pair is kept with it; similarity is binary and uses
-none of it."""
+"""Strength of each signal, without unit. A pair stores its strongest signal; similarity is binary and does not use
+it."""

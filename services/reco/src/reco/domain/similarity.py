@@ -1,8 +1,8 @@
-"""Item-item similarity and popularity over a binary member x item matrix. Pure; see the service's README for the
+"""Item-item similarity and popularity over a binary member x item matrix. Pure; the service's README has the
 definitions in words.
 
-Nothing of the size of items x items is ever made: with h the member's history and D the item counts, the scores are
-D^-1/2 R'R D^-1/2 h, which is two passes over the pairs.
+No array of the size items x items is ever made: with h the member's history and D the item counts, the scores are
+D^-1/2 R'R D^-1/2 h, which takes two passes over the pairs.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 Indexes = NDArray[np.int64]
 SCORE_DECIMALS = 9
-"""Scores are compared after rounding, so that the order of additions cannot decide a tie."""
+"""Scores are rounded before they are compared, so that the order of additions cannot decide a tie."""
 
 
 @dataclass(frozen=True)
 class Matrix:
     """Pairs (member, item) as parallel arrays, each pair once.
 
-    `candidates` says which items may be recommended; `id_rank` is each item's place when ids are sorted ascending.
+    `candidates` marks the items that may be recommended; `id_rank` is each item's place when ids are sorted ascending.
     """
 
     members: Indexes
@@ -44,13 +44,13 @@ class Matrix:
 
     @cached_property
     def norm(self) -> NDArray[np.float64]:
-        """1/sqrt(popularity) of each item; 0 where nobody has it."""
+        """1/sqrt(popularity) of each item; 0 if no member has it."""
         return np.where(self.popularity > 0, 1.0 / np.sqrt(np.maximum(self.popularity, 1)), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One answer: an item's index, its score, and how it got there."""
+    """One recommended item: its index, its score, and the reason."""
 
     item: int
     score: float
@@ -58,7 +58,7 @@ class Ranked:
 
 
 def scores(matrix: Matrix, history: Indexes) -> NDArray[np.float64]:
-    """Of each item j the sum over i in `history` of co(i,j)/sqrt(n_i*n_j), rounded to `SCORE_DECIMALS`."""
+    """For each item j the sum over i in `history` of co(i,j)/sqrt(n_i*n_j), rounded to `SCORE_DECIMALS`."""
     of_item = np.zeros(matrix.item_count)
     of_item[history] = matrix.norm[history]
     of_member = np.bincount(matrix.members, weights=of_item[matrix.items], minlength=matrix.member_count)
@@ -76,7 +76,8 @@ def similar(matrix: Matrix, history: Indexes, excluded: Indexes, limit: int) -> 
 
 
 def popular(matrix: Matrix, excluded: Indexes, limit: int) -> list[Ranked]:
-    """At most `limit` candidates that are not in `excluded`, those of most members first; the score counts them."""
+    """At most `limit` candidates that are not in `excluded`, those with most members first; the score is their
+    number of members."""
     eligible = matrix.candidates.copy()
     eligible[excluded] = False
     best = _ordered(matrix, np.flatnonzero(eligible), np.zeros(matrix.item_count))[:limit]
@@ -84,7 +85,7 @@ def popular(matrix: Matrix, excluded: Indexes, limit: int) -> list[Ranked]:
 
 
 def recommend(matrix: Matrix, history: Indexes, excluded: Indexes, limit: int) -> list[Ranked]:
-    """Similar items, filled up with popular ones where there are fewer than `limit`; fills have score 0."""
+    """Similar items; if there are fewer than `limit`, popular items with score 0 fill up the list."""
     best = similar(matrix, history, excluded, limit)
     if len(best) == limit:
         return best

@@ -1,4 +1,4 @@
-"""Follows the read tables beside the server, so that answers are live without a query having to wait."""
+"""Follows the read tables in the background, so that answers are live and queries need not wait."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LEFT_OUT = Gauge("lyceum_reco_left_out", "Pairs and items beyond the matrix's bo
 
 
 async def follow(factors: LiveFactors, every_s: float) -> None:
-    """Refresh every `every_s` seconds until cancelled. A database that is away for a while is waited for; what else
-    fails ends the process."""
+    """Refresh every `every_s` seconds until cancelled. If the database is unreachable for a while, it is tried again;
+    any other failure ends the process."""
     while True:
         try:
             await factors.refresh()

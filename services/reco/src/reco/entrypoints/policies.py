@@ -1,4 +1,4 @@
-"""Who may ask for which recommendations, and what they are computed from."""
+"""Who may ask for which recommendations, and which projections they are computed from."""
 
 from __future__ import annotations
 

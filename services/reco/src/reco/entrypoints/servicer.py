@@ -26,7 +26,7 @@ class RecoServicer(reco_pb2_grpc.RecoServiceServicer):
         self._factors = factors
 
     async def Recommend(self, request: reco_pb2.RecommendRequest, context: Any) -> reco_pb2.RecommendResponse:
-        """For the caller, or for a named member where the role allows it."""
+        """For the caller, or for a named member if the caller's role allows it."""
         call = await self._entered()
         as_of, limit = _as_of(request), _limit(request.limit)
         found = answers.recommend(self._factors.pairs, _member(call, request.member_id), as_of, limit)

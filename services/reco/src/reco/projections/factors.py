@@ -1,4 +1,4 @@
-"""Recommendation factors: which member has had which content, and what content there is."""
+"""Recommendation factors: which member has had which content, and which content is published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reco.domain.signals import WEIGHTS, Signal
 class PairRow(NamedTuple):
     """One member and one content. `first_at`, `last_at`: business time of the first and last signal.
 
-    `weight` is the strongest signal seen; `rating` the newest by business time.
+    `weight` is that of the strongest signal; `rating` is the newest by business time.
     """
 
     member_id: str
@@ -27,7 +27,7 @@ class PairRow(NamedTuple):
 
 
 class ItemRow(NamedTuple):
-    """Published content, as its newest publication says."""
+    """Published content, with the values of its newest publication."""
 
     content_id: str
     creator_id: str
@@ -49,7 +49,7 @@ def _seen(
     *more: Change[Data],
     key: Callable[[Data], Key] | None = None,
 ) -> Rule[Data]:
-    """A signal makes a pair of member and content, or marks the one that is there."""
+    """A signal creates a pair of member and content, or updates the existing pair."""
     marks = (most(weight=lambda _: WEIGHTS[signal]), least(first_at=at), most(last_at=at))
     return on(PAIRS, event, *marks, *more, key=key)
 
@@ -70,8 +70,8 @@ def _bought(data: billing.OrderPaid) -> Key:
     return data["member_id"], data["product_id"]
 
 
-# Minima, maxima and newest values only: the rows do not depend on how topics and partitions interleave. That a like was
-# taken back is no signal: the member still has had the content.
+# Rows hold only minima, maxima and newest values, so they do not depend on how topics and partitions interleave.
+# `unliked` is not a signal: the member still has had the content.
 FACTORS: Final = projection(
     "factors",
     _seen(catalog.INTERACTION_VIEWED, "view", _occurred),
