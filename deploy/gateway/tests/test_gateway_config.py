@@ -149,10 +149,15 @@ async def test_a_service_that_is_down_is_said_to_be_unavailable(gateway: Running
 
 
 async def test_only_services_speak_in_internal_headers(gateway: Running) -> None:
-    forged = {"x-lyceum-member": "somebody", "x-lyceum-stale": "false", "x-lyceum-after": "token-0"}
+    forged = {
+        "x-lyceum-member": "somebody",
+        "x-lyceum-stale": "false",
+        "x-lyceum-after": "token-0",
+        "x-lyceum-client": "203.0.113.7",
+    }
     await gateway.client.post("/register", json={"username": "a"}, headers=forged)
     arrived = {name: value for name, value in gateway.services.metadata.items() if name.startswith("x-lyceum-")}
-    assert arrived == {"x-lyceum-after": "token-0"}
+    assert arrived == {"x-lyceum-after": "token-0", "x-lyceum-client": "127.0.0.1"}
 
 
 async def test_the_openapi_document_is_served(gateway: Running) -> None:
