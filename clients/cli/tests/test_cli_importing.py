@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_gateway import FakeGateway
 
-from lyceum_cli.errors import BadAnswer, BadFile, CannotWrite, Held, OtherImport, StillStale
+from lyceum_cli.errors import BadAnswer, BadFile, OtherImport, StillStale
 from lyceum_cli.gateway import Gateway
-from lyceum_cli.importing.holding import held
 from lyceum_cli.importing.ids import content_id
 from lyceum_cli.importing.journal import Tally
-from lyceum_cli.importing.known import RECORD_BYTES
-from lyceum_cli.importing.reading import Format, Source
+from lyceum_cli.importing.reading import Source
 from lyceum_cli.importing.running import Imported, Order, run
-from lyceum_cli.importing.sending import FOLLOWING_PAUSES_S, OTHERWISE
 from lyceum_cli.importing.settling import PATHS, settle
 from lyceum_cli.reporting import as_json
 
@@ -175,7 +170,7 @@ async def test_the_report_tells_programs_what_happened(fake: FakeGateway, gatewa
 
 
 ORDERED = "external_id,member_external_id,content_external_id,list_minor,charged_minor,currency,ordered_at\n"
-PUBLISHED = "external_id,creator_external_id,title,kind,published_at\nc1,1,Tea,video,2024-01-02T00:00:00Z\n"
+PUBLISHED = "external_id,creator_external_id,title,kind,access,published_at\nc1,1,Tea,video,paid,2024-01-02T00:00:00Z\n"
 
 
 def shop(folder: Path, content: str = "c1") -> Order:
@@ -186,132 +181,16 @@ def shop(folder: Path, content: str = "c1") -> Order:
     return Order("http://gateway", "d", sources, folder / "rejects", folder / "state.json")
 
 
-@pytest.mark.parametrize("refusals", [0, 1, len(FOLLOWING_PAUSES_S)])
-async def test_given_content_that_is_not_for_sale_yet_then_its_order_is_sent_again(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path, refusals: int
-) -> None:
-    fake.not_for_sale = {"o1": refusals}
-    imported = await run(gateway, shop(tmp_path))
-    assert imported.tallies == {"contents": Tally(created=1), "orders": Tally(created=1)}
-    assert [path for path, _ in fake.batches] == ["/v1/contents:batchImport"] + ["/v1/orders:batchImport"] * (
-        refusals + 1
-    )
-    assert fake.batches[-1][1][0]["product_id"] == content_id("d", "c1")
-
-
-async def test_given_content_that_never_comes_then_its_order_is_refused_after_a_while(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    fake.not_for_sale = {"o1": 10**9, "o2": 10**9}
+async def test_rows_are_sent_after_what_they_name(fake: FakeGateway, gateway: Gateway, tmp_path: Path) -> None:
+    """Given members, content and an order of it, then each service is told what the rows before have come to."""
+    (tmp_path / "members.csv").write_text("external_id,username,registered_at\n1,ada,2022-01-01T00:00:00Z\n")
     one = shop(tmp_path)
-    with one.sources[0].path.open("a") as file:
-        file.write("o2,1,c1,100,100,CNY,2023-01-02T00:00:00Z\n")
-    imported = await run(gateway, replace(one, batch_items=1))
-    assert imported.tallies["orders"] == Tally(rejected=2)
-    assert len(fake.batches) == 1 + (1 + len(FOLLOWING_PAUSES_S)) + 1, "the second order does not wait again"
-    assert [row[2:4] for row in set_aside(imported)[1:]] == [["product_id", "neither a product nor content"]] * 2
-
-
-@pytest.mark.parametrize("content", ["elsewhere", "c1"])
-async def test_given_content_that_this_import_does_not_bring_then_its_order_is_refused_at_once(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path, content: str
-) -> None:
-    fake.not_for_sale = {"o1": 10**9}
-    if content == "c1":
-        fake.refused = {"c1": ("title", "is none")}
-    imported = await run(gateway, shop(tmp_path, content))
-    assert imported.tallies["orders"] == Tally(rejected=1)
-    assert len(fake.batches) == 2
-
-
-async def test_given_an_import_that_is_under_way_then_the_same_one_is_refused(gateway: Gateway, tmp_path: Path) -> None:
-    one = order(tmp_path)
-    with held(one.state), pytest.raises(Held, match=f"process {os.getpid()} on"):
-        await run(gateway, one)
-    assert (await run(gateway, one)).tallies == {"members": Tally(created=10)}
-
-
-async def test_given_files_written_another_way_then_an_unfinished_import_is_another_one(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    fake.answers = 1
-    with pytest.raises(KeyboardInterrupt):
-        await run(gateway, order(tmp_path))
-    with pytest.raises(OtherImport, match="differs in: form"):
-        await run(gateway, replace(order(tmp_path), form=Format(encoding="gbk")))
-
-
-def renamed(folder: Path) -> Order:
-    """As `order`, but for one row that says something else under its old external id."""
-    one = order(folder)
-    path = one.sources[0].path
-    path.write_text(path.read_text().replace("4,member4", "4,another"))
-    return one
-
-
-async def test_given_an_id_of_an_earlier_import_with_another_row_then_it_is_refused_and_again_so(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    await run(gateway, order(tmp_path))
-    for _ in range(2):
-        imported = await run(gateway, renamed(tmp_path))
-        assert imported.tallies == {"members": Tally(duplicate=9, rejected=1)}
-        assert [row[1:4] for row in set_aside(imported)[1:]] == [["6", "external_id", OTHERWISE]]
-    assert (await run(gateway, order(tmp_path))).tallies == {"members": Tally(duplicate=10)}
-
-
-async def test_given_a_community_that_begins_anew_then_rows_of_the_one_before_stand_in_nobodys_way(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    await run(gateway, order(tmp_path))
-    fake.known.clear()
-    assert (await run(gateway, renamed(tmp_path))).tallies == {"members": Tally(created=10)}
-    assert (await run(gateway, renamed(tmp_path))).tallies == {"members": Tally(duplicate=10)}
-
-
-async def test_given_a_record_that_was_cut_off_then_the_others_still_tell(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    await run(gateway, order(tmp_path))
-    file = tmp_path / "state.json.known"
-    file.write_bytes(file.read_bytes()[:-5])
-    assert (await run(gateway, renamed(tmp_path))).rejected == 1
-    assert (await run(gateway, renamed(tmp_path))).rejected == 1
-    assert len(file.read_bytes().split(b"\n", 1)[1]) == 10 * RECORD_BYTES
-
-
-async def test_given_rows_of_which_the_first_counts_then_the_others_are_duplicates_each_time(
-    fake: FakeGateway, gateway: Gateway, tmp_path: Path
-) -> None:
-    (tmp_path / "people.csv").write_text("id,day\n1,1\n1,2\n")
-    (tmp_path / "map.toml").write_text(
-        '[members.people]\nrepeated = "first"\nexternal_id = "{id}"\nusername = "u{id}"\n'
-        'registered_at = "2024-01-0{day}T00:00:00Z"\n'
-    )
-    one = replace(order(tmp_path), sources=[Source("members", tmp_path / "people.csv")], mapping=tmp_path / "map.toml")
-    assert (await run(gateway, one)).tallies == {"members": Tally(created=1, duplicate=1)}
-    assert (await run(gateway, one)).tallies == {"members": Tally(duplicate=2)}
-
-
-@pytest.mark.parametrize("place", ["state", "rejects"])
-async def test_given_a_place_that_takes_no_file_then_that_is_said(gateway: Gateway, tmp_path: Path, place: str) -> None:
-    (tmp_path / "file").touch()
-    one, odd = order(tmp_path, extra="x,y\n"), tmp_path / "file" / place
-    one = replace(one, state=odd) if place == "state" else replace(one, rejects=odd)
-    with pytest.raises(CannotWrite, match=f"file/{place}.*cannot be written: (Not a directory|File exists)"):
-        await run(gateway, one)
-
-
-async def test_given_a_state_file_without_room_then_that_is_said(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CannotWrite, match=r"state\.json cannot be written: No space left on device"):
-        await run(gateway, order(tmp_path))
-    with pytest.raises(CannotWrite, match=r"1-members\.rejects\.csv cannot be written: No space left on device"):
-        await run(gateway, order(tmp_path, extra="x,y\n"))
-    monkeypatch.undo()
-    assert (await run(gateway, order(tmp_path, extra="x,y\n"))).tallies == {"members": Tally(created=10, rejected=1)}
+    imported = await run(gateway, replace(one, sources=[*one.sources, Source("members", tmp_path / "members.csv")]))
+    assert {kind: tally.created for kind, tally in imported.tallies.items()} == {
+        "members": 1,
+        "contents": 1,
+        "orders": 1,
+    }
+    members, contents = "/v1/members:batchImport@1", "/v1/contents:batchImport@2"
+    assert fake.imported_after == ["", members, f"{members},{contents}"]
+    assert fake.batches[-1][1][0]["product_id"] == content_id("d", "c1")

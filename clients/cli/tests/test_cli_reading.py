@@ -135,6 +135,7 @@ def test_given_content_then_tags_are_split_and_blank_ones_dropped() -> None:
         "creator_external_id": "c",
         "title": "T",
         "kind": "video",
+        "access": "free",
         "tags": "a| b ||c",
         "published_at": "2024-01-31T08:00:00Z",
     }

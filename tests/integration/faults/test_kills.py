@@ -38,7 +38,14 @@ class Load:
             for n in range(MEMBERS)
         ]
         works = [
-            {"external_id": f"{n}", "creator_external_id": "0", "title": "t", "kind": "video", "published_at": at}
+            {
+                "external_id": f"{n}",
+                "creator_external_id": "0",
+                "title": "t",
+                "kind": "video",
+                "access": "free",
+                "published_at": at,
+            }
             for n in range(CONTENTS)
         ]
         self._importer.import_all("members", self.dataset, people)

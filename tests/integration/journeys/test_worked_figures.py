@@ -30,6 +30,7 @@ def one_content(importer: Session, dataset: str, at: datetime) -> str:
         "creator_external_id": "creator",
         "title": "t",
         "kind": "video",
+        "access": "free",
         "published_at": rfc3339(at),
     }
     return importer.import_all("contents", dataset, [content])

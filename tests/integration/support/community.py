@@ -25,6 +25,7 @@ class Session:
     access_token: str = ""
     member_id: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, str] = field(default_factory=dict)
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         headers = {
@@ -63,13 +64,15 @@ class Session:
         return found
 
     def import_all(self, kind: str, dataset: str, items: Sequence[dict[str, Any]]) -> str:
-        """Import in batches, all of which must be new; returns the token that covers them."""
-        token = ""
+        """Import in batches, all of which must be new, after what was imported before; returns the token that covers
+        them."""
+        after = {"x-lyceum-after": ",".join(self.imported.values())} if self.imported else {}
         for start in range(0, len(items), BATCH):
-            answer = self.post(f"/v1/{kind}:batchImport", {"dataset": dataset, "items": items[start : start + BATCH]})
+            batch = {"dataset": dataset, "items": items[start : start + BATCH]}
+            answer = self.post(f"/v1/{kind}:batchImport", batch, headers=after)
             assert {result["status"] for result in answer["results"]} == {"created"}, answer["results"][:3]
-            token = answer["consistency_token"]
-        return token
+            self.imported[kind] = answer["consistency_token"]
+        return self.imported[kind]
 
 
 def eventually(found: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:

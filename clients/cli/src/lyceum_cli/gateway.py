@@ -97,10 +97,6 @@ class Gateway:
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as failure:
             raise Unreachable(self._url, addresses.why(failure)) from failure
 
-    async def pause(self, seconds: float) -> None:
-        """Wait before something is asked again."""
-        await self._pause(seconds)
-
     async def log_in(self, username: str, password: str) -> None:
         """Begin a session. Raises `Refused` for wrong credentials; they stay in memory to begin it again."""
         answer = await self.post("/v1/sessions", {"username": username, "password": password}, anonymous=True)
@@ -110,8 +106,7 @@ class Gateway:
 
     async def get(self, path: str, query: Query | None = None, *, after: Sequence[str] = ()) -> Answer:
         """Ask. With `after`, the server first waits (up to 2 s) until it has applied what these tokens stand for."""
-        headers = {"x-lyceum-after": ",".join(after)} if after else {}
-        return await self._call("GET", path, headers, anonymous=self._tokens is None, params=query)
+        return await self._call("GET", path, _after(after), anonymous=self._tokens is None, params=query)
 
     async def post(
         self,
@@ -121,9 +116,10 @@ class Gateway:
         idempotency_key: str = "",
         anonymous: bool = False,
         form: bool = False,
+        after: Sequence[str] = (),
     ) -> Answer:
-        """Command. `form` sends the fields as a form instead of JSON."""
-        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        """Command. `form` sends the fields as a form instead of JSON. `after` as for `get`."""
+        headers = _after(after) | ({"idempotency-key": idempotency_key} if idempotency_key else {})
         content: dict[str, Any] = {"data": body} if form else {"json": body}
         return await self._call("POST", path, headers, anonymous=anonymous, **content)
 
@@ -221,3 +217,7 @@ def _refusal(path: str, status: int, body: Mapping[str, Any]) -> Refused:
         field=field,
         reason=info.get("reason", ""),
     )
+
+
+def _after(tokens: Sequence[str]) -> dict[str, str]:
+    return {"x-lyceum-after": ",".join(tokens)} if tokens else {}

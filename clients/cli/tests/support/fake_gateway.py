@@ -21,8 +21,7 @@ LOG_IN = {
 
 
 class FakeGateway:
-    """Remembers what it was sent; refuses items whose external id is in `refused`, orders in `not_for_sale` so many
-    times, and dies after `answers` batches."""
+    """Remembers what it was sent; refuses items whose external id is in `refused`, and dies after `answers` batches."""
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, list[dict[str, Any]]]] = []
@@ -33,13 +32,14 @@ class FakeGateway:
         self.stale_answers = 0
         self.asked_after: list[str] = []
         self.datasets: set[str] = set()
-        self.not_for_sale: dict[str, int] = {}
+        self.imported_after: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/sessions":
             return httpx.Response(200, json=LOG_IN)
         if request.method == "GET":
             return self._query(request)
+        self.imported_after.append(request.headers.get("x-lyceum-after", ""))
         return self._import(request.url.path, json.loads(request.content))
 
     def _query(self, request: httpx.Request) -> httpx.Response:
@@ -64,9 +64,6 @@ class FakeGateway:
 
     def _result(self, path: str, dataset: str, external_id: str) -> dict[str, str]:
         field, reason = self.refused.get(external_id, ("", ""))
-        if path.startswith("/v1/orders") and self.not_for_sale.get(external_id, 0) > 0:
-            self.not_for_sale[external_id] -= 1
-            field, reason = "product_id", "neither a product nor content"
         status = "rejected" if field else "duplicate" if (path, external_id) in self.known else "created"
         if status == "created":
             self.known.add((path, external_id))

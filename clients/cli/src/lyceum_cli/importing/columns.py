@@ -44,8 +44,8 @@ COLUMNS: Final[Mapping[Kind, Columns]] = {
         "/v1/members:batchImport",
     ),
     "contents": Columns(
-        ("external_id", "creator_external_id", "title", "kind", "published_at"),
-        ("byline", "body", "tags", "category", "access"),
+        ("external_id", "creator_external_id", "title", "kind", "access", "published_at"),
+        ("byline", "body", "tags", "category"),
         "published_at",
         "/v1/contents:batchImport",
         texts=frozenset({"title", "byline", "body"}),

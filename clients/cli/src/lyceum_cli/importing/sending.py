@@ -25,9 +25,13 @@ REJECTED: Final = "rejected"
 DUPLICATE: Final = "duplicate"
 STATUSES: Final = ("created", DUPLICATE, REJECTED)
 OTHERWISE: Final = "was imported before, and said something else then, which stands"
-FOLLOWING_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, *[1.5] * 20)
-"""What is published is for sale a moment later, when billing has heard of it: an order that comes in between is sent
-again after each of these."""
+NAMED: Final[Mapping[Kind, tuple[Kind, ...]]] = {
+    "members": (),
+    "contents": ("members",),
+    "interactions": ("members",),
+    "orders": ("members", "contents"),
+}
+"""What the rows of each kind name that is kept by another service: it has to have heard of it first."""
 
 Result = Mapping[str, str]
 Told = Callable[[Kind, int], None]
@@ -59,11 +63,9 @@ class Sender:
         self._state = state
         self._rejects = rejects
         self._told = told
-        self._contents: set[str] = set()
 
     def begin(self, subject: Subject, gathered: Gathered) -> Journal:
         """The journal to go on from. A new one has the rows that could not be read set aside already."""
-        self._contents = {one.external_id for one in gathered.items if one.kind == "contents"}
         found = journals.load(self._state, subject)
         if found is not None:
             self._rejects.rewind(found.reject_bytes)
@@ -80,7 +82,8 @@ class Sender:
         for kind, tally in journal.tallies.items():
             self._told(kind, tally.created + tally.duplicate + tally.rejected)
         for batch in batches[journal.batches_done :]:
-            delivered = await self._deliver(journal.subject.dataset, batch.kind, batch.items)
+            after = [journal.tokens[kind] for kind in NAMED[batch.kind] if kind in journal.tokens]
+            delivered = await self._deliver(journal.subject.dataset, batch.kind, batch.items, after)
             self._rejects.add(delivered.rejects)
             journal = journal.done(batch.kind, delivered.tally, delivered.token, self._rejects.sizes())
             journals.save(self._state, journal)
@@ -91,43 +94,21 @@ class Sender:
         """Say that nothing is left to do: the next import of the same begins anew."""
         journals.save(self._state, replace(journal, finished=True))
 
-    async def _deliver(self, dataset: str, kind: Kind, items: Sequence[Item]) -> Delivered:
+    async def _deliver(self, dataset: str, kind: Kind, items: Sequence[Item], after: Sequence[str]) -> Delivered:
+        path, sent = COLUMNS[kind].path, [one.sent(dataset) for one in items]
         try:
-            results, token = await self._results(dataset, kind, items)
+            answer = await self._gateway.post(path, {"dataset": dataset, "items": sent}, after=after)
         except Refused as refusal:
             if refusal.status not in UNREADABLE or refusal.field == "dataset":
                 raise
-            return await self._halved(dataset, kind, items, refusal)
-        for pause_s in FOLLOWING_PAUSES_S:
-            early = [number for number, one in enumerate(items) if self._is_early(one, results[number])]
-            if not early:
-                break
-            await self._gateway.pause(pause_s)
-            again, token = await self._results(dataset, kind, [items[number] for number in early])
-            for number, result in zip(early, again, strict=True):
-                results[number] = result
-        # What has not come by now is not waited for again by later orders.
-        self._contents -= {
-            one.content for one, result in zip(items, results, strict=True) if self._is_early(one, result)
-        }
-        return self._settled(items, results, token)
-
-    async def _results(self, dataset: str, kind: Kind, items: Sequence[Item]) -> tuple[list[Result], str]:
-        path = COLUMNS[kind].path
-        answer = await self._gateway.post(path, {"dataset": dataset, "items": [one.sent(dataset) for one in items]})
-        return _checked(path, items, answer.body.get("results", [])), answer.token
-
-    def _is_early(self, one: Item, result: Result) -> bool:
-        """Whether an order was refused for content that this import brings."""
-        refused = result["status"] == REJECTED and result["error_field"] == "product_id"
-        return refused and one.kind == "orders" and one.content in self._contents
+            return await self._halved(dataset, kind, items, after, refusal)
+        return self._settled(items, _checked(path, items, answer.body.get("results", [])), answer.token)
 
     def _settled(self, items: Sequence[Item], results: Sequence[Result], token: str) -> Delivered:
         told = [self._compared(one, result) for one, result in zip(items, results, strict=True)]
         statuses = [result["status"] for result in told]
         refused = [(one, result) for one, result in zip(items, told, strict=True) if result["status"] == REJECTED]
         self._known.add(one for one, status in zip(items, statuses, strict=True) if status != REJECTED)
-        self._contents -= {one.external_id for one, _ in refused if one.kind == "contents"}
         rejects = [Reject(one.source, one.line, found["error_field"], found["error_reason"]) for one, found in refused]
         return Delivered(Tally(*(statuses.count(status) for status in STATUSES)), tuple(rejects), token)
 
@@ -137,14 +118,16 @@ class Sender:
             return {"status": REJECTED, "error_field": "external_id", "error_reason": OTHERWISE}
         return result
 
-    async def _halved(self, dataset: str, kind: Kind, items: Sequence[Item], refusal: Refused) -> Delivered:
+    async def _halved(
+        self, dataset: str, kind: Kind, items: Sequence[Item], after: Sequence[str], refusal: Refused
+    ) -> Delivered:
         """One item can make a whole request unreadable: find it, so that the others still arrive."""
         if len(items) == 1:
             reject = Reject(items[0].source, items[0].line, refusal.field, refusal.message)
             return Delivered(Tally(rejected=1), (reject,), "")
         middle = len(items) // 2
-        first = await self._deliver(dataset, kind, items[:middle])
-        second = await self._deliver(dataset, kind, items[middle:])
+        first = await self._deliver(dataset, kind, items[:middle], after)
+        second = await self._deliver(dataset, kind, items[middle:], after)
         tally = first.tally.plus(second.tally.created, second.tally.duplicate, second.tally.rejected)
         return Delivered(tally, first.rejects + second.rejects, second.token or first.token)
 
