@@ -17,9 +17,9 @@ FILES = {
     "1,{set}-ann,creator,1996-01-01T00:00:00Z\n"
     "2,{set}-bob,consumer,1996-01-02T00:00:00Z\n"
     "3,no,consumer,1996-01-03T00:00:00Z\n",
-    "contents": "external_id,creator_external_id,title,kind,published_at,tags\n"
-    "c1,1,茶道入门,video,1996-01-05T00:00:00Z,tea|course\n"
-    "c2,1,late,video,1996-09-05T00:00:00Z,\n",
+    "contents": "external_id,creator_external_id,title,kind,access,published_at,tags\n"
+    "c1,1,茶道入门,video,paid,1996-01-05T00:00:00Z,tea|course\n"
+    "c2,1,late,video,paid,1996-09-05T00:00:00Z,\n",
     "interactions": "member_external_id,content_external_id,kind,occurred_at,rating\n"
     "2,c1,view,1996-02-01T00:00:00Z,\n"
     "2,c1,view,1996-02-01T00:00:00Z,\n"
