@@ -145,6 +145,13 @@ async def test_a_header_of_another_form_is_named(name: str, value: str) -> None:
         (raw(currency=None), "currency"),
         (raw(provider_reference=""), "provider_reference"),
         (raw(reason="x" * 201), "reason"),
+        (raw(reason="a\x00"), "reason"),
+        (raw(merchant_number="\x00" * 32), "merchant_number"),
+        (raw(amount_minor=-1), "amount_minor"),
+        (raw(amount_minor=2**63), "amount_minor"),
+        (b"[" * 5_000 + b"]" * 5_000, "payload"),
+        (b'{"reason":' * 5_000 + b"1" + b"}" * 5_000, "payload"),
+        (b'{"reason":"\\ud800"}', "payload"),
     ],
 )
 async def test_a_signed_body_that_says_nothing_is_refused_by_name(body: bytes, field: str) -> None:

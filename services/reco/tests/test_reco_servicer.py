@@ -100,6 +100,15 @@ async def test_an_answer_says_its_formula_moment_and_freshness(servicer: RecoSer
     assert found.as_of.ToDatetime(tzinfo=UTC) == NOW and "distinct members" in found.formula
 
 
+@pytest.mark.parametrize(("role", "shown"), [(None, False), ("creator", False), ("auditor", True)])
+async def test_only_operators_see_how_many_events_there_were(
+    servicer: RecoServicer, role: str | None, shown: bool
+) -> None:
+    called_by(role)
+    (source,) = (await servicer.ListPopular(reco_pb2.ListPopularRequest(), None)).freshness.sources
+    assert (source.sequence > 0) is shown
+
+
 async def test_a_call_with_a_token_header_reads_the_tables_anew_and_others_use_the_copy(servicer: RecoServicer) -> None:
     async def score(**metadata: str) -> float:
         called_by(None, **metadata)

@@ -9,6 +9,8 @@ from typing import Protocol
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from lyceum.common.v1 import common_pb2
+from servicekit.call import present_call
+from servicekit.policy import OPERATORS
 
 
 def stamp(at: datetime) -> Timestamp:
@@ -44,13 +46,16 @@ class Progress(Protocol):
 
 
 def freshness(progress: Iterable[tuple[str, Progress]]) -> common_pb2.Freshness:
-    """How far each named projection behind an answer has come."""
+    """How far each named projection behind an answer has come. Sequences tell how much happens on the platform: only
+    operators see them, and for everybody else they are 0."""
+    call = present_call()
+    to_operator = bool(call and call.caller and call.caller.role in OPERATORS)
     sources = [
         common_pb2.FreshnessSource(
             projection=name,
             topic=one.topic,
             partition=one.partition,
-            sequence=one.seq,
+            sequence=one.seq if to_operator else 0,
             applied_at=stamp(one.applied_at),
         )
         for name, one in progress

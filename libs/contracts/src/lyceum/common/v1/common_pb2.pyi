@@ -89,7 +89,7 @@ class FreshnessSource(_message.Message):
     partition: _builtins.int
     """Partition of the topic."""
     sequence: _builtins.int
-    """Highest applied `ce_sequence` on the partition."""
+    """Highest applied `ce_sequence` on the partition; 0 unless an operator asks."""
     @_builtins.property
     def applied_at(self) -> _timestamp_pb2.Timestamp:
         """When it was applied."""
