@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from edging import serving
+from edging import SECRET, serving
 from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
 from hypothesis import given
@@ -20,6 +20,7 @@ from lyceum.catalog.v1 import catalog_pb2 as pb
 from lyceum.consistency.v1 import consistency_pb2
 from servicekit import answers
 from servicekit.paging import PageStart, page, parse_page_token
+from servicekit.sealed_tokens import sealed
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -75,7 +76,7 @@ async def test_the_edge_says_so_instead_of_sending_it() -> None:
     async def resolve(_: Token) -> tuple[Target, ...]:
         return (Target("<" * 2 * MIB, 0, 1),)
 
-    request: Any = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode()).SerializeToString()
+    request: Any = consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET)).SerializeToString()
     async with serving(resolve) as target, grpc.aio.insecure_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_unary(METHOD)(request)

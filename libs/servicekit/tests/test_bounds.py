@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import psycopg
 import pytest
-from edging import serving
+from edging import SECRET, serving
 from psycopg.errors import LockNotAvailable, QueryCanceled, ReadOnlySqlTransaction
 from psycopg_pool import PoolTimeout
 
@@ -25,10 +25,11 @@ from servicekit.call import Call, enter_call
 from servicekit.caller import Caller
 from servicekit.database import VANISHED_S
 from servicekit.draining import InFlight, Overloaded, Stopping
+from servicekit.sealed_tokens import sealed
 from servicekit.statuses import status_of
 
 SIZE, SHARE = 4, 2
-REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
+REQUEST = consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET))
 
 
 def enter(member_id: str) -> None:

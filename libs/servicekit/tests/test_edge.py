@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from edging import serving
+from edging import SECRET, serving
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import rpc_attributes as names
 from opentelemetry.trace import SpanKind, StatusCode
@@ -20,9 +20,10 @@ from eventfold.publish.outgoing import Target
 from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
+from servicekit.sealed_tokens import sealed
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
-REQUEST = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode())
+REQUEST = consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET))
 
 
 class Forged(WrongState):
@@ -136,7 +137,9 @@ async def test_who_calls_too_often_is_refused_and_told_when_to_come_again() -> N
             await stub.Resolve(REQUEST, metadata=other, timeout=5)
 
 
-UNKNOWN = consistency_pb2.ResolveRequest(token=Token("identity", 1).encode()).SerializeToString() + b"\x9a\x06\x01a"
+UNKNOWN = (
+    consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET)).SerializeToString() + b"\x9a\x06\x01a"
+)
 
 
 @pytest.mark.parametrize(

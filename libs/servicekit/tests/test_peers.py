@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from edging import serving
+from edging import SECRET, serving
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry import trace
@@ -28,11 +28,12 @@ from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
 from servicekit.closing import Closing
 from servicekit.peers import TracedCalls, peer_channel
+from servicekit.sealed_tokens import sealed
 from servicekit.server import remote_resolver
 
 METHOD = "lyceum.consistency.v1.ConsistencyService/Resolve"
-TOKEN = Token("identity", 1)
-REQUEST = consistency_pb2.ResolveRequest(token=TOKEN.encode())
+TOKEN = Token("identity", 0, text=sealed(Token("identity", 1), SECRET))
+REQUEST = consistency_pb2.ResolveRequest(token=TOKEN.text)
 FOUND = (Target("topic", 0, 7),)
 
 

@@ -19,6 +19,7 @@ from eventfold import Context, Idempotency, tracing
 from eventfold.errors import InvalidInput, Unauthenticated
 from eventfold.reading.consistency import Token
 from servicekit.caller import Caller
+from servicekit.sealed_tokens import opened, sealed
 
 MAX_DEADLINE_S = 30.0
 DEFAULT_DEADLINE_S = 10.0
@@ -49,6 +50,10 @@ class Call:
     """Sent before the answer, all at once: gRPC takes them once."""
     wake_relay: Callable[[], None] = _nobody
     """Tells the relay of this process, if there is one, that something was recorded."""
+
+    def token(self, text: str) -> Token:
+        """A consistency token that a client or another service presents. Raises `InvalidInput`."""
+        return opened(text, self.service, (self.idempotency_secret, *self.other_secrets))
 
     def require_caller(self) -> Caller:
         """The caller. Raises `Unauthenticated` if the call carries no token."""
@@ -111,7 +116,7 @@ class Call:
         self.wake_relay()
         if position is None:
             return ""
-        token = Token(self.service, position, covers_all, self.history).encode()
+        token = sealed(Token(self.service, position, covers_all, self.history), self.idempotency_secret)
         self.headers.append(("x-lyceum-token", token))
         return token
 

@@ -58,7 +58,7 @@ class ReadGate:
         header = call.metadata.get("x-lyceum-after")
         if not header:
             return True
-        fresh = await self._satisfied(_tokens(header), {name: self._projections[name] for name in reads})
+        fresh = await self._satisfied(_tokens(header, call), {name: self._projections[name] for name in reads})
         call.headers.append(("x-lyceum-stale", "false" if fresh else "true"))
         return fresh
 
@@ -172,8 +172,8 @@ class Watch:
             return await consistency.applied(conn)
 
 
-def _tokens(header: str) -> list[Token]:
+def _tokens(header: str, call: Call) -> list[Token]:
     parts = [part.strip() for part in header.split(",") if part.strip()]
     if len(parts) > MAX_TOKENS:
         raise InvalidInput(f"at most {MAX_TOKENS} tokens", field="x-lyceum-after")
-    return [Token.decode(part) for part in parts]
+    return [call.token(part) for part in parts]

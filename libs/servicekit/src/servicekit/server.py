@@ -14,13 +14,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from contracts.emitters import EMITTERS
-from eventfold.errors import HistoryRewound, HistoryRewritten, PeerUnavailable
+from eventfold.errors import HistoryRewound, HistoryRewritten, InvalidInput, PeerUnavailable
 from eventfold.publish.outgoing import Target
 from eventfold.reading import consistency
 from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
-from servicekit.call import present_call
+from servicekit.call import current_call, present_call
 from servicekit.caller import FetchKeys, TokenVerifier
 from servicekit.closing import Closing
 from servicekit.definition import Wiring
@@ -48,7 +48,11 @@ class ConsistencyServicer(consistency_pb2_grpc.ConsistencyServiceServicer):
         self._resolve = resolve
 
     async def Resolve(self, request: Any, context: Any) -> consistency_pb2.ResolveResponse:
-        targets = await self._resolve(Token.decode(request.token))
+        call = current_call()
+        token = call.token(request.token)
+        if token.service != call.service:
+            raise InvalidInput("the token is of another service", field="token")
+        targets = await self._resolve(token)
         if targets is None:
             return consistency_pb2.ResolveResponse(pending=True)
         found = [
@@ -81,7 +85,7 @@ def remote_resolver(target: str, closing: Closing) -> Resolve:
         call = present_call()
         timeout_s = min(PEER_TIMEOUT_S, call.deadline_s) if call else PEER_TIMEOUT_S
         try:
-            answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.encode()), timeout=timeout_s)
+            answer = await stub.Resolve(consistency_pb2.ResolveRequest(token=token.text), timeout=timeout_s)
         except grpc.aio.AioRpcError as failure:
             if failure.code() is grpc.StatusCode.FAILED_PRECONDITION:
                 raise HistoryRewritten(token.service, token.position) from failure

@@ -16,13 +16,16 @@ from servicekit.limits import MemberCeiling
 from servicekit.reading import Resolve
 from servicekit.server import ConsistencyServicer
 
+SECRET = b"k" * 32
+"""The servers' idempotency secret."""
+
 
 @contextlib.asynccontextmanager
 async def serving(
     resolve: Resolve, in_flight: InFlight | None = None, calls_per_s: float = 1000.0
 ) -> AsyncIterator[str]:
     """`ConsistencyService` on a free port; yields its address. A token is the id of the member who presents it."""
-    edge = Edge("identity", Believing(), lambda: [b"k" * 32], ceiling=MemberCeiling(calls_per_s))
+    edge = Edge("identity", Believing(), lambda: [SECRET], ceiling=MemberCeiling(calls_per_s))
     edge.in_flight = in_flight or edge.in_flight
     server = grpc.aio.server(interceptors=[edge])
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eventfold.errors import InvalidInput
 from eventfold.postgres.sessions import Connection
@@ -32,12 +32,14 @@ WHERE first_seq + length > %(seq)s AND first_seq >= (SELECT max(first_seq) FROM 
 @dataclass(frozen=True, slots=True)
 class Token:
     """Position `position` in the store of `service`; with `covers_all`, everything up to it. `history` is the mark of
-    the store's history at that time (see `eventfold.publish.history`); empty if it was not known."""
+    the store's history at that time (see `eventfold.publish.history`); empty if it was not known. A token that only
+    its own service can read has its text alone, and the position 0."""
 
     service: str
     position: int
     covers_all: bool = False
     history: str = ""
+    text: str = field(default="", compare=False)
 
     def encode(self) -> str:
         """Opaque text for answers and headers."""
