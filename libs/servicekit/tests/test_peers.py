@@ -191,7 +191,8 @@ async def _ask(channel: grpc.aio.Channel, metadata: grpc.aio.Metadata | None = N
 async def refused_through(peer: Peer, failure: Exception) -> grpc.aio.AioRpcError:
     """What a client of another service sees, which asks `peer` on its way."""
     peer.failure = failure
-    async with serving(remote_resolver(peer.target, Closing())) as between, peer_channel(between) as channel:
+    ask_peer = remote_resolver(peer.target, Closing())
+    async with serving(lambda _: ask_peer(TOKEN)) as between, peer_channel(between) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await _ask(channel)
     return refusal.value

@@ -43,9 +43,11 @@ def opened(text: str, service: str, secrets: Sequence[bytes]) -> Token:
         raise InvalidInput("not a consistency token", field="x-lyceum-after") from failure
     for secret in secrets:
         try:
-            return Token.decode(_cipher(secret).decrypt(raw, [_PURPOSE]).decode("ascii"))
+            token = Token.decode(_cipher(secret).decrypt(raw, [_PURPOSE]).decode("ascii"))
         except (InvalidTag, ValueError):
             continue
+        if token.service == service:
+            return token
     raise InvalidInput("not a consistency token", field="x-lyceum-after")
 
 
