@@ -84,7 +84,9 @@ local function look(handle)
   if by_grpc then notes:set("lyceum", "road", "grpc") end -- what the answer looks like; what is meant, the path says
   if not is_time(headers:get("grpc-timeout")) then return refuse(handle, "400", NO_TIME) end
   local native = NATIVE[path]
-  if native then note(handle, native, native.grpc) else as_json(handle, method, path) end
+  if native == nil then return as_json(handle, method, path) end
+  if not by_grpc then return refuse(handle, "404") end
+  note(handle, native, native.grpc):set("lyceum", "native", "yes")
 end
 
 envoy_on_request = guarded(look)

@@ -8,8 +8,21 @@ local function put(handle, body, json)
   headers:replace("content-length", tostring(#json))
 end
 
+-- One message of gRPC, whole: servers wait for the rest of another, and answer none that has no message at all.
+local function is_frame(text)
+  local flag, a, b, c, d = text:byte(1, 5)
+  return d ~= nil and flag <= 1 and ((a * 256 + b) * 256 + c) * 256 + d == #text - 5
+end
+
+local function look_at_frame(handle)
+  local body = handle:body()
+  if body and is_frame(body:getBytes(0, body:length())) then return end
+  refuse(handle, "400", { field = "request", said = "is not one message of gRPC" })
+end
+
 local function look(handle)
   local notes = handle:streamInfo():dynamicMetadata():get("lyceum")
+  if notes and notes.native then return look_at_frame(handle) end
   if notes == nil or notes.body == nil then return end
   local route, message = notes.route, notes.body
   local kind = (handle:headers():get("content-type") or ""):lower()

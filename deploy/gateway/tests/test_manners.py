@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -151,6 +152,29 @@ async def test_no_content_type_leads_past_the_fields(gateway: Running, kind: str
     headers = {"content-type": kind, **gateway.bearer()}
     answer = await gateway.client.post("/v1/products", content=b'{"unknown":1}', headers=headers)
     assert answer.status_code == 400 or answer.headers["grpc-status"] == "3"
+    assert not gateway.services.requests
+
+
+FRAME = bytes(5)
+
+
+@pytest.mark.parametrize("kind", ["grpc-web", "grpc-web+proto", "grpc-web-text", "grpc-web-text+proto"])
+async def test_browsers_reach_grpc(gateway: Running, kind: str) -> None:
+    body = base64.b64encode(FRAME) if "text" in kind else FRAME
+    headers = {"content-type": f"application/{kind}", "x-grpc-web": "1", "accept": f"application/{kind}"}
+    answer = await gateway.client.post("/lyceum.identity.v1.IdentityService/LogIn", content=body, headers=headers)
+    told = base64.b64decode(answer.content[:12]) if "text" in kind else answer.content
+    assert answer.status_code == 200 and told[7:9] == b"m1"
+
+
+FRAMES = [b"", b"\0", bytes(4), b"\2" + bytes(4), b"\0\0\0\0\5ab", FRAME + b"a", FRAME * 2, b"\0\xff\xff\xff\xff"]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+async def test_grpc_of_no_whole_message_is_refused(gateway: Running, frame: bytes) -> None:
+    headers = {"content-type": "application/grpc", "te": "trailers"}
+    answer = await gateway.client.post("/lyceum.identity.v1.IdentityService/LogIn", content=frame, headers=headers)
+    assert (answer.status_code, answer.headers["grpc-status"]) == (200, "3")
     assert not gateway.services.requests
 
 
