@@ -26,15 +26,6 @@ local function is_time(text)
   return text == nil or #text <= 9 and text:match("^%d+[HMSmun]$") ~= nil
 end
 
--- the transcoder passes over what has no value
-local function is_query(path)
-  local query = path:match("%?(.*)$") or ""
-  for part in query:gmatch("[^&]+") do
-    if not part:find("=", 1, true) then return false end
-  end
-  return true
-end
-
 local function allowed(rpcs)
   local verbs = {}
   for verb in pairs(rpcs) do verbs[#verbs + 1] = verb end
@@ -66,7 +57,8 @@ local function as_json(handle, method, path)
     return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })
   end
   local notes = note(handle, route, route.path)
-  if not is_query(path) then return refuse(handle, "400", { field = "query", said = "holds a name without a value" }) end
+  local why = query_complaint(path, route)
+  if why then return refuse(handle, "400", why) end
   if route.body then notes:set("lyceum", "body", route.body) end
   if is_head then
     notes:set("lyceum", "head", "yes")

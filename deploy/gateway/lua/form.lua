@@ -10,13 +10,6 @@ local function in_utf8(kind)
   return charset == nil or charset == "utf-8"
 end
 
--- nil for a percent sign that is not followed by two hexadecimal digits
-local function decode(text)
-  local plain = text:gsub("+", " ")
-  if plain:gsub("%%%x%x", ""):find("%%") then return nil end
-  return (plain:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
 local function quote(text)
   return '"' .. text:gsub('[%c"\\\127]', function(c) return string.format("\\u%04x", c:byte()) end) .. '"'
 end

@@ -179,3 +179,38 @@ async def test_large_bodies_are_read_at_once(gateway: Running, kind: str) -> Non
     answer = await post(gateway, "/v1/contents", large)
     assert time.perf_counter() - started < MAX_READ_S
     assert answer.status_code == (400 if kind in ("keys", "brackets") else 200)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "said"),
+    [
+        ("creator=a", "creator", "is not a parameter of this request"),
+        ("creator_id=a&creatorId=b", "creatorId", "is there twice"),
+        ("page_size=1&page_size=2", "page_size", "is there twice"),
+        ("creator_id=%ff", "creator_id", "must be Unicode text"),
+        ("creator_id.x=a", "creator_id.x", "is not a parameter of this request"),
+        ("%3Cscript%3E=a", "query", "holds an unknown parameter"),
+        (f"{'x' * 101}=a", "query", "holds an unknown parameter"),
+        ("creator_id", "query", "is not one of names and values"),
+        ("creator_id=%zz", "query", "is not one of names and values"),
+    ],
+)
+async def test_what_a_query_may_not_say_is_named(gateway: Running, query: str, field: str, said: str) -> None:
+    assert field_of(await gateway.client.get(f"/v1/contents?{query}")) == (field, said)
+    assert not gateway.services.requests
+
+
+async def test_what_the_path_says_is_no_parameter(gateway: Running) -> None:
+    answer = await gateway.client.get("/v1/contents/c1?content_id=c2")
+    assert field_of(answer) == ("content_id", "is not a parameter of this request")
+
+
+async def test_what_has_a_body_takes_no_parameters(gateway: Running) -> None:
+    answer = await gateway.client.post("/v1/products?title=a", json=PRICE, headers=gateway.bearer())
+    assert field_of(answer) == ("title", "is not a parameter of this request")
+
+
+async def test_both_names_of_a_parameter_are_taken(gateway: Running) -> None:
+    for query in ("creator_id=a&page_size=2", "creatorId=a&pageSize=2&", "&page_size=2&creator_id=a"):
+        assert (await gateway.client.get(f"/v1/contents?{query}")).status_code == 200
+    assert [(one.creator_id, one.page_size) for one in gateway.services.requests] == [("a", 2)] * 3

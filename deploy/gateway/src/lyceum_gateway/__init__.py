@@ -18,7 +18,8 @@ _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
-_ARRIVAL, _BODY = ("refuse", "routes", "arrival"), ("refuse", "json", "form", "body")
+_ARRIVAL = ("refuse", "text", "query", "routes", "arrival")
+_BODY = ("refuse", "text", "json", "form", "body")
 """The parts of the two filters in Lua, in their order."""
 
 
@@ -70,7 +71,7 @@ def render(gateway: Gateway) -> str:
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
-        "arrival_filter": _filter(tables.routes(), _ARRIVAL),
+        "arrival_filter": _filter(tables.routes() + tables.fields(), _ARRIVAL),
         "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
         "limit_for_all": json.dumps(gateway.limits.for_all),

@@ -12,7 +12,7 @@ class Method(NamedTuple):
     """An RPC on its two roads: `verb` and `path` for JSON, `grpc` for gRPC.
 
     `body` is the full name of the message that its JSON body is, empty where there is none or where it is not JSON of
-    ours. `rate` is that of its policy.
+    ours; `query` of that whose fields are its parameters, empty where it takes none. `rate` is that of its policy.
     """
 
     grpc: str
@@ -21,14 +21,17 @@ class Method(NamedTuple):
     body: str
     bearer: Bearer
     rate: str
+    query: str = ""
 
 
 class Field(NamedTuple):
     """A field of a message by both names that JSON may call it by.
 
-    `of` is the full name of its message, `map` or `map <full name>` for a map, empty for what has no fields.
+    `of` is the full name of its message, `map` or `map <full name>` for a map, empty for what has no fields; `many` of
+    them are a list.
     """
 
     name: str
     json_name: str
     of: str
+    many: bool = False

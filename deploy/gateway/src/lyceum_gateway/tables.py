@@ -35,8 +35,8 @@ def forms() -> str:
     return _assigned("FORMS", dict.fromkeys(FORMS, True))
 
 
-def _by_name(fields: Sequence[Field]) -> dict[str, list[str]]:
-    return {name: [one.name, one.of] for one in fields for name in (one.name, one.json_name)}
+def _by_name(fields: Sequence[Field]) -> dict[str, list[str | bool]]:
+    return {name: [one.name, one.of, one.many] for one in fields for name in (one.name, one.json_name)}
 
 
 def _assigned(name: str, value: object) -> str:
