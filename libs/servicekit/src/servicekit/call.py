@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ MAX_DEADLINE_S = 30.0
 DEFAULT_DEADLINE_S = 10.0
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 ANONYMOUS = "anonymous"
+IPV6_CLIENT_BITS = 64
 
 
 def _nobody() -> None:
@@ -68,9 +70,14 @@ class Call:
 
     @property
     def client(self) -> str:
-        """The address from which the caller speaks, as the gateway says; empty where no gateway said it. Personal: it
-        is for limits, and never for logs or events."""
-        return self.metadata.get("x-lyceum-client", "")
+        """The address from which the caller speaks, as the gateway says; empty if no gateway said it. Of an IPv6 address
+        the first 64 bits, because one client has all the others. Personal: for limits, never for logs or events."""
+        told = self.metadata.get("x-lyceum-client", "")
+        try:
+            address = ip_address(told)
+        except ValueError:
+            return told
+        return str(address) if address.version == 4 else str(ip_network((address, IPV6_CLIENT_BITS), strict=False))
 
     @property
     def deadline_s(self) -> float:
