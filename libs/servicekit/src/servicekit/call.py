@@ -70,7 +70,7 @@ class Call:
 
     @property
     def client(self) -> str:
-        """The address from which the caller speaks, as the gateway says; empty if no gateway said it. Of an IPv6 address
+        """The address from which the caller speaks, as the gateway says; empty if none said it. Of an IPv6 address only
         the first 64 bits, because one client has all the others. Personal: for limits, never for logs or events."""
         told = self.metadata.get("x-lyceum-client", "")
         try:
