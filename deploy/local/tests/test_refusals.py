@@ -218,3 +218,14 @@ def test_given_no_password_file_when_an_account_is_wanted_then_that_is_said(
     words = ["account", "--data-dir", str(tmp_path), "ada", "--role", "importer", "--password-file", "/nowhere"]
     assert main(words) == 1
     assert "the password cannot be read from /nowhere (No such file or directory)" in capsys.readouterr().err
+
+
+def test_given_a_restarted_process_when_the_command_answers_then_it_says_which_settings_are_in_use(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    restarted: list[str] = []
+    monkeypatch.setattr(LocalStack, "restart", lambda _, name: restarted.append(name))
+    assert main(["restart", "metrics-work", "--data-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert restarted == ["metrics-work"] and "with the environment of the `up` that started the stack" in said
+    assert "`make down`, then `make up`" in said

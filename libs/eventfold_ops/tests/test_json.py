@@ -105,7 +105,8 @@ async def test_every_command_gives_a_document(house: House, library: Deployment,
 
 
 def check(said: dict[str, Any], topic: str) -> None:
-    assert said["rebuild"] == {"projection": "counting", "swapped": ["shelf_count"]}
+    rebuilt = {"projection": "counting", "swapped": ["shelf_count"], "built_under": {}}
+    assert said["rebuild"] == rebuilt
     assert said["replay"] == {"topic": topic, "generation": f"{topic}.g2", "partitions": 2}
     moved = {"handler": COUNTING.name, "reads": f"{topic}.g2", "moved": True}
     assert said["recover"]["topics"] == {topic: f"{topic}.g3"} and said["recover"]["first_seq"] > 1_000_000

@@ -92,6 +92,66 @@ def test_a_day_begins_at_midnight_of_the_zone() -> None:
     assert day_of(midnight(D, SHANGHAI) - timedelta(microseconds=1), SHANGHAI) == D - timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "first", "hours"),
+    [
+        ("America/St_Johns", date(2009, 11, 1), datetime(2009, 11, 1, 2, 30, tzinfo=UTC), 25),  # 00:01 to 23:01
+        ("America/Havana", date(2024, 3, 10), datetime(2024, 3, 10, 5, tzinfo=UTC), 23),  # 00:00 to 01:00
+        ("America/Havana", date(2024, 11, 3), datetime(2024, 11, 3, 4, tzinfo=UTC), 25),  # 01:00 to 00:00
+        ("Africa/Cairo", date(2023, 4, 28), datetime(2023, 4, 27, 22, tzinfo=UTC), 23),  # 00:00 to 01:00
+        ("America/Toronto", date(1919, 3, 31), datetime(1919, 3, 31, 4, 30, tzinfo=UTC), 23.5),  # 23:30 to 00:30
+        ("Pacific/Apia", date(2011, 12, 30), datetime(2011, 12, 30, 10, tzinfo=UTC), 0),  # left out
+    ],
+)
+def test_a_day_begins_once_where_clocks_change_at_midnight(zone: str, day: date, first: datetime, hours: float) -> None:
+    window = ending(day, 1, ZoneInfo(zone))
+    assert (window.start, window.end - window.start) == (first, timedelta(hours=hours))
+
+
+CHANGES = [
+    ("America/St_Johns", datetime(2009, 11, 1, 2, 31, tzinfo=UTC)),
+    ("America/St_Johns", datetime(2009, 3, 8, 3, 31, tzinfo=UTC)),
+    ("Africa/Cairo", datetime(2023, 4, 27, 22, tzinfo=UTC)),
+    ("Africa/Cairo", datetime(2023, 10, 26, 21, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2024, 4, 6, 15, tzinfo=UTC)),
+    ("Asia/Shanghai", datetime(1991, 9, 14, 15, tzinfo=UTC)),
+    ("America/Havana", datetime(2024, 3, 10, 5, tzinfo=UTC)),
+    ("America/Havana", datetime(2024, 11, 3, 5, tzinfo=UTC)),
+    ("America/Toronto", datetime(1919, 3, 31, 4, 30, tzinfo=UTC)),
+    ("Pacific/Apia", datetime(2011, 12, 30, 10, tzinfo=UTC)),
+    ("America/Sitka", datetime(1867, 10, 19, 0, 31, tzinfo=UTC)),
+]
+"""Moments at which clocks were changed, most of them near midnight."""
+NEAR = st.timedeltas(timedelta(hours=-30), timedelta(hours=30))
+MOMENTS = st.one_of(
+    st.tuples(st.sampled_from(CHANGES), NEAR).map(lambda one: (one[0][0], one[0][1] + one[1])),
+    st.tuples(
+        st.sampled_from(sorted({zone for zone, _ in CHANGES})),
+        st.datetimes(datetime(1850, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    ),
+)
+
+
+@given(MOMENTS, st.integers(-1, 1))
+def test_the_window_of_a_day_has_exactly_the_moments_of_the_day(moment: tuple[str, datetime], beside: int) -> None:
+    zone, at = ZoneInfo(moment[0]), moment[1]
+    day = day_of(at, zone) + timedelta(days=beside)
+    window = ending(day, 1, zone)
+    assert (window.start <= at < window.end) == (beside == 0)
+
+
+@given(MOMENTS)
+def test_a_day_is_the_one_that_the_clock_shows_or_showed_before_it_went_back(moment: tuple[str, datetime]) -> None:
+    zone, at = ZoneInfo(moment[0]), moment[1]
+    day, shown = day_of(at, zone), at.astimezone(zone).date()
+    assert day == shown or (day == shown + timedelta(days=1) and day_of(at - timedelta(days=1), zone) <= shown)
+
+
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_the_first_and_the_last_moment_have_a_day(at: datetime) -> None:
+    assert day_of(at, ZoneInfo("UTC")) == at.date()
+
+
 def test_probability_is_the_smoothed_share_of_earlier_situations_that_were_followed_by_activity() -> None:
     every_week = MemberWeeks(registered_week=3, interactions={0: 5, 1: 5, 2: 5, 3: 5})
     stopped = MemberWeeks(registered_week=2, interactions={1: 5, 2: 5})

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from eventfold import FoldGroup, Projection, PublicRecord
-from eventfold.errors import NotFound
+from eventfold.errors import BuiltUnderOther, NotFound
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.measured.times import rfc3339
 from eventfold.testing import Tables, folded
@@ -29,9 +32,10 @@ from metrics.application.figures import Figures, Orders
 from metrics.bootstrap import DEFINITION
 from metrics.domain.calibration import WEEKS_READ, Calibration
 from metrics.domain.windows import day_of, ending
-from metrics.projections.activity import ZoneChanged, activity
+from metrics.projections.activity import activity
 from metrics.projections.orders import ORDER_FACTS
 from metrics.projections.registry import REGISTRY
+from servicekit.migrate import migrate
 from servicekit.testing import Delivered, NoAvro, migrated
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -317,10 +321,27 @@ async def test_what_an_import_dates_back_restates_the_past(postgres_url: str) ->
 async def test_another_zone_halts_the_fold_and_the_answers(postgres_url: str) -> None:
     async with database(postgres_url) as pool:
         await apply(pool, [did("viewed", "m1", 0)])
-        with pytest.raises(ZoneChanged):
+        with pytest.raises(BuiltUnderOther, match="METRICS_ZONE=Asia/Shanghai, and this process has METRICS_ZONE=UTC"):
             await apply(pool, [did("viewed", "m1", 0), did("viewed", "m1", 0)], ZoneInfo("UTC"))
-        with pytest.raises(ZoneChanged):
+        with pytest.raises(BuiltUnderOther):
             await postgres_look(pool, ZoneInfo("UTC"))().__aenter__()
+
+
+async def test_the_build_before_goes_on_reading_the_zone_that_days_were_counted_in(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Given days counted by the build before, when they are migrated, then both builds see their zone."""
+    shutil.copy(DEFINITION.migrations / "0001_initial.py", tmp_path)
+    async with (
+        migrated(postgres_url, replace(DEFINITION, migrations=tmp_path)) as url,
+        await AsyncConnection.connect(url, autocommit=True) as conn,
+    ):
+        await conn.execute("INSERT INTO day_zone VALUES ('days', 'Asia/Shanghai')")
+        migrate(url, DEFINITION.migrations)
+        recorded = await conn.execute("SELECT projection, setting, value FROM built_under")
+        assert await recorded.fetchall() == [("activity", "METRICS_ZONE", "Asia/Shanghai")]
+        before = await conn.execute("SELECT t.zone FROM unnest('{days}'::text[]) k(name) JOIN day_zone t USING (name)")
+        assert await before.fetchall() == [("Asia/Shanghai",)]
 
 
 async def test_migrated_columns_are_those_that_the_projections_declare(postgres_url: str) -> None:

@@ -80,9 +80,10 @@ def logs(stack: LocalStack, arguments: argparse.Namespace) -> None:
 
 
 def restart(stack: LocalStack, arguments: argparse.Namespace) -> None:
-    """Restarts one process."""
+    """Restarts one process, with the settings that the stack was started with."""
     stack.restart(arguments.process)
-    print(f"{arguments.process} runs again")
+    print(f"{arguments.process} runs again, with the environment of the `up` that started the stack")
+    print("If you changed a setting (METRICS_ZONE=…), it is not in use yet: `make down`, then `make up` with it.")
 
 
 def migration(stack: LocalStack, arguments: argparse.Namespace) -> None:

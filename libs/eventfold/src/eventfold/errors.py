@@ -102,6 +102,23 @@ class FoldHalts(EventfoldError):
     """A fold cannot go on, whichever record comes next. No record is parked for this failure."""
 
 
+class BuiltUnderOther(FoldHalts):
+    """The rows of a projection were built under another value of a setting than this process has. Nothing is folded
+    into them or read from them, because both values would be mixed."""
+
+    def __init__(self, projection: str, setting: str, found: str, wanted: str) -> None:
+        self.says = f"{projection} was built under {setting}={found}, and this process has {setting}={wanted}"
+        self.advice = (
+            f"set it back, or run `rebuild {projection} --new-settings` with the new value and then restart every "
+            "process with it, as docs/runbooks/rebuild.md says"
+        )
+        super().__init__(f"{self.says}: {self.advice}")
+        self.projection = projection
+        self.setting = setting
+        self.found = found
+        self.wanted = wanted
+
+
 class VersionConflict(EventfoldError):
     """Another writer appended to one of these streams since it was read. It is safe to reload and retry."""
 

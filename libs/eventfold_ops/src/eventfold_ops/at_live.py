@@ -16,8 +16,8 @@ from psycopg.sql import SQL, Literal
 from eventfold import Connection, Projection
 from eventfold.errors import EventfoldError
 from eventfold.fold.positions import take_turns
-from eventfold.fold.readmodel import turn
-from eventfold.postgres import locks
+from eventfold.fold.readmodel import settings_of, turn
+from eventfold.postgres import built_under, locks
 from eventfold_ops import shadow
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.refold import Refold, live_positions
@@ -49,15 +49,24 @@ class NeverCaughtUp(EventfoldError):
 
 @contextlib.asynccontextmanager
 async def at_live_positions(
-    deployment: Deployment, projection: Projection, act: AtTheEnd, *, keep: bool, fresh: bool
+    deployment: Deployment,
+    projection: Projection,
+    act: AtTheEnd,
+    *,
+    keep: bool,
+    fresh: bool,
+    new_settings: bool = False,
 ) -> AsyncIterator[Shadow]:
     """Fold a shadow, and run `act` in a transaction in which the shadow stands exactly where the live projection does.
 
     Then the turns are given back, and the block has the shadow to itself. The shadow is dropped on leaving. With
     `keep`, the folded rows survive a failure, and the same build can resume them. With `fresh`, the remains of an
-    earlier run are dropped first.
+    earlier run are dropped first. Raises `BuiltUnderOther` if the live rows were built under other settings than this
+    process has, unless these are wanted as `new_settings`.
     """
     async with await deployment.connect() as conn, _alone(conn, projection.name):
+        if not new_settings:
+            await built_under.check(conn, settings_of([projection]))
         one = await shadow.beside(conn, projection)
         if fresh:
             await shadow.drop(conn, one)

@@ -12,7 +12,8 @@ from eventfold.errors import NotFound
 from eventfold.fold.deadletter import headers_of
 from eventfold.fold.positions import take_turns
 from eventfold.fold.projecting import load_rows, write_changes
-from eventfold.fold.readmodel import KeptRecord, given, turn
+from eventfold.fold.readmodel import KeptRecord, given, settings_of, turn
+from eventfold.postgres import built_under
 from eventfold.publish.publisher import Avro
 
 MAX_LISTED = 1000
@@ -80,10 +81,11 @@ async def redrive(conn: Connection, projection: Projection, avro: Avro, record_k
     """Fold all parked records of a key, in order, all or none. Returns how many. The caller commits.
 
     The fold may be far past them; its position stays. Raises `Poison` if the fold still cannot apply one, and
-    `NothingParked`.
+    `NothingParked`, and `BuiltUnderOther`.
     """
     async with conn.transaction():
         await _take_turns(conn, projection, record_key)
+        await built_under.keep(conn, settings_of([projection]))
         taken = await _take(conn, projection, avro, record_key)
         events = given(projection, taken)  # another build may have parked types that this one does not name
         await write_changes(conn, projection, projection.fold(await load_rows(conn, projection, events), events))

@@ -14,10 +14,10 @@ from psycopg.errors import InsufficientPrivilege
 from eventfold import Connection, Projection
 from eventfold.errors import EventfoldError
 
-KEPT_BY_PROJECTION = ("fold_position", "dead_letter")
+KEPT_BY_PROJECTION = ("fold_position", "dead_letter", "built_under")
 MAX_IDENTIFIER_BYTES = 63
 FOLDED_BY = "folded_by"
-"""A table of the shadow schema: which build began to fold each projection there."""
+"""A table of the shadow schema: which build began to fold each projection there, and under which settings."""
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 _SHAPE = """SELECT attname, atttypid, attnotnull FROM pg_attribute
@@ -85,12 +85,13 @@ async def beside(conn: Connection, projection: Projection) -> Shadow:
 
 
 async def create(conn: Connection, one: Shadow, build: str) -> None:
-    """Create the missing parts of the shadow. The remains of a killed rebuild are kept, unless a migration came between
-    or another build folded them."""
+    """Create the missing parts of the shadow, and record in it the settings under which it is folded. The remains of a
+    killed rebuild are kept, unless a migration came between, or another build or other settings folded them."""
     async with conn.transaction():
         if await _is_outdated(conn, one):
             await _drop_all(conn, one)
-        await _begin_anew_unless(conn, one, build)
+        settings = sorted(one.projection.built_under.items())
+        await _begin_anew_unless(conn, one, " ".join([build, *(f"{name}={value}" for name, value in settings)]))
         for table in KEPT_BY_PROJECTION:
             await conn.execute(
                 sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
@@ -100,10 +101,14 @@ async def create(conn: Connection, one: Shadow, build: str) -> None:
         for table in one.tables:
             if not await _is_there(conn, one.shadow, table):
                 await _copy_shape(conn, one, table)
+        for name, value in settings:
+            note = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s) ON CONFLICT DO NOTHING")
+            recorded = one.named(one.shadow, "built_under")
+            await conn.execute(note.format(recorded), [one.projection.name, name, value])
 
 
 async def _begin_anew_unless(conn: Connection, one: Shadow, build: str) -> None:
-    """Drop the shadow unless this build began it, and mark it as this build's."""
+    """Drop the shadow unless this build (with its settings) began it, and mark it as this build's."""
     builds = one.named(one.shadow, FOLDED_BY)
     await conn.execute(sql.SQL(_BUILDS).format(builds))
     began = await conn.execute(
@@ -167,7 +172,8 @@ async def drop(conn: Connection, one: Shadow) -> None:
 
 
 async def swap(conn: Connection, one: Shadow) -> None:
-    """Make the shadow the served projection, in the caller's transaction, which holds the projection's turns."""
+    """Make the shadow the served projection, in the caller's transaction, which holds the projection's turns. From then
+    on the settings of the shadow are those under which the projection was built."""
     for table in one.tables:
         await conn.execute(sql.SQL("DROP TABLE {}").format(one.named(one.live, table)))
         await conn.execute(

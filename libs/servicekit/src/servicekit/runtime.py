@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
 from eventfold import Pool, telemetry
-from eventfold.errors import HistoryRewound
+from eventfold.errors import BuiltUnderOther, HistoryRewound
 from eventfold.fold import halting
 from eventfold.fold.garbage import collect_less
 from eventfold.fold.runner import FoldRunner
@@ -29,12 +30,13 @@ from eventfold.publish.witness import tails_of
 from eventfold.write.idempotency import sweep_idempotency
 from servicekit import database, parked
 from servicekit.background import Work, beside
+from servicekit.built_under import keep_settings
 from servicekit.definition import ServiceDefinition, wire
 from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
 from servicekit.operating import group_of, groups_of
-from servicekit.schema_version import check_version
+from servicekit.schema_version import SchemaBehind, check_version
 from servicekit.server import serving
 from servicekit.settings import (
     POOL_CONNECTIONS_COMMANDS,
@@ -46,14 +48,18 @@ from servicekit.traces import start_tracing
 
 log = logging.getLogger(__name__)
 
+Role = Callable[[ServiceDefinition, Any], None]
+
 HALT_SHOWN_S = 20.0
 """How long the page of a halted worker stays: longer than the interval of metrics collection (15 s)."""
+REFUSED = 78
+"""Exit status of a process that does not fit its database (sysexits' EX_CONFIG). The log names the reason."""
 SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 
 
 def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) -> None:
     """Run one role of a service. Does not return before the role has ended."""
-    roles: Mapping[str, Callable[[ServiceDefinition, Any], None]] = {
+    roles: Mapping[str, Role] = {
         "prepare": prepare,
         "serve": serve,
         "work": work,
@@ -72,17 +78,29 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
     elif rest:
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
     else:
-        roles[parsed.role](definition, settings)
+        run_role(roles[parsed.role], definition, settings)
+
+
+def run_role(role: Role, definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Run a role. Leaves with `REFUSED` and one line in the log if this process does not fit its database."""
+    try:
+        role(definition, settings)
+    except (SchemaBehind, BuiltUnderOther) as refused:
+        log.critical("%s: %s", type(refused).__name__, refused)
+        sys.exit(REFUSED)
 
 
 def prepare(definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Migrate the database, and create the topics that the service emits on and reads.
+    """Migrate the database, record the settings that read tables depend on, and create the topics that the service
+    emits on and reads.
 
-    Raises `TopicMisconfigured` for a topic that is not on Kafka although the database knows a history of it.
+    Raises `BuiltUnderOther` if read tables were built under other settings, and `TopicMisconfigured` for a topic that
+    is not on Kafka although the database knows a history of it.
     """
     from servicekit.migrate import migrate
 
     migrate(settings.database_url, definition.migrations)
+    keep_settings(settings.database_url, definition)
     read = {topic for group in definition.groups for handler in group.handlers for topic in handler.topics}
     topics = [settings.topic_prefix + topic for topic in sorted({*definition.topics, *read})]
     asyncio.run(_prepare_topics(settings, topics))
@@ -198,6 +216,8 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:
     check_version(settings.database_url, definition.migrations)
+    if role != "relay":  # it neither folds nor reads
+        keep_settings(settings.database_url, definition)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.grpc_host)
     start_tracing(definition.name, role, settings.otel_exporter_otlp_endpoint)

@@ -15,6 +15,7 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from eventfold.errors import (
     AlreadyExists,
+    BuiltUnderOther,
     Contention,
     DeadlineExceeded,
     DomainError,
@@ -50,6 +51,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (DomainError, grpc.StatusCode.FAILED_PRECONDITION, "REFUSED"),
     (IdempotencyMismatch, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
     (Contention, grpc.StatusCode.ABORTED, "CONTENTION"),
+    (BuiltUnderOther, grpc.StatusCode.FAILED_PRECONDITION, "BUILT_UNDER_OTHER"),
     (HistoryRewritten, grpc.StatusCode.FAILED_PRECONDITION, "HISTORY_REWRITTEN"),
     (UnknownEventType, grpc.StatusCode.UNAVAILABLE, "NEWER_BUILD"),
     (VersionConflict, grpc.StatusCode.ABORTED, "CONTENTION"),
@@ -71,7 +73,7 @@ _TABLE: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (TimeoutError, grpc.StatusCode.UNAVAILABLE, "TIMED_OUT"),
     (ConnectionError, grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE"),
 )
-_PUBLIC_TEXT = (DomainError,)
+_PUBLIC_TEXT = (DomainError, BuiltUnderOther)
 _ABOUT_THE_INPUT = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,

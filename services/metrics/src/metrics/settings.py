@@ -13,7 +13,7 @@ from servicekit.settings import ServiceSettings
 
 class ZoneSettings(BaseSettings):
     """The zone of the calendar days, an IANA name. Days are counted while folding, so another zone needs a rebuild of
-    the projection `activity`."""
+    the projection `activity` (`--new-settings`)."""
 
     metrics_zone: str = "UTC"
 

@@ -8,7 +8,7 @@ together with the position after the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from types import NoneType, UnionType
@@ -313,7 +313,9 @@ class Projection:
     `fold` gets the rows of `keys(events)`. Its result must not depend on how partitions and topics interleave. It may
     raise `Poison` for a record that it can never apply, and `FoldHalts` if it can apply no record at all. Its group
     decides how to treat these and all other failures. `partition_local` promises that no row is changed by two
-    partitions; without it, workers take turns.
+    partitions; without it, workers take turns. `built_under` has the settings (name and value, as in the environment)
+    that decide what `fold` puts into rows. They are recorded beside the rows, so none may be secret, and a process with
+    other values is refused (`BuiltUnderOther`).
     """
 
     name: str
@@ -322,6 +324,7 @@ class Projection:
     keys: Keys
     fold: Fold
     partition_local: bool = False
+    built_under: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -386,6 +389,11 @@ def given(handler: Handler, events: Sequence[PublicRecord[Any]]) -> list[PublicR
     """The events whose types the handler names."""
     wanted = frozenset(one.header for one in handler.on)
     return [event for event in events if event.headers.get(TYPE_HEADER) in wanted]
+
+
+def settings_of(handlers: Iterable[Handler]) -> Mapping[str, Mapping[str, str]]:
+    """The settings under which each projection among the handlers folds, for those that depend on some."""
+    return {one.name: one.built_under for one in handlers if isinstance(one, Projection) and one.built_under}
 
 
 def turn(handler: Handler, topic: str, partition: int) -> str:

@@ -24,7 +24,17 @@ from eventfold.fold.deadletter import held_keys
 from eventfold.fold.passing import LOST_PLACE, PASSING, of_one_record
 from eventfold.fold.positions import Move, Run, take_turns
 from eventfold.fold.projecting import project
-from eventfold.fold.readmodel import ConsumedRecord, FoldGroup, Handler, Process, PublicRecord, given, turn
+from eventfold.fold.readmodel import (
+    ConsumedRecord,
+    FoldGroup,
+    Handler,
+    Process,
+    PublicRecord,
+    given,
+    settings_of,
+    turn,
+)
+from eventfold.postgres import built_under
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.publish import history, standing
 from eventfold.publish.generations import Barrier
@@ -254,8 +264,9 @@ class FoldRunner:
         transactions of at most `REACTING_RECORDS` records, because each holds the streams that it writes until it ends.
 
         Raises `OffsetGap` if records are missing before a run, `StalePosition` if another worker has moved on
-        meanwhile, and any failure of a group that halts; then nothing of that transaction is written. A group that
-        parks sets aside the records that it cannot fold; if it cannot go on, it stands still.
+        meanwhile, `BuiltUnderOther` if rows were built under other settings, and any failure of a group that halts;
+        then nothing of that transaction is written. A group that parks sets aside the records that it cannot fold; if
+        it cannot go on, it stands still.
         """
         for group in self._moving_groups({run[0].topic for run in runs}):
             mine = [run for run in runs if self._grouped[group.name, run[0].topic]]
@@ -290,6 +301,7 @@ class FoldRunner:
         handlers = self._reading(group, {topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
+            await built_under.keep(conn, settings_of(handlers))  # in turn: a rebuild with others may just have swapped
             standing = await positions.stored(conn, [one.name for one in handlers], places)
             held = await held_keys(conn, self._holding(handlers, places, standing))
             moves = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventfold.errors import EventfoldError
 
-VERSION = 8
+VERSION = 9
 
 
 class Unversioned(EventfoldError):
@@ -234,6 +234,17 @@ LANGUAGE plpgsql AS $$ DECLARE one text; BEGIN
   WHERE version > w.known AND version <= w.known::bigint + at_most ORDER BY e.stream, version; END $$;
 """
 
+# The settings that decide what is in the rows of a projection's tables, as they were when the rows were folded: see
+# `eventfold.postgres.built_under`.
+_V9 = """
+CREATE TABLE built_under (
+    projection text NOT NULL,
+    setting text NOT NULL,
+    value text NOT NULL,
+    PRIMARY KEY (projection, setting)
+);
+"""
+
 # One row with the version of the tables.
 _NOTE = """
 CREATE TABLE eventfold_schema (version integer NOT NULL);
@@ -241,7 +252,7 @@ INSERT INTO eventfold_schema VALUES (0);
 """
 _NOTED = "UPDATE eventfold_schema SET version = {}"
 
-_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7, 8: _V8}
+_STEPS = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6, 7: _V7, 8: _V8, 9: _V9}
 
 
 def statements(script: str) -> list[str]:

@@ -22,6 +22,7 @@ WHOLE_STORE_CHECKS: Sequence[Check] = (numbering.sequence, storing.types)
 """Each of them reads the whole events table, which takes minutes on a large store."""
 STORE_CHECKS: Sequence[Check] = (
     storing.read_tables,
+    storing.settings,
     storing.subject_keys,
     relaying.findings,
     folding.dead_letters,

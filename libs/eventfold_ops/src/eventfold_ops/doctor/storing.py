@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from eventfold import Connection, Projection, ReadTable
-from eventfold.fold.readmodel import CHANGED_IN
-from eventfold.postgres import schema
+from eventfold.fold.readmodel import CHANGED_IN, settings_of
+from eventfold.postgres import built_under, schema
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning
 
@@ -94,6 +94,14 @@ async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) ->
 
 def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]:
     return sorted({name for name, _, _ in {*declared} ^ {*found}}) or ["the order of its columns"]
+
+
+async def settings(conn: Connection, deployment: Deployment) -> list[Finding]:
+    """Whether the read tables were built under the settings that this process has."""
+    wanted = settings_of(deployment.projections)
+    differing = await built_under.differences(conn, wanted)
+    found = [broken(f"settings of {one.projection}", one.says, one.advice) for one in differing]
+    return found or [ok("settings", f"{len(wanted)} projections depend on some, and have them as recorded")]
 
 
 async def subject_keys(conn: Connection, deployment: Deployment) -> list[Finding]:

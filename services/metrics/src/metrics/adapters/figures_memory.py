@@ -70,7 +70,7 @@ class MemoryFigures:
 
     async def member_weeks(self, this_week: Window, weeks: int) -> Sequence[MemberWeeks]:
         """See `Figures`."""
-        since = {row.member_id: _week(this_week, row.registered_at) for row in self._community()}
+        since = {row.member_id: _week(this_week, row.registered_at, weeks) for row in self._community()}
         found: dict[str, Counter[int]] = defaultdict(Counter)
         for row in self._days:
             week = (this_week.last_day - row.day).days // DAYS_PER_WEEK
@@ -80,7 +80,7 @@ class MemoryFigures:
 
     async def registered_by_week(self, this_week: Window, weeks: int) -> Mapping[int, int]:
         """See `Figures`."""
-        found = Counter(min(_week(this_week, row.registered_at), weeks - 1) for row in self._community())
+        found = Counter(_week(this_week, row.registered_at, weeks) for row in self._community())
         return {week: count for week, count in found.items() if week >= 0}
 
     async def payments(self, start: datetime, before: datetime, currency: str) -> Payments:
@@ -120,5 +120,7 @@ def _counts(row: DayRow) -> dict[Kind, int]:
     }
 
 
-def _week(this_week: Window, at: datetime) -> int:
-    return (this_week.last_day - day_of(at, this_week.zone)).days // DAYS_PER_WEEK
+def _week(this_week: Window, at: datetime, weeks: int) -> int:
+    """The week, counted back from `this_week`: at least -1 (later), at most the first of the `weeks`."""
+    week = (this_week.last_day - day_of(at, this_week.zone)).days // DAYS_PER_WEEK
+    return min(max(week, -1), weeks - 1)

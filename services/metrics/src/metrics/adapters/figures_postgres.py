@@ -9,12 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from eventfold import Connection, Pool
+from eventfold.postgres import built_under
 from metrics.application.figures import Look, Orders, Payments, Source
 from metrics.domain.calibration import MemberWeeks
 from metrics.domain.kinds import KINDS, Kind
-from metrics.domain.retention import Survival
+from metrics.domain.retention import DAYS_PER_WEEK, Survival
 from metrics.domain.windows import Window
-from metrics.projections.activity import ZoneChanged
+from metrics.projections import activity
 from metrics.projections.registry import COMMUNITY_ROLES
 
 _INTERACTIONS = "views + likes + comments + shares + ratings + completions"
@@ -34,11 +35,12 @@ _WEEKS = f"""WITH active AS (
     SELECT member_id, (%(last)s - day) / 7 AS week, sum({_INTERACTIONS})::bigint AS interactions
     FROM member_day WHERE day <= %(last)s AND day > %(last)s - 7 * %(weeks)s::int GROUP BY 1, 2
 )
-SELECT floor((%(last)s - (m.registered_at AT TIME ZONE %(zone)s)::date) / 7.0)::int,
+SELECT least(%(weeks)s - width_bucket(m.registered_at, %(edges)s::timestamptz[]), %(weeks)s - 1),
     jsonb_object_agg(active.week, active.interactions)
 FROM active JOIN member m USING (member_id) WHERE m.role = ANY(%(roles)s) GROUP BY m.member_id"""  # noqa: S608
 
-_REGISTERED = """SELECT least((%(last)s - (registered_at AT TIME ZONE %(zone)s)::date) / 7, %(weeks)s - 1), count(*)
+_REGISTERED = """SELECT
+    least(%(weeks)s - width_bucket(registered_at, %(edges)s::timestamptz[]), %(weeks)s - 1), count(*)
 FROM member WHERE role = ANY(%(roles)s) AND registered_at < %(end)s GROUP BY 1"""
 
 _PAYMENTS = """SELECT count(DISTINCT member_id), coalesce(sum(charged_minor), 0) FROM placed_order
@@ -46,6 +48,10 @@ WHERE paid_at >= %s AND paid_at < %s AND currency = %s AND charged_minor > 0"""
 
 _ORDERS = """SELECT count(*) FILTER (WHERE placed_at < %(before)s), count(*) FILTER (WHERE paid_at < %(before)s)
 FROM placed_order"""
+
+# The locks come before the snapshot: otherwise a rebuild could swap the tables between two statements of one answer.
+_LOOK = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+LOCK TABLE member_day, member, content, placed_order IN ACCESS SHARE MODE"""
 
 _SOURCES = """SELECT projection, topic, partition, seq, applied_at FROM fold_position
 WHERE projection = ANY(%s) AND NOT closed ORDER BY projection, topic, partition"""
@@ -124,25 +130,26 @@ class PostgresFigures:
 
 
 def _week_parameters(this_week: Window, weeks: int) -> dict[str, Any]:
+    """`edges` are the first instants of the weeks, the earliest first, and the end of the last one."""
+    starts = [this_week, *(this_week.before(DAYS_PER_WEEK * back) for back in range(1, weeks))]
     return {
         "last": this_week.last_day,
         "weeks": weeks,
-        "zone": this_week.zone.key,
+        "edges": [*(week.start for week in reversed(starts)), this_week.end],
         "roles": list(COMMUNITY_ROLES),
         "end": this_week.end,
     }
 
 
 def postgres_look(pool: Pool, zone: ZoneInfo) -> Look:
-    """Reads the tables through `pool`. Raises `ZoneChanged` if days were counted in another zone."""
+    """Reads the tables through `pool`. Raises `BuiltUnderOther` if days were counted in another zone."""
+    wanted = {activity.NAME: activity.built_under(zone)}
 
     @contextlib.asynccontextmanager
     async def look() -> AsyncIterator[PostgresFigures]:
         async with pool.connection() as conn, conn.transaction():
-            await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            kept = await (await conn.execute("SELECT zone FROM day_zone")).fetchone()
-            if kept and kept[0] != zone.key:
-                raise ZoneChanged(kept[0], zone.key)
+            await conn.execute(_LOOK, prepare=False)  # two statements
+            await built_under.check(conn, wanted)
             yield PostgresFigures(conn)
 
     return look

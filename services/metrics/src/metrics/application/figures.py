@@ -66,7 +66,8 @@ class Figures(Protocol):
         """Accounts of community roles registered before an instant."""
 
     async def member_weeks(self, this_week: Window, weeks: int) -> Sequence[MemberWeeks]:
-        """Community members with an active week among the `weeks` weeks that end with `this_week` (week 0)."""
+        """Community members with an active week among the `weeks` weeks that end with `this_week` (week 0).
+        Earlier registrations count in the first week, later ones in week -1."""
 
     async def registered_by_week(self, this_week: Window, weeks: int) -> Mapping[int, int]:
         """Community accounts by the week of their registration; earlier ones count in the first week."""

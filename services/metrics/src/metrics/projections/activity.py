@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from contracts.events import billing, catalog
 from eventfold import Changes, Draft, Key, Projection, PublicRecord, PublicType, ReadTable, Rows
-from eventfold.errors import FoldHalts
 from metrics.domain.windows import day_of
 
 
@@ -28,16 +27,8 @@ class DayRow(NamedTuple):
     purchases: int = 0
 
 
-class ZoneRow(NamedTuple):
-    """The zone of the calendar days: one row."""
-
-    name: str
-    zone: str
-
-
 DAYS: Final = ReadTable("member_day", DayRow, key_columns=2)
-ZONE: Final = ReadTable("day_zone", ZoneRow)
-ZONE_KEY: Final = ("days",)
+NAME: Final = "activity"
 
 COLUMN_OF: Final[Mapping[PublicType[Any], str]] = {
     catalog.INTERACTION_VIEWED: "views",
@@ -51,30 +42,25 @@ COLUMN_OF: Final[Mapping[PublicType[Any], str]] = {
 _COLUMN_OF_TYPE: Final = {kind.name: column for kind, column in COLUMN_OF.items()}
 
 
-class ZoneChanged(FoldHalts):
-    """Days were counted in another zone: rebuild the projection, or set the zone back."""
-
-    def __init__(self, counted_in: str, set_to: str) -> None:
-        super().__init__(f"days were counted in {counted_in}, METRICS_ZONE says {set_to}: rebuild or set it back")
-        self.counted_in = counted_in
-        self.set_to = set_to
+def built_under(zone: ZoneInfo) -> Mapping[str, str]:
+    """The settings that decide what is in the rows."""
+    return {"METRICS_ZONE": zone.key}
 
 
 def activity(zone: ZoneInfo) -> Projection:
-    """The projection for days of `zone`. Its fold raises `ZoneChanged` for rows that were counted in another zone."""
+    """The projection for days of `zone`."""
 
     def keys(events: Sequence[PublicRecord]) -> Mapping[str, list[Key]]:
-        return {DAYS.name: [_key(event, zone) for event in events], ZONE.name: [ZONE_KEY]}
+        return {DAYS.name: [_key(event, zone) for event in events]}
 
     def fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
         draft = Draft(rows)
-        _keep_zone(draft, zone.key)
         for event in events:
             key = _key(event, zone)
             draft.put(DAYS, _counted(draft.get(DAYS, key) or DayRow(*key), _COLUMN_OF_TYPE[event.type]))
         return draft.changes()
 
-    return Projection(name="activity", on=tuple(COLUMN_OF), tables=(DAYS, ZONE), keys=keys, fold=fold)
+    return Projection(NAME, tuple(COLUMN_OF), (DAYS,), keys, fold, built_under=built_under(zone))
 
 
 def _key(event: PublicRecord, zone: ZoneInfo) -> tuple[str, date]:
@@ -84,11 +70,3 @@ def _key(event: PublicRecord, zone: ZoneInfo) -> tuple[str, date]:
 
 def _counted(row: DayRow, column: str) -> DayRow:
     return row._replace(**{column: getattr(row, column) + 1})
-
-
-def _keep_zone(draft: Draft, zone: str) -> None:
-    kept = draft.get(ZONE, ZONE_KEY)
-    if kept is None:
-        draft.put(ZONE, ZoneRow(*ZONE_KEY, zone))
-    elif kept.zone != zone:
-        raise ZoneChanged(kept.zone, zone)
