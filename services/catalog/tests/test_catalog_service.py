@@ -17,6 +17,7 @@ from contracts.events.identity import MEMBER_REGISTERED, MemberRegistered
 from contracts.external_ids import imported_id
 from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticated
 from lyceum.catalog.v1 import catalog_pb2 as pb
+from servicekit.call import current_call
 from servicekit.caller import Caller
 from servicekit.testing import House, housed, refused
 
@@ -72,6 +73,15 @@ async def test_the_short_form_answers_exactly_its_sentence(house: CatalogHouse) 
     answer = await house.call(request, CREATOR)
     assert answer.message == "Content published successfully."
     assert [name.name for name, _ in answer.ListFields()] == ["message"]
+
+
+async def test_the_short_form_says_the_contents_id_in_a_header(house: CatalogHouse) -> None:
+    ids = set()
+    for _ in range(2):
+        await house.call(pb.PublishRequest(title="T", content="B"), CREATOR, idempotency_key="k1")
+        ids.add(dict(current_call().headers)["x-lyceum-content-id"])
+    [content_id] = ids
+    assert (await house.call(pb.GetContentRequest(content_id=content_id))).title == "T"
 
 
 async def test_only_creators_publish(house: CatalogHouse) -> None:

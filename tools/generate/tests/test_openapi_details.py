@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+from billing.pricing.parsing import PRICINGS
+from catalog.content.domain import KINDS
+from catalog.interaction.parsing import ACTS
+from identity.domain.member import ROLES
 from lyceum_gateway.method import Method
 from lyceum_generate.__main__ import DESCRIPTORS, OPENAPI
 from lyceum_generate.methods import described, method, pool_of
+from lyceum_generate.openapi_details import words_of
 from servicekit.policy import Policy
 
 ROOT = Path(__file__).parents[3]
@@ -78,3 +83,38 @@ def test_every_reference_leads_somewhere() -> None:
         if "$ref:" in line:
             _, _, kind, name = line.partition("'")[2].rstrip("'").split("/", 3)
             assert name in DOCUMENT["components"][kind], line
+
+
+CLOSED_LISTS = {
+    ("catalog.v1.PublishContentRequest", "kind"): KINDS,
+    ("catalog.v1.ImportContent", "kind"): KINDS,
+    ("catalog.v1.PublishContentRequest", "access"): ("free", "paid"),
+    ("catalog.v1.ImportContent", "access"): ("free", "paid"),
+    ("catalog.v1.Interaction", "kind"): ACTS,
+    ("billing.v1.PriceProductRequest", "pricing"): PRICINGS,
+    ("identity.v1.RegisterRequest", "role"): ("consumer", "creator"),
+    ("identity.v1.ImportMember", "role"): ("consumer", "creator"),
+    ("identity.v1.LogInResponse", "role"): ROLES,
+}
+
+
+@pytest.mark.parametrize(("place", "words"), list(CLOSED_LISTS.items()), ids=str)
+def test_closed_lists_are_those_of_the_code(place: tuple[str, str], words: tuple[str, ...]) -> None:
+    message, field = place
+    assert tuple(DOCUMENT["components"]["schemas"][f"lyceum.{message}"]["properties"][field]["enum"]) == words
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        ("`free` or `paid`; needed.", ["free", "paid"]),
+        ("`fixed`, or `open_amount` (the buyer names it, at least `price`).", ["fixed", "open_amount"]),
+        ("`created`, `duplicate` (done before) or `rejected`.", ["created", "duplicate", "rejected"]),
+        ("`Bearer`.", []),
+        ("E.g. `a` or `b`.", []),
+        ("For `comment`; kept sealed.", []),
+        ("`User registered successfully.`", []),
+    ],
+)
+def test_only_what_a_comment_begins_with_is_a_closed_list(description: str, words: list[str]) -> None:
+    assert words_of(description) == words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def with_details(document: str, descriptors: Path) -> str:
     for one, policy in described(pool_of(descriptors)):
         known = method(one, policy)
         _tell(told["paths"][known.path][known.verb.lower()], known, policy)
+    _enumerate(told["components"]["schemas"])
     told["components"] |= {"securitySchemes": {BEARER: _SCHEME}, "responses": _responses()}
     order = ("openapi", "info", "servers", "paths", "components", "tags")
     text = yaml.dump({key: told[key] for key in order}, Dumper=Plain, sort_keys=False, allow_unicode=True, width=120)
@@ -61,6 +63,24 @@ def with_details(document: str, descriptors: Path) -> str:
 
 
 _SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of `POST /v1/sessions`."}
+
+
+_WORD = r"`([a-z_]+)`(?: \([^)]*\))?"
+_CLOSED_LIST = re.compile(rf"{_WORD}(?:(?:, or |, | or ){_WORD})+(?=[.;, ]|$)")
+
+
+def words_of(description: str) -> list[str]:
+    """The words of a closed list that a comment begins with, as "`free` or `paid`."; none where it begins otherwise."""
+    found = _CLOSED_LIST.match(description)
+    return re.findall(_WORD, found[0]) if found else []
+
+
+def _enumerate(schemas: Mapping[str, Any]) -> None:
+    """Closed lists are told once, by the comments of the protos, and stand here as enums, too."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("type") == "string" and (words := words_of(field.get("description", ""))):
+                field["enum"] = words
 
 
 def _responses() -> dict[str, Any]:

@@ -22,6 +22,8 @@ from servicekit.policy import Policies, Policy
 from servicekit.times import timestamp
 
 PUBLISHED = "Content published successfully."
+CONTENT_ID = "x-lyceum-content-id"
+"""The header with the id of what the short form published; its body is one sentence, for ever."""
 CREATORS: Final = ("creator",)
 GrantOf = Callable[[str, str], Awaitable[Grant | None]]
 """The grant that a member holds of a product."""
@@ -54,6 +56,7 @@ class ContentRpcs:
         short = parsing.short_manuscript(request, str(uuid.uuid4()), creator.member_id)
         handled = await self._publishing.publish(short, call.context(), call.idempotency(request))
         await call.recorded(handled.position)
+        call.headers.append((CONTENT_ID, handled.answer["content_id"]))
         return pb.PublishResponse(message=PUBLISHED)
 
     async def PublishContent(self, request: pb.PublishContentRequest, context: Any) -> pb.PublishContentResponse:

@@ -85,7 +85,8 @@ class CatalogServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Publish(self, request, context):
-        """Publish a text in the short form. Needs a creator's token; the account is the token's, `author` the byline.
+        """Publish a free text in the short form. Needs a creator's token; the account is the token's, `author` the byline. The
+        header `x-lyceum-content-id` of the answer has the id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,7 +32,9 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     Publish: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.PublishRequest, _catalog_pb2.PublishResponse]
-    """Publish a text in the short form. Needs a creator's token; the account is the token's, `author` the byline."""
+    """Publish a free text in the short form. Needs a creator's token; the account is the token's, `author` the byline. The
+    header `x-lyceum-content-id` of the answer has the id.
+    """
     PublishContent: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.PublishContentRequest, _catalog_pb2.PublishContentResponse]
     """Publish content of any kind. Needs a creator's token."""
     GetContent: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetContentRequest, _catalog_pb2.GetContentResponse]
@@ -54,7 +56,9 @@ class CatalogServiceStub:
 class CatalogServiceAsyncStub(CatalogServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Publish: _aio.UnaryUnaryMultiCallable[_catalog_pb2.PublishRequest, _catalog_pb2.PublishResponse]  # type: ignore[assignment]
-    """Publish a text in the short form. Needs a creator's token; the account is the token's, `author` the byline."""
+    """Publish a free text in the short form. Needs a creator's token; the account is the token's, `author` the byline. The
+    header `x-lyceum-content-id` of the answer has the id.
+    """
     PublishContent: _aio.UnaryUnaryMultiCallable[_catalog_pb2.PublishContentRequest, _catalog_pb2.PublishContentResponse]  # type: ignore[assignment]
     """Publish content of any kind. Needs a creator's token."""
     GetContent: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetContentRequest, _catalog_pb2.GetContentResponse]  # type: ignore[assignment]
@@ -79,7 +83,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.PublishRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.PublishResponse, _abc.Awaitable[_catalog_pb2.PublishResponse]]:
-        """Publish a text in the short form. Needs a creator's token; the account is the token's, `author` the byline."""
+        """Publish a free text in the short form. Needs a creator's token; the account is the token's, `author` the byline. The
+        header `x-lyceum-content-id` of the answer has the id.
+        """
 
     @_abc_1.abstractmethod
     def PublishContent(
