@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration api-trial faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -88,6 +88,9 @@ components: setup ## tests of single parts on a real PostgreSQL and Kafka
 
 integration: setup ## tests on two stacks of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q -n 2 --dist loadfile tests/integration --ignore=tests/integration/contracts)
+
+api-trial: setup ## requests of all kinds by the OpenAPI document on a stack of its own, about 6 minutes; EXAMPLES=100 SEED=1
+	API_TRIAL_EXAMPLES=$(or $(EXAMPLES),100) $(RUN) pytest -q tests/integration/edge/test_openapi.py $(addprefix --hypothesis-seed=,$(SEED))
 
 FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
 faults: setup ## faults on real processes, about 45 minutes, resumable; ONLY=kill-relay TRIALS=3 SEED=1 FRESH=1

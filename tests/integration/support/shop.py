@@ -25,9 +25,9 @@ class Shop:
     content_id: str
 
 
-def opened(community: Community) -> Shop:
-    """A new shop whose product can be bought."""
-    creator = community.member("creator")
+def opened(community: Community, creator: Session | None = None) -> Shop:
+    """A new shop whose product can be bought, of a new creator if none is given."""
+    creator = creator or community.member("creator")
     work = {"kind": "text", "title": "课程", "body": BODY, "access": "paid"}
     published = creator.post("/v1/contents", work)
     creator.get_after("/v1/contents", [published["consistency_token"]])
