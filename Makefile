@@ -89,7 +89,7 @@ components: setup ## tests of single parts on a real PostgreSQL and Kafka
 integration: setup ## tests on two stacks of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q -n 2 --dist loadfile tests/integration --ignore=tests/integration/contracts)
 
-api-trial: setup ## requests of all kinds by the OpenAPI document on a stack of its own, about 6 minutes; EXAMPLES=100 SEED=1
+api-trial: setup ## requests of all kinds by the OpenAPI document on a stack of its own, about 4 minutes; EXAMPLES=100 SEED=1
 	API_TRIAL_EXAMPLES=$(or $(EXAMPLES),100) $(RUN) pytest -q tests/integration/edge/test_openapi.py $(addprefix --hypothesis-seed=,$(SEED))
 
 FAULTS := PYTHONPATH=libs/eventfold/tests/support $(RUN) tests.faults
