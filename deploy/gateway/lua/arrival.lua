@@ -9,15 +9,17 @@ local BY_GRPC = { ["grpc-encoding"] = true, ["grpc-accept-encoding"] = true }
 local METHODS = { GET = 1, HEAD = 1, POST = 1, PUT = 1, PATCH = 1, DELETE = 1, OPTIONS = 1 }
 local NO_TIME = { field = "grpc-timeout", said = "must be at most 8 digits and a unit of H, M, S, m, u, n" }
 
-local function is_for_services(name)
-  return name:match("^x%-lyceum%-") or name:match("^grpc%-") or name:match("%-bin$") or name == "lb-token"
+-- gRPC has fewer characters for names than HTTP: its servers answer the others with an error of their own.
+local function is_kept_back(name)
+  if name:find("[^%l%d._:-]") or name == "lb-token" then return true end
+  return name:match("^x%-lyceum%-") or name:match("^grpc%-") or name:match("%-bin$")
 end
 
 local function drop_internal(headers, by_grpc)
   local found = {}
   for name in pairs(headers) do
     local is_passed = ALWAYS[name] or by_grpc and BY_GRPC[name]
-    if is_for_services(name) and not is_passed then found[#found + 1] = name end
+    if is_kept_back(name) and not is_passed then found[#found + 1] = name end
   end
   for _, name in ipairs(found) do headers:remove(name) end
 end

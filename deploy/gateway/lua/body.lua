@@ -30,9 +30,9 @@ local function look(handle)
   if form and not in_utf8(kind) then return refuse(handle, "415") end
   local body = handle:body()
   local text = body and body:getBytes(0, body:length()) or ""
+  if text == "" then return end
   if form then text = to_json(text) end
   if text == nil then return refuse(handle, "400") end
-  if text == "" then return end
   local why = complaint(text, message)
   if why then return refuse(handle, "400", why) end
   if form then put(handle, body, text) end

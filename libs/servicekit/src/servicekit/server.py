@@ -33,6 +33,9 @@ from servicekit.reading import ReadGate, Resolve
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_HEADERS_BYTES = 16 * 1024
+"""More than the gateway lets pass. Above its own limit of 8 KiB gRPC refuses by chance, and lists the headers."""
+LIMITS = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.max_metadata_size", MAX_HEADERS_BYTES)]
 PEER_TIMEOUT_S = 2.0
 DRAIN_S = 6.0
 REFUSE_S = 0.5
@@ -172,7 +175,7 @@ async def serving(
     for pool in (wiring.pool, wiring.queries):
         await pool.wait(timeout=OPEN_POOL_S)
     edge = _edge(wiring)
-    server = grpc.aio.server(interceptors=[edge], options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
+    server = grpc.aio.server(interceptors=[edge], options=LIMITS)
     names = list(await wiring.definition.register(wiring, server))
     for name in names:
         if missing := rpcs_of(name) ^ wiring.definition.policies.get(name, {}).keys():
