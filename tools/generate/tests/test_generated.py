@@ -19,6 +19,7 @@ from lyceum_generate.__main__ import (
     TYPED_EVENTS,
     breaking,
     lint,
+    release,
 )
 from lyceum_generate.methods import generate_methods
 from lyceum_generate.named import named
@@ -100,3 +101,8 @@ def test_a_name_against_the_rules_is_found(protos: Path) -> None:
     _change(protos, "int64 debit_minor = 3;", "int64 debitMinor = 3;")
     with pytest.raises(subprocess.CalledProcessError):
         lint(protos)
+
+
+def test_what_is_released_now_is_what_the_next_change_is_held_to(tmp_path: Path) -> None:
+    release(ROOT / PROTOS, tmp_path / "released.binpb")
+    breaking(ROOT / PROTOS, tmp_path / "released.binpb")

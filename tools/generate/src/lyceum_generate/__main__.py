@@ -73,11 +73,11 @@ def breaking(protos: Path = PROTOS, released: Path = RELEASED) -> None:
         run([program("buf"), "breaking", "--against", "released.binpb"], root)
 
 
-def release() -> None:
-    """Make the present protos the released ones."""
-    with workspace(PROTOS) as root:
-        run([program("buf"), "build", "-o", "released.binpb"], root)
-        shutil.copyfile(root / "released.binpb", RELEASED)
+def release(protos: Path = PROTOS, released: Path = RELEASED) -> None:
+    """Make the present protos the released ones. Raises CalledProcessError."""
+    with workspace(protos) as root:
+        run([program("buf"), "build", "lyceum_protos", "-o", "released.binpb"], root)
+        shutil.copyfile(root / "released.binpb", released)
 
 
 def service(name: str) -> None:
