@@ -63,7 +63,7 @@ def test_what_records_nothing_takes_no_idempotency_key_and_what_is_got_is_a_quer
     rule = method(service, name).GetOptions().Extensions[annotations_pb2.http]
     assert not (policy.idempotent and policy.rate == "query")
     assert rule.WhichOneof("pattern") != "get" or policy.rate == "query"
-    assert not policy.reads or policy.rate == "query"
+    assert not policy.reads or not policy.anyone or policy.rate == "query"
 
 
 def test_only_these_are_open_to_anyone() -> None:
