@@ -16,6 +16,8 @@ BEGINNING: Final = datetime(1997, 1, 1, tzinfo=UTC)
 CURRENCY: Final = "USD"
 PRODUCT: Final = "cdnow-basket"
 IMPORTED_PROMOTION, LIVE_PROMOTION = "cdnow-anniversary", "anniversary-live"
+SALES = datetime(1997, 1, 1, tzinfo=UTC), datetime(1998, 7, 1, tzinfo=UTC)
+"""The first moment of the purchases, and the first one after them."""
 PROMOTED_EVERY: Final = 5
 REDUCTION_MINOR: Final = 200
 LIVE_ORDERS: Final = 500

@@ -20,7 +20,7 @@ ARTICLE: Final = {
 
 
 async def open_shop(creator: Gateway, dataset: str) -> None:
-    """Publish an article and price the product; safe to repeat."""
+    """Publish an article, price the product, and announce what imported orders were promoted by; safe to repeat."""
     await creator.post("/publish", ARTICLE, idempotency_key=f"{dataset}-article")
     product = {
         "product_id": made.PRODUCT,
@@ -29,6 +29,7 @@ async def open_shop(creator: Gateway, dataset: str) -> None:
         "price": {"amount_minor": "0", "currency": made.CURRENCY},
     }
     await creator.post("/v1/products", product)
+    await creator.post("/v1/promotions", _terms(made.IMPORTED_PROMOTION, "Anniversary of old", *made.SALES))
 
 
 async def schedule_promotion(creator: Gateway, now: datetime) -> str:
@@ -36,17 +37,21 @@ async def schedule_promotion(creator: Gateway, now: datetime) -> str:
     differ."""
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     promotion_id = f"{made.LIVE_PROMOTION}-{day:%Y-%m-%d}"
-    terms = {
-        "promotion_id": promotion_id,
-        "name": "Anniversary",
-        "starts_at": instant(day),
-        "ends_at": instant(day + 2 * PROMOTION_LASTS),
-        "product_ids": [made.PRODUCT],
-        "amount_off": {"amount_minor": str(made.REDUCTION_MINOR), "currency": made.CURRENCY},
-    }
+    terms = _terms(promotion_id, "Anniversary", day, day + 2 * PROMOTION_LASTS)
     try:
         await creator.post("/v1/promotions", terms)
     except Refused as refusal:
         if refusal.status != HTTPStatus.CONFLICT:
             raise
     return promotion_id
+
+
+def _terms(promotion_id: str, name: str, starts_at: datetime, ends_at: datetime) -> dict[str, object]:
+    return {
+        "promotion_id": promotion_id,
+        "name": name,
+        "starts_at": instant(starts_at),
+        "ends_at": instant(ends_at),
+        "product_ids": [made.PRODUCT],
+        "amount_off": {"amount_minor": str(made.REDUCTION_MINOR), "currency": made.CURRENCY},
+    }
