@@ -58,6 +58,8 @@ async def test_imports_are_idempotent_for_ever_and_equal_lines_with_other_ids_ar
         ({"member_external_id": ""}, "member_external_id"),
         ({"member_external_id": "8"}, "member_external_id"),
         ({"promotion_id": "nobody's"}, "promotion_id"),
+        ({"creator_id": ""}, "creator_id"),
+        ({"creator_id": "who-should-have-priced-it"}, "creator_id"),
         ({"list": common_pb2.Money(currency="CNY")}, "list.amount_minor"),
         ({"list": money(1000, "ZZZ")}, "list.currency"),
         ({"charged": money(1001)}, "charged.amount_minor"),

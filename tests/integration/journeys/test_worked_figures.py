@@ -89,6 +89,7 @@ def test_a_thousand_members_and_a_hundred_buyers_of_a_hundred_make_ten_thousand(
             "external_id": f"{n}",
             "member_external_id": f"{n}",
             "product_id": product,
+            "creator_id": seller.member_id,
             "list": price,
             "charged": price,
             "ordered_at": rfc3339(as_of - timedelta(days=5)),

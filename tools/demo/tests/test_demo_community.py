@@ -89,7 +89,7 @@ def test_the_files_are_those_that_the_importer_documents(tmp_path: Path) -> None
         datetime(1997, 10, 1, tzinfo=UTC),
         [],
     )
-    sources = {source.kind: source.path for source in files.write(tmp_path, found)}
+    sources = {source.kind: source.path for source in files.write(tmp_path, found, "shop")}
     rows = {kind: list(csv.DictReader(path.open())) for kind, path in sources.items()}
     assert [row["external_id"] for row in rows["members"]] == [*(f"creator{n}" for n in range(1, 6)), "4"]
     assert [row["creator_external_id"] for row in rows["contents"]] == ["creator1", "creator1", "creator2"]
@@ -106,4 +106,5 @@ def test_the_files_are_those_that_the_importer_documents(tmp_path: Path) -> None
         "watched_ms": "",
     }
     (order,) = rows["orders"]
+    assert order["creator_id"] == "shop"
     assert (order["list_minor"], order["charged_minor"], order["promotion_id"]) == ("200", "0", made.IMPORTED_PROMOTION)

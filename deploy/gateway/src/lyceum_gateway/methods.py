@@ -401,6 +401,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field(name="charged", json_name="charged", of="lyceum.common.v1.Money", many=False),
         Field(name="promotion_id", json_name="promotionId", of="", many=False),
         Field(name="ordered_at", json_name="orderedAt", of="", many=False),
+        Field(name="creator_id", json_name="creatorId", of="", many=False),
     ),
     "lyceum.common.v1.Money": (
         Field(name="amount_minor", json_name="amountMinor", of="", many=False),

@@ -145,6 +145,7 @@ def batch(*items: Mapping[str, Any]) -> pb.ImportOrdersRequest:
     usual = {
         "member_external_id": "7",
         "product_id": "p1",
+        "creator_id": "c1",
         "list": money(1000),
         "charged": money(1000),
         "ordered_at": stamp(datetime(1997, 1, 1, tzinfo=UTC)),

@@ -15,14 +15,14 @@ from lyceum_demo.community import BEGINNING, CREATORS, Community
 from lyceum_demo.reading import Film, Purchase, Rating
 
 
-def write(folder: Path, community: Community) -> list[Source]:
-    """Write all four files, and return them as sources for the importer."""
+def write(folder: Path, community: Community, creator_id: str) -> list[Source]:
+    """Write all four files, and return them as sources for the importer. `creator_id` earns from the orders."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[Kind, Iterable[dict[str, object]]] = {
         "members": [*map(_creator, range(1, CREATORS + 1)), *map(_member, community.members.items())],
         "contents": map(_content, community.films),
         "interactions": map(_interaction, community.ratings),
-        "orders": map(_order, community.imported),
+        "orders": (_order(purchase, creator_id) for purchase in community.imported),
     }
     return [_written(folder, kind, found) for kind, found in rows.items()]
 
@@ -76,11 +76,12 @@ def _interaction(rating: Rating) -> dict[str, object]:
     }
 
 
-def _order(purchase: Purchase) -> dict[str, object]:
+def _order(purchase: Purchase, creator_id: str) -> dict[str, object]:
     return {
         "external_id": purchase.line,
         "member_external_id": purchase.member,
         "product_id": made.PRODUCT,
+        "creator_id": creator_id,
         "list_minor": made.list_minor(purchase),
         "charged_minor": purchase.charged_minor,
         "currency": made.CURRENCY,

@@ -68,9 +68,8 @@ class Demonstration:
             inputs = fetching.fetch(self._stack.settings.cache_dir, full=self._taken.full)
             for note in (fetching.RATINGS_NOTE, fetching.PURCHASES_NOTE):
                 self._console.print(f"[dim]{note}[/dim]", highlight=False)
-        with self.stages.stage("write"):
+        with self.stages.stage("read"):
             made = self._community(inputs)
-            sources = files.write(self._folder, made)
         self._tell(made)
         async with (
             Gateway(self._stack.around.public_url) as importer,
@@ -78,6 +77,8 @@ class Demonstration:
         ):
             with self.stages.stage("accounts"):
                 await self._accounts(importer, creator)
+            with self.stages.stage("write"):
+                sources = files.write(self._folder, made, creator.member_id)
             with self.stages.stage("import"):
                 imported = await self._import(importer, sources)
             self._console.print(as_table(imported))

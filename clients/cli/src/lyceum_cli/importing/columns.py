@@ -59,7 +59,7 @@ COLUMNS: Final[Mapping[Kind, Columns]] = {
     ),
     "orders": Columns(
         ("member_external_id", "list_minor", "charged_minor", "currency", "ordered_at"),
-        ("external_id", "promotion_id"),
+        ("external_id", "promotion_id", "creator_id"),
         "ordered_at",
         "/v1/orders:batchImport",
         either=("product_id", "content_external_id"),

@@ -17,6 +17,8 @@ from lyceum_cli.importing.reading import Amounts
 TAG_SEPARATOR: Final = "|"
 FIELD_SEPARATOR: Final = "\x1f"
 DEFAULT_ROLE: Final = "consumer"
+UNCOUNTED: Final = frozenset({"external_id", "creator_id"})
+"""Columns that do not tell one row from another: with or without them it is the same fact."""
 SINCE: Final = frozenset({"content_external_id"})
 """Columns of orders that came later: rows without them keep the ids that they had before."""
 Row = Mapping[str, str]
@@ -62,7 +64,7 @@ class Occurrences:
     def external_id(self, kind: Kind, row: Row) -> str:
         """`<sha256 of the documented columns>#<occurrence from 1>`: the same for ever for the same file."""
         later = SINCE if kind == "orders" else frozenset[str]()
-        names = sorted(set(COLUMNS[kind].all) - later - {"external_id"})
+        names = sorted(set(COLUMNS[kind].all) - later - UNCOUNTED)
         texts = [row.get(name, "") for name in names] + [row[name] for name in sorted(later) if row.get(name)]
         digest = hashlib.sha256(FIELD_SEPARATOR.join(texts).encode())
         self.seen[digest.digest()] += 1
@@ -158,6 +160,7 @@ def _order(row: Row, at: datetime) -> dict[str, Any]:
         "list": _money(row, "list_minor"),
         "charged": _money(row, "charged_minor"),
         "promotion_id": row.get("promotion_id", ""),
+        "creator_id": row.get("creator_id", ""),
         "ordered_at": instant(at),
     }
 

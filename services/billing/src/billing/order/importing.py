@@ -30,6 +30,7 @@ class ImportedOrder:
     charged: Money
     promotion_id: str | None
     ordered_at: datetime
+    creator_id: str | None = None
 
 
 class Importing:
@@ -118,8 +119,15 @@ class Known:
         """Why a row cannot be recorded."""
         if row.product_id not in self.creators:
             return NotFound("neither a product nor content", field="product_id", product_id=row.product_id)
+        if not self._is_creators(row):
+            return NotFound("the product is not this creator's", field="creator_id", product_id=row.product_id)
         if row.member_id not in self.members:
             return NotFound("there is no such member in the data set", field="member_external_id")
         if row.promotion_id and self.promotions.get(row.promotion_id) != self.creators[row.product_id]:
             return NotFound("no such promotion for this product", field="promotion_id")
         return None
+
+    def _is_creators(self, row: ImportedOrder) -> bool:
+        """Whether who would earn from the order is meant: of content its creator, of other products the one named."""
+        named = row.creator_id
+        return named == self.creators[row.product_id] if named else is_content_id(row.product_id)

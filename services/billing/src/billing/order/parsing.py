@@ -49,4 +49,5 @@ def imported_order(dataset: str, item: pb.ImportOrder, now: datetime) -> Importe
         charged=charged,
         promotion_id=fields.optional_identifier(item.promotion_id, "promotion_id"),
         ordered_at=validate.past_time(item.ordered_at, "ordered_at", now),
+        creator_id=fields.optional_identifier(item.creator_id, "creator_id"),
     )

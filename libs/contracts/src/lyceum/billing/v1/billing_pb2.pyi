@@ -994,6 +994,7 @@ class ImportOrder(_message.Message):
     CHARGED_FIELD_NUMBER: _builtins.int
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     ORDERED_AT_FIELD_NUMBER: _builtins.int
+    CREATOR_ID_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
     """The data set's own id of the item, 1 to 200 characters. Sent again, it counts once."""
     member_external_id: _builtins.str
@@ -1002,6 +1003,10 @@ class ImportOrder(_message.Message):
     """A product that was priced, or content that was published, before."""
     promotion_id: _builtins.str
     """The promotion that applied; empty for none."""
+    creator_id: _builtins.str
+    """Member id of who earns from it; needed unless the product is content, whose creator the catalog knows: anybody may
+    have priced another id first.
+    """
     @_builtins.property
     def list(self) -> _common_pb2.Money:
         """Before any reduction."""
@@ -1024,10 +1029,11 @@ class ImportOrder(_message.Message):
         charged: _common_pb2.Money | None = ...,
         promotion_id: _builtins.str = ...,
         ordered_at: _timestamp_pb2.Timestamp | None = ...,
+        creator_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "list", b"list", "ordered_at", b"ordered_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "external_id", b"external_id", "list", b"list", "member_external_id", b"member_external_id", "ordered_at", b"ordered_at", "product_id", b"product_id", "promotion_id", b"promotion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "creator_id", b"creator_id", "external_id", b"external_id", "list", b"list", "member_external_id", b"member_external_id", "ordered_at", b"ordered_at", "product_id", b"product_id", "promotion_id", b"promotion_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
