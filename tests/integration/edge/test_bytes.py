@@ -118,7 +118,7 @@ def json_bodies() -> Iterator[bytes]:
     yield from (b'{"username":{"a":1}}', b'{"username":["a"]}', b'{"username":123}', b'{"username":true}')
 
 
-@pytest.mark.parametrize("body", json_bodies())
+@pytest.mark.parametrize("body", list(json_bodies()))
 def test_in_json(community: Community, body: bytes) -> None:
     for path in (b"/register", b"/v1/sessions"):
         check(*send(community, a_request(b"POST", path, body, b"content-type: application/json")))
