@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
 from servicekit.sealed_tokens import sealed
+from servicekit.security import CLIENT_HEX
 
 METHOD = "/lyceum.consistency.v1.ConsistencyService/Resolve"
 REQUEST = consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET))
@@ -168,6 +171,8 @@ async def test_each_refusal_of_a_caller_leaves_one_line_that_names_nobody(
     lines = [record.__dict__ for record in caplog.records if record.name == "security"]
     assert [(one["method"], one["member_id"]) for one in lines] == [(METHOD, "m1")] * 3
     assert lines[0]["client"] == lines[1]["client"] != lines[2]["client"]
+    said = hmac.digest(SECRET, b"client|2001:db8::/64", hashlib.sha256).hex()
+    assert lines[0]["client"] == said[:CLIENT_HEX]
     assert not any("2001:db8" in str(one) for one in lines)
 
 

@@ -43,9 +43,7 @@ def log_refusal(method: str, code: grpc.StatusCode, failure: Exception, key: byt
             "status": code.name,
             "reason": reason,
             "member_id": call.actor if call else ANONYMOUS,
-            "client": hmac.digest(key, f"client|{client}".encode(), hashlib.sha256).hex()[:CLIENT_HEX]
-            if client
-            else "",
+            "client": client,
         },
     )
 
