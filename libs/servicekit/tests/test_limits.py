@@ -63,4 +63,4 @@ def test_no_more_members_are_remembered_than_the_bound(monkeypatch: pytest.Monke
     ceiling = MemberCeiling(1.0, Clock())
     for number in range(100):
         ceiling.take(f"m{number}")
-    assert len(ceiling._left) == 10
+    assert len(ceiling.members) == 10

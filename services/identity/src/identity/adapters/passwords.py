@@ -7,13 +7,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from eventfold.errors import Exhausted
+from servicekit.limits import Buckets
 
 CONCURRENT_HASHES = 2
 """Each hash takes 19 MiB and about 50 ms of a core; the bound keeps a flood of log-ins from overloading the machine."""
@@ -68,23 +68,6 @@ class TooManyAttempts(Exhausted):
     code = "TOO_MANY_ATTEMPTS"
 
 
-@dataclass
-class _Buckets:
-    """Attempts that are left, by key; the least recent beyond `REMEMBERED_NAMES` are forgotten."""
-
-    burst: float
-    per_s: float
-    left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-
-    def take(self, key: str, now: float) -> bool:
-        tokens, at = self.left.pop(key, (self.burst, now))
-        tokens = min(self.burst, tokens + (now - at) * self.per_s)
-        self.left[key] = (tokens - 1 if tokens >= 1 else tokens, now)
-        if len(self.left) > REMEMBERED_NAMES:
-            self.left.popitem(last=False)
-        return tokens >= 1
-
-
 class AttemptLimiter:
     """Slows guessing down, for each name and client (an address), and more so for a name over all clients together.
     Never locks an account: a client from which its owner got in before is not slowed by what others try.
@@ -94,21 +77,21 @@ class AttemptLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._of_client = _Buckets(BURST_ATTEMPTS, ATTEMPTS_PER_S)
-        self._of_strangers = _Buckets(STRANGERS_BURST, STRANGERS_PER_S)
+        self._of_client = Buckets(BURST_ATTEMPTS, ATTEMPTS_PER_S, REMEMBERED_NAMES)
+        self._of_strangers = Buckets(STRANGERS_BURST, STRANGERS_PER_S, REMEMBERED_NAMES)
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def take(self, name: str, client: str) -> None:
         """Count a guess at a password. Raises `TooManyAttempts`; refused attempts cost nothing, so that a flood of them
         does not keep the owner's own from ever getting through."""
         self.take_of_client(name, client)
-        if f"{client}|{name}" not in self._known and not self._of_strangers.take(name, self._clock()):
+        if f"{client}|{name}" not in self._known and self._of_strangers.missing_s(name, self._clock()):
             raise TooManyAttempts(TOO_MANY)
 
     def take_of_client(self, name: str, client: str) -> None:
         """Count an attempt at what cannot be guessed: only the client that tries is slowed. Raises
         `TooManyAttempts`."""
-        if not self._of_client.take(f"{client}|{name}", self._clock()):
+        if self._of_client.missing_s(f"{client}|{name}", self._clock()):
             raise TooManyAttempts(TOO_MANY)
 
     def succeeded(self, name: str, client: str) -> None:
