@@ -31,15 +31,20 @@ def request(message: Any) -> None:
         raise InvalidInput("is not a message of this method, or not in UTF-8", field="request")
     sent_bytes = message.ByteSize()
     message.DiscardUnknownFields()
-    if message.ByteSize() != sent_bytes:
+    known = message.SerializeToString()
+    if len(known) != sent_bytes:
         raise InvalidInput("has fields that its message does not know", field="request")
-    texts(message)
+    _refuse_nul(message, known, within_items=False)
 
 
 def texts(message: Message, *, within_items: bool = False) -> None:
     """Raise `InvalidInput` for the first text, at any depth, that contains NUL, which PostgreSQL cannot store. `items`
     are skipped unless `within_items`: they are refused one by one. Costs little if no byte is 0."""
-    if b"\x00" in message.SerializeToString():
+    _refuse_nul(message, message.SerializeToString(), within_items=within_items)
+
+
+def _refuse_nul(message: Message, encoded: bytes, *, within_items: bool) -> None:
+    if b"\x00" in encoded:
         for path in _with_nul(message, within_items=within_items):
             raise InvalidInput("must not contain NUL", field=path)
 
