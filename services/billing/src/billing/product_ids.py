@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import uuid
 
-from servicekit import validate
-
 
 def is_content_id(product_id: str) -> bool:
     """Whether only content may have this id: anything that can be read as a UUID."""
@@ -15,9 +13,3 @@ def is_content_id(product_id: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def chosen_id(value: str, field: str) -> str:
-    """An id that a creator gives: it has to come back in a path, so it has none of the signs that mean something there.
-    Raises `InvalidInput`."""
-    return validate.path_id(value, field)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from billing.commands import EdgeFacts
 from billing.order.domain.order import ORDER, Order, PlaceOrder, Terms, order_id_of, terms_of
-from billing.order.domain.purchase import PURCHASE, AlreadyBought, HoldPurchase, holding, purchase_of
+from billing.order.domain.purchase import ALREADY_BOUGHT, PURCHASE, AlreadyBought, HoldPurchase, holding, purchase_of
 from billing.pricing.domain import quote as quotes
 from billing.pricing.domain.quote import SignedQuote
 from billing.product_ids import is_content_id
@@ -57,7 +57,7 @@ async def check_not_bought(store: EventStore, conn: Connection, terms: Terms) ->
     purchase = PURCHASE.at(purchase_of(terms.member_id, terms.product_id))
     holder: str | None = (await store.state(conn, purchase)).order_id
     if holder not in (None, terms.order_id) and (await store.state(conn, ORDER.at(holder))).status == "paid":
-        raise AlreadyBought("you have bought this content 已购买过该内容", field="product_id", order_id=holder)
+        raise AlreadyBought(ALREADY_BOUGHT, field="product_id", order_id=holder)
 
 
 def _taking(terms: Terms) -> tuple[Ask, ...]:

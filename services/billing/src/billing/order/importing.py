@@ -78,13 +78,11 @@ class Importing:
     async def _named(
         self, product_ids: Collection[str], promotion_ids: Collection[str]
     ) -> tuple[Mapping[str, Product], Mapping[str, Promotion]]:
-        streams = [*map(PRODUCT.stream, product_ids), *map(PROMOTION.stream, promotion_ids)]
         async with self._pool.connection() as conn:
-            found = await self._store.load(conn, streams)
-        events = {stream: [one.event for one in recorded] for stream, recorded in found.items()}
+            found = await self._store.states(conn, [*map(PRODUCT.at, product_ids), *map(PROMOTION.at, promotion_ids)])
         return (
-            {id_: PRODUCT.decider.fold(events[PRODUCT.stream(id_)]) for id_ in product_ids},
-            {id_: PROMOTION.decider.fold(events[PROMOTION.stream(id_)]) for id_ in promotion_ids},
+            {id_: found[PRODUCT.stream(id_)] for id_ in product_ids},
+            {id_: found[PROMOTION.stream(id_)] for id_ in promotion_ids},
         )
 
     def _item(self, row: ImportedOrder, creator_id: str, context: Context) -> Item:

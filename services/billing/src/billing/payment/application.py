@@ -11,6 +11,8 @@ from typing import assert_never
 from billing.commands import EdgeFacts
 from billing.order.domain.order import ORDER, MarkPaid, Order, Terms
 from billing.order.domain.purchase import (
+    ALREADY_BOUGHT,
+    BEING_BOUGHT,
     PURCHASE,
     AlreadyBought,
     BeingBought,
@@ -175,6 +177,6 @@ def check_given_up(holder: Order, attempts: Mapping[str, Payment]) -> None:
     """Raise `AlreadyBought` where the order that holds a purchase is paid, `BeingBought` where it may still be."""
     ids = {"order_id": holder.terms.order_id} if holder.terms else {}
     if holder.status == "paid":
-        raise AlreadyBought("you have bought this content 已购买过该内容", field="order_id", **ids)
+        raise AlreadyBought(ALREADY_BOUGHT, field="order_id", **ids)
     if any(state.status == "initiated" for state in attempts.values()):
-        raise BeingBought("another order of this content is being paid 另一订单正在支付", field="order_id", **ids)
+        raise BeingBought(BEING_BOUGHT, field="order_id", **ids)

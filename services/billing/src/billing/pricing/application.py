@@ -78,8 +78,8 @@ class Pricing:
         """Who sells each product: the content's creator, else who priced it; None where nobody does yet."""
         contents = await self._contents(product_ids)
         async with self._pool.connection() as conn:
-            found = await self._store.load(conn, [PRODUCT.stream(product_id) for product_id in product_ids])
-        states = {id_: PRODUCT.decider.fold([one.event for one in found[PRODUCT.stream(id_)]]) for id_ in product_ids}
+            found = await self._store.states(conn, [PRODUCT.at(product_id) for product_id in product_ids])
+        states: dict[str, Product] = {id_: found[PRODUCT.stream(id_)] for id_ in product_ids}
         priced = {id_: state.priced.creator_id if state.priced else None for id_, state in states.items()}
         return {**priced, **{id_: content.creator_id for id_, content in contents.items()}}
 

@@ -8,7 +8,6 @@ from billing import fields
 from billing.pricing.domain.product import PriceProduct, Pricing
 from billing.pricing.domain.promotion import SchedulePromotion
 from billing.pricing.domain.quote import Wish
-from billing.product_ids import chosen_id
 from lyceum.billing.v1 import billing_pb2 as pb
 from servicekit import validate
 
@@ -19,7 +18,7 @@ PRICINGS = ("fixed", "open_amount")
 def product(request: pb.PriceProductRequest, creator_id: str) -> PriceProduct:
     """A price to set, on behalf of `creator_id`."""
     return PriceProduct(
-        product_id=chosen_id(request.product_id, "product_id"),
+        product_id=validate.path_id(request.product_id, "product_id"),
         creator_id=creator_id,
         title=validate.line(request.title, "title", max_chars=MAX_TEXT_CHARS),
         pricing=cast(Pricing, validate.one_of(request.pricing, "pricing", PRICINGS)),
@@ -31,7 +30,7 @@ def promotion(request: pb.SchedulePromotionRequest, creator_id: str) -> Schedule
     """A promotion to announce; its terms are checked by the decider."""
     reduction = request.WhichOneof("reduction")
     return SchedulePromotion(
-        promotion_id=chosen_id(request.promotion_id, "promotion_id"),
+        promotion_id=validate.path_id(request.promotion_id, "promotion_id"),
         creator_id=creator_id,
         name=validate.line(request.name, "name", max_chars=MAX_TEXT_CHARS),
         amount_off=fields.money(request.amount_off, "amount_off") if reduction == "amount_off" else None,

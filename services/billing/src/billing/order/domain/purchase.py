@@ -13,6 +13,9 @@ from typing import Final
 from eventfold import Ask, Decider, Stored, StreamType
 from eventfold.errors import WrongState
 
+ALREADY_BOUGHT = "you have bought this content 已购买过该内容"
+BEING_BOUGHT = "another order of this content is being paid 另一订单正在支付"
+
 
 class AlreadyBought(WrongState):
     """The member has bought this content before."""
@@ -55,7 +58,7 @@ def decide(command: HoldPurchase, state: Purchase) -> Sequence[PurchaseHeld]:
     if state.order_id == command.order_id or (command.paid_elsewhere and state.order_id):
         return []
     if state.order_id not in (None, command.failed):
-        raise BeingBought("another order of this content is being paid 另一订单正在支付", order_id=command.order_id)
+        raise BeingBought(BEING_BOUGHT, order_id=command.order_id)
     return [PurchaseHeld(command.order_id)]
 
 
