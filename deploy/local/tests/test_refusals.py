@@ -19,7 +19,7 @@ from lyceum_local.errors import (
     SecretsMissing,
     UnknownProcess,
 )
-from lyceum_local.ports import require_free
+from lyceum_local.ports import free_block, require_free
 from lyceum_local.report import log_files
 from lyceum_local.secrets_file import Secrets
 from lyceum_local.stack import LocalStack
@@ -51,6 +51,18 @@ def test_given_a_taken_port_when_it_is_required_then_holder_and_setting_are_name
         port = holder.getsockname()[1]
         with pytest.raises(PortTaken, match=rf"kafka needs port {port}.*pid \d+.*LYCEUM_PORT_KAFKA={port + 1000}"):
             require_free("kafka", port, "LYCEUM_PORT_KAFKA")
+
+
+def test_given_blocks_that_nobody_bound_yet_when_others_ask_then_no_port_is_given_twice() -> None:
+    asked = "from lyceum_local.ports import free_block\nprint(*(free_block(1) for _ in range(60)), flush=True)\ninput()"
+    own = [free_block(1) for _ in range(60)]
+    with subprocess.Popen(
+        [sys.executable, "-c", asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout and other.stdin
+        given = [int(port) for port in other.stdout.readline().split()]
+        other.stdin.write("\n")
+    assert len({*own, *given}) == 120
 
 
 @pytest.mark.parametrize(

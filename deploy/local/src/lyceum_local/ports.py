@@ -1,7 +1,12 @@
 """Finds free ports, and finds the holder of a taken port before a child process fails on it."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -10,18 +15,33 @@ from lyceum_local.errors import NoFreePorts, PortTaken
 LOOPBACK = "127.0.0.1"
 BLOCKS = range(20_000, 32_000, 64)
 """First ports of the blocks, below the range from which systems take ports for outgoing connections."""
-BLOCKS_TRIED = 100
+_kept: list[IO[str]] = []
+"""The locks of the blocks that this process was given; they end with the process."""
 
 
 def free_block(count: int) -> int:
     """The first of `count` (at most 64) successive ports that are free; raises NoFreePorts.
 
-    Blocks are tried in random order, so that instances that choose at the same moment hardly ever collide.
+    The block stays this process's own until it ends: a port may be bound long after it was chosen, and by a child,
+    and nobody else who asks here is given it meanwhile.
     """
-    for first in random.sample(BLOCKS, BLOCKS_TRIED):
-        if all(_free(port) for port in range(first, first + count)):
+    for first in random.sample(BLOCKS, len(BLOCKS)):
+        if all(_free(port) for port in range(first, first + count)) and _keep(first):
             return first
-    raise NoFreePorts(count, BLOCKS_TRIED)
+    raise NoFreePorts(count, len(BLOCKS))
+
+
+def _keep(first: int) -> bool:
+    folder = Path(tempfile.gettempdir()) / f"lyceum-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = (folder / str(first)).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    _kept.append(lock)
+    return True
 
 
 def require_free(part: str, port: int, setting: str) -> None:
