@@ -1,0 +1,230 @@
+"""The recommender: rows in, ranked content out. Pure: no input or output, no clock, and chance from a given generator.
+
+Not thread-safe: one thread at a time may call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from reco.model.panel import Panel, View, chosen, feature_names, features_of, seconds_log, standardised
+from reco.model.parts.als import Als
+from reco.model.parts.base import Part, Profile
+from reco.model.parts.content import Content
+from reco.model.parts.given import Given
+from reco.model.parts.gram import Gram, Inverse
+from reco.model.parts.linear import Cosine, Ease
+from reco.model.parts.neighbours import Neighbours
+from reco.model.parts.popularity import Popularity
+from reco.model.parts.recent import Recent
+from reco.model.parts.transitions import Transitions
+from reco.model.ranker.ranker import Ranker
+from reco.model.rows import Floats32, Ints, Item, Pair
+from reco.model.settings import Settings
+from reco.model.standing import Standing
+
+BLEND = {
+    "ease.10": 0.6,
+    "als.15": 0.4,
+    "cosine.10": 0.4,
+    "markov.after": 0.3,
+    "popular.30d": 0.15,
+    "content.near": 0.15,
+}
+"""Weights of standardised scores before anything is learned."""
+SETTLE_EVERY = 64
+"""Changed members until the inverse is brought up to date."""
+SWEEP_SHARE = 0.03
+"""Share of new pairs after which the factors get another sweep."""
+FIRST_SWEEPS = 6
+MAX_VIEWS = 16
+"""Views kept until the next change, so that what was scored is not computed again to learn from it."""
+
+
+class Scored(NamedTuple):
+    """One candidate. `part`: the column that speaks most for it; `because`: the content of the history that does."""
+
+    content_id: str
+    score: float
+    parts: dict[str, float]
+    part: str
+    because: str | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates by number, best first, with their scores; `panel` is where they come from."""
+
+    items: Ints
+    scores: Floats32
+    panel: Panel
+
+
+class Model:
+    """Takes rows, scores members, and learns from what they then take to."""
+
+    def __init__(self, settings: Settings, seed: np.random.Generator) -> None:
+        self.settings = settings
+        self.standing = standing = Standing(settings)
+        self.gram = Gram()
+        self.inverse = Inverse(self.gram, standing.timeline)
+        self.als = Als(standing.timeline, seed)
+        self.content, self.given = Content(), Given()
+        dense: tuple[Part, ...] = (Cosine(self.gram), Ease(self.inverse)) if settings.dense else ()
+        every: tuple[Part, ...] = (
+            *dense,
+            self.als,
+            Transitions(standing.timeline, settings.max_postings),
+            Neighbours(standing.timeline, settings.max_postings),
+            Popularity(),
+            Recent(standing.timeline),
+            self.content,
+            self.given,
+        )
+        wanted = set(settings.parts)
+        standing.parts = tuple(one for one in every if not wanted or wanted & families(one))
+        self.columns = tuple(name for part in standing.parts for name in part.columns)
+        names = feature_names(self.columns)
+        start = np.array([2.0 * BLEND.get(name, 0.0) for name in names], dtype=np.float32)
+        self.ranker = Ranker(names, start, settings.nets, settings.replay, seed)
+        self._views: dict[tuple[str, int], tuple[View, Panel]] = {}
+        self._since_settled = 0
+        self._since_swept = 0
+        self._swept_at = 0
+
+    def take(self, pairs: Iterable[Pair], learn: bool = False) -> None:
+        """Set rows. With `learn`, the ranker first learns from them: what it would have recommended before any of
+        `pairs` against what the members then took to. So pass what happened at once in one call."""
+        pairs = list(pairs)
+        if learn:
+            self._learn(pairs)
+        self._views.clear()
+        changed = sum(self.standing.take(pair) for pair in pairs)
+        self._since_settled += changed
+        self._since_swept += changed
+
+    def take_items(self, rows: Iterable[Item]) -> None:
+        """Set what contents are and whether they are published."""
+        self._views.clear()
+        for item, row in self.standing.take_items(rows):
+            self.content.take(item, row)
+
+    def drop(self, member_id: str, content_id: str) -> None:
+        """Forget one row."""
+        self._views.clear()
+        self._since_settled += self.standing.drop(member_id, content_id)
+
+    def forget(self, member_id: str) -> None:
+        """Forget all of a member. The factors and nets forget by the sweeps and steps that follow."""
+        self._views.clear()
+        self._since_settled += self.standing.forget(member_id)
+
+    def maintain(self) -> None:
+        """Do what is due of the work that is not done while rows are taken. May take seconds; call it often."""
+        if self._since_settled >= SETTLE_EVERY:
+            self.settle()
+        if self._since_swept > SWEEP_SHARE * self._swept_at:
+            self.sweep()
+
+    def settle(self) -> None:
+        """Bring the inverse up to date with all rows taken."""
+        self._since_settled = 0
+        self._views.clear()
+        if self.settings.dense:
+            self.inverse.settle()
+
+    def sweep(self) -> None:
+        """Bring the factors closer to the rows; the first time, by several sweeps."""
+        for _ in range(1 if self._swept_at else FIRST_SWEEPS):
+            self.als.sweep(len(self.standing.items))
+        self._swept_at, self._since_swept = self.standing.timeline.size, 0
+        self._views.clear()
+
+    def scored(self, member_id: str, now_us: int, limit: int) -> list[Scored]:
+        """The best `limit` contents for a member, best first. Does not block."""
+        ranking = self.ranked(member_id, now_us)
+        profile = self.standing.profile(member_id, now_us)
+        return [self._shown(profile, ranking, at) for at in range(min(limit, len(ranking.items)))]
+
+    def ranked(self, member_id: str, now_us: int) -> Ranking:
+        """All candidates for a member, best first; equal scores by the items' ties."""
+        _, panel = self._viewed(member_id, now_us)
+        scores = self.ranker.scores(panel.features)
+        order = np.lexsort((self.standing.items.ties[panel.items], -scores))
+        kept = Panel(panel.items[order], panel.scores[:, order], panel.features[order])
+        return Ranking(kept.items, scores[order], kept)
+
+    def _shown(self, profile: Profile, ranking: Ranking, at: int) -> Scored:
+        columns = ranking.panel.scores[:, at]
+        item = int(ranking.items[at])
+        best = int(np.argmax(columns)) if len(columns) else -1
+        because = self._because(profile, item)
+        return Scored(
+            content_id=self.standing.items.name(item),
+            score=float(ranking.scores[at]),
+            parts=dict(zip(self.columns, columns.tolist(), strict=True)),
+            part=self.columns[best] if best >= 0 else "",
+            because=None if because is None else self.standing.items.name(because),
+        )
+
+    def _because(self, profile: Profile, item: int) -> int | None:
+        for part in self.standing.parts:
+            if isinstance(part, Ease | Als) and (found := part.because(profile, item)) is not None:
+                return found
+        return None
+
+    def _viewed(self, member_id: str, now_us: int) -> tuple[View, Panel]:
+        key = (member_id, now_us)
+        if key not in self._views:
+            view = self._view(self.standing.profile(member_id, now_us))
+            if len(self._views) >= MAX_VIEWS:
+                self._views.clear()
+            self._views[key] = view, self._panel(view, chosen(view.standard, self.settings.candidates_per_source))
+        return self._views[key]
+
+    def _view(self, profile: Profile) -> View:
+        count = len(self.standing.items)
+        scores: dict[str, Floats32] = {}
+        for part in self.standing.parts:
+            scores.update(part.scores(profile, count))
+        eligible = self.standing.eligible(profile)
+        return View(profile, eligible, standardised(self.columns, scores, eligible))
+
+    def _panel(self, view: View, places: Ints) -> Panel:
+        items, scores = view.eligible[places], np.ascontiguousarray(view.standard[:, places])
+        return Panel(items, scores, features_of(scores, self._item_features(items, view.profile.now_us), view.profile))
+
+    def _item_features(self, items: Ints, now_us: int) -> Floats32:
+        """Members of each item, its age and the time since its newest signal, as logarithms."""
+        line = self.standing.timeline
+        members = np.array([line.posted(item) for item in items.tolist()])
+        quiet = np.array([now_us - line.last_us(item) for item in items.tolist()])
+        ages = self.standing.ages_us(items, now_us)
+        return np.stack([(np.log1p(members) / 4.0).astype(np.float32), seconds_log(ages), seconds_log(quiet)])
+
+    def _learn(self, pairs: Sequence[Pair]) -> None:
+        for pair in pairs:
+            item = self.standing.items.number(pair.content_id)
+            late = pair.first_us < self.standing.newest_us(pair.member_id)
+            if item is None or late or pair.strength <= 0 or self.standing.has_row(pair.member_id, pair.content_id):
+                continue
+            self._outcome(pair, item)
+
+    def _outcome(self, pair: Pair, item: int) -> None:
+        view, panel = self._viewed(pair.member_id, pair.first_us)
+        at = panel.find(item)
+        if at is None and item in view.eligible:
+            places = np.union1d(np.searchsorted(view.eligible, panel.items), np.searchsorted(view.eligible, [item]))
+            panel = self._panel(view, places)
+            at = panel.find(item)
+        if at is not None and len(panel.items) > 1:
+            self.ranker.add(panel.features, at)
+
+
+def families(part: Part) -> set[str]:
+    """The names by which a part is switched on: its columns, and what stands before their dots."""
+    return {*part.columns, *(name.partition(".")[0] for name in part.columns)}

@@ -1,0 +1,134 @@
+"""The Gram matrix of histories in whole numbers, and the inverse that EASE needs, kept exact."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reco.model.books import Change
+from reco.model.growing import Square
+from reco.model.rows import Floats, Ints
+from reco.model.timeline import Timeline
+
+MAX_UPDATES = 200
+"""After so many updates of the inverse it is computed anew, which ends whatever error has gathered."""
+
+
+class Gram:
+    """counts[i, j]: members whose history has both i and j; counts[i, i]: members of i. Exact."""
+
+    def __init__(self) -> None:
+        self._counts: Square[np.int32] = Square(np.int32)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    @property
+    def counts(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        """The matrix, as a view."""
+        return self._counts.values
+
+    def grow(self, size: int) -> None:
+        """Hold at least `size` items."""
+        self._counts.grow(size)
+
+    def change(self, change: Change) -> None:
+        """Take one update of one history."""
+        gone = np.array([item for item, _ in change.gone], dtype=np.int64)
+        come = np.array([item for item, _ in change.come], dtype=np.int64)
+        kept = np.setdiff1d(change.before, gone, assume_unique=True)
+        self.grow(int(max(come.max(initial=-1), change.before.max(initial=-1))) + 1)
+        self._add(kept, gone, -1)
+        self._add(kept, come, 1)
+
+    def _add(self, kept: Ints, items: Ints, sign: int) -> None:
+        counts = self.counts
+        for item in items.tolist():
+            counts[item, kept] += sign
+            counts[kept, item] += sign
+        counts[np.ix_(items, items)] += sign
+
+
+class Inverse:
+    """P = (G + lambda I)^-1, brought up to date in batches.
+
+    One changed history h -> h' changes G by (d s' + s d') / 2 with d = h' - h and s = h' + h: rank 2, however many
+    events made it. A batch of k changed members is one Woodbury update of rank 2k (Jeunen, Van Balen, Goethals, UMUAI
+    2022, doi 10.1007/s11257-021-09314-7), unless computing the inverse anew costs less. Erasing a member is h' = 0.
+    """
+
+    def __init__(self, gram: Gram, timeline: Timeline) -> None:
+        self._gram = gram
+        self._timeline = timeline
+        self._before: dict[int, Ints] = {}
+        self._updates = 0
+        self._ridge = 0.0
+        self.values: Floats = np.zeros((0, 0))
+
+    @property
+    def pending(self) -> int:
+        """Members whose changes the inverse does not contain yet."""
+        return len(self._before)
+
+    def change(self, change: Change) -> None:
+        """Remember a member's history of before its first change of this batch."""
+        self._before.setdefault(change.member, change.before)
+
+    def settle(self) -> None:
+        """Bring the inverse up to date. Takes time in proportion to items^2 x changed members, or items^3 at most."""
+        before, self._before = self._before, {}
+        size, ridge = len(self._gram), ridge_of(self._gram)
+        rank = 2 * len(before)
+        if ridge != self._ridge or 2 * rank > size or self._updates >= MAX_UPDATES:
+            self._refit(ridge)
+        else:
+            self._extend(size)
+            self._update(before)
+
+    def _refit(self, ridge: float) -> None:
+        self._ridge, self._updates = ridge, 0
+        matrix = self._gram.counts.astype(np.float64)
+        matrix[np.diag_indices_from(matrix)] += ridge
+        inverse = np.linalg.inv(matrix)
+        self.values = (inverse + inverse.T) / 2
+
+    def _extend(self, size: int) -> None:
+        """New items are independent of all others until a history has them."""
+        old = len(self.values)
+        if size > old:
+            larger = np.zeros((size, size))
+            larger[:old, :old] = self.values
+            larger[np.arange(old, size), np.arange(old, size)] = 1.0 / self._ridge
+            self.values = larger
+
+    def _update(self, before: dict[int, Ints]) -> None:
+        changed = [
+            (was, now)
+            for member, was in before.items()
+            if set(was.tolist()) != set((now := self._timeline.sequence(member)).tolist())
+        ]
+        if not changed:
+            return
+        count, size = len(changed), len(self.values)
+        factors = np.zeros((2 * count, size))
+        for at, (was, now) in enumerate(changed):
+            factors[at, now] += 1
+            factors[at, was] -= 1
+            factors[count + at, now] += 1
+            factors[count + at, was] += 1
+        moved = factors @ self.values
+        swap = np.kron(np.array([[0.0, 2.0], [2.0, 0.0]]), np.eye(count))
+        middle = swap + moved @ factors.T
+        step = moved.T @ np.linalg.solve(middle, moved)
+        self.values -= (step + step.T) / 2
+        self._updates += 1
+
+
+def ridge_of(gram: Gram) -> float:
+    """Lambda by rule: the mean number of members of an item with any, times 6, to the nearest power of 2.
+
+    It moves with the size of the data only, in steps, so that the inverse seldom has to be computed anew.
+    """
+    members = gram.counts.diagonal()
+    held = members[members > 0]
+    mean = float(held.mean()) if len(held) else 1.0
+    return float(2.0 ** np.round(np.log2(6.0 * mean)))

@@ -1,0 +1,87 @@
+"""Item sides that are linear in the profile: EASE and cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reco.model.books import Change
+from reco.model.parts.base import Profile
+from reco.model.parts.gram import Gram, Inverse
+from reco.model.rows import Floats, Floats32, Ints
+
+HALF_LIVES = (3.0, 10.0, 40.0)
+"""In items: how fast the weight of a profile's items falls, from the newest on."""
+DISLIKE = -0.5
+"""Weight of a disliked item in a profile whose newest item has 1."""
+MAX_DISLIKED = 20
+
+
+def weighted(profile: Profile, half_lives: tuple[float, ...]) -> tuple[Ints, Floats]:
+    """The items that speak for or against others, and their weights: half-lives x items."""
+    disliked = profile.disliked[:MAX_DISLIKED]
+    likes = np.stack([profile.recency(half_life) for half_life in half_lives])
+    against = np.full((len(half_lives), len(disliked)), DISLIKE)
+    return np.concatenate([profile.items, disliked]), np.concatenate([likes, against], axis=1)
+
+
+class Ease:
+    """EASE (Steck, arXiv 1905.03375): B = I - P diag(P)^-1, scored for live profiles at several half-lives."""
+
+    columns = tuple(f"ease.{half_life:g}" for half_life in HALF_LIVES)
+
+    def __init__(self, inverse: Inverse) -> None:
+        self._inverse = inverse
+
+    def change(self, change: Change) -> None:
+        """Taken by the inverse in its next batch."""
+        self._inverse.change(change)
+
+    def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
+        """The profile's own items have no meaningful score; they are left out anyway."""
+        inverse = self._inverse.values
+        items, weights = weighted(profile, HALF_LIVES)
+        inside = items < len(inverse)
+        if not inside.any():
+            return {}
+        found = np.zeros((len(HALF_LIVES), count))
+        size = min(count, len(inverse))
+        found[:, :size] = (weights[:, inside] @ inverse[items[inside]] / -inverse.diagonal())[:, :size]
+        return {name: found[at].astype(np.float32) for at, name in enumerate(self.columns)}
+
+    def because(self, profile: Profile, item: int) -> int | None:
+        """The item of the profile that speaks most for an item; None if none speaks for it."""
+        inverse = self._inverse.values
+        items = profile.items[profile.items < len(inverse)]
+        if item >= len(inverse) or not len(items):
+            return None
+        votes = profile.recency(HALF_LIVES[1])[profile.items < len(inverse)] * -inverse[items, item]
+        return int(items[np.argmax(votes)]) if votes.max() > 0 else None
+
+
+class Cosine:
+    """co(i, j) / sqrt(n(i) n(j)) summed over the profile at two half-lives."""
+
+    columns = tuple(f"cosine.{half_life:g}" for half_life in HALF_LIVES[:2])
+
+    def __init__(self, gram: Gram) -> None:
+        self._gram = gram
+
+    def change(self, change: Change) -> None:
+        """Counts the pairs of items."""
+        self._gram.change(change)
+
+    def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
+        """Sums over the profile's items."""
+        counts = self._gram.counts
+        items, weights = weighted(profile, HALF_LIVES[:2])
+        inside = items < len(counts)
+        if not inside.any():
+            return {}
+        norm = 1.0 / np.sqrt(np.maximum(counts.diagonal(), 1))
+        items = items[inside]
+        found = np.zeros((len(self.columns), count), dtype=np.float32)
+        size = min(count, len(counts))
+        found[:, :size] = ((weights[:, inside] * norm[items]) @ counts[items].astype(np.float64) * norm)[:, :size]
+        return {name: found[at] for at, name in enumerate(self.columns)}

@@ -1,0 +1,31 @@
+"""Bounds and choices of the model. Every size has a bound, and none was chosen for one data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much the model keeps and looks at. Counts are of items unless a name says otherwise."""
+
+    max_items: int = 1_000_000
+    """Items beyond are left out, and so are their pairs."""
+    max_members: int = 5_000_000
+    """Members beyond are left out, and so are their pairs."""
+    max_history: int = 1_000
+    """The newest so many of a member count for others; all are kept from being recommended again."""
+    max_profile: int = 100
+    """The newest so many of a member make the member's profile when scores are computed."""
+    dense: bool = True
+    """Keep items x items matrices (EASE, cosine; 12 bytes for each pair of items). For 10,000 items at most."""
+    max_postings: int = 400
+    """The newest so many members of one item are looked at when neighbours and transitions are sought."""
+    candidates_per_source: int = 40
+    """Each source of candidates gives its best so many."""
+    parts: tuple[str, ...] = ()
+    """Names of the parts in use; empty means all."""
+    nets: int = 1
+    """Nets whose mean ranks."""
+    replay: int = 4_096
+    """Outcomes kept for learning; about 25 KB each."""

@@ -1,0 +1,206 @@
+"""All histories in one flat store, and for each item the places where it stands in them.
+
+The store is what neighbours, sessions and transitions are read from when scores are computed; nothing is counted ahead,
+so what they say follows from the rows alone.
+
+A place is an index into the flat arrays. A member's places are consecutive, oldest first. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+from reco.model.growing import Vector, capacity_for
+from reco.model.ids import Ids
+from reco.model.rows import Ints
+
+Step = tuple[int, int]
+"""An item and the time of the member's first signal about it."""
+MIN_COMPACTION = 65_536
+_NONE = np.empty(0, dtype=np.int64)
+
+
+class Timeline:
+    """Sequences by member and postings by item, the latter sorted by time and then by the member's tie."""
+
+    def __init__(self, members: Ids, items: Ids) -> None:
+        self._member_ids = members
+        self._item_ids = items
+        self._items: Vector[np.int64] = Vector(np.int64)
+        self._times: Vector[np.int64] = Vector(np.int64)
+        self._owners: Vector[np.int64] = Vector(np.int64)
+        self._starts: Vector[np.int64] = Vector(np.int64)
+        self._ends: Vector[np.int64] = Vector(np.int64)
+        self._rooms: Vector[np.int64] = Vector(np.int64)
+        self._post_times: list[array[int]] = []
+        self._post_places: list[array[int]] = []
+        self._all_times, self._all_places = array("q"), array("q")
+        self._used = 0
+        self._live = 0
+
+    @property
+    def items(self) -> Ints:
+        """The item at each place."""
+        return self._items.values
+
+    @property
+    def times(self) -> Ints:
+        """The time at each place, in microseconds."""
+        return self._times.values
+
+    @property
+    def owners(self) -> Ints:
+        """The member at each place."""
+        return self._owners.values
+
+    @property
+    def starts(self) -> Ints:
+        """Each member's first place."""
+        return self._starts.values
+
+    @property
+    def ends(self) -> Ints:
+        """One past each member's last place."""
+        return self._ends.values
+
+    def places(self, item: int, newest: int) -> Ints:
+        """The places of the newest so many of an item, oldest first."""
+        if item >= len(self._post_places):
+            return _NONE
+        return np.array(self._post_places[item][-newest:], dtype=np.int64)
+
+    def newest(self, count: int) -> Ints:
+        """The places of the newest so many steps of all members, oldest first."""
+        return np.array(self._all_places[-count:], dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """Steps of all members."""
+        return self._live
+
+    def last_us(self, item: int) -> int:
+        """The time of an item's newest step, 0 without any."""
+        return self._post_times[item][-1] if self.posted(item) else 0
+
+    def posted(self, item: int) -> int:
+        """How many members have the item in their history."""
+        return len(self._post_places[item]) if item < len(self._post_places) else 0
+
+    def sequence(self, member: int) -> Ints:
+        """A member's items, oldest first, as a view."""
+        if not 0 <= member < len(self._starts):
+            return _NONE
+        return self._items.values[self._starts.values[member] : self._ends.values[member]]
+
+    def sequence_times(self, member: int) -> Ints:
+        """The times of `sequence`, as a view."""
+        if not 0 <= member < len(self._starts):
+            return _NONE
+        return self._times.values[self._starts.values[member] : self._ends.values[member]]
+
+    def splice(self, member: int, kept: int, tail: Sequence[Step]) -> None:
+        """Keep a member's oldest `kept` steps and replace all later ones by `tail`, which is in order."""
+        self._grow_members(member + 1)
+        start, end = int(self._starts.values[member]), int(self._ends.values[member])
+        for place in range(start + kept, end):
+            self._unpost(place)
+        self._ends.values[member] = start + kept
+        self._live += len(tail) - (end - start - kept)
+        if kept + len(tail) > self._rooms.values[member] - start:
+            self._move(member, kept + len(tail))
+        for item, time in tail:
+            self._put(member, item, time)
+
+    def drop_oldest(self, member: int, count: int) -> None:
+        """Take the oldest `count` steps of a member away."""
+        start = int(self._starts.values[member])
+        for place in range(start, start + count):
+            self._unpost(place)
+        self._starts.values[member] = start + count
+        self._live -= count
+
+    def _put(self, member: int, item: int, time: int) -> None:
+        place = int(self._ends.values[member])
+        self._items.values[place], self._times.values[place] = item, time
+        self._owners.values[place] = member
+        self._ends.values[member] = place + 1
+        self._post(place)
+
+    def _grow_members(self, size: int) -> None:
+        for vector in (self._starts, self._ends, self._rooms):
+            vector.grow(size)
+
+    def _move(self, member: int, size: int) -> None:
+        """Give a member a larger room at the end of the store, and tell the postings."""
+        if self._used > MIN_COMPACTION and self._used > 6 * self._live:
+            self._compact()
+        self._relocate(member, self._used, capacity_for(size) if size > 1 else 2)
+
+    def _relocate(self, member: int, to: int, room: int) -> None:
+        start, end = int(self._starts.values[member]), int(self._ends.values[member])
+        for vector in (self._items, self._times, self._owners):
+            vector.grow(to + room)
+            vector.values[to : to + end - start] = vector.values[start:end]
+        for offset in range(end - start):
+            self._repost(start + offset, to + offset)
+        self._starts.values[member], self._ends.values[member] = to, to + end - start
+        self._rooms.values[member] = to + room
+        self._used = max(self._used, to + room)
+
+    def _compact(self) -> None:
+        """Write the store anew without gaps."""
+        old = self._items, self._times, self._owners
+        starts, ends = self._starts.values.tolist(), self._ends.values.tolist()
+        moved = np.full(self._used, -1, dtype=np.int64)
+        self._items, self._times, self._owners = Vector(np.int64), Vector(np.int64), Vector(np.int64)
+        used = 0
+        for member, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            moved[start:end] = np.arange(used, used + end - start)
+            self._starts.values[member], self._ends.values[member] = used, used + end - start
+            used = self._rooms.values[member] = used + 2 * (end - start)
+        for vector, before in zip((self._items, self._times, self._owners), old, strict=True):
+            vector.grow(int(used))
+            held = moved[: len(before)] >= 0
+            vector.values[moved[: len(before)][held]] = before.values[: len(moved)][held]
+        for places in [*self._post_places, self._all_places]:
+            places[:] = array("q", moved[np.array(places, dtype=np.int64)].tolist())
+        self._used = int(used)
+
+    def _post(self, place: int) -> None:
+        item = int(self._items.values[place])
+        while item >= len(self._post_places):
+            self._post_times.append(array("q"))
+            self._post_places.append(array("q"))
+        for times, places in self._lists(item):
+            at = self._at(times, places, place)
+            times.insert(at, int(self._times.values[place]))
+            places.insert(at, place)
+
+    def _unpost(self, place: int) -> None:
+        for times, places in self._lists(int(self._items.values[place])):
+            at = self._at(times, places, place)
+            del times[at], places[at]
+
+    def _repost(self, place: int, to: int) -> None:
+        for times, places in self._lists(int(self._items.values[place])):
+            places[self._at(times, places, place)] = to
+
+    def _lists(self, item: int) -> tuple[tuple[array[int], array[int]], ...]:
+        """The sorted lists that a place of this item stands in: the item's, and that of all."""
+        return (self._post_times[item], self._post_places[item]), (self._all_times, self._all_places)
+
+    def _at(self, times: array[int], places: array[int], place: int) -> int:
+        """Where a place stands, or would stand, in a list sorted by time, then member's tie, then item's tie."""
+        time = int(self._times.values[place])
+        low, high = bisect_left(times, time), bisect_right(times, time)
+        if low == high:
+            return low
+        return bisect_left(places, self._key(place), low, high, key=self._key)
+
+    def _key(self, place: int) -> tuple[int, int]:
+        owner, item = int(self._owners.values[place]), int(self._items.values[place])
+        return self._member_ids.tie(owner), self._item_ids.tie(item)
