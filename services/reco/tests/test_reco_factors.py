@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eventfold import PublicRecord
 from eventfold.testing import Tables, record
 from eventfold.testing import folded as folded_by
-from reco.projections.factors import FACTORS, PairRow
+from reco.recommendation.projections import FACTORS, PairRow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = ("viewed", "liked", "unliked", "commented", "shared", "rated")
@@ -46,6 +46,8 @@ def published(seq: int, content: str, title: str = "A title") -> PublicRecord:
         "tags": ["a"],
         "category": None,
         "published_at": START,
+        "access": "free",
+        "duration_ms": None,
     }
     return public("lyceum.catalog.content.published.v1", seq, 0, data)
 
@@ -55,8 +57,10 @@ def folded(*batches: Sequence[PublicRecord]) -> Tables:
 
 
 def test_a_pair_keeps_first_and_last_time_and_its_strongest_signal() -> None:
-    rows = folded([interaction("shared", 5, "m1", "a", 10), interaction("viewed", 6, "m1", "a", 3)])["interaction"]
-    assert rows == {("m1", "a"): PairRow("m1", "a", 3, None, None, at(3), at(10))}
+    rows = folded([interaction("shared", 5, "m1", "a", 10), interaction("viewed", 6, "m1", "a", 3, watched_ms=7)])[
+        "interaction"
+    ]
+    assert rows == {("m1", "a"): PairRow("m1", "a", 32, None, None, at(3), at(10), watched_ms=7)}
 
 
 def test_a_rating_is_the_newest_by_business_time_even_when_an_import_brings_an_older_one_later() -> None:
@@ -117,7 +121,8 @@ def _drawn(seq: int, kind: str, member: int, content: str, minute: int) -> Publi
     if kind == "completed":
         data = {"member_id": f"m{member}", "content_id": content, "occurred_at": at(minute)}
         return public("lyceum.catalog.learning.completed.v1", seq, member, data)
-    more = {"rating": 1 + minute % 5, "previous": None} if kind == "rated" else {}
+    more: dict[str, Any] = {"rating": 1 + minute % 5, "previous": None} if kind == "rated" else {}
+    more |= {"watched_ms": minute} if kind == "viewed" else {}
     return interaction(kind, seq, f"m{member}", content, minute, **more)
 
 

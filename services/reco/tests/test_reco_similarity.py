@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,9 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventfold.errors import NotFound
-from reco.application.answers import Suggestion, popular, recommend, similar
-from reco.application.pairs import Bounds, Pairs
-from reco.projections.factors import ItemRow, PairRow
+from reco.model.model import Model
+from reco.model.settings import Settings
+from reco.recommendation.application import answers
+from reco.recommendation.application.answers import Suggestion, Wish, popular, similar
+from reco.recommendation.application.copy import Copy
+from reco.recommendation.application.pairs import Bounds
+from reco.recommendation.application.placing import Rules
+from reco.recommendation.projections import ItemRow, PairRow
+
+
+def model() -> Model:
+    return Model(Settings(), np.random.default_rng(1))
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Had = dict[str, list[str]]
@@ -25,18 +36,23 @@ def at(minute: int) -> datetime:
 
 
 def pair(member: str, content: str, first: datetime = START) -> PairRow:
-    return PairRow(member, content, 1, None, None, first, first)
+    return PairRow(member, content, 10, None, None, first, first)
 
 
 def item(content: str, published_at: datetime = START) -> ItemRow:
-    return ItemRow(content, "creator", "text", f"Title {content}", [], None, published_at)
+    return ItemRow(content, "creator", "text", f"Title {content}", [], None, published_at, "free", None)
 
 
-def built(had: Had, items: str = "abcde", bounds: Bounds = Bounds(100, 1000, 100)) -> Pairs:  # noqa: B008 - frozen
-    pairs = Pairs(bounds)
+def built(had: Had, items: str = "abcde", bounds: Bounds = Bounds(100, 1000, 100)) -> Copy:  # noqa: B008 - frozen
+    pairs = Copy(bounds, model)
     pairs.take_pairs([pair(member, content) for member, contents in had.items() for content in contents])
     pairs.take_items([item(content) for content in items])
     return pairs
+
+
+def recommend(copy: Copy, member_id: str, as_of: datetime | None, limit: int) -> list[Suggestion]:
+    wish = Wish(member_id, "items", limit, now=at(999), as_of=as_of)
+    return answers.recommend(copy, wish, Rules(per_creator=99, explored_share=0.0), random.Random(0))
 
 
 def ids(found: list[Suggestion]) -> list[str]:
@@ -46,7 +62,9 @@ def ids(found: list[Suggestion]) -> list[str]:
 def test_a_score_sums_cosine_co_counts_over_the_history() -> None:
     found = recommend(built(HAD), "m1", None, 10)
     score_c = 2 / math.sqrt(3 * 2) + 1 / math.sqrt(2 * 2)
-    assert found[0] == Suggestion("c", "Title c", round(score_c, 9), "similar")
+    assert found[0] == Suggestion(
+        "c", "Title c", round(score_c, 9), "similar", creator_id="creator", kind="text", source="similar"
+    )
 
 
 def test_what_the_member_has_is_left_out_and_the_rest_filled_by_popularity_with_score_0() -> None:
@@ -90,7 +108,7 @@ def test_content_may_arrive_after_what_members_did_with_it() -> None:
 
 
 def test_as_of_sees_neither_later_signals_nor_later_content() -> None:
-    pairs = Pairs(Bounds(100, 1000, 100))
+    pairs = Copy(Bounds(100, 1000, 100), model)
     pairs.take_items([item("a"), item("b"), item("c", at(50))])
     pairs.take_pairs([pair("m1", "a", at(1)), pair("m2", "a", at(2)), pair("m2", "b", at(3)), pair("m2", "c", at(60))])
     assert [one.reason for one in recommend(pairs, "m1", at(2), 9)] == ["popular"]
@@ -102,7 +120,7 @@ def test_as_of_sees_neither_later_signals_nor_later_content() -> None:
 
 
 def test_a_signal_that_an_import_dates_back_moves_the_pair_back() -> None:
-    pairs = Pairs(Bounds(100, 1000, 100))
+    pairs = Copy(Bounds(100, 1000, 100), model)
     pairs.take_items([item("a")])
     pairs.take_pairs([pair("m1", "a", at(9))])
     assert popular(pairs, at(5), 1)[0].score == 0.0
@@ -113,11 +131,11 @@ def test_a_signal_that_an_import_dates_back_moves_the_pair_back() -> None:
 def test_rows_seen_again_change_nothing() -> None:
     once, twice = built(HAD), built(HAD)
     twice.take_pairs([pair(member, content) for member, contents in HAD.items() for content in contents])
-    assert twice.size == once.size and recommend(twice, "m1", None, 9) == recommend(once, "m1", None, 9)
+    assert twice.pairs.size == once.pairs.size and recommend(twice, "m1", None, 9) == recommend(once, "m1", None, 9)
 
 
 def test_only_the_newest_part_of_a_long_history_scores_and_all_of_it_is_left_out() -> None:
-    pairs = Pairs(Bounds(100, 1000, max_history_items=1))
+    pairs = Copy(Bounds(100, 1000, max_history_items=1), model)
     pairs.take_items([item(content) for content in "abcd"])
     pairs.take_pairs([pair("m1", "a", at(1)), pair("m1", "b", at(2))])
     pairs.take_pairs([pair("m2", "a"), pair("m2", "c"), pair("m3", "b"), pair("m3", "d")])
@@ -129,7 +147,7 @@ def test_only_the_newest_part_of_a_long_history_scores_and_all_of_it_is_left_out
 
 def test_pairs_and_items_beyond_the_bounds_are_left_out_and_counted() -> None:
     pairs = built({"m1": ["a", "b"], "m2": ["a", "b", "c"]}, "abc", Bounds(2, 3, 10))
-    assert (pairs.size, pairs.left_out) == (3, 2)
+    assert (pairs.pairs.size, pairs.pairs.left_out) == (3, 2)
 
 
 MEMBERS = st.sampled_from([f"m{n}" for n in range(8)])

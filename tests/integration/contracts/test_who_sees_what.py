@@ -36,11 +36,26 @@ OPEN = {
     "GetProduct",
     "ListSimilar",
     "ListPopular",
+    "ListTrending",
 }
 """Everybody, also without a token; what of it is shown may still depend on who asks."""
-OF_THE_CALLER = {"GetMember", "GetOrder", "ListOrders", "ListEntitlements", "CreateQuote"}
+OF_THE_CALLER = {
+    "GetMember",
+    "GetOrder",
+    "ListOrders",
+    "ListEntitlements",
+    "CreateQuote",
+    "ListContinueLearning",
+    "GetPreferences",
+    "ListSignals",
+}
 """Every role; they show the caller's own and nobody else's."""
-OF_ONE_MEMBER = {"GetMemberRetention": "member_id", "GetMemberActivity": "member_id", "Recommend": "member_id"}
+OF_ONE_MEMBER = {
+    "GetMemberRetention": "member_id",
+    "GetMemberActivity": "member_id",
+    "Recommend": "member_id",
+    "ListSimilarMembers": "member_id",
+}
 """Members about themselves, operators about anybody."""
 OF_ONE_CREATOR = {"ListPostings": ("account", "creator_payable:{}")}
 """As above, by the creator's account; operators may leave the account out."""

@@ -35,7 +35,13 @@ def _with_times(entry: dict[str, Any]) -> dict[str, Any]:
 def sample(schema: Any, named: dict[str, Any]) -> Any:
     """A datum that fits `schema`, every optional field set."""
     if isinstance(schema, str):
-        plain: dict[str, Any] = {"string": "样本 sample", "long": 1234567890123, "int": 4, "boolean": True}
+        plain: dict[str, Any] = {
+            "string": "样本 sample",
+            "long": 1234567890123,
+            "int": 4,
+            "boolean": True,
+            "double": 0.25,
+        }
         return sample(named[schema], named) if schema in named else plain[schema]
     if isinstance(schema, list):
         return sample(next(part for part in schema if part != "null"), named)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from servicekit.settings import ServiceSettings
 
 
 class RecoSettings(ServiceSettings):
-    """Bounds of the matrix in memory (about 150 bytes a pair), and the interval at which it follows the tables."""
+    """Bounds of the copy in memory (about 150 bytes a pair), how often it follows the tables, and rules of answers.
+
+    `reco_explored_share` of the places go to random candidates. An experiment has a name and arms, as
+    `{"hybrid": 90, "items": 10}`; without a name there is none. What a slot showed within `reco_session_s` it does not
+    show again.
+    """
 
     reco_max_items: int = 20_000
     reco_max_pairs: int = 2_000_000
     reco_max_history_items: int = 1_000
-    reco_refresh_s: float = 1.0
+    reco_refresh_s: float = 0.3
+    reco_max_per_creator: int = Field(default=3, ge=1, le=100)
+    reco_explored_share: float = Field(default=0.05, ge=0.0, le=0.5)
+    reco_session_s: float = Field(default=1_800.0, ge=0.0, le=86_400.0)
+    reco_experiment: str = ""
+    reco_arms: dict[str, int] = Field(default_factory=dict)

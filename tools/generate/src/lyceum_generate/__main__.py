@@ -41,12 +41,12 @@ REFUSALS = (NamesCollide, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse,
 
 def generate() -> None:
     """Everything that is generated and committed, and a golden for every new public or stored version. Raises
-    `NamesCollide` first."""
+    `NamesCollide` before anything that lasts is written."""
+    generate_stubs(PROTOS, STUBS)  # first, because the services import them
+    generate_typed_events(TYPED_EVENTS)
     if found := complaints():
         raise NamesCollide(found)
     write_named(Path())
-    generate_stubs(PROTOS, STUBS)
-    generate_typed_events(TYPED_EVENTS)
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
     add_missing(GOLDEN)

@@ -5,7 +5,7 @@ Not thread-safe: one thread at a time may call it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -150,13 +150,37 @@ class Model:
         profile = self.standing.profile(member_id, now_us)
         return [self._shown(profile, ranking, at) for at in range(min(limit, len(ranking.items)))]
 
-    def ranked(self, member_id: str, now_us: int) -> Ranking:
-        """All candidates for a member, best first; equal scores by the items' ties."""
-        _, panel = self._viewed(member_id, now_us)
+    def ranked(self, member_id: str, now_us: int, passing: Callable[[str], bool] | None = None) -> Ranking:
+        """All candidates for a member, best first; equal scores by the items' ties. With `passing`, only contents whose
+        ids pass are looked at, each of them."""
+        view, panel = self._viewed(member_id, now_us)
+        if passing is not None:
+            panel = self._among(view, passing)
         scores = self.ranker.scores(panel.features)
         order = np.lexsort((self.standing.items.ties[panel.items], -scores))
         kept = Panel(panel.items[order], panel.scores[:, order], panel.features[order])
         return Ranking(kept.items, scores[order], kept)
+
+    def view(self, member_id: str, now_us: int) -> View:
+        """Each part's standardised scores of all that could be recommended to a member."""
+        return self._viewed(member_id, now_us)[0]
+
+    def explained(self, member_id: str, now_us: int, content_id: str) -> tuple[str, str]:
+        """Why a member is recommended a content: the column that speaks most for it, and the content of the history
+        that does. Either is empty if nothing speaks for it."""
+        view, item = self.view(member_id, now_us), self.standing.items.number(content_id)
+        if item is None or not len(self.columns):
+            return "", ""
+        at = int(np.searchsorted(view.eligible, item))
+        said = view.standard[:, at] if at < len(view.eligible) and view.eligible[at] == item else np.zeros(1)
+        because = self._because(view.profile, item)
+        column = self.columns[int(np.argmax(said))] if said.max() > 0 else ""
+        return column, "" if because is None else self.standing.items.name(because)
+
+    def _among(self, view: View, passing: Callable[[str], bool]) -> Panel:
+        passed = np.array([passing(self.standing.items.name(item)) for item in view.eligible.tolist()], dtype=np.bool_)
+        within = View(view.profile, view.eligible[passed], np.ascontiguousarray(view.standard[:, passed]))
+        return self._panel(within, chosen(within.standard, self.settings.candidates_per_source))
 
     def _shown(self, profile: Profile, ranking: Ranking, at: int) -> Scored:
         columns = ranking.panel.scores[:, at]

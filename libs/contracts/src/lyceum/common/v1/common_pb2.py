@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlyceum/common/v1/common.proto\x12\x10lyceum.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n\x05Money\x12\x19\n\x0c\x61mount_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08\x63urrency\x18\x02 \x01(\tB\x0f\n\r_amount_minor\"?\n\tFreshness\x12\x32\n\x07sources\x18\x01 \x03(\x0b\x32!.lyceum.common.v1.FreshnessSource\"\x89\x01\n\x0f\x46reshnessSource\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x11\n\tpartition\x18\x03 \x01(\x05\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12.\n\napplied_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x06Window\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64\x61ys\x18\x03 \x01(\x05\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"h\n\nItemResult\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x04 \x01(\t\x12\x14\n\x0c\x65rror_reason\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlyceum/common/v1/common.proto\x12\x10lyceum.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n\x05Money\x12\x19\n\x0c\x61mount_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08\x63urrency\x18\x02 \x01(\tB\x0f\n\r_amount_minor\"?\n\tFreshness\x12\x32\n\x07sources\x18\x01 \x03(\x0b\x32!.lyceum.common.v1.FreshnessSource\"\x89\x01\n\x0f\x46reshnessSource\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x11\n\tpartition\x18\x03 \x01(\x05\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12.\n\napplied_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x06Window\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64\x61ys\x18\x03 \x01(\x05\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"h\n\nItemResult\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x04 \x01(\t\x12\x14\n\x0c\x65rror_reason\x18\x05 \x01(\t\"\x1f\n\x05Words\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\n\n\x02zh\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,4 +42,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WINDOW']._serialized_end=483
   _globals['_ITEMRESULT']._serialized_start=485
   _globals['_ITEMRESULT']._serialized_end=589
+  _globals['_WORDS']._serialized_start=591
+  _globals['_WORDS']._serialized_end=622
 # @@protoc_insertion_point(module_scope)

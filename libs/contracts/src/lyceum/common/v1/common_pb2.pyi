@@ -181,3 +181,29 @@ class ItemResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ItemResult: _TypeAlias = ItemResult  # noqa: Y015
+
+@_typing.final
+class Words(_message.Message):
+    """A sentence that members read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EN_FIELD_NUMBER: _builtins.int
+    ZH_FIELD_NUMBER: _builtins.int
+    en: _builtins.str
+    """In English."""
+    zh: _builtins.str
+    """In Chinese."""
+    def __init__(
+        self,
+        *,
+        en: _builtins.str = ...,
+        zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["en", b"en", "zh", b"zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Words: _TypeAlias = Words  # noqa: Y015

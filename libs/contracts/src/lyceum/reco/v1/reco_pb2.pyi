@@ -27,13 +27,36 @@ class RecommendRequest(_message.Message):
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    CREATOR_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     """Empty or the caller's own id; another's for the roles above only."""
     limit: _builtins.int
     """1 to 100; 0 means 10."""
+    method: _builtins.str
+    """`hybrid` (also if empty), `items` (content that the same members chose), `members` (what similar members chose),
+    `content` (alike by tags, category, creator), or `popular`.
+    """
+    slot: _builtins.str
+    """Where on the page the answer is shown, as the client calls it: at most 50 characters; empty: `home`. The same slot
+    does not repeat what it showed the member within the session.
+    """
+    creator_id: _builtins.str
+    """Only content of this creator, category, kind or access (`free` or `paid`), or with this tag; empty: any."""
+    category: _builtins.str
+    tag: _builtins.str
+    kind: _builtins.str
+    access: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """Use only what happened up to this business time; unset: all."""
+        """Use only what happened up to this business time; unset: all. Needs a `method` whose answers are exact: `items` or
+        `popular`.
+        """
 
     def __init__(
         self,
@@ -41,10 +64,17 @@ class RecommendRequest(_message.Message):
         member_id: _builtins.str = ...,
         limit: _builtins.int = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        method: _builtins.str = ...,
+        slot: _builtins.str = ...,
+        creator_id: _builtins.str = ...,
+        category: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        access: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_as_of", b"_as_of", "as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of", b"_as_of", "as_of", b"as_of", "limit", b"limit", "member_id", b"member_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of", b"_as_of", "access", b"access", "as_of", b"as_of", "category", b"category", "creator_id", b"creator_id", "kind", b"kind", "limit", b"limit", "member_id", b"member_id", "method", b"method", "slot", b"slot", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_of: _TypeAlias = _typing.Literal["as_of"]  # noqa: Y015
     _WhichOneofArgType__as_of: _TypeAlias = _typing.Literal["_as_of", b"_as_of"]  # noqa: Y015
@@ -60,8 +90,25 @@ class RecommendResponse(_message.Message):
     FORMULA_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    ANSWER_ID_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    PERSONALISED_FIELD_NUMBER: _builtins.int
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    ARM_FIELD_NUMBER: _builtins.int
     formula: _builtins.str
     """How scores come about."""
+    answer_id: _builtins.str
+    """The id under which the impression is logged; empty if it is not."""
+    method: _builtins.str
+    """The method that answered."""
+    model_version: _builtins.str
+    """What the model had learned when it answered."""
+    personalised: _builtins.bool
+    """Whether the answer rests on the member's own behaviour."""
+    experiment: _builtins.str
+    """The experiment and the arm of it that the member is in; empty if there is none."""
+    arm: _builtins.str
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]:
         """Best first."""
@@ -81,10 +128,16 @@ class RecommendResponse(_message.Message):
         formula: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         freshness: _common_pb2.Freshness | None = ...,
+        answer_id: _builtins.str = ...,
+        method: _builtins.str = ...,
+        model_version: _builtins.str = ...,
+        personalised: _builtins.bool = ...,
+        experiment: _builtins.str = ...,
+        arm: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "freshness", b"freshness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "formula", b"formula", "freshness", b"freshness", "items", b"items"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "arm", b"arm", "as_of", b"as_of", "experiment", b"experiment", "formula", b"formula", "freshness", b"freshness", "items", b"items", "method", b"method", "model_version", b"model_version", "personalised", b"personalised"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -98,6 +151,10 @@ class RecommendedItem(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    BECAUSE_CONTENT_ID_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    CREATOR_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     content_id: _builtins.str
     """Id of the content."""
     title: _builtins.str
@@ -105,7 +162,18 @@ class RecommendedItem(_message.Message):
     score: _builtins.float
     """Greater is better; comparable within one answer only."""
     reason: _builtins.str
-    """`similar` (to what the member chose) or `popular`."""
+    """`similar` (to what the member chose), `followed` (what members chose next), `members` (who chose the same),
+    `content` (alike by tags, category, creator), `trending`, `popular`, or `exploring`.
+    """
+    because_content_id: _builtins.str
+    """The content that the reason speaks of: what the member finished or saw; empty where there is none."""
+    creator_id: _builtins.str
+    """As published."""
+    kind: _builtins.str
+    @_builtins.property
+    def words(self) -> _common_pb2.Words:
+        """The reason in words."""
+
     def __init__(
         self,
         *,
@@ -113,10 +181,14 @@ class RecommendedItem(_message.Message):
         title: _builtins.str = ...,
         score: _builtins.float = ...,
         reason: _builtins.str = ...,
+        because_content_id: _builtins.str = ...,
+        words: _common_pb2.Words | None = ...,
+        creator_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_id", b"content_id", "reason", b"reason", "score", b"score", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because_content_id", b"because_content_id", "content_id", b"content_id", "creator_id", b"creator_id", "kind", b"kind", "reason", b"reason", "score", b"score", "title", b"title", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,3 +329,576 @@ class ListPopularResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListPopularResponse: _TypeAlias = ListPopularResponse  # noqa: Y015
+
+@_typing.final
+class ListTrendingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    HALF_LIFE_HOURS_FIELD_NUMBER: _builtins.int
+    CREATOR_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """1 to 100; 0 means 10."""
+    half_life_hours: _builtins.int
+    """A signal that is this old counts half: 1 to 8,760; 0 means 72."""
+    creator_id: _builtins.str
+    """Only content of this creator or category, or with this tag; empty: any."""
+    category: _builtins.str
+    tag: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Use only what happened up to this business time; unset: now."""
+
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+        half_life_hours: _builtins.int = ...,
+        creator_id: _builtins.str = ...,
+        category: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_of", b"_as_of", "as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of", b"_as_of", "as_of", b"as_of", "category", b"category", "creator_id", b"creator_id", "half_life_hours", b"half_life_hours", "limit", b"limit", "tag", b"tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__as_of: _TypeAlias = _typing.Literal["as_of"]  # noqa: Y015
+    _WhichOneofArgType__as_of: _TypeAlias = _typing.Literal["_as_of", b"_as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__as_of) -> _WhichOneofReturnType__as_of | None: ...
+
+Global___ListTrendingRequest: _TypeAlias = ListTrendingRequest  # noqa: Y015
+
+@_typing.final
+class ListTrendingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    FORMULA_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    formula: _builtins.str
+    """How the figure is computed, in words and signs."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedItem]:
+        """Best first."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The business time that the answer holds for."""
+
+    @_builtins.property
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___RecommendedItem] | None = ...,
+        formula: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        freshness: _common_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "formula", b"formula", "freshness", b"freshness", "items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTrendingResponse: _TypeAlias = ListTrendingResponse  # noqa: Y015
+
+@_typing.final
+class ListContinueLearningRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """1 to 100; 0 means 10."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListContinueLearningRequest: _TypeAlias = ListContinueLearningRequest  # noqa: Y015
+
+@_typing.final
+class ListContinueLearningResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BegunItem]:
+        """Newest first."""
+
+    @_builtins.property
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___BegunItem] | None = ...,
+        freshness: _common_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListContinueLearningResponse: _TypeAlias = ListContinueLearningResponse  # noqa: Y015
+
+@_typing.final
+class BegunItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    WATCHED_MS_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    PURCHASED_FIELD_NUMBER: _builtins.int
+    content_id: _builtins.str
+    """Id of the content."""
+    title: _builtins.str
+    """As published."""
+    watched_ms: _builtins.int
+    """The longest time that one view lasted."""
+    duration_ms: _builtins.int
+    """0 where it is unknown."""
+    purchased: _builtins.bool
+    """Whether the member bought it."""
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """The member's newest signal."""
+
+    def __init__(
+        self,
+        *,
+        content_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        watched_ms: _builtins.int = ...,
+        duration_ms: _builtins.int = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        purchased: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_at", b"last_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_id", b"content_id", "duration_ms", b"duration_ms", "last_at", b"last_at", "purchased", b"purchased", "title", b"title", "watched_ms", b"watched_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BegunItem: _TypeAlias = BegunItem  # noqa: Y015
+
+@_typing.final
+class ListSimilarMembersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """Id of the member; the caller's own, or any for the roles above."""
+    limit: _builtins.int
+    """1 to 100; 0 means 10."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSimilarMembersRequest: _TypeAlias = ListSimilarMembersRequest  # noqa: Y015
+
+@_typing.final
+class ListSimilarMembersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    TASTE_FIELD_NUMBER: _builtins.int
+    FORMULA_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    formula: _builtins.str
+    """How the figure is computed, in words and signs."""
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___SimilarMember]:
+        """Best first; empty for the member."""
+
+    @_builtins.property
+    def taste(self) -> _containers.RepeatedCompositeFieldContainer[Global___TasteTag]:
+        """Tags that such members like; empty if they are fewer than 20."""
+
+    @_builtins.property
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[Global___SimilarMember] | None = ...,
+        taste: _abc.Iterable[Global___TasteTag] | None = ...,
+        formula: _builtins.str = ...,
+        freshness: _common_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["formula", b"formula", "freshness", b"freshness", "members", b"members", "taste", b"taste"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSimilarMembersResponse: _TypeAlias = ListSimilarMembersResponse  # noqa: Y015
+
+@_typing.final
+class SimilarMember(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """Id of the member."""
+    similarity: _builtins.float
+    """Above 0, at most 1."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        similarity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "similarity", b"similarity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimilarMember: _TypeAlias = SimilarMember  # noqa: Y015
+
+@_typing.final
+class TasteTag(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    SHARE_PERCENT_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """The tag."""
+    share_percent: _builtins.int
+    """The share of such members' content that has the tag, in whole percent."""
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        share_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["share_percent", b"share_percent", "tag", b"tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TasteTag: _TypeAlias = TasteTag  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    content_id: _builtins.str
+    """Id of the content."""
+    kind: _builtins.str
+    """`hide` or `not_interested`: never recommend it, the latter also less like it; `unhide`; `exclude`: what I did with
+    it drives nothing; `include`.
+    """
+    def __init__(
+        self,
+        *,
+        content_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_id", b"content_id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackRequest: _TypeAlias = GiveFeedbackRequest  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
+    consistency_token: _builtins.str
+    """For `x-lyceum-after`; empty where nothing changed."""
+    def __init__(
+        self,
+        *,
+        consistency_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency_token", b"consistency_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackResponse: _TypeAlias = GiveFeedbackResponse  # noqa: Y015
+
+@_typing.final
+class SetPreferencesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONALISED_FIELD_NUMBER: _builtins.int
+    INTERESTS_FIELD_NUMBER: _builtins.int
+    personalised: _builtins.bool
+    """Whether recommendations rest on one's own behaviour; unset: as it is."""
+    @_builtins.property
+    def interests(self) -> Global___Interests:
+        """Tags that one cares about; unset: as they are."""
+
+    def __init__(
+        self,
+        *,
+        personalised: _builtins.bool | None = ...,
+        interests: Global___Interests | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_personalised", b"_personalised", "interests", b"interests", "personalised", b"personalised"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_personalised", b"_personalised", "interests", b"interests", "personalised", b"personalised"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__personalised: _TypeAlias = _typing.Literal["personalised"]  # noqa: Y015
+    _WhichOneofArgType__personalised: _TypeAlias = _typing.Literal["_personalised", b"_personalised"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__personalised) -> _WhichOneofReturnType__personalised | None: ...
+
+Global___SetPreferencesRequest: _TypeAlias = SetPreferencesRequest  # noqa: Y015
+
+@_typing.final
+class Interests(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 50, each 1 to 50 characters; they replace those before."""
+
+    def __init__(
+        self,
+        *,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interests: _TypeAlias = Interests  # noqa: Y015
+
+@_typing.final
+class SetPreferencesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
+    consistency_token: _builtins.str
+    """For `x-lyceum-after`; empty where nothing changed."""
+    def __init__(
+        self,
+        *,
+        consistency_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency_token", b"consistency_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPreferencesResponse: _TypeAlias = SetPreferencesResponse  # noqa: Y015
+
+@_typing.final
+class GetPreferencesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPreferencesRequest: _TypeAlias = GetPreferencesRequest  # noqa: Y015
+
+@_typing.final
+class GetPreferencesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONALISED_FIELD_NUMBER: _builtins.int
+    INTERESTS_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    personalised: _builtins.bool
+    """Whether recommendations rest on one's own behaviour."""
+    @_builtins.property
+    def interests(self) -> Global___Interests:
+        """Tags that one cares about."""
+
+    @_builtins.property
+    def hidden(self) -> _containers.RepeatedCompositeFieldContainer[Global___HiddenItem]:
+        """Hidden content, newest first; at most 1,000."""
+
+    @_builtins.property
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
+    def __init__(
+        self,
+        *,
+        personalised: _builtins.bool = ...,
+        interests: Global___Interests | None = ...,
+        hidden: _abc.Iterable[Global___HiddenItem] | None = ...,
+        freshness: _common_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "interests", b"interests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "hidden", b"hidden", "interests", b"interests", "personalised", b"personalised"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPreferencesResponse: _TypeAlias = GetPreferencesResponse  # noqa: Y015
+
+@_typing.final
+class HiddenItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HIDDEN_AT_FIELD_NUMBER: _builtins.int
+    content_id: _builtins.str
+    """Id of the content."""
+    title: _builtins.str
+    """As published."""
+    reason: _builtins.str
+    """`hide` or `not_interested`."""
+    @_builtins.property
+    def hidden_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was hidden."""
+
+    def __init__(
+        self,
+        *,
+        content_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        hidden_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hidden_at", b"hidden_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_id", b"content_id", "hidden_at", b"hidden_at", "reason", b"reason", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HiddenItem: _TypeAlias = HiddenItem  # noqa: Y015
+
+@_typing.final
+class ListSignalsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """1 to 100; 0 means 10."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSignalsRequest: _TypeAlias = ListSignalsRequest  # noqa: Y015
+
+@_typing.final
+class ListSignalsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalItem]:
+        """Newest first."""
+
+    @_builtins.property
+    def freshness(self) -> _common_pb2.Freshness:
+        """How far the projections behind this answer had come."""
+
+    def __init__(
+        self,
+        *,
+        signals: _abc.Iterable[Global___SignalItem] | None = ...,
+        freshness: _common_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "signals", b"signals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSignalsResponse: _TypeAlias = ListSignalsResponse  # noqa: Y015
+
+@_typing.final
+class SignalItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    STRENGTH_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    EXCLUDED_FIELD_NUMBER: _builtins.int
+    content_id: _builtins.str
+    """Id of the content."""
+    title: _builtins.str
+    """As published."""
+    signal: _builtins.str
+    """The strongest signal: `view`, `like`, `comment`, `share`, `rate`, `complete` or `purchase`."""
+    strength: _builtins.float
+    """How much it weighs, without unit; 0 or less: it counts against content like it, or not at all."""
+    excluded: _builtins.bool
+    """Whether the member left it out."""
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """The newest signal."""
+
+    def __init__(
+        self,
+        *,
+        content_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        signal: _builtins.str = ...,
+        strength: _builtins.float = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        excluded: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_at", b"last_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_id", b"content_id", "excluded", b"excluded", "last_at", b"last_at", "signal", b"signal", "strength", b"strength", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalItem: _TypeAlias = SignalItem  # noqa: Y015

@@ -49,6 +49,41 @@ class RecoServiceStub:
                 request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularRequest.SerializeToString,
                 response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularResponse.FromString,
                 _registered_method=True)
+        self.ListTrending = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/ListTrending',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingResponse.FromString,
+                _registered_method=True)
+        self.ListContinueLearning = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/ListContinueLearning',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningResponse.FromString,
+                _registered_method=True)
+        self.ListSimilarMembers = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/ListSimilarMembers',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.FromString,
+                _registered_method=True)
+        self.GiveFeedback = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/GiveFeedback',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackResponse.FromString,
+                _registered_method=True)
+        self.SetPreferences = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/SetPreferences',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesResponse.FromString,
+                _registered_method=True)
+        self.GetPreferences = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/GetPreferences',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesResponse.FromString,
+                _registered_method=True)
+        self.ListSignals = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/ListSignals',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsResponse.FromString,
+                _registered_method=True)
 
 
 class RecoServiceServicer:
@@ -75,6 +110,56 @@ class RecoServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTrending(self, request, context):
+        """Content that members choose more than before: newer signals weigh more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContinueLearning(self, request, context):
+        """What the caller has begun and not finished, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSimilarMembers(self, request, context):
+        """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
+        such members like, and only where they are many enough.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GiveFeedback(self, request, context):
+        """Say something about content: hide it, or leave it out of what drives one's recommendations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPreferences(self, request, context):
+        """Switch personal recommendations on or off, or choose interests. What is not set stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPreferences(self, request, context):
+        """The caller's choices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSignals(self, request, context):
+        """What drives the caller's recommendations, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecoServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +177,41 @@ def add_RecoServiceServicer_to_server(servicer, server):
                     servicer.ListPopular,
                     request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularRequest.FromString,
                     response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularResponse.SerializeToString,
+            ),
+            'ListTrending': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrending,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingResponse.SerializeToString,
+            ),
+            'ListContinueLearning': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContinueLearning,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningResponse.SerializeToString,
+            ),
+            'ListSimilarMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSimilarMembers,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.SerializeToString,
+            ),
+            'GiveFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveFeedback,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackResponse.SerializeToString,
+            ),
+            'SetPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPreferences,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesResponse.SerializeToString,
+            ),
+            'GetPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPreferences,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesResponse.SerializeToString,
+            ),
+            'ListSignals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSignals,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +295,195 @@ class RecoService:
             '/lyceum.reco.v1.RecoService/ListPopular',
             lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularRequest.SerializeToString,
             lyceum_dot_reco_dot_v1_dot_reco__pb2.ListPopularResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/ListTrending',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListTrendingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContinueLearning(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/ListContinueLearning',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListContinueLearningResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSimilarMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/ListSimilarMembers',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/GiveFeedback',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/SetPreferences',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.SetPreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/GetPreferences',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.GetPreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSignals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/ListSignals',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSignalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,22 @@ class RecoServiceStub:
     """Content that the same members chose."""
     ListPopular: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListPopularRequest, _reco_pb2.ListPopularResponse]
     """Content that most members chose."""
+    ListTrending: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListTrendingRequest, _reco_pb2.ListTrendingResponse]
+    """Content that members choose more than before: newer signals weigh more."""
+    ListContinueLearning: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListContinueLearningRequest, _reco_pb2.ListContinueLearningResponse]
+    """What the caller has begun and not finished, newest first."""
+    ListSimilarMembers: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListSimilarMembersRequest, _reco_pb2.ListSimilarMembersResponse]
+    """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
+    such members like, and only where they are many enough.
+    """
+    GiveFeedback: _grpc.UnaryUnaryMultiCallable[_reco_pb2.GiveFeedbackRequest, _reco_pb2.GiveFeedbackResponse]
+    """Say something about content: hide it, or leave it out of what drives one's recommendations."""
+    SetPreferences: _grpc.UnaryUnaryMultiCallable[_reco_pb2.SetPreferencesRequest, _reco_pb2.SetPreferencesResponse]
+    """Switch personal recommendations on or off, or choose interests. What is not set stays as it is."""
+    GetPreferences: _grpc.UnaryUnaryMultiCallable[_reco_pb2.GetPreferencesRequest, _reco_pb2.GetPreferencesResponse]
+    """The caller's choices."""
+    ListSignals: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListSignalsRequest, _reco_pb2.ListSignalsResponse]
+    """What drives the caller's recommendations, newest first."""
 
 @_typing.type_check_only
 class RecoServiceAsyncStub(RecoServiceStub):
@@ -47,6 +63,22 @@ class RecoServiceAsyncStub(RecoServiceStub):
     """Content that the same members chose."""
     ListPopular: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListPopularRequest, _reco_pb2.ListPopularResponse]  # type: ignore[assignment]
     """Content that most members chose."""
+    ListTrending: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListTrendingRequest, _reco_pb2.ListTrendingResponse]  # type: ignore[assignment]
+    """Content that members choose more than before: newer signals weigh more."""
+    ListContinueLearning: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListContinueLearningRequest, _reco_pb2.ListContinueLearningResponse]  # type: ignore[assignment]
+    """What the caller has begun and not finished, newest first."""
+    ListSimilarMembers: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListSimilarMembersRequest, _reco_pb2.ListSimilarMembersResponse]  # type: ignore[assignment]
+    """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
+    such members like, and only where they are many enough.
+    """
+    GiveFeedback: _aio.UnaryUnaryMultiCallable[_reco_pb2.GiveFeedbackRequest, _reco_pb2.GiveFeedbackResponse]  # type: ignore[assignment]
+    """Say something about content: hide it, or leave it out of what drives one's recommendations."""
+    SetPreferences: _aio.UnaryUnaryMultiCallable[_reco_pb2.SetPreferencesRequest, _reco_pb2.SetPreferencesResponse]  # type: ignore[assignment]
+    """Switch personal recommendations on or off, or choose interests. What is not set stays as it is."""
+    GetPreferences: _aio.UnaryUnaryMultiCallable[_reco_pb2.GetPreferencesRequest, _reco_pb2.GetPreferencesResponse]  # type: ignore[assignment]
+    """The caller's choices."""
+    ListSignals: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListSignalsRequest, _reco_pb2.ListSignalsResponse]  # type: ignore[assignment]
+    """What drives the caller's recommendations, newest first."""
 
 class RecoServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -72,5 +104,63 @@ class RecoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reco_pb2.ListPopularResponse, _abc.Awaitable[_reco_pb2.ListPopularResponse]]:
         """Content that most members chose."""
+
+    @_abc_1.abstractmethod
+    def ListTrending(
+        self,
+        request: _reco_pb2.ListTrendingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.ListTrendingResponse, _abc.Awaitable[_reco_pb2.ListTrendingResponse]]:
+        """Content that members choose more than before: newer signals weigh more."""
+
+    @_abc_1.abstractmethod
+    def ListContinueLearning(
+        self,
+        request: _reco_pb2.ListContinueLearningRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.ListContinueLearningResponse, _abc.Awaitable[_reco_pb2.ListContinueLearningResponse]]:
+        """What the caller has begun and not finished, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListSimilarMembers(
+        self,
+        request: _reco_pb2.ListSimilarMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.ListSimilarMembersResponse, _abc.Awaitable[_reco_pb2.ListSimilarMembersResponse]]:
+        """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
+        such members like, and only where they are many enough.
+        """
+
+    @_abc_1.abstractmethod
+    def GiveFeedback(
+        self,
+        request: _reco_pb2.GiveFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.GiveFeedbackResponse, _abc.Awaitable[_reco_pb2.GiveFeedbackResponse]]:
+        """Say something about content: hide it, or leave it out of what drives one's recommendations."""
+
+    @_abc_1.abstractmethod
+    def SetPreferences(
+        self,
+        request: _reco_pb2.SetPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.SetPreferencesResponse, _abc.Awaitable[_reco_pb2.SetPreferencesResponse]]:
+        """Switch personal recommendations on or off, or choose interests. What is not set stays as it is."""
+
+    @_abc_1.abstractmethod
+    def GetPreferences(
+        self,
+        request: _reco_pb2.GetPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.GetPreferencesResponse, _abc.Awaitable[_reco_pb2.GetPreferencesResponse]]:
+        """The caller's choices."""
+
+    @_abc_1.abstractmethod
+    def ListSignals(
+        self,
+        request: _reco_pb2.ListSignalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.ListSignalsResponse, _abc.Awaitable[_reco_pb2.ListSignalsResponse]]:
+        """What drives the caller's recommendations, newest first."""
 
 def add_RecoServiceServicer_to_server(servicer: RecoServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Which recommendations members were shown: one event for each answer, at most once."""

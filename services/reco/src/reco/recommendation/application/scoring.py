@@ -1,0 +1,85 @@
+"""Candidates from the model: what may be shown, best first, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from reco.model.model import Model
+
+REASONS: Final = {
+    "ease": "similar",
+    "cosine": "similar",
+    "als": "similar",
+    "given": "similar",
+    "markov": "followed",
+    "recent": "followed",
+    "neighbours": "members",
+    "content": "content",
+    "popularity": "trending",
+}
+"""What a family of the model's columns means to a member."""
+FAMILIES: Final = {"members": "neighbours", "content": "content"}
+"""The family of columns by which a method alone ranks."""
+
+
+class Candidate(NamedTuple):
+    """Content that could be shown."""
+
+    content_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """For whom and when, and what may not be shown. An empty `member_id` asks as for a new member."""
+
+    member_id: str
+    now_us: int
+    method: str
+    without: Collection[str]
+    passing: Callable[[str], bool] | None
+
+    def may(self, content_id: str) -> bool:
+        """Whether the content may be shown."""
+        return content_id not in self.without and (self.passing is None or self.passing(content_id))
+
+
+def candidates(model: Model, asked: Asked, limit: int) -> list[Candidate]:
+    """At most `limit` of what may be shown, best first. Rarely, all contents are tested one by one: with filters, or
+    where most of the usual candidates may not be shown."""
+    if asked.method in FAMILIES:
+        return _by_family(model, asked, limit)
+    found = _ranked(model, asked, limit, None) if asked.passing is None else []
+    return found if len(found) >= limit else _ranked(model, asked, limit, asked.may)
+
+
+def why(model: Model, asked: Asked, content_id: str) -> tuple[str, str, str]:
+    """The reason for a content, the content that it speaks of or an empty text, and the model's column."""
+    column, because = model.explained(asked.member_id, asked.now_us, content_id)
+    return REASONS.get(column.partition(".")[0], "popular"), because, column
+
+
+def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], bool] | None) -> list[Candidate]:
+    ranking = model.ranked(asked.member_id, asked.now_us, passing)
+    scored = zip(ranking.items.tolist(), ranking.scores.tolist(), strict=True)
+    named = ((model.standing.items.name(item), score) for item, score in scored)
+    return [Candidate(name, score) for name, score in named if passing is not None or asked.may(name)][:limit]
+
+
+def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
+    """By the sum of one family's scores; where it has nothing to say, by what is much chosen."""
+    view = model.view(asked.member_id, asked.now_us)
+    rows = [_family(name) == FAMILIES[asked.method] for name in model.columns]
+    rest = [_family(name) == "popularity" for name in model.columns]
+    scores = view.standard[rows].sum(axis=0)
+    order = np.lexsort((-view.standard[rest].sum(axis=0), -scores))
+    named = ((model.standing.items.name(int(view.eligible[at])), float(scores[at])) for at in order)
+    return [Candidate(name, score) for name, score in named if asked.may(name)][:limit]
+
+
+def _family(column: str) -> str:
+    return column.partition(".")[0]
