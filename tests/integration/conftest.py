@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from community import IMPORTER, Community
-from operating import make_importer
+from operating import make_account
 
 from lyceum_local.stack import LocalStack
 
@@ -19,5 +19,5 @@ def stack(backing: LocalStack) -> LocalStack:
 @pytest.fixture(scope="session")
 def community(stack: LocalStack) -> Community:
     """The community behind the stack's gateway, with an importer's account."""
-    make_importer(stack)
+    make_account(stack, IMPORTER, "importer")
     return Community(stack.around.public_url, IMPORTER)

@@ -276,6 +276,9 @@ def test_given_bytes_of_another_encoding_then_the_row_or_the_file_is_refused(tmp
         ("90071992547409.93", "USD", "9007199254740993"),
         ("100", "JPY", "100"),
         ("1.234", "KWD", "1234"),
+        ("12.90", "BGN", "1290"),
+        ("12.90", "DEM", "1290"),
+        ("1000", "ITL", "1000"),
     ],
 )
 def test_given_major_units_then_they_are_sent_as_exactly_so_many_minor_ones(

@@ -7,8 +7,9 @@ local function segments(path)
   return found
 end
 
+-- `{id}` is kept as `*`, `{id}:verb` as `*:verb`.
 local function branch(node, segment)
-  local key = segment:match("^{.*}$") and "*" or segment
+  local key = segment:gsub("^{.*}", "*")
   node[key] = node[key] or {}
   return node[key]
 end
@@ -25,18 +26,21 @@ for _, route in ipairs(ROUTES) do
   if route.grpc then NATIVE[route.grpc] = route end
 end
 
--- An id may hold a colon, unless what follows the last one is a verb that some path ends with: so says the transcoder.
-local function may_be_id(segment, is_last)
-  return segment ~= "" and not (is_last and VERBS[segment:match(":([^:]*)$") or ""])
+-- What stands for a segment that is an id. An id may hold a colon, unless what follows the last one is a verb that some
+-- path ends with: so says the transcoder.
+local function as_id(node, segment, is_last)
+  local id, verb = segment:match("^(.*):([^:]*)$")
+  if is_last and VERBS[verb or ""] then return id ~= "" and node["*:" .. verb] or nil end
+  return segment ~= "" and node["*"] or nil
 end
 
 local function find(node, path, at)
   local segment = path[at]
   if segment == nil then return node["/"] end
-  local literal = segment ~= "*" and node[segment]
+  local literal = segment:sub(1, 1) ~= "*" and node[segment]
   local found = literal and find(literal, path, at + 1)
-  if found or node["*"] == nil or not may_be_id(segment, at == #path) then return found or nil end
-  return find(node["*"], path, at + 1)
+  local other = not found and as_id(node, segment, at == #path)
+  return found or other and find(other, path, at + 1) or nil
 end
 
 -- The RPCs of a JSON path by their verbs, or nil. Empty segments at the end, which the transcoder passes over, are none of

@@ -56,6 +56,33 @@ async def test_an_id_may_hold_a_colon(gateway: Running, path: str) -> None:
     assert answer.json()["details"][0]["metadata"] == {"content_id": path.rpartition("/")[2]}
 
 
+@pytest.mark.parametrize("member_id", ["m1", "a:b", "a:claim", "*", "{member_id}"])
+async def test_an_id_before_a_verb_is_what_stands_before_the_last_colon(gateway: Running, member_id: str) -> None:
+    path = f"/v1/members/{member_id}:grantRole"
+    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer())
+    assert (answer.status_code, answer.json()["member_id"]) == (200, member_id)
+    [request] = gateway.services.requests
+    assert (request.member_id, request.role) == (member_id, "importer")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/members/:grantRole",
+        "/v1/members/m1:claim",
+        "/v1/members/m1:grantrole",
+        "/v1/members/m1",
+        "/v1/members/m1:grantRole/x",
+        "/v1/members/m1:grantRole:",
+        "/v1/members:grantRole",
+        "/v1/contents/c1:grantRole",
+    ],
+)
+async def test_a_verb_that_no_such_path_has_means_nothing(gateway: Running, path: str) -> None:
+    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer())
+    assert answer.status_code == 404 and not gateway.services.requests
+
+
 async def test_an_id_with_a_slash_is_refused(gateway: Running) -> None:
     answer = await gateway.client.get("/v1/contents/a%2Fb")
     assert answer.status_code == 400 and answer.json()["message"] == "the request is malformed"

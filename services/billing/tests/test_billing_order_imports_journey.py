@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -73,6 +73,36 @@ async def test_a_bad_row_is_named_and_the_others_stand(house: BillingHouse, chan
     await house.priced()
     result = await imported(house, {"external_id": "1"}, {"external_id": "2", **change}, {"external_id": "3"})
     assert result == [("created", ""), ("rejected", field), ("created", "")]
+
+
+@pytest.mark.parametrize(
+    ("currency", "ordered_at", "status"),
+    [
+        ("DEM", datetime(1997, 1, 1, tzinfo=UTC), "created"),
+        ("HRK", datetime(2023, 1, 14, 23, 59, tzinfo=UTC), "created"),
+        ("HRK", datetime(2023, 1, 15, tzinfo=UTC), "rejected"),
+        ("BGN", datetime(2025, 12, 31, tzinfo=UTC), "created"),
+        ("ANG", datetime(2025, 7, 1, tzinfo=UTC), "rejected"),
+        ("XAU", datetime(1997, 1, 1, tzinfo=UTC), "rejected"),
+        ("dem", datetime(1997, 1, 1, tzinfo=UTC), "rejected"),
+    ],
+)
+async def test_given_a_currency_that_has_ended_then_orders_from_before_move_in(
+    house: BillingHouse, currency: str, ordered_at: datetime, status: str
+) -> None:
+    await house.priced()
+    row = {"external_id": "1", "list": money(500, currency), "charged": money(500, currency)}
+    field = "" if status == "created" else "list.currency"
+    assert await imported(house, {**row, "ordered_at": stamp(ordered_at)}) == [(status, field)]
+
+
+@pytest.mark.parametrize("currency", ["DEM", "HRK", "ANG"])
+async def test_given_a_currency_that_has_ended_then_nothing_is_priced_in_it(house: BillingHouse, currency: str) -> None:
+    house.enter_as("c1", "creator")
+    request = pb.PriceProductRequest(product_id="p9", title="t", pricing="fixed", price=money(500, currency))
+    with pytest.raises(InvalidInput) as refused:
+        await house.rpc.PriceProduct(request, None)
+    assert refused.value.field == "price.currency"
 
 
 async def test_an_import_that_contradicts_itself_is_rejected(house: BillingHouse) -> None:

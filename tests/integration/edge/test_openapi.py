@@ -9,20 +9,24 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from api_trial import CHECKS, Request, Working, requests_to, stated
 from community import IMPORTER, PASSWORD, Community
 from hypothesis import HealthCheck, given, settings
+from operating import make_account
 from shop import PRICE, Shop, opened, placed, promoted, quote
+
+from lyceum_local.stack import LocalStack
 
 EXAMPLES = int(os.environ.get("API_TRIAL_EXAMPLES", "0"))
 """Requests to each operation by each caller; 0 for a few, the same each time."""
 FEW, TIMEOUT_S = 4, 20
 TOKEN_USED_S = 300
 OPERATIONS = stated()
+GRANT_ROLE = "IdentityService_GrantRole"
 
 
 @dataclass
@@ -50,9 +54,10 @@ def registered(community: Community, role: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def callers(community: Community) -> Mapping[str, Caller]:
+def callers(community: Community, stack: LocalStack) -> Mapping[str, Caller]:
     """By what they are."""
-    names = {"nobody": "", "importer": IMPORTER}
+    names = {"nobody": "", "importer": IMPORTER, "admin": f"t{uuid.uuid4().hex[:16]}"}
+    make_account(stack, names["admin"], "admin")
     names |= {role: registered(community, role) for role in ("consumer", "creator")}
     return {who: Caller(community, name) for who, name in names.items()}
 
@@ -104,6 +109,7 @@ def _of_others(username: str) -> dict[str, Mapping[str, Any]]:
         "IdentityService_Register": {"username": f"{username}-2", "password": PASSWORD},
         "IdentityService_LogIn": {"username": username, "password": PASSWORD},
         "IdentityService_IssueClaimCode": {"username": username},
+        GRANT_ROLE: {"role": "creator"},
         "IdentityService_ClaimAccount": {"username": username, "code": "123456", "password": PASSWORD},
     }
 
@@ -123,11 +129,13 @@ def _imports(dataset: str) -> dict[str, Mapping[str, Any]]:
 
 
 def cases() -> Iterator[tuple[str, str]]:
-    """Each operation with each caller; importers only where nobody else may come."""
+    """Each operation with each caller; importers and admins only where nobody else may come."""
     for name in OPERATIONS:
         yield from ((name, who) for who in ("nobody", "consumer", "creator"))
         if "Import" in name:
             yield name, "importer"
+        if name == GRANT_ROLE:
+            yield name, "admin"
 
 
 @pytest.mark.parametrize(("name", "who"), list(cases()))
@@ -135,6 +143,9 @@ def test_every_answer_is_as_the_document_says(
     callers: Mapping[str, Caller], working: Working, name: str, who: str
 ) -> None:
     caller, operation = callers[who], OPERATIONS[name]
+    if who == "admin":  # the callers keep their roles
+        spare = caller.community.log_in(registered(caller.community, "consumer"))
+        working = replace(working, parameters={**working.parameters, "member_id": spare.member_id})
 
     @given(case=requests_to(operation, working))
     @settings(

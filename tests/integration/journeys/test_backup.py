@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from community import IMPORTER, PASSWORD, Community, Session, eventually
-from operating import doctor, make_importer
+from operating import doctor, make_account
 from shop import Shop, bought, opened, paid, quote
 
 from lyceum_local import backup, restoring
@@ -38,7 +38,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, backing: LocalStack) -
     stack = LocalStack(tmp_path / "stack", Ports.free(), prefix=f"b{uuid.uuid4().hex[:6]}.", settings=settings)
     try:
         stack.up()
-        make_importer(stack)
+        make_account(stack, IMPORTER, "importer")
         yield Scene(stack, Community(stack.around.public_url, IMPORTER))
     finally:
         stack.down()

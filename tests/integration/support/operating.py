@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from community import IMPORTER, PASSWORD
+from community import PASSWORD
 
 from lyceum_local.stack import LocalStack
 
@@ -22,8 +22,9 @@ def doctor(stack: LocalStack, service: str) -> tuple[int, list[dict[str, str]]]:
     return ran.returncode, json.loads(ran.stdout)["findings"]
 
 
-def make_importer(stack: LocalStack) -> None:
-    """The operator's account."""
-    command = [sys.executable, "-m", "identity", "create-importer", "--username", IMPORTER, "--password-stdin"]
+def make_account(stack: LocalStack, username: str, role: str) -> None:
+    """An account with a role that nobody can register with, and the usual password."""
+    command = [sys.executable, "-m", "identity", "create-account", "--username", username, "--role", role]
+    command.append("--password-stdin")
     variables = {**os.environ, **stack.environment("identity")}
     subprocess.run(command, input=PASSWORD + "\n", text=True, env=variables, check=True, timeout=MAKE_S)

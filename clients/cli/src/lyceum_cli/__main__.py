@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from lyceum_cli import output, reporting, stopping, typed
+from lyceum_cli.accounts import account_group
 from lyceum_cli.errors import CliError, Held
 from lyceum_cli.gateway import Gateway
 from lyceum_cli.importing.columns import KINDS
@@ -28,6 +29,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.version_option(package_name="lyceum-cli", prog_name="lyceum")
 def lyceum() -> None:
     """Work with a Lyceum community through its gateway."""
+
+
+lyceum.add_command(account_group)
 
 
 @lyceum.group("import")
@@ -121,8 +125,7 @@ def _require_account(gateway: str, username: str, password_stdin: bool) -> None:
     for option, value in (("--gateway", gateway), ("--username", username)):
         if not value:
             raise click.UsageError(f"{option} is needed, but for --dry-run")
-    if not password_stdin:
-        raise click.UsageError("the password is read from standard input only: say --password-stdin")
+    typed.require_stdin(password_stdin)
 
 
 def _report(imported: Imported, *, as_json: bool) -> None:
@@ -164,9 +167,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.to_nowhere()
         _complain(f"{failure.filename or 'the output'}: {failure.strerror or failure}")
     except (KeyboardInterrupt, click.Abort) as stop:
-        _complain("interrupted; the same command goes on from here")
+        _complain(f"interrupted; {_left_behind(arguments)}")
         return stopping.status_of(stop)
     return FAILED
+
+
+def _left_behind(arguments: Sequence[str] | None) -> str:
+    """How things stand after an interruption."""
+    importing = [*(sys.argv[1:] if arguments is None else arguments)][:1] == [import_group.name]
+    return "the same command goes on from here" if importing else "it may have been done or not"
 
 
 def _complain(text: str) -> None:

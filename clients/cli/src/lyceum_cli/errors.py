@@ -105,6 +105,37 @@ class Held(CliError):
         self.path, self.holder = path, holder
 
 
+class NotAdmin(CliError):
+    """Who is logged in may not make accounts or give roles. Nothing was sent but the log-in."""
+
+    def __init__(self, username: str, role: str) -> None:
+        super().__init__(f"{_printable(username)} has the role {role}, and only an admin may do this")
+        self.username, self.role = username, role
+
+
+class NameTaken(CliError):
+    """The name of an account that was to be made is in use. It gets no role: it may be somebody else's."""
+
+    def __init__(self, name: str, role: str) -> None:
+        super().__init__(
+            f"the name {_printable(name)} is taken, perhaps by somebody else: choose another; or, if it is theirs who "
+            f"shall have the role, have them tell their member id (GET /v1/members/me) and say "
+            f"`lyceum account grant MEMBER_ID --role {role}`"
+        )
+        self.name, self.role = name, role
+
+
+class RoleNotGranted(CliError):
+    """A new account was registered and did not get its role. `member_id` is empty where it is not known."""
+
+    def __init__(self, name: str, member_id: str, role: str, cause: CliError) -> None:
+        super().__init__(
+            f"{_printable(name)} is registered, but as a consumer: {cause}; "
+            f"`lyceum account grant {member_id or 'MEMBER_ID'} --role {role}` gives it the role"
+        )
+        self.name, self.member_id, self.role = name, member_id, role
+
+
 class BadMapping(CliError):
     """A mapping file does not say what it must, or says something unknown."""
 

@@ -73,6 +73,7 @@ class Gateway:
         self._credentials = ("", "")
         self._refreshing = asyncio.Lock()
         self.member_id = ""
+        self.role = ""
 
     async def __aenter__(self) -> Gateway:
         """The gateway itself; leaving closes its connections."""
@@ -98,11 +99,15 @@ class Gateway:
             raise Unreachable(self._url, addresses.why(failure)) from failure
 
     async def log_in(self, username: str, password: str) -> None:
-        """Begin a session. Raises `Refused` for wrong credentials; they stay in memory to begin it again."""
-        answer = await self.post("/v1/sessions", {"username": username, "password": password}, anonymous=True)
+        """Begin a session. Raises `Refused` for wrong credentials; they stay in memory to begin it again.
+
+        `member_id` and `role` then tell who it is.
+        """
+        path = "/v1/sessions"
+        answer = await self.post(path, {"username": username, "password": password}, anonymous=True)
+        self._keep(path, answer.body)
         self._credentials = (username, password)
-        self.member_id = str(answer.body["member_id"])
-        self._keep(answer.body)
+        self.member_id, self.role = text_of(path, answer.body, "member_id"), text_of(path, answer.body, "role")
 
     async def get(self, path: str, query: Query | None = None, *, after: Sequence[str] = ()) -> Answer:
         """Ask. With `after`, the server first waits (up to 2 s) until it has applied what these tokens stand for."""
@@ -168,16 +173,28 @@ class Gateway:
             tokens = self._tokens
             if tokens is None or used != f"Bearer {tokens.access}":
                 return
+            path = "/v1/sessions:refresh"
             try:
-                answer = await self.post("/v1/sessions:refresh", {"refresh_token": tokens.refresh}, anonymous=True)
+                answer = await self.post(path, {"refresh_token": tokens.refresh}, anonymous=True)
             except Refused:
                 await self.log_in(*self._credentials)  # the session has ended: begin another, or say why not
             else:
-                self._keep(answer.body)
+                self._keep(path, answer.body)
 
-    def _keep(self, body: Mapping[str, Any]) -> None:
-        fresh_s = float(body["expires_in_s"]) - REFRESH_BEFORE_S
-        self._tokens = _Tokens(body["access_token"], body["refresh_token"], self._clock() + fresh_s)
+    def _keep(self, path: str, body: Mapping[str, Any]) -> None:
+        lives_s = body.get("expires_in_s")
+        if not isinstance(lives_s, int):
+            raise BadAnswer(path, "expires_in_s is missing")
+        access, refresh = text_of(path, body, "access_token"), text_of(path, body, "refresh_token")
+        self._tokens = _Tokens(access, refresh, self._clock() + lives_s - REFRESH_BEFORE_S)
+
+
+def text_of(path: str, body: Mapping[str, Any], name: str) -> str:
+    """A text that the answer of `path` must hold. Raises `BadAnswer`: something else than the gateway may answer."""
+    found = body.get(name)
+    if not isinstance(found, str):
+        raise BadAnswer(path, f"{name} is missing")
+    return found
 
 
 def _worth_another_attempt(response: httpx.Response) -> bool:

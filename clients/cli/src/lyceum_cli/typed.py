@@ -17,17 +17,26 @@ NAMED_DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 NO_DELIMITERS: Final = '"\r\n\0'
 
 
-def password() -> str:
-    """From standard input: one line, or asked for where that is a terminal. Raises `BadText`."""
+def require_stdin(said: bool) -> None:
+    """Refuse a command that did not say where its passwords are to come from."""
+    if not said:
+        raise click.UsageError("passwords are read from standard input only: say --password-stdin")
+
+
+def password(what: str = "the password", *, again: bool = False) -> str:
+    """From standard input: its next line, or asked for where that is a terminal, `again` for a new one. Raises
+    `BadText`."""
     if sys.stdin is None:
-        raise BadText("the password", "is read from standard input, and there is none")
+        raise BadText(what, "is read from standard input, and there is none")
     if sys.stdin.isatty():
-        found = getpass.getpass("Password: ")
+        found = getpass.getpass(f"{what.capitalize()}: ")
+        if again and found != getpass.getpass("The same again: "):
+            raise BadText(what, "was not the same the second time")
     else:
         found = _decoded(sys.stdin.buffer.readline()).rstrip("\r\n")
     if not found:
-        raise BadText("the password", "is empty: standard input holds no line, or an empty one")
-    return utf8("the password", found)
+        raise BadText(what, "is empty: standard input holds no line for it, or an empty one")
+    return utf8(what, found)
 
 
 def _decoded(line: bytes) -> str:

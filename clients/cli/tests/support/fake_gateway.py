@@ -33,14 +33,52 @@ class FakeGateway:
         self.asked_after: list[str] = []
         self.datasets: set[str] = set()
         self.imported_after: list[str] = []
+        self.role = "importer"
+        self.passwords: dict[str, str] = {}
+        self.roles: dict[str, str] = {}
+        self.keys: list[str] = []
+        self.grants_fail = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/sessions":
-            return httpx.Response(200, json=LOG_IN)
+            return self._log_in(json.loads(request.content))
+        if request.url.path == "/register":
+            return self._register(request)
+        if request.url.path.endswith(":grantRole"):
+            return self._grant(request)
         if request.method == "GET":
             return self._query(request)
         self.imported_after.append(request.headers.get("x-lyceum-after", ""))
         return self._import(request.url.path, json.loads(request.content))
+
+    def _log_in(self, body: dict[str, str]) -> httpx.Response:
+        """Whoever did not register here has `role` and any password but `wrong`."""
+        name = body["username"]
+        if body["password"] == "wrong" or self.passwords.get(name, body["password"]) != body["password"]:
+            return refusal(401, 16, "LOG_IN_FAILED", "wrong username or password")
+        known = {"member_id": f"id-{name}", "role": self.roles[f"id-{name}"]} if name in self.passwords else {}
+        return httpx.Response(200, json={**LOG_IN, "role": self.role, "access_token": f"of-{name}", **known})
+
+    def _register(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        self.keys.append(request.headers["idempotency-key"])
+        if body["username"] in self.passwords:
+            return refusal(409, 6, "ALREADY_EXISTS", "this username is taken", "username")
+        if len(body["password"]) < 8:
+            return refusal(400, 3, "INVALID_INPUT", "must have 8 to 128 characters", "password")
+        self.passwords[body["username"]] = body["password"]
+        self.roles[f"id-{body['username']}"] = "consumer"
+        return httpx.Response(200, json={"message": "User registered successfully."})
+
+    def _grant(self, request: httpx.Request) -> httpx.Response:
+        member_id = request.url.path.removeprefix("/v1/members/").removesuffix(":grantRole")
+        self.keys.append(request.headers["idempotency-key"])
+        if request.headers["authorization"] != "Bearer of-chief" or self.grants_fail:
+            return refusal(403, 7, "NOT_PERMITTED", "roles are granted by admins only")
+        if member_id not in self.roles:
+            return refusal(404, 5, "NOT_FOUND", "there is no such member")
+        self.roles[member_id] = json.loads(request.content)["role"]
+        return httpx.Response(200, json={"member_id": member_id, "role": self.roles[member_id]})
 
     def _query(self, request: httpx.Request) -> httpx.Response:
         if not request.headers.get("x-lyceum-after"):
@@ -74,6 +112,12 @@ class FakeGateway:
             "error_field": field,
             "error_reason": reason,
         }
+
+
+def refusal(status: int, code: int, reason: str, message: str, field: str = "") -> httpx.Response:
+    """An answer as the gateway refuses."""
+    info = {"reason": reason, "metadata": {"field": field} if field else {}}
+    return httpx.Response(status, json={"code": code, "message": message, "details": [info]})
 
 
 async def no_pause(seconds: float) -> None:

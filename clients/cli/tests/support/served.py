@@ -12,7 +12,8 @@ from fake_gateway import FakeGateway
 
 
 class Served:
-    """`url` answers as `fake` does. Imports wait for `go_on`, which is set at first; `asked` is set when one came."""
+    """`url` answers as `fake` does. Imports and grants wait for `go_on`, which is set at first; `asked` is set when one
+    came."""
 
     def __init__(self, fake: FakeGateway) -> None:
         self.fake = fake
@@ -22,7 +23,7 @@ class Served:
         self.go_on.set()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith(":batchImport"):
+        if request.url.path.endswith((":batchImport", ":grantRole")):
             self.asked.set()
             self.go_on.wait(60)
         return self.fake(request)

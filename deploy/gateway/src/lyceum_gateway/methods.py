@@ -267,6 +267,15 @@ METHODS: Final[tuple[Method, ...]] = (
         query="",
     ),
     Method(
+        grpc="/lyceum.identity.v1.IdentityService/GrantRole",
+        verb="POST",
+        path="/v1/members/{member_id}:grantRole",
+        body="lyceum.identity.v1.GrantRoleRequest",
+        bearer="demanded",
+        rate="command",
+        query="",
+    ),
+    Method(
         grpc="/lyceum.identity.v1.IdentityService/ImportMembers",
         verb="POST",
         path="/v1/members:batchImport",
@@ -614,6 +623,10 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "lyceum.identity.v1.GetJwksRequest": (),
     "lyceum.identity.v1.GetMemberRequest": (),
     "lyceum.identity.v1.GetOpenIdConfigurationRequest": (),
+    "lyceum.identity.v1.GrantRoleRequest": (
+        Field(name="member_id", json_name="memberId", of="", many=False),
+        Field(name="role", json_name="role", of="", many=False),
+    ),
     "lyceum.identity.v1.ImportMembersRequest": (
         Field(name="dataset", json_name="dataset", of="", many=False),
         Field(name="items", json_name="items", of="lyceum.identity.v1.ImportMember", many=True),

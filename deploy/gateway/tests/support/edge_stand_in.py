@@ -60,6 +60,10 @@ class Recording(
         known = {name: str(public[name]) for name in ("kty", "crv", "x", "y", "kid")}
         return identity_pb2.GetJwksResponse(keys=[identity_pb2.Jwk(**known, use="sig", alg="ES256")])
 
+    async def GrantRole(self, request: Any, context: Any) -> identity_pb2.GrantRoleResponse:
+        self.requests.append(request)
+        return identity_pb2.GrantRoleResponse(member_id=request.member_id)
+
     async def ImportMembers(self, request: Any, context: Any) -> identity_pb2.ImportMembersResponse:
         self.requests.append(request)
         return identity_pb2.ImportMembersResponse()

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from iso4217 import Currency
 
 from eventfold.errors import InvalidInput
+from servicekit import currencies
 
 MAX_BATCH_ITEMS = 500
 MAX_ID_CHARS = 200
@@ -165,14 +165,12 @@ def page_size(value: int) -> int:
     return DEFAULT_PAGE_ITEMS if value == 0 else between(value, "page_size", 1, MAX_PAGE_ITEMS)
 
 
-def currency(value: str, field: str) -> str:
-    """The ISO 4217 code of a currency that has minor units: no metal, fund or test code."""
-    if value not in _CURRENCIES:
-        raise InvalidInput("must be the ISO 4217 code of a currency, as CNY", field=field)
+def currency(value: str, field: str, since: date | None = None) -> str:
+    """The ISO 4217 code of a currency that is in use and has minor units: no metal, fund or test code. With `since`,
+    of one that was in use on that day, too, or at any time after it."""
+    if not currencies.is_currency(value, since):
+        raise InvalidInput("must be the ISO 4217 code of a currency that is in use, as CNY", field=field)
     return value
-
-
-_CURRENCIES = frozenset(one.code for one in Currency if one.exponent is not None)
 
 
 def past_time(value: Timestamp, field: str, now: datetime) -> datetime:

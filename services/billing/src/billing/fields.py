@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from billing.money import MAX_AMOUNT_MINOR, Money
 from eventfold.errors import InvalidInput
 from lyceum.common.v1 import common_pb2
@@ -20,12 +22,13 @@ def optional_identifier(value: str, field: str) -> str | None:
     return identifier(value, field) if value else None
 
 
-def money(value: common_pb2.Money, field: str) -> Money:
-    """An amount from 0 to `MAX_AMOUNT_MINOR` of a currency. One that is not said is refused, and is not 0."""
+def money(value: common_pb2.Money, field: str, since: date | None = None) -> Money:
+    """An amount from 0 to `MAX_AMOUNT_MINOR` of a currency that is in use, or was on the day `since`. One that is not
+    said is refused, and is not 0."""
     if not value.HasField("amount_minor"):
         raise InvalidInput("must be set", field=f"{field}.amount_minor")
     amount_minor = validate.between(value.amount_minor, f"{field}.amount_minor", 0, MAX_AMOUNT_MINOR)
-    return Money(amount_minor, validate.currency(value.currency, f"{field}.currency"))
+    return Money(amount_minor, validate.currency(value.currency, f"{field}.currency", since))
 
 
 def amount(amount_minor: int, currency: str) -> common_pb2.Money:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,9 +14,6 @@ from billing.pricing.domain.promotion import PROMOTION, Promotion
 from billing.product_ids import is_content_id
 from eventfold import Ask, Context, EventStore, Handled, Item, Outcome, Pool
 from eventfold.errors import NotFound
-
-MembersOf = Callable[[Collection[str]], Awaitable[Collection[str]]]
-"""Of these member ids those whose registration is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +33,16 @@ class ImportedOrder:
 class Importing:
     """Imports orders at the fee of today."""
 
-    def __init__(self, store: EventStore, pool: Pool, contents: ContentsOf, members: MembersOf, fee_bps: int) -> None:
+    def __init__(self, store: EventStore, pool: Pool, contents: ContentsOf, fee_bps: int) -> None:
         self._store = store
         self._pool = pool
         self._contents = contents
-        self._members = members
         self._fee_bps = fee_bps
 
     async def orders(self, rows: Sequence[ImportedOrder], context: Context) -> tuple[list[Outcome], int | None]:
         """Record the rows as placed and paid at their own time; one outcome per row, and a position that covers them.
 
-        Rows of unknown products, members or promotions are refused, others stand. Rows that were there before may not
+        Rows of unknown products or promotions are refused, others stand. Rows that were there before may not
         have been folded yet, so even a batch of duplicates has a position; None while nothing was ever recorded.
         """
         if not rows:
@@ -67,13 +63,10 @@ class Importing:
         """What is known of what the rows name."""
         product_ids = {row.product_id for row in rows}
         contents = await self._contents(product_ids)
-        members = await self._members({row.member_id for row in rows})
         products, promotions = await self._named(product_ids, {row.promotion_id for row in rows if row.promotion_id})
         priced = {id_: one.priced.creator_id for id_, one in products.items() if one.priced and not is_content_id(id_)}
         creators = {**priced, **{id_: content.creator_id for id_, content in contents.items()}}
-        return Known(
-            creators, members, {id_: one.scheduled.creator_id for id_, one in promotions.items() if one.scheduled}
-        )
+        return Known(creators, {id_: one.scheduled.creator_id for id_, one in promotions.items() if one.scheduled})
 
     async def _named(
         self, product_ids: Collection[str], promotion_ids: Collection[str]
@@ -107,10 +100,9 @@ class Importing:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Of what rows name: who earns from each product, which members there are, and whose each promotion is."""
+    """Of what rows name: who earns from each product, and whose each promotion is."""
 
     creators: Mapping[str, str]
-    members: Collection[str]
     promotions: Mapping[str, str]
 
     def refusal(self, row: ImportedOrder) -> NotFound | None:
@@ -119,8 +111,6 @@ class Known:
             return NotFound("neither a product nor content", field="product_id", product_id=row.product_id)
         if not self._is_creators(row):
             return NotFound("the product is not this creator's", field="creator_id", product_id=row.product_id)
-        if row.member_id not in self.members:
-            return NotFound("there is no such member in the data set", field="member_external_id")
         if row.promotion_id and self.promotions.get(row.promotion_id) != self.creators[row.product_id]:
             return NotFound("no such promotion for this product", field="promotion_id")
         return None

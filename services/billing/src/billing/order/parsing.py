@@ -36,7 +36,9 @@ def quote(value: pb.Quote) -> SignedQuote:
 
 def imported_order(dataset: str, item: pb.ImportOrder, now: datetime) -> ImportedOrder:
     """A row of an import. Raises `InvalidInput` naming the field; the batch's other rows go on."""
-    list_price, charged = fields.money(item.list, "list"), fields.money(item.charged, "charged")
+    ordered_at = validate.past_time(item.ordered_at, "ordered_at", now)
+    ordered_on = ordered_at.date()  # in UTC; the order's currency may have ended since
+    list_price, charged = fields.money(item.list, "list", ordered_on), fields.money(item.charged, "charged", ordered_on)
     if list_price.currency != charged.currency:
         raise InvalidInput("must be the list amount's currency", field="charged.currency")
     if charged.amount_minor > list_price.amount_minor:
@@ -48,6 +50,6 @@ def imported_order(dataset: str, item: pb.ImportOrder, now: datetime) -> Importe
         list_price=list_price,
         charged=charged,
         promotion_id=fields.optional_identifier(item.promotion_id, "promotion_id"),
-        ordered_at=validate.past_time(item.ordered_at, "ordered_at", now),
+        ordered_at=ordered_at,
         creator_id=fields.optional_identifier(item.creator_id, "creator_id"),
     )

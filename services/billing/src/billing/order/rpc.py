@@ -29,10 +29,11 @@ POLICIES: Final[Policies] = {
 class OrderRpcs:
     """Place, read, list, import."""
 
-    def __init__(self, ordering: Ordering, importing: Importing, orders: Orders) -> None:
+    def __init__(self, ordering: Ordering, importing: Importing, orders: Orders, members: imports.KnownMembers) -> None:
         self._ordering = ordering
         self._importing = importing
         self._orders = orders
+        self._members = members
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
         call = current_call()
@@ -58,12 +59,12 @@ class OrderRpcs:
     async def ImportOrders(self, request: pb.ImportOrdersRequest, context: Any) -> pb.ImportOrdersResponse:
         call = current_call()
         imports.check_batch(call, request.dataset, len(request.items))
-        results, position = await imports.run(
+        results, token = await imports.answered(
             [item.external_id for item in request.items],
             request.items,
             lambda item: parsing.imported_order(request.dataset, item, call.now),
-            lambda rows: self._importing.orders(rows, call.context()),
+            self._importing.orders,
             lambda row: row.order_id,
+            imports.naming_members(self._members, lambda row: row.member_id, "member_external_id"),
         )
-        token = await call.recorded(position, covers_all=True)
         return pb.ImportOrdersResponse(results=results, consistency_token=token)

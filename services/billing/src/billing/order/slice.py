@@ -21,10 +21,8 @@ def rpcs(wiring: Wiring) -> OrderRpcs:
     """What the slice serves."""
     fee_bps = wiring.settings.platform_fee_bps
     ordering = Ordering(wiring.store, wiring.pool, quote_keys(wiring.settings).keys, fee_bps)
-    importing = Importing(
-        wiring.store, wiring.pool, Contents(wiring.queries).of, Members(wiring.queries).known, fee_bps
-    )
-    return OrderRpcs(ordering, importing, Orders(wiring.queries))
+    importing = Importing(wiring.store, wiring.pool, Contents(wiring.queries).of, fee_bps)
+    return OrderRpcs(ordering, importing, Orders(wiring.queries), Members(wiring.queries).known)
 
 
 ORDER: Final = Slice(

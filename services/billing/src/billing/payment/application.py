@@ -143,12 +143,9 @@ class Paying:
     async def _order(self, order_id: str) -> tuple[Order, dict[str, Payment]]:
         """An order and its payments in the order of attempts."""
         ids = [payment.payment_id_of(order_id, attempt) for attempt in range(1, payment.MAX_ATTEMPTS + 1)]
-        streams = [PAYMENT.stream(payment_id) for payment_id in ids]
         async with self._pool.connection() as conn:
-            found = await self._store.load(conn, [ORDER.stream(order_id), *streams])
-        order = ORDER.decider.fold([one.event for one in found[ORDER.stream(order_id)]])
-        states = [PAYMENT.decider.fold([one.event for one in found[stream]]) for stream in streams]
-        return order, dict(zip(ids, states, strict=True))
+            found = await self._store.states(conn, [ORDER.at(order_id), *map(PAYMENT.at, ids)])
+        return found[ORDER.stream(order_id)], {id_: found[PAYMENT.stream(id_)] for id_ in ids}
 
 
 def _payable(order: Order, member_id: str, order_id: str) -> Terms:

@@ -84,13 +84,10 @@ class Pricing:
         return {**priced, **{id_: content.creator_id for id_, content in contents.items()}}
 
     async def _offer(self, product_id: str, promotion_id: str | None) -> tuple[Product, Promotion]:
-        product, promotion = PRODUCT.stream(product_id), PROMOTION.stream(promotion_id or "")
+        product, promotion = PRODUCT.at(product_id), PROMOTION.at(promotion_id or "")
         async with self._pool.connection() as conn:
-            found = await self._store.load(conn, [product, promotion] if promotion_id else [product])
-        return (
-            PRODUCT.decider.fold([one.event for one in found[product]]),
-            PROMOTION.decider.fold([one.event for one in found.get(promotion, ())]),
-        )
+            found = await self._store.states(conn, [product, promotion] if promotion_id else [product])
+        return found[product.stream], found.get(promotion.stream, Promotion())
 
     async def _handle(self, ask: Ask, command: EdgeFacts, ids: dict[str, str]) -> Handled:
         return await self._store.handle(

@@ -30,6 +30,7 @@ from identity.domain.member import (
     Member,
     RegisterMember,
     RehashPassword,
+    check_granter,
 )
 from identity.domain.username import USERNAME, ClaimUsername
 
@@ -135,9 +136,23 @@ class Accounts:
         """Store the same password's hash with stronger parameters."""
         await self._store.handle(Item((Ask(MEMBER, member_id, RehashPassword(password_hash)),)), context)
 
-    async def grant(self, member_id: str, role: str, context: Context) -> Handled:
-        """Give the member a role."""
-        return await self._store.handle(Item((Ask(MEMBER, member_id, GrantRole(role)),)), context)
+    async def grant(
+        self, member_id: str, role: str, context: Context, idempotency: Idempotency | None = None
+    ) -> Handled:
+        """Give the member a role in place of the one that it has. Raises `NotFound`."""
+        return await self._store.handle(
+            Item((Ask(MEMBER, member_id, GrantRole(role)),)),
+            context,
+            idempotency=idempotency,
+            answer=lambda _: {"member_id": member_id, "role": role},
+        )
+
+    async def grant_by(
+        self, granter_id: str, member_id: str, role: str, context: Context, idempotency: Idempotency | None
+    ) -> Handled:
+        """`grant` by another member. Raises `NotPermitted` too, as `check_granter` does."""
+        check_granter(granter_id, await self.member(granter_id), member_id)
+        return await self.grant(member_id, role, context, idempotency)
 
     async def open(self, member_id: str, state: Member) -> dict[str, str]:
         """The member's own personal fields in plain. Raises `KeyDestroyed`."""

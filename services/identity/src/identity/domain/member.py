@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from eventfold import Decider, Sealed, StreamType
-from eventfold.errors import NotFound, WrongState
+from eventfold.errors import NotFound, NotPermitted, WrongState
 
-ROLES = ("consumer", "creator", "importer", "auditor", "admin")
+ADMIN = "admin"
+ROLES = ("consumer", "creator", "importer", "auditor", ADMIN)
 MAX_CODES = 3
 """Codes of an account that are valid at once. While there are so many, its owner has them, and no more are sent."""
 CODE_PAUSE = timedelta(seconds=60)
@@ -163,6 +164,15 @@ def decide(command: Command, state: Member | None) -> Sequence[Event]:
             return [] if role == state.role else [RoleGranted(role, state.role)]
         case _:
             assert_never(command)
+
+
+def check_granter(granter_id: str, granter: Member | None, member_id: str) -> None:
+    """Raise `NotPermitted` unless this member may change the role of `member_id`: an admin as it stands now, whatever
+    an older token says, and not its own. So the last admin takes the role from nobody."""
+    if granter is None or granter.role != ADMIN:
+        raise NotPermitted("roles are granted by admins only", member_id=granter_id)
+    if granter_id == member_id:
+        raise NotPermitted("nobody changes their own role", field="member_id", member_id=granter_id)
 
 
 def _registered(command: RegisterMember) -> MemberRegistered:

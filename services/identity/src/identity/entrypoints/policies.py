@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from identity.domain.member import ADMIN
 from identity.projections.directory import DIRECTORY
 from servicekit.imports import IMPORTER
 from servicekit.policy import Policies, Policy
@@ -19,6 +20,7 @@ POLICIES: Final[Policies] = {
     "IssueClaimCode": Policy("credential", anyone=True),
     "ClaimAccount": Policy("credential", anyone=True),
     "GetMember": Policy("query", reads=(DIRECTORY.name,)),
+    "GrantRole": Policy("command", (ADMIN,), idempotent=True),
     "ImportMembers": Policy("import", (IMPORTER,)),
     "GetJwks": Policy("query", anyone=True),
     "GetOpenIdConfiguration": Policy("query", anyone=True),

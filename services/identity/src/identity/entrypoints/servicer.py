@@ -15,12 +15,12 @@ from identity.adapters.tokens import Hashes, Issuers
 from identity.application.accounts import Accounts, ImportedMember, NewMember
 from identity.application.password_hashes import NOBODY, PasswordHashes
 from identity.application.sessions import LogInFailed, SessionEnded, Sessions
-from identity.domain.member import WRONG_CODE, WrongCode
+from identity.domain.member import ROLES, WRONG_CODE, WrongCode
 from identity.domain.policy import canonical, check_contact, check_new_username, check_password, check_username
 from identity.entrypoints.claim_codes import ClaimCodes
 from lyceum.identity.v1 import identity_pb2 as pb
 from lyceum.identity.v1 import identity_pb2_grpc
-from servicekit import imports, validate
+from servicekit import imports, security, validate
 from servicekit.call import Call, current_call
 from servicekit.times import timestamp
 
@@ -159,6 +159,18 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         )
         await call.recorded(handled.position)
         return pb.ClaimAccountResponse(message=CLAIMED)
+
+    async def GrantRole(self, request: pb.GrantRoleRequest, context: Any) -> pb.GrantRoleResponse:
+        call = current_call()
+        granter_id = call.require_caller().member_id
+        member_id = validate.text(request.member_id, "member_id", max_chars=validate.MAX_ID_CHARS)
+        role = validate.one_of(request.role, "role", ROLES)
+        handled = await self._parts.accounts.grant_by(
+            granter_id, member_id, role, call.context(), call.idempotency(request)
+        )
+        if handled.position is not None and not handled.replayed:
+            security.log_grant(member_id, role)
+        return pb.GrantRoleResponse(**handled.answer, consistency_token=await call.recorded(handled.position))
 
     async def ImportMembers(self, request: pb.ImportMembersRequest, context: Any) -> pb.ImportMembersResponse:
         call = current_call()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,8 @@ from servicekit.call import Call, current_call
 from servicekit.times import stamp
 
 DEFAULT_CURRENCY = "CNY"
+ANY_DAY = date.min
+"""Of currencies: orders that moved in may be in one that has ended."""
 MAX_ID_CHARS = 200
 MAX_WINDOW_DAYS, MAX_T_DAYS, MAX_POINTS = 3660, 3650, 100
 MAX_WEIGHT = 100.0
@@ -124,7 +126,7 @@ class MetricsServicer(metrics_pb2_grpc.MetricsServiceServicer):
     async def GetRevenue(self, request: metrics_pb2.GetRevenueRequest, context: Any) -> metrics_pb2.GetRevenueResponse:
         as_of = _as_of(request, current_call())
         window_days = _window_days(request.window_days)
-        currency = validate.currency(request.currency or DEFAULT_CURRENCY, "currency")
+        currency = validate.currency(request.currency or DEFAULT_CURRENCY, "currency", ANY_DAY)
         async with self._look() as figures:
             found, window = await answers.revenue(figures, as_of, self._zone, window_days, currency)
             fresh = freshness(await figures.sources(["orders", "registry"]))

@@ -1009,7 +1009,7 @@ class ImportOrder(_message.Message):
     """
     @_builtins.property
     def list(self) -> _common_pb2.Money:
-        """Before any reduction."""
+        """Before any reduction. Its currency may have ended since the order."""
 
     @_builtins.property
     def charged(self) -> _common_pb2.Money:

@@ -384,6 +384,58 @@ class ClaimAccountResponse(_message.Message):
 Global___ClaimAccountResponse: _TypeAlias = ClaimAccountResponse  # noqa: Y015
 
 @_typing.final
+class GrantRoleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """Whose."""
+    role: _builtins.str
+    """`consumer`, `creator`, `importer`, `auditor` or `admin`. The one that the member has changes nothing."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantRoleRequest: _TypeAlias = GrantRoleRequest  # noqa: Y015
+
+@_typing.final
+class GrantRoleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """Id of the member."""
+    role: _builtins.str
+    """As granted."""
+    consistency_token: _builtins.str
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        consistency_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency_token", b"consistency_token", "member_id", b"member_id", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantRoleResponse: _TypeAlias = GrantRoleResponse  # noqa: Y015
+
+@_typing.final
 class ImportMembersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

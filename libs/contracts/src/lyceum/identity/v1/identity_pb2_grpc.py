@@ -69,6 +69,11 @@ class IdentityServiceStub:
                 request_serializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountRequest.SerializeToString,
                 response_deserializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountResponse.FromString,
                 _registered_method=True)
+        self.GrantRole = channel.unary_unary(
+                '/lyceum.identity.v1.IdentityService/GrantRole',
+                request_serializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleRequest.SerializeToString,
+                response_deserializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleResponse.FromString,
+                _registered_method=True)
         self.ImportMembers = channel.unary_unary(
                 '/lyceum.identity.v1.IdentityService/ImportMembers',
                 request_serializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.ImportMembersRequest.SerializeToString,
@@ -138,6 +143,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GrantRole(self, request, context):
+        """Give a member a role in place of the one that it has. Role `admin` only, and nobody changes their own. It holds from
+        the member's next access token on; those given out before keep the earlier role until they expire.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ImportMembers(self, request, context):
         """Import members as unclaimed accounts. Role `importer` only; at most 500 items.
         """
@@ -196,6 +209,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ClaimAccount,
                     request_deserializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountRequest.FromString,
                     response_serializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountResponse.SerializeToString,
+            ),
+            'GrantRole': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantRole,
+                    request_deserializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleRequest.FromString,
+                    response_serializer=lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleResponse.SerializeToString,
             ),
             'ImportMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ImportMembers,
@@ -402,6 +420,33 @@ class IdentityService:
             '/lyceum.identity.v1.IdentityService/ClaimAccount',
             lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountRequest.SerializeToString,
             lyceum_dot_identity_dot_v1_dot_identity__pb2.ClaimAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantRole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.identity.v1.IdentityService/GrantRole',
+            lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleRequest.SerializeToString,
+            lyceum_dot_identity_dot_v1_dot_identity__pb2.GrantRoleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class IdentityServiceStub:
     """Send a one-time code for an unclaimed account through the notifier. The answer never tells whether it exists."""
     ClaimAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ClaimAccountRequest, _identity_pb2.ClaimAccountResponse]
     """Set the password of an unclaimed (imported) account by its one-time code."""
+    GrantRole: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GrantRoleRequest, _identity_pb2.GrantRoleResponse]
+    """Give a member a role in place of the one that it has. Role `admin` only, and nobody changes their own. It holds from
+    the member's next access token on; those given out before keep the earlier role until they expire.
+    """
     ImportMembers: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ImportMembersRequest, _identity_pb2.ImportMembersResponse]
     """Import members as unclaimed accounts. Role `importer` only; at most 500 items."""
     GetJwks: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]
@@ -69,6 +73,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Send a one-time code for an unclaimed account through the notifier. The answer never tells whether it exists."""
     ClaimAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.ClaimAccountRequest, _identity_pb2.ClaimAccountResponse]  # type: ignore[assignment]
     """Set the password of an unclaimed (imported) account by its one-time code."""
+    GrantRole: _aio.UnaryUnaryMultiCallable[_identity_pb2.GrantRoleRequest, _identity_pb2.GrantRoleResponse]  # type: ignore[assignment]
+    """Give a member a role in place of the one that it has. Role `admin` only, and nobody changes their own. It holds from
+    the member's next access token on; those given out before keep the earlier role until they expire.
+    """
     ImportMembers: _aio.UnaryUnaryMultiCallable[_identity_pb2.ImportMembersRequest, _identity_pb2.ImportMembersResponse]  # type: ignore[assignment]
     """Import members as unclaimed accounts. Role `importer` only; at most 500 items."""
     GetJwks: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]  # type: ignore[assignment]
@@ -132,6 +140,16 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.ClaimAccountResponse, _abc.Awaitable[_identity_pb2.ClaimAccountResponse]]:
         """Set the password of an unclaimed (imported) account by its one-time code."""
+
+    @_abc_1.abstractmethod
+    def GrantRole(
+        self,
+        request: _identity_pb2.GrantRoleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GrantRoleResponse, _abc.Awaitable[_identity_pb2.GrantRoleResponse]]:
+        """Give a member a role in place of the one that it has. Role `admin` only, and nobody changes their own. It holds from
+        the member's next access token on; those given out before keep the earlier role until they expire.
+        """
 
     @_abc_1.abstractmethod
     def ImportMembers(
