@@ -39,9 +39,23 @@ async def ask(gateway: Gateway, dataset: str, as_of: datetime, members: Sequence
 
 
 async def _recommended(gateway: Gateway, dataset: str, moment: Mapping[str, str], member: int) -> list[Figures]:
-    query: dict[str, str | int] = {**moment, "member_id": imported_id("member", dataset, str(member)), "limit": TOP}
+    """By the method whose answer the oracle computes, too."""
+    query: dict[str, str | int] = {**moment, **_for(dataset, member), "method": "items"}
     answer = await gateway.get("/v1/recommendations", query)
     return [{name: item[name] for name in ("content_id", "title", "score", "reason")} for item in answer.body["items"]]
+
+
+async def learned(gateway: Gateway, dataset: str, members: Sequence[int]) -> list[tuple[str, Figures]]:
+    """What the learned model recommends to each member now, with its reasons; no oracle can tell the same."""
+    found = []
+    for member in members:
+        answer = await gateway.get("/v1/recommendations", {**_for(dataset, member), "method": "hybrid"})
+        found += [(str(member), dict(item)) for item in answer.body["items"]]
+    return found
+
+
+def _for(dataset: str, member: int) -> dict[str, str | int]:
+    return {"member_id": imported_id("member", dataset, str(member)), "limit": TOP}
 
 
 def _overview(body: Mapping[str, Any]) -> Figures:

@@ -26,7 +26,7 @@ from lyceum_demo import accounts, asking, community, fetching, files, oracle, re
 from lyceum_demo.buying import Buyers
 from lyceum_demo.comparing import Compared, compare
 from lyceum_demo.errors import CommandFailed, OtherSlice, RowsRejected
-from lyceum_demo.showing import Stages, bar
+from lyceum_demo.showing import Stages, bar, recommended
 from lyceum_local.stack import LocalStack
 
 CODES_SHOWN: Final = 3
@@ -89,6 +89,8 @@ class Demonstration:
                 await self._settle(importer, sources)
             with self.stages.stage("ask"):
                 answers = await asking.ask(importer, self._taken.dataset, made.as_of, made.asked)
+                learned = await asking.learned(importer, self._taken.dataset, made.asked)
+        self._console.print(recommended(learned))
         with self.stages.stage("oracle"):
             return compare(answers, self._oracle(inputs))
 

@@ -62,6 +62,16 @@ def tables(compared: Sequence[Compared]) -> list[Table]:
     return [_table(title, _grouped(compared, subject)) for subject, title in SUBJECTS.items()]
 
 
+def recommended(found: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """What the learned model recommends to whom, and why."""
+    table = Table(title="The learned model's recommendations, and why / 学习模型的推荐与理由", title_justify="left")
+    for column in ("member", "content", "because", "理由"):
+        table.add_column(column)
+    for member, item in found:
+        table.add_row(member, item["title"], item["words"]["en"], item["words"]["zh"])
+    return table
+
+
 def _grouped(compared: Sequence[Compared], subject: str) -> dict[str, list[Compared]]:
     """Figures grouped by the thing they describe: an account's debits and credits share a line, as do an item's title
     and score."""
