@@ -231,20 +231,24 @@ class Model:
         return np.stack([(np.log1p(members) / 4.0).astype(np.float32), seconds_log(ages), seconds_log(quiet)])
 
     def _learn(self, pairs: Sequence[Pair]) -> None:
+        seen: set[tuple[str, str]] = set()
         for pair in pairs:
             item = self.standing.items.number(pair.content_id)
-            late = pair.first_us < self.standing.newest_us(pair.member_id)
-            if item is None or late or pair.strength <= 0 or self.standing.has_row(pair.member_id, pair.content_id):
-                continue
-            self._outcome(pair, item)
+            key = pair.member_id, pair.content_id
+            if item is not None and key not in seen and pair.strength > 0 and self._is_next(pair):
+                self._outcome(pair, item)
+            seen.add(key)
+
+    def _is_next(self, pair: Pair) -> bool:
+        """Whether a row is the member's first with its content, and not older than the member's newest step."""
+        in_order = pair.first_us >= self.standing.newest_us(pair.member_id)
+        return in_order and not self.standing.has_row(pair.member_id, pair.content_id)
 
     def _outcome(self, pair: Pair, item: int) -> None:
-        view, panel = self._viewed(pair.member_id, pair.first_us)
+        """Learn from a candidate that was taken. One that was none is left out: the nets would learn that whatever no
+        source names is what members take."""
+        _, panel = self._viewed(pair.member_id, pair.first_us)
         at = panel.find(item)
-        if at is None and item in view.eligible:
-            places = np.union1d(np.searchsorted(view.eligible, panel.items), np.searchsorted(view.eligible, [item]))
-            panel = self._panel(view, places)
-            at = panel.find(item)
         if at is not None and len(panel.items) > 1:
             self.ranker.add(panel.features, at)
 

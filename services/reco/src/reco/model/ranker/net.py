@@ -50,6 +50,12 @@ class Net:
 
     def learn(self, lists: Lists, rate: float = RATE) -> float:
         """One step of Adam on the mean negative log-likelihood of what was taken; returns that mean from before."""
+        loss, slopes = self.slopes(lists)
+        self._step(slopes, rate)
+        return loss
+
+    def slopes(self, lists: Lists) -> tuple[float, list[Floats32]]:
+        """The mean negative log-likelihood, and its slope in each weight."""
         count, width, size = lists.features.shape
         x = lists.features.reshape(-1, size)
         scores, one, two = self._forward(x)
@@ -57,10 +63,9 @@ class Net:
         rows = np.arange(count)
         loss = float(-np.log(np.maximum(chances[rows, lists.taken], 1e-12)).mean())
         chances[rows, lists.taken] -= 1.0
-        self._step(self._gradients(x, one, two, (chances / count).reshape(-1, 1)), rate)
-        return loss
+        return loss, self._backward(x, one, two, (chances / count).reshape(-1, 1))
 
-    def _gradients(self, x: Floats32, one: Floats32, two: Floats32, out: Floats32) -> list[Floats32]:
+    def _backward(self, x: Floats32, one: Floats32, two: Floats32, out: Floats32) -> list[Floats32]:
         _, _, _, b, _, c, _ = self.weights
         back_two = (out @ c.T) * (two > 0)
         back_one = (back_two @ b.T) * (one > 0)
@@ -74,11 +79,11 @@ class Net:
             out.sum(axis=0),
         ]
 
-    def _step(self, gradients: list[Floats32], rate: float) -> None:
+    def _step(self, slopes: list[Floats32], rate: float) -> None:
         self.steps += 1
         fast, slow = DECAYS
         scale = rate * np.sqrt(1 - slow**self.steps) / (1 - fast**self.steps)
-        for weight, first, second, slope in zip(self.weights, self.first, self.second, gradients, strict=True):
+        for weight, first, second, slope in zip(self.weights, self.first, self.second, slopes, strict=True):
             first += (1 - fast) * (slope - first)
             second += (1 - slow) * (slope * slope - second)
             weight -= (

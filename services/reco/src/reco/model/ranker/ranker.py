@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Ranker:
         try:
             with np.load(io.BytesIO(state), allow_pickle=False) as kept:
                 arrays = {name: kept[name] for name in kept.files}
-        except (ValueError, OSError, EOFError, KeyError) as error:
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
             raise StateRefused("the ranker's state cannot be read") from error
         self._check(arrays)
         for at, net in enumerate(self._nets):
