@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class Watched(Model):
 
     lengths: list[int]
 
-    def ranked(self, member_id: str, now_us: int) -> Ranking:
+    def ranked(self, member_id: str, now_us: int, passing: Callable[[str], bool] | None = None) -> Ranking:
         self.lengths.append(self.standing.profile(member_id, now_us).length)
         return super().ranked(member_id, now_us)
 
