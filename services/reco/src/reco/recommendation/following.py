@@ -13,6 +13,8 @@ from psycopg_pool import PoolTimeout
 
 from eventfold import Connection, Pool, ReadTable
 from eventfold.reading.following import Mark, continued, hand_over, look
+from reco.model.model import Model
+from reco.model.ranker.ranker import StateRefused
 from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.live_factors import LiveFactors, Look, Reached
 from reco.recommendation.projections import (
@@ -25,6 +27,7 @@ from reco.recommendation.projections import (
     PRODUCTS,
     PairRow,
 )
+from reco.recommendation.states import States
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +48,26 @@ BATCH_ROWS: Final = 5_000
 TABLES: Final[Sequence[ReadTable[Any]]] = (ITEMS, MARKS, PREFERENCES, PRODUCTS, ENTITLEMENTS, PAIRS)
 
 
-async def follow(factors: LiveFactors, every_s: float) -> None:
-    """Refresh every `every_s` seconds until cancelled. If the database is unreachable for a while, it is tried again;
-    any other failure ends the process."""
+async def follow(factors: LiveFactors, states: States, every_s: float) -> None:
+    """Refresh every `every_s` seconds until cancelled, and take up what was learned meanwhile. If the database is
+    unreachable for a while, it is tried again; any other failure ends the process."""
     while True:
         try:
             await factors.refresh()
+            await _take_up(states, factors.copy.model)
         except (OperationalError, PoolTimeout) as failure:
             log.warning("factors not refreshed", extra={"reason": type(failure).__name__})
+        factors.copy.model.maintain()
         HELD.set(factors.copy.pairs.size)
         LEFT_OUT.set(factors.copy.pairs.left_out)
         await asyncio.sleep(every_s)
+
+
+async def _take_up(states: States, model: Model) -> None:
+    try:
+        await states.load(model)
+    except StateRefused as refusal:
+        log.warning("what was learned does not fit this build", extra={"reason": str(refusal)})
 
 
 class PostgresFactTables:

@@ -38,7 +38,6 @@ MAX_HIDDEN_SHOWN = 1_000
 MIN_SIMILAR_MEMBERS = 20
 """So many members must share a taste before it is told to anybody: fewer could be recognised."""
 MAX_SIMILAR_MEMBERS = 100
-MODEL_VERSION = "1"
 NEWEST_PAIRS = 1_000
 """Of a member's pairs, the newest so many are looked at for what the member began."""
 
@@ -54,11 +53,12 @@ class RecommendationRpcs:
         session: timedelta,
         experiment: Experiment | None,
         record: Callable[[Impression], None],
+        version: Callable[[], str],
         rng: random.Random,
     ) -> None:
         self._factors, self._of_member = factors, of_member
         self._rules, self._session, self._experiment = rules, session, experiment
-        self._record, self._rng = record, rng
+        self._record, self._version, self._rng = record, version, rng
 
     async def Recommend(self, request: pb.RecommendRequest, context: Any) -> pb.RecommendResponse:
         """For the caller, or for a named member if the caller's role allows it."""
@@ -89,7 +89,7 @@ class RecommendationRpcs:
             freshness=self._freshness(*_PERSONAL),
             answer_id=str(uuid.uuid4()) if shown_to_caller else "",
             method=method,
-            model_version=MODEL_VERSION if method not in answers.EXACT else "",
+            model_version=self._version() if method not in answers.EXACT else "",
             personalised=personal and method != "popular",
             experiment=self._experiment.name if self._experiment and arm else "",
             arm=arm,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from reco.model.model import Model
 from reco.model.settings import Settings
 from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.experiments import Experiment
+from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.application.placing import Rules
@@ -21,6 +22,8 @@ from reco.recommendation.following import PostgresFactTables, follow
 from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
+from reco.recommendation.states import States
+from reco.recommendation.teaching import Teacher
 from reco.settings import RecoSettings
 from servicekit.background import Work
 from servicekit.definition import Wiring
@@ -36,12 +39,12 @@ class Shared:
     impressions."""
 
     def __init__(self) -> None:
-        self._parts: tuple[Wiring, LiveFactors, Recorder] | None = None
+        self._parts: tuple[Wiring, LiveFactors, Recorder, States] | None = None
 
     def rpcs(self, wiring: Wiring) -> RecommendationRpcs:
         """What the slice serves."""
         settings: RecoSettings = wiring.settings
-        factors, recorder = self._of(wiring)
+        factors, recorder, states = self._of(wiring)
         return RecommendationRpcs(
             factors=factors,
             of_member=OfMember(wiring.queries),
@@ -49,14 +52,15 @@ class Shared:
             session=timedelta(seconds=settings.reco_session_s),
             experiment=_experiment(settings),
             record=recorder.take,
+            version=lambda: states.version,
             rng=wiring.rng,
         )
 
     def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The follower of the read tables, and the recorder of impressions."""
-        factors, recorder = self._of(wiring)
+        factors, recorder, states = self._of(wiring)
         return {
-            "follower": partial(follow, factors, wiring.settings.reco_refresh_s),
+            "follower": partial(follow, factors, states, wiring.settings.reco_refresh_s),
             "impressions": recorder.run,
         }
 
@@ -68,13 +72,25 @@ class Shared:
         """The queue of impressions."""
         return self._of(wiring)[1]
 
-    def _of(self, wiring: Wiring) -> tuple[LiveFactors, Recorder]:
+    def _of(self, wiring: Wiring) -> tuple[LiveFactors, Recorder, States]:
         if self._parts is None or self._parts[0] is not wiring:
-            settings: RecoSettings = wiring.settings
-            bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
-            factors = LiveFactors(PostgresFactTables(wiring.queries), Copy(bounds, partial(_model, settings)))
-            self._parts = wiring, factors, Recorder(wiring.store, wiring.wake_relay)
+            factors = LiveFactors(PostgresFactTables(wiring.queries), _copy(Copy, wiring.settings))
+            self._parts = wiring, factors, Recorder(wiring.store, wiring.wake_relay), States(wiring.queries)
         return self._parts[1:]
+
+
+def learning(wiring: Wiring) -> Mapping[str, Work]:
+    """The work of the process that learns."""
+    factors = LiveFactors(PostgresFactTables(wiring.queries), _copy(LearningCopy, wiring.settings))
+    return {"teacher": Teacher(factors, States(wiring.pool)).run}
+
+
+C = TypeVar("C", bound=Copy)
+
+
+def _copy(kind: type[C], settings: RecoSettings) -> C:
+    bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
+    return kind(bounds, partial(_model, settings))
 
 
 def _model(settings: RecoSettings) -> Model:

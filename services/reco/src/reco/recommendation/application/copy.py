@@ -109,7 +109,10 @@ class Copy:
     def take_pairs(self, rows: Sequence[PairRow]) -> None:
         """What members did."""
         self.pairs.take_pairs(rows)
-        self.model.take(self._pair(row) for row in rows)
+        self._tell_model([self._pair(row) for row in rows])
+
+    def _tell_model(self, pairs: Sequence[Pair]) -> None:
+        self.model.take(pairs)
 
     def preference(self, member_id: str) -> PreferenceRow:
         """A member's choices, or what holds for those who made none."""
