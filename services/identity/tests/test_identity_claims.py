@@ -24,6 +24,8 @@ from identity.settings import IdentitySettings
 from lyceum.identity.v1 import identity_pb2 as pb
 from servicekit.testing import refused
 
+LONGER_THAN_ALL_ASK_S = 60.0
+
 
 async def test_an_imported_account_is_claimed_with_its_code_and_only_once(house: IdentityHouse) -> None:
     await house.call(importing("sleeper"), IMPORTER)
@@ -154,8 +156,9 @@ async def test_an_erased_account_is_answered_like_one_that_never_was(house: Iden
 
 
 async def test_codes_under_way_are_bounded_and_what_is_over_is_answered_alike(
-    house: IdentityHouse, webhook: Webhook
+    house: IdentityHouse, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("identity.adapters.notifier.SEND_TIMEOUT_S", LONGER_THAN_ALL_ASK_S)  # none ends meanwhile
     names = [f"many-{number}" for number in range(MAX_UNDER_WAY + 3)]
     await house.call(importing(*names), IMPORTER)
     before = counted("dropped")
