@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -56,7 +57,7 @@ async def test_the_first_process_records_its_settings_and_one_with_others_is_ref
         keep_settings(url, replace(lisbon, groups=()))
 
 
-@pytest.mark.parametrize("role", [runtime.prepare, runtime.serve, runtime.work])
+@pytest.mark.parametrize("role", [runtime.prepare, runtime.serve, runtime.work, partial(runtime.further, "learn")])
 async def test_a_process_with_other_settings_ends_at_its_start_with_one_line_that_says_why(
     postgres_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, role: runtime.Role
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,16 @@ from servicekit.policy import Policies
 from servicekit.reading import Sequenced
 from servicekit.rotation import KeyKind
 from servicekit.settings import ServiceSettings
+
+BUILT_IN_ROLES = ("prepare", "serve", "work", "relay", "keys")
+"""The roles and commands that every service has."""
+
+
+class RoleNameTaken(ValueError):
+    """Two roles or commands of a service have the same name."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"more than one role or command has the name {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,23 @@ class Wiring:
         return {one.name: tuple(prefix + topic for topic in one.topics) for one in self.definition.projections}
 
 
+Works = Callable[[Wiring], Mapping[str, Work]]
+"""Makes background tasks, by name, from the parts of a process."""
+
+
 @dataclass(frozen=True)
 class ServiceDefinition:
     """The definition of a service: the runtime does the rest.
 
     `topics` are those that it emits on. `groups` are its groups of folds. `register` adds its servicers to a server and
     returns their full names; `policies` has the policies of each name. `background` names the tasks that run beside the
-    server until it has drained (see `servicekit.background`). `commands` are further roles for operators; they get the
-    rest of the command line. `linger_s` is for folds that need not be up to date at once (see
+    server until it has drained (see `servicekit.background`). `further` are its further roles: processes that run only
+    the named tasks, until they are stopped (see `servicekit.runtime.further`). `commands` are for operators; they get
+    the rest of the command line. `linger_s` is for folds that need not be up to date at once (see
     `eventfold.fold.worker.fold_app`). `key_kinds` returns, for its settings, the kinds of its own keys that can be
     replaced.
+
+    Raises `RoleNameTaken` if a further role or command has the name of another, or of one that every service has.
     """
 
     name: str
@@ -82,9 +100,15 @@ class ServiceDefinition:
     topics: tuple[str, ...] = ()
     groups: tuple[FoldGroup, ...] = ()
     linger_s: float = 0.0
-    background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
+    background: Works = field(default=lambda _: {})
+    further: Mapping[str, Works] = field(default_factory=dict)
     commands: Mapping[str, Callable[[ServiceDefinition, Any, Sequence[str]], None]] = field(default_factory=dict)
     key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
+
+    def __post_init__(self) -> None:
+        named = Counter([*BUILT_IN_ROLES, *self.commands, *self.further])
+        if taken := [name for name, times in named.items() if times > 1]:
+            raise RoleNameTaken(taken)
 
     @property
     def projections(self) -> tuple[Projection, ...]:

@@ -1,4 +1,4 @@
-"""`python -m <service> prepare|serve|work|relay`: runs every service from its definition."""
+"""`python -m <service> prepare|serve|work|relay|…`: runs every service from its definition."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ from servicekit.schema_version import SchemaBehind, check_version
 from servicekit.server import serving
 from servicekit.settings import (
     POOL_CONNECTIONS_COMMANDS,
+    POOL_CONNECTIONS_FURTHER,
     POOL_CONNECTIONS_QUERIES,
     POOL_CONNECTIONS_WORKER,
     ServiceSettings,
@@ -64,9 +65,12 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
         "serve": serve,
         "work": work,
         "relay": relay,
+        **{name: partial(further, name) for name in definition.further},
     }
     parser = argparse.ArgumentParser(prog=definition.name, description=f"The {definition.name} service.")
     meaning = "prepare: migrate and create topics; serve: gRPC; work: folds; relay: outbox to Kafka; keys: replace keys"
+    if definition.further:
+        meaning += f"; of this service alone: {', '.join(sorted(definition.further))}"
     commands = {"keys": key_commands, **definition.commands}
     parser.add_argument("role", choices=sorted({*roles, *commands}), help=meaning)
     parsed, rest = parser.parse_known_args(arguments)
@@ -141,6 +145,31 @@ def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     _start(definition, settings, "relay")
     collect_less()
     asyncio.run(_beside({"relay": make_relay(definition, settings).run}))
+
+
+def further(role: str, definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Run only the tasks of one of the service's further roles, until SIGTERM or SIGINT, with pools of its own.
+
+    It serves no gRPC. Like a relay, it is ready when its metrics page answers: its database is then of this build's
+    version. A passing failure starts a task again; any other failure, or a task that returns, ends the process. A stop
+    cancels the tasks: each must come back to the event loop, and end the threads that it waits for, within
+    `servicekit.background.STOP_S`, because Python leaves neither behind. Long computations go in short steps.
+    """
+    _start(definition, settings, role)
+    collect_less()
+    asyncio.run(_further(role, definition, settings))
+
+
+async def _further(role: str, definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    async with (
+        database.command_pool(settings.database_url, POOL_CONNECTIONS_FURTHER) as pool,
+        database.query_pool(settings.database_url, POOL_CONNECTIONS_FURTHER) as queries,
+    ):
+        wiring = wire(definition, settings, pool, lambda: None, queries)
+        async with contextlib.aclosing(wiring.closing):
+            works = definition.further[role](wiring)
+            log.info("runs", extra={"works": sorted(works)})
+            await _beside(works)
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 POOL_CONNECTIONS_COMMANDS = 6
 POOL_CONNECTIONS_QUERIES = 4
 POOL_CONNECTIONS_WORKER = 4
+POOL_CONNECTIONS_FURTHER = 3
+"""Of each of the two pools of a further role: its tasks are few, and no caller waits for them."""
 _TARGET = "_TARGET"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,7 +13,7 @@ import grpc
 from eventfold import EventCodec, FoldGroup, PublicEvent, Recorded, Stored, Upcaster
 from eventfold.publish.publisher import ToPublic
 from servicekit.background import Work
-from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.definition import RoleNameTaken, ServiceDefinition, Wiring, Works
 from servicekit.policy import Policies, guarded
 from servicekit.rotation import KeyKind
 from servicekit.server import read_gate
@@ -24,7 +25,7 @@ class Slice:
 
     `events` are its private events with their stored names. `to_public` returns their public form; None if an event has
     none, or if another slice has it. `groups` are its folds; groups with the same name in several slices are one group.
-    `rpcs` makes the servicer of the RPCs for which it has `policies`. `background` and `key_kinds` are as in
+    `rpcs` makes the servicer of the RPCs for which it has `policies`. `background`, `further` and `key_kinds` are as in
     `ServiceDefinition`.
     """
 
@@ -34,7 +35,8 @@ class Slice:
     groups: tuple[FoldGroup, ...] = ()
     policies: Policies = field(default_factory=dict)
     rpcs: Callable[[Wiring], object] = field(default=lambda _: None)
-    background: Callable[[Wiring], Mapping[str, Work]] = field(default=lambda _: {})
+    background: Works = field(default=lambda _: {})
+    further: Mapping[str, Works] = field(default_factory=dict)
     key_kinds: Callable[[Any], Sequence[KeyKind]] = field(default=lambda _: ())
 
 
@@ -86,11 +88,22 @@ def background_of(slices: Sequence[Slice], wiring: Wiring) -> Mapping[str, Work]
     return dict(works)
 
 
+def further_of(slices: Sequence[Slice]) -> Mapping[str, Works]:
+    """The further roles of all slices. Raises `RoleNameTaken` for a name that two of them have."""
+    named = Counter(name for one in slices for name in one.further)
+    if taken := [name for name, times in named.items() if times > 1]:
+        raise RoleNameTaken(taken)
+    return {name: works for one in slices for name, works in one.further.items()}
+
+
 AddServicer = Callable[[Any, grpc.aio.Server], None]
 
 
 def made_of(slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServicer, **more: Any) -> ServiceDefinition:
-    """The service made of these slices, which serves `grpc_service`. `more` are the other parts of its definition."""
+    """The service made of these slices, which serves `grpc_service`. `more` are the other parts of its definition.
+
+    Raises ValueError for what two slices call by one name; `RoleNameTaken` is one.
+    """
     policies = {name: policy for one in slices for name, policy in one.policies.items()}
 
     async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
@@ -104,6 +117,7 @@ def made_of(slices: Sequence[Slice], *, grpc_service: str, add_servicer: AddServ
         register=register,
         policies={grpc_service: policies},
         background=partial(background_of, slices),
+        further=further_of(slices),
         key_kinds=lambda settings: [kind for one in slices for kind in one.key_kinds(settings)],
         **more,
     )
