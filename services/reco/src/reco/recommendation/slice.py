@@ -108,4 +108,6 @@ def _experiment(settings: RecoSettings) -> Experiment | None:
 
 SHARED: Final = Shared()
 
-RECOMMENDATION: Final = Slice(groups=GROUPS, policies=POLICIES, rpcs=SHARED.rpcs, background=SHARED.background)
+RECOMMENDATION: Final = Slice(
+    groups=GROUPS, policies=POLICIES, rpcs=SHARED.rpcs, background=SHARED.background, further={"learn": learning}
+)
