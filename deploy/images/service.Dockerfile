@@ -26,7 +26,7 @@ FROM ${PYTHON_IMAGE}
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="lyceum-@SERVICE@" \
-      org.opencontainers.image.description="The @SERVICE@ service of Lyceum: prepare, serve, work or relay" \
+      org.opencontainers.image.description="The @SERVICE@ service of Lyceum: prepare, serve, work, relay or a further role" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # /keys is there so that a fresh volume mounted on it belongs to the user; KEY_DIR has no default, because keys kept
@@ -40,7 +40,7 @@ WORKDIR /tmp
 USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
-# `work` and `relay` serve no gRPC: started with GRPC_PORT=0 they are asked for their metrics instead.
+# `work`, `relay` and further roles serve no gRPC: started with GRPC_PORT=0 they are asked for their metrics instead.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "servicekit.probe"]
 ENTRYPOINT ["python", "-m", "@SERVICE@"]
 CMD ["serve"]

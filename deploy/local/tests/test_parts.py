@@ -1,6 +1,11 @@
 """The small parts the stack is made of."""
 
+import json
+import os
+import shutil
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +14,21 @@ import pytest
 from lyceum_local import backing, gateway, services, tenancy
 from lyceum_local.program import Program
 from lyceum_local.secrets_file import Secrets
-from lyceum_local.settings import Ports, StackSettings, ports_of
+from lyceum_local.settings import Ports, StackSettings, ports_file, ports_of
 from lyceum_local.stack import _stages
 from lyceum_local.waiting import poll, tail
+from lyceum_tree import ROOT
+
+TOLD = """
+[tool.lyceum]
+owns = "o"
+serves = "s"
+ports = { serve = 15004, serve_metrics = 15104, work_metrics = 15109, learn_metrics = 15111 }
+"""
+SAID = """
+from lyceum_local import services, settings, tenancy
+print(*services.processes_of("reco"), settings.Ports().of("reco_learn_metrics"), tenancy.connections_of("reco"))
+"""
 
 
 def test_given_no_settings_when_ports_are_read_then_no_two_are_the_same() -> None:
@@ -28,6 +45,30 @@ def test_given_free_ports_asked_for_once_when_asked_again_then_they_are_remember
     chosen = ports_of(tmp_path, free=True)
     assert len(set(chosen.model_dump().values())) == len(Ports.model_fields)
     assert ports_of(tmp_path) == chosen
+
+
+def test_given_remembered_ports_when_the_tree_has_others_then_new_ones_are_free_and_remembered(tmp_path: Path) -> None:
+    chosen = ports_of(tmp_path, free=True)
+    known = json.loads(ports_file(tmp_path).read_text())
+    del known["reco_work_metrics"], known["gateway"]
+    ports_file(tmp_path).write_text(json.dumps(known | {"gone_work_metrics": 1}))
+    read = ports_of(tmp_path)
+    assert {name: port for name, port in read.model_dump().items() if name in known} == known
+    assert len({read.gateway, read.of("reco_work_metrics"), *known.values()}) == len(Ports.model_fields)
+    assert not {read.gateway, read.of("reco_work_metrics")} & {Ports().gateway, Ports().of("reco_work_metrics")}
+    assert ports_of(tmp_path) == read != chosen
+
+
+def test_given_a_tree_with_a_further_role_when_settings_are_read_then_its_port_and_its_process_are_there(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "tools" / "tree" / "src" / "lyceum_tree"
+    shutil.copytree(ROOT / package.relative_to(tmp_path), package)
+    (tmp_path / "services" / "reco").mkdir(parents=True)
+    (tmp_path / "services" / "reco" / "pyproject.toml").write_text(TOLD)
+    told = {**os.environ, "PYTHONPATH": str(package.parent), "LYCEUM_PORT_RECO_LEARN_METRICS": "12345"}
+    ran = subprocess.run([sys.executable, "-c", SAID], env=told, capture_output=True, text=True, check=True, timeout=30)
+    assert ran.stdout.split() == ["reco-serve", "reco-work", "reco-learn", "12345", "36"]
 
 
 def test_given_a_password_made_when_asked_again_then_it_is_the_same_and_private(tmp_path: Path) -> None:
@@ -97,8 +138,9 @@ def test_given_other_ports_when_the_gateway_is_configured_then_it_is_another_pro
 
 
 def test_given_everything_running_when_it_is_stopped_then_outermost_first_and_postgres_last() -> None:
-    names = ["postgres", "kafka", "billing-serve", "billing-work", "simulator", "gateway"]
-    assert _stages(names) == [["simulator", "gateway"], ["billing-work"], ["billing-serve"], ["kafka"], ["postgres"]]
+    names = ["postgres", "kafka", "billing-serve", "billing-work", "reco-learn", "simulator", "gateway"]
+    workers = ["billing-work", "reco-learn"]
+    assert _stages(names) == [["simulator", "gateway"], workers, ["billing-serve"], ["kafka"], ["postgres"]]
 
 
 def test_given_a_check_that_never_holds_when_it_is_polled_then_its_last_complaint_comes_back() -> None:

@@ -2,14 +2,20 @@
 
 import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import create_model
 
-from lyceum_local import health
+from lyceum_local import health, report
 from lyceum_local.errors import HistoryRewound, NotReady, NotUp, PrepareFailed
+from lyceum_local.ports import free_block
+from lyceum_local.program import Program
+from lyceum_local.settings import FURTHER, Ports
 from lyceum_local.stack import LocalStack, _at_once, _raise
 from lyceum_local.waiting import poll
 from servicekit import probe
@@ -25,6 +31,9 @@ from prometheus_client import Gauge, start_http_server
 ready = Gauge("eventfold_fold_ready", "As a fold worker says it.", ["group"])
 
 def prepare(): print("prepared for", os.environ["TOPIC_PREFIX"])
+def learn():
+    start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
+    signal.pause()
 def fail(): sys.exit("no such table")
 def work(reads=1):
     ready.labels("identity").set(reads)
@@ -70,6 +79,14 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **roles: str) -> Non
     shim.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
     shim.chmod(0o755)
     monkeypatch.setattr("lyceum_local.stack.sys.executable", str(shim))
+
+
+def with_learner(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives the stack's `identity` the further role `learn`, with a free port."""
+    fields: Any = {"identity_learn_metrics": (int, free_block(1))}
+    ports = create_model("PortsWithLearner", __base__=Ports, **fields)
+    monkeypatch.setattr(stack, "ports", ports(**stack.ports.model_dump()))
+    monkeypatch.setattr("lyceum_local.stack.FURTHER", {**FURTHER, "identity": ("learn",)})
 
 
 @pytest.fixture
@@ -159,6 +176,60 @@ def test_given_a_worker_that_joins_no_group_when_it_is_started_then_it_is_not_re
     with pytest.raises(NotReady, match=r"identity-work was not ready after 3 s \(the worker reads no events"):
         stack.start_workers(["identity"])
     stack.stop("identity-work")
+
+
+def test_given_a_service_with_a_further_role_when_it_is_started_then_it_is_waited_for_and_asked_for_its_metrics(
+    identity: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_learner(identity, monkeypatch)
+    identity.start_further(["identity", "catalog"])
+
+    metrics = identity.ports.of("identity_learn_metrics")
+    assert probe.metrics_complaint("127.0.0.1", metrics) is None
+    assert identity.pid("identity-learn") and "catalog-learn" not in identity.states()
+    assert "identity-learn" in report.as_table(report.rows(identity))
+    identity.start_further(["identity"])
+    identity.stop("identity-learn")
+    assert identity.states()["identity-learn"].state == "STOPPED"
+
+
+def test_given_a_further_role_that_ends_when_it_is_started_then_it_is_not_ready_and_its_log_is_shown(
+    tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lyceum_local.stack.WORK_WAIT_S", 1.0)
+    stand_in(tmp_path, monkeypatch, learn="fail")
+    with_learner(stack, monkeypatch)
+    with pytest.raises(NotReady, match=r"(?s)identity-learn was not ready after 1 s.*no such table"):
+        stack.start_further(["identity"])
+    stack.stop("identity-learn")
+
+
+def test_given_a_service_with_a_further_role_when_all_is_brought_up_then_it_is_started_after_the_worker(
+    identity: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_learner(identity, monkeypatch)
+    monkeypatch.setattr("lyceum_local.stack.find_spec", lambda name: name == "identity")
+    monkeypatch.setattr(identity, "start_gateway", lambda: None)
+    monkeypatch.setattr(identity, "await_relay", lambda name: None)
+    started: list[str] = []
+    launch = identity._launch
+
+    def launched(program: Program, port_names: Sequence[str]) -> None:
+        started.append(program.name)
+        launch(program, port_names)
+
+    monkeypatch.setattr(identity, "_launch", launched)
+    for name in ("identity-serve", "identity-work"):
+        identity.supervisor.stop([name])
+    identity.up()
+
+    assert [name for name in dict.fromkeys(started) if name not in ("postgres", "kafka")] == [
+        "identity-serve",
+        "identity-work",
+        "identity-learn",
+    ]
+    assert all(identity.pid(name) for name in ("identity-serve", "identity-work", "identity-learn"))
+    identity.stop("identity-learn")
 
 
 def test_given_parts_that_are_not_well_when_all_are_waited_for_then_each_is_waited_for_and_named() -> None:

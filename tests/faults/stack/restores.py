@@ -13,6 +13,7 @@ import psycopg
 
 from contracts.emitters import EMITTERS
 from lyceum_local import postgres, tenancy
+from lyceum_local.services import processes_of
 from tests.faults.keeper import until
 from tests.faults.stack.journal import SERVICE_OF, Journal
 from tests.faults.stack.laggard import following
@@ -68,7 +69,7 @@ def dump_and_restore(product: Product, services: tuple[str, ...], goes_on: Calla
     schemas = [f"--schema={service}" for service in services]
     _tool("pg_dump", "--format=custom", *schemas, f"--file={file}", url)
     goes_on()
-    processes = [f"{service}-{role}" for service in services for role in ("serve", "work")]
+    processes = [process for service in services for process in processes_of(service)]
     for process in processes:
         product.stack.stop(process)
     with psycopg.connect(url, autocommit=True) as admin:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lyceum_generate.new_service import _free_ports
 from lyceum_generate.service_names import BadServiceName, NameInUse, Words, checked_words
 from lyceum_tree import ROOT, sources
 
@@ -33,6 +34,8 @@ GENERATED = {
 WHERE_GO_IS = {"deploy/gateway/openapi.yaml"}
 WRITTEN, OF_ITS_OWN = 22, 11
 """The new files: of the skeleton, and generated. `docs/architecture.md` says so."""
+
+TOLD = '[tool.lyceum]\nowns = "o"\nserves = "s"\nports = {{ {} }}\n'
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,24 @@ def test_a_name_that_gives_no_modules_is_refused(name: str, reason: str) -> None
 def test_a_name_that_something_else_has_is_refused(name: str, what: str) -> None:
     with pytest.raises(NameInUse, match=what):
         checked_words(name, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        ("serve = 1, serve_metrics = 101, work_metrics = 103", (2, 104, 105)),
+        ("serve = 1, serve_metrics = 101, work_metrics = 102, learn_metrics = 107", (2, 108, 109)),
+        ("serve = 1, serve_metrics = 3, work_metrics = 4, learn_metrics = 2", (5, 6, 7)),
+        ("serve = 9, serve_metrics = 1, work_metrics = 2", (10, 11, 12)),
+    ],
+)
+def test_given_ports_in_use_when_a_service_is_made_then_its_ports_are_beyond_them(
+    tmp_path: Path, told: str, chosen: tuple[int, int, int]
+) -> None:
+    (tmp_path / "services" / "a").mkdir(parents=True)
+    (tmp_path / "services" / "a" / "pyproject.toml").write_text(TOLD.format(told))
+    free = _free_ports(tmp_path)
+    assert free == dict(zip(("serve", "serve_metrics", "work_metrics"), map(str, chosen), strict=True))
 
 
 def test_what_is_kept_is_called_by_the_last_word() -> None:

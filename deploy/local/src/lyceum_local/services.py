@@ -7,14 +7,14 @@ from pathlib import Path
 
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
-from lyceum_local.settings import SERVICES, Ports
+from lyceum_local.settings import FURTHER, SERVICES, Ports
 from lyceum_tree import services
 
 AUDIENCE = "lyceum"
 DRAIN_NOTICE_S = "0.5"
+"""Only the one gateway of this machine has to notice, and it tries again by itself."""
 MEMBER_CALLS_PER_S = "10000"
 """Imports, load and tests make the calls of thousands of members under a few names."""
-"""Only the one gateway of this machine has to notice, and it tries again by itself."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,20 @@ def _keys_of_others(around: Surroundings, service: str) -> dict[str, str]:
 
 
 def program(around: Surroundings, service: str, role: str, variables: Mapping[str, str]) -> Program:
-    """The process of `service` in the role `serve` or `work`, called `<service>-<role>`."""
+    """The process of `service` in the role `serve`, `work` or a further one, called as `process_name` says."""
     metrics = str(around.ports.of(f"{service}_{role}_metrics"))
-    return Program(f"{service}-{role}", (sys.executable, "-m", service, role), {**variables, "METRICS_PORT": metrics})
+    command = (sys.executable, "-m", service, role)
+    return Program(process_name(service, role), command, {**variables, "METRICS_PORT": metrics})
+
+
+def process_name(service: str, role: str) -> str:
+    """`<service>-<role>`: the name of the process for the supervisor, for logs and for commands."""
+    return f"{service}-{role}"
+
+
+def processes_of(service: str) -> list[str]:
+    """The names of all processes of `service`: its server, its worker, its further roles."""
+    return [process_name(service, role) for role in ("serve", "work", *FURTHER[service])]
 
 
 def simulator_environment(around: Surroundings) -> dict[str, str]:

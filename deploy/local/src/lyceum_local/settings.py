@@ -1,5 +1,6 @@
 """Settings of the local stack: its data folder, its ports, and given PostgreSQL or Kafka servers."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,8 @@ from lyceum_local.ports import free_block
 from lyceum_tree import services
 
 SERVICES = tuple(services())
+FURTHER = {one.name: one.further for one in services().values()}
+"""The further roles of each service: processes beside its server and its worker."""
 
 _of_services: Any = {name: (int, port) for one in services().values() for name, port in one.named_ports.items()}
 _PortsOfServices = create_model("_PortsOfServices", __base__=BaseSettings, **_of_services)
@@ -46,16 +49,26 @@ def ports_file(data_dir: Path) -> Path:
 
 def ports_of(data_dir: Path, *, free: bool = False) -> Ports:
     """The ports of the instance in `data_dir`: its remembered ports; else, with `free`, free ports, which are then
-    remembered; else those of the settings."""
+    remembered; else those of the settings. To remembered ports, free ones are added for what is new in the tree."""
     file = ports_file(data_dir)
     if file.exists():
-        return Ports.model_validate_json(file.read_text())
+        return _remembered(file)
     if not free:
         return Ports()
     chosen = Ports.free()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.write_text(chosen.model_dump_json(indent=1))
     return chosen
+
+
+def _remembered(file: Path) -> Ports:
+    told: dict[str, int] = json.loads(file.read_text())
+    known = {name: port for name, port in told.items() if name in Ports.model_fields}
+    if new := [name for name in Ports.model_fields if name not in known]:
+        first = free_block(len(new))
+        known |= {name: first + place for place, name in enumerate(new)}
+        file.write_text(json.dumps(known, indent=1))
+    return Ports.model_validate(known)
 
 
 def default_data_dir() -> Path:

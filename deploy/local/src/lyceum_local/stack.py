@@ -13,7 +13,7 @@ from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program, log_file
-from lyceum_local.settings import SERVICES
+from lyceum_local.settings import FURTHER, SERVICES
 from lyceum_local.waiting import tail
 from servicekit import probe
 
@@ -125,7 +125,7 @@ class LocalStack(Instance):
         """Start the workers of the named services, and wait until each reads its partitions."""
         self.launch_workers(names)
         for name in names:
-            self._await_worker(name)
+            self._await_page(name, "work")
         self.say("the workers are ready: " + ", ".join(names))
 
     def launch_workers(self, names: Sequence[str] = SERVICES) -> None:
@@ -133,9 +133,26 @@ class LocalStack(Instance):
         for name in names:
             self._launch(services.program(self.around, name, "work", self.environment(name)), [f"{name}_work_metrics"])
 
-    def _await_worker(self, name: str) -> None:
-        well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_work_metrics"))
-        self._await(f"{name}-work", well, WORK_WAIT_S)
+    def start_further(self, names: Sequence[str] = SERVICES) -> None:
+        """Start the further roles of the named services, and wait until each is well; does nothing if there are
+        none."""
+        self.launch_further(names)
+        roles = _further_of(names)
+        for name, role in roles:
+            self._await_page(name, role)
+        if roles:
+            self.say("the further roles are ready: " + ", ".join(services.process_name(*each) for each in roles))
+
+    def launch_further(self, names: Sequence[str] = SERVICES) -> None:
+        """The same without waiting until they are well."""
+        for name, role in _further_of(names):
+            program = services.program(self.around, name, role, self.environment(name))
+            self._launch(program, [f"{name}_{role}_metrics"])
+
+    def _await_page(self, name: str, role: str) -> None:
+        """Waits for a process without gRPC: its metrics page says whether it is well."""
+        well = partial(probe.metrics_complaint, LOOPBACK, self.ports.of(f"{name}_{role}_metrics"))
+        self._await(services.process_name(name, role), well, WORK_WAIT_S)
 
     def start_simulator(self) -> None:
         """Start the payment simulator."""
@@ -155,7 +172,8 @@ class LocalStack(Instance):
         killed start.
 
         A part that is not well does not keep others down: `up` waits for the servers, then, whatever their state, for
-        the gateway and the workers. Raises HalfRestored if a restore has not ended, and at the end the failures.
+        the gateway, the workers and the further roles. Raises HalfRestored if a restore has not ended, and at the end
+        the failures.
         """
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
@@ -168,7 +186,9 @@ class LocalStack(Instance):
         self.launch_servers(present)
         failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
         self.launch_workers(present)
-        failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
+        self.launch_further(present)
+        workers = [partial(start, [name]) for start in (self.start_workers, self.start_further) for name in present]
+        failures += _at_once([*gateway_, *workers])
         named = {failure.service for failure in failures if isinstance(failure, HistoryRewound)}
         failures += _at_once([partial(self.await_relay, name) for name in present if name not in named])
         _raise(failures)
@@ -196,6 +216,11 @@ class LocalStack(Instance):
         return ended or kafka.complaint(self.kafka_bootstrap)
 
 
+def _further_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The further roles of the named services, as pairs of service and role."""
+    return [(name, role) for name in names for role in FURTHER[name]]
+
+
 def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
     """Starts parts at the same time and waits for each, even if others fail; returns the failures."""
     with ThreadPoolExecutor(len(parts) or 1) as pool:
@@ -212,9 +237,9 @@ def _raise(failures: Sequence[BaseException]) -> None:
 
 
 def _stages(names: list[str]) -> list[list[str]]:
-    """The order of stopping: gateway and simulator, workers and servers, then PostgreSQL and Kafka."""
+    """The order of stopping: gateway and simulator, workers with further roles, servers, then PostgreSQL and Kafka."""
     backing_parts = [[name for name in names if name == part] for part in ("kafka", "postgres")]
     outer = [name for name in names if name in ("gateway", "simulator")]
-    workers = [name for name in names if name.endswith("-work")]
+    workers = [name for name in names if name.rpartition("-")[0] in SERVICES and not name.endswith("-serve")]
     rest = [name for name in names if name not in {"kafka", "postgres", *outer, *workers}]
     return [stage for stage in (outer, workers, rest, *backing_parts) if stage]

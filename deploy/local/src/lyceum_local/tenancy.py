@@ -10,8 +10,11 @@ from psycopg import sql
 
 from lyceum_local.errors import DatabaseRefused, NotPrepared
 from lyceum_local.secrets_file import Secrets
+from lyceum_local.settings import FURTHER
+from servicekit.settings import POOL_CONNECTIONS_FURTHER
 
 CONNECTIONS_PER_SERVICE = 30
+"""Of a server, a worker and operators' commands; each further role adds the connections of its pools."""
 
 
 def database_name(prefix: str) -> str:
@@ -94,8 +97,13 @@ def _ensure_service(admin_url: str, prefix: str, service: str, password: str) ->
             "REVOKE ALL ON SCHEMA {shadow} FROM PUBLIC",
             "ALTER ROLE {role} IN DATABASE {db} SET search_path = {schema}",
         ):
-            literals = {"password": sql.Literal(password), "limit": sql.Literal(CONNECTIONS_PER_SERVICE)}
+            literals = {"password": sql.Literal(password), "limit": sql.Literal(connections_of(service))}
             database.execute(sql.SQL(statement).format(**names, **literals))
+
+
+def connections_of(service: str) -> int:
+    """How many connections the role of `service` may have at once."""
+    return CONNECTIONS_PER_SERVICE + 2 * POOL_CONNECTIONS_FURTHER * len(FURTHER.get(service, ()))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """`python -m servicekit.probe`: exits 0 if the service of this container is well, else 1 with one sentence.
 
-Asks a server (GRPC_PORT above 0) over grpc.health. Asks a worker or relay (GRPC_PORT=0) for its metrics page, on which
-a fold worker says whether it reads. This is a readiness check: a worker that must not go on ends by itself. Blocks for
-at most `ASK_TIMEOUT_S`.
+Asks a server (GRPC_PORT above 0) over grpc.health. Asks a worker, a relay or a further role (GRPC_PORT=0) for its
+metrics page, on which a fold worker says whether it reads. This is a readiness check: a worker that must not go on
+ends by itself. Blocks for at most `ASK_TIMEOUT_S`.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from lyceum_generate.service_names import Words, checked_words
-from lyceum_tree import PORTS, services
+from lyceum_tree import services
 
 SKELETON = Path(__file__).parent / "skeleton"
 SUFFIX = ".tmpl"
@@ -34,11 +35,12 @@ def write_service(name: str, root: Path) -> list[Path]:
 
 
 def _free_ports(root: Path) -> dict[str, str]:
-    """The port after the last server port, and the two ports after the last metrics port."""
-    last = {kind: max(one.ports[kind] for one in services(root).values()) for kind in PORTS}
-    pages = max(last["serve_metrics"], last["work_metrics"])
-    ports = {"serve": last["serve"] + 1, "serve_metrics": pages + 1, "work_metrics": pages + 2}
-    return {kind: str(port) for kind, port in ports.items()}
+    """The first unused port after the last server port, and the two ports after all ports."""
+    told = [one.ports for one in services(root).values()]
+    used = {port for ports in told for port in ports.values()}
+    serve = next(port for port in count(max(ports["serve"] for ports in told) + 1) if port not in used)
+    last = max(serve, *used)
+    return {"serve": str(serve), "serve_metrics": str(last + 1), "work_metrics": str(last + 2)}
 
 
 def _write(template: Path, root: Path, said: dict[str, str]) -> Path:

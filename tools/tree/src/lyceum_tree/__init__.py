@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[4]
 PORTS = ("serve", "serve_metrics", "work_metrics")
-"""The ports of a service: gRPC, and the metrics of its two processes."""
+"""The ports that every service has: gRPC, and the metrics of its server and its worker."""
+_METRICS = "_metrics"
+_OF_A_ROLE = re.compile(rf"[a-z][a-z0-9]*(_[a-z0-9]+)*{_METRICS}")
 _PACKAGES = ("libs", "services", "clients", "tools", "deploy")
 _SERVICE = re.compile(r"^service (\w+)", re.MULTILINE)
 
@@ -26,6 +28,17 @@ class Untold(Exception):
 
     def __init__(self, name: str, missing: str) -> None:
         super().__init__(f"services/{name}/pyproject.toml does not tell {missing}: see that of another service")
+        self.name = name
+
+
+class NoSuchPort(Exception):
+    """A service's pyproject.toml tells a port that no process of a service has."""
+
+    def __init__(self, name: str, kinds: Sequence[str]) -> None:
+        super().__init__(
+            f"services/{name}/pyproject.toml tells ports that no process has: {', '.join(kinds)}; the metrics of a "
+            f"further role are <role>{_METRICS}, in snake_case"
+        )
         self.name = name
 
 
@@ -45,12 +58,17 @@ class Service:
     @property
     def named_ports(self) -> dict[str, int]:
         """Its ports by their names in the local stack's settings; the server's port has the service's name."""
-        return {self.name if kind == "serve" else f"{self.name}_{kind}": self.ports[kind] for kind in PORTS}
+        return {self.name if kind == "serve" else f"{self.name}_{kind}": port for kind, port in self.ports.items()}
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Its further roles, in the order in which their ports are told: processes beside the server and the worker."""
+        return tuple(kind.removesuffix(_METRICS) for kind in self.ports if kind not in PORTS)
 
 
 @cache
 def services(root: Path = ROOT) -> Mapping[str, Service]:
-    """Every service by name, in the order of their ports. Raises `Untold`."""
+    """Every service by name, in the order of their ports. Raises `Untold` and `NoSuchPort`."""
     found = [_service(file) for file in (root / "services").glob("*/pyproject.toml")]
     return {one.name: one for one in sorted(found, key=lambda one: one.ports["serve"])}
 
@@ -62,6 +80,8 @@ def _service(file: Path) -> Service:
     missing += [f"[tool.lyceum.ports] {kind}" for kind in PORTS if kind not in ports]
     if missing:
         raise Untold(name, ", ".join(missing))
+    if wrong := [kind for kind in ports if kind not in PORTS and not _OF_A_ROLE.fullmatch(kind)]:
+        raise NoSuchPort(name, wrong)
     return Service(name=name, owns=told["owns"], serves=told["serves"], ports=ports, keys_of=told.get("keys_of", {}))
 
 
