@@ -80,7 +80,7 @@ class Als:
         factors = self.items[items].astype(np.float64)
         base = UNSEEN * self._square + RIDGE * UNSEEN * len(self.items) * np.eye(DIMENSIONS)
         size = np.abs(weights)
-        left = base + np.einsum("kh,hd,he->kde", size, factors, factors, optimize=True)
+        left = np.stack([base + (factors.T * one) @ factors for one in size])
         left += (RIDGE * size.sum(axis=1))[:, None, None] * np.eye(DIMENSIONS)
         return np.linalg.solve(left, (weights @ factors)[:, :, None])[:, :, 0].astype(np.float32)
 
