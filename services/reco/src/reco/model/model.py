@@ -22,7 +22,7 @@ from reco.model.panel import (
     seconds_log,
     standardised,
 )
-from reco.model.parts.als import Als
+from reco.model.parts.als import DIMENSIONS, Als
 from reco.model.parts.base import Part, Profile
 from reco.model.parts.content import Content
 from reco.model.parts.given import Given
@@ -37,6 +37,7 @@ from reco.model.ranker.ranker import Ranker
 from reco.model.rows import Floats32, Ints, Item, Pair
 from reco.model.settings import Settings
 from reco.model.standing import Standing
+from reco.model.state import StateRefused, packed, under, unpacked
 
 BLEND = {
     "ease.10": 0.6,
@@ -159,6 +160,36 @@ class Model:
             self.sequence.sweep(len(self.standing.items))
         self._swept_at, self._since_swept = self.standing.timeline.size, 0
         self._views.clear()
+
+    def to_bytes(self) -> bytes:
+        """What is learned and does not follow from the rows alone: the ranker, and the items' factors by id."""
+        arrays = {f"ranker.{name}": one for name, one in self.ranker.state().items()}
+        factors = self.als.items
+        ids = [self.standing.items.name(item) for item in range(len(factors))]
+        return packed({**arrays, "als.items": factors, "als.ids": np.array(ids, dtype=np.str_)})
+
+    def from_bytes(self, state: bytes) -> None:
+        """Go on from what was learned; call it after the rows have been taken. Raises `StateRefused`, and then
+        nothing has changed."""
+        arrays = unpacked(state)
+        ranker, factors, ids = under("ranker.", arrays), arrays.get("als.items"), arrays.get("als.ids")
+        self.ranker.check(ranker)
+        if factors is None or ids is None or factors.shape != (len(ids), DIMENSIONS) or not np.isfinite(factors).all():
+            raise StateRefused("the factors are damaged or of another size")
+        self.ranker.restore(ranker)
+        self._restore_factors(ids.tolist(), factors)
+        self._views.clear()
+
+    def _restore_factors(self, ids: Sequence[str], factors: Floats32) -> None:
+        if not len(ids):
+            return
+        found = np.zeros((len(self.standing.items), DIMENSIONS), dtype=np.float32)
+        for row, content_id in enumerate(ids):
+            item = self.standing.items.number(content_id)
+            if item is not None:
+                found[item] = factors[row]
+        self.als.restore(found)
+        self._swept_at, self._since_swept = self.standing.timeline.size, 0
 
     def scored(self, member_id: str, now_us: int, limit: int) -> list[Scored]:
         """The best `limit` contents for a member, best first. Does not block."""

@@ -49,6 +49,11 @@ class Als:
         self.items = _solved(items, members, users, count, RIDGE)
         self._square = (self.items.T @ self.items).astype(np.float64)
 
+    def restore(self, items: Floats32) -> None:
+        """Go on from these factors of the items, one row for each."""
+        self.items = items.astype(np.float32)
+        self._square = (self.items.T @ self.items).astype(np.float64)
+
     def _extend(self, count: int) -> None:
         old = len(self.items)
         if count > old:

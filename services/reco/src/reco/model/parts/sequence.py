@@ -12,6 +12,7 @@ import numpy as np
 from reco.model.books import Change
 from reco.model.parts.base import Profile
 from reco.model.parts.gram import ridge_of
+from reco.model.parts.linear import weighted
 from reco.model.rows import Floats, Floats32
 from reco.model.timeline import Timeline
 
@@ -57,15 +58,15 @@ class Sequence:
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Empty before the first sweep, and for a member without history."""
-        inside = profile.items < len(self._local)
+        items, weights = weighted(profile, (*LOCAL_HALF_LIVES, FOLLOW_HALF))
+        inside = items < len(self._local)
         if not inside.any():
             return {}
-        weights = np.stack([profile.recency(half_life)[inside] for half_life in (*LOCAL_HALF_LIVES, FOLLOW_HALF)])
+        items, weights = items[inside], weights[:, inside].astype(np.float32)
         found = np.zeros((len(self.columns), count), dtype=np.float32)
         size = min(count, len(self._local))
-        items = profile.items[inside]
-        found[:-1, :size] = (weights[:-1].astype(np.float32) @ self._local[items])[:, :size]
-        found[-1, :size] = (weights[-1].astype(np.float32) @ self._follow[items])[:size]
+        found[:-1, :size] = (weights[:-1] @ self._local[items])[:, :size]
+        found[-1, :size] = (weights[-1] @ self._follow[items])[:size]
         return {name: found[at] for at, name in enumerate(self.columns)}
 
 

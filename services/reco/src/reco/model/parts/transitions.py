@@ -68,7 +68,7 @@ class Transitions:
             "after": around * (OFFSETS > 0),
             "around": around,
             "step": (share * 0.7**back)[:, None] * STEP_FALL[off_step],
-            "lately": around * np.exp2((times - profile.now_us) * np.float32(1.0 / FADE_US), dtype=np.float32),
+            "lately": around * np.exp2(np.minimum((times - profile.now_us) / FADE_US, 0.0), dtype=np.float32),
             "close": fading * (gap <= CLOSE_US),
             "session": fading * (gap <= 10 * CLOSE_US),
         }
