@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from reco.model.ranker.net import Lists, Net
-from reco.model.ranker.ranker import Ranker, StateRefused
+from reco.model.ranker.ranker import Ranker
 from reco.model.ranker.replay import WIDTH, Replay
+from reco.model.state import StateRefused
 
 SIZE = 5
 NAMES = tuple(f"f{at}" for at in range(SIZE))
@@ -94,22 +95,19 @@ def test_given_a_state_when_another_goes_on_from_it_then_both_score_alike() -> N
     one, other = taught(1), ranker(2)
     features = lists(9).features[0]
     assert not np.allclose(one.scores(features), other.scores(features))
-    other.from_bytes(one.to_bytes())
+    other.check(one.state())
+    other.restore(one.state())
     assert one.scores(features).tolist() == other.scores(features).tolist()
-    assert one.to_bytes() == other.to_bytes()
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "names", "nets", "nothing"])
-def test_given_bytes_that_do_not_fit_when_loaded_then_they_are_refused_and_nothing_changes(damage: str) -> None:
-    one, features = taught(1), lists(9).features[0]
-    before = one.scores(features).tolist()
+@pytest.mark.parametrize("damage", ["names", "nets", "missing", "nan"])
+def test_given_a_state_that_does_not_fit_when_checked_then_it_is_refused(damage: str) -> None:
+    one = taught(1)
     state = {
-        "cut": one.to_bytes()[:100],
-        "text": b"state",
-        "names": ranker(1, tuple(reversed(NAMES))).to_bytes(),
-        "nets": ranker(1, nets=1).to_bytes(),
-        "nothing": b"",
+        "names": ranker(1, tuple(reversed(NAMES))).state(),
+        "nets": ranker(1, nets=1).state(),
+        "missing": {name: array for name, array in one.state().items() if name != "0.w.1"},
+        "nan": {**one.state(), "1.b.0": np.full((SIZE, 1), np.nan)},
     }[damage]
     with pytest.raises(StateRefused):
-        one.from_bytes(state)
-    assert one.scores(features).tolist() == before
+        one.check(state)

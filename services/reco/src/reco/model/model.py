@@ -11,8 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reco.model.panel import Panel, View, chosen, feature_names, features_of, seconds_log, standardised
-from reco.model.parts.als import Als
+from reco.model.panel import (
+    CONTEXT,
+    Panel,
+    View,
+    chosen,
+    context_of,
+    feature_names,
+    features_of,
+    seconds_log,
+    standardised,
+)
+from reco.model.parts.als import DIMENSIONS, Als
 from reco.model.parts.base import Part, Profile
 from reco.model.parts.content import Content
 from reco.model.parts.given import Given
@@ -21,17 +31,20 @@ from reco.model.parts.linear import Cosine, Ease
 from reco.model.parts.neighbours import Neighbours
 from reco.model.parts.popularity import Popularity
 from reco.model.parts.recent import Recent
+from reco.model.parts.sequence import Sequence as SequencePart
 from reco.model.parts.transitions import Transitions
 from reco.model.ranker.ranker import Ranker
 from reco.model.rows import Floats32, Ints, Item, Pair
 from reco.model.settings import Settings
 from reco.model.standing import Standing
+from reco.model.state import StateRefused, packed, under, unpacked
 
 BLEND = {
     "ease.10": 0.6,
     "als.15": 0.4,
-    "cosine.10": 0.4,
-    "markov.after": 0.3,
+    "local.4": 0.4,
+    "cosine.10": 0.2,
+    "markov.around": 0.3,
     "popular.30d": 0.15,
     "content.near": 0.15,
 }
@@ -41,6 +54,7 @@ SETTLE_EVERY = 64
 SWEEP_SHARE = 0.03
 """Share of new pairs after which the factors get another sweep."""
 FIRST_SWEEPS = 6
+CONTEXT_ITEMS = 10
 MAX_VIEWS = 16
 """Views kept until the next change, so that what was scored is not computed again to learn from it."""
 
@@ -74,7 +88,8 @@ class Model:
         self.inverse = Inverse(self.gram, standing.timeline)
         self.als = Als(standing.timeline, seed)
         self.content, self.given = Content(), Given()
-        dense: tuple[Part, ...] = (Cosine(self.gram), Ease(self.inverse)) if settings.dense else ()
+        self.sequence = SequencePart(standing.timeline)
+        dense: tuple[Part, ...] = (Cosine(self.gram), Ease(self.inverse), self.sequence) if settings.dense else ()
         every: tuple[Part, ...] = (
             *dense,
             self.als,
@@ -141,8 +156,40 @@ class Model:
         """Bring the factors closer to the rows; the first time, by several sweeps."""
         for _ in range(1 if self._swept_at else FIRST_SWEEPS):
             self.als.sweep(len(self.standing.items))
+        if self.settings.dense:
+            self.sequence.sweep(len(self.standing.items))
         self._swept_at, self._since_swept = self.standing.timeline.size, 0
         self._views.clear()
+
+    def to_bytes(self) -> bytes:
+        """What is learned and does not follow from the rows alone: the ranker, and the items' factors by id."""
+        arrays = {f"ranker.{name}": one for name, one in self.ranker.state().items()}
+        factors = self.als.items
+        ids = [self.standing.items.name(item) for item in range(len(factors))]
+        return packed({**arrays, "als.items": factors, "als.ids": np.array(ids, dtype=np.str_)})
+
+    def from_bytes(self, state: bytes) -> None:
+        """Go on from what was learned; call it after the rows have been taken. Raises `StateRefused`, and then
+        nothing has changed."""
+        arrays = unpacked(state)
+        ranker, factors, ids = under("ranker.", arrays), arrays.get("als.items"), arrays.get("als.ids")
+        self.ranker.check(ranker)
+        if factors is None or ids is None or factors.shape != (len(ids), DIMENSIONS) or not np.isfinite(factors).all():
+            raise StateRefused("the factors are damaged or of another size")
+        self.ranker.restore(ranker)
+        self._restore_factors(ids.tolist(), factors)
+        self._views.clear()
+
+    def _restore_factors(self, ids: Sequence[str], factors: Floats32) -> None:
+        if not len(ids):
+            return
+        found = np.zeros((len(self.standing.items), DIMENSIONS), dtype=np.float32)
+        for row, content_id in enumerate(ids):
+            item = self.standing.items.number(content_id)
+            if item is not None:
+                found[item] = factors[row]
+        self.als.restore(found)
+        self._swept_at, self._since_swept = self.standing.timeline.size, 0
 
     def scored(self, member_id: str, now_us: int, limit: int) -> list[Scored]:
         """The best `limit` contents for a member, best first. Does not block."""
@@ -220,15 +267,23 @@ class Model:
 
     def _panel(self, view: View, places: Ints) -> Panel:
         items, scores = view.eligible[places], np.ascontiguousarray(view.standard[:, places])
-        return Panel(items, scores, features_of(scores, self._item_features(items, view.profile.now_us), view.profile))
+        context = context_of(view.profile, self._members_of(view.profile.items[:CONTEXT_ITEMS]))
+        about = self._item_features(items, view.profile.now_us, context)
+        return Panel(items, scores, features_of(scores, about, context))
 
-    def _item_features(self, items: Ints, now_us: int) -> Floats32:
-        """Members of each item, its age and the time since its newest signal, as logarithms."""
+    def _item_features(self, items: Ints, now_us: int, context: Floats32) -> Floats32:
+        """Members of each item, its age and the time since its newest signal, as logarithms; and how far its members
+        are from those of the profile's items."""
         line = self.standing.timeline
-        members = np.array([line.posted(item) for item in items.tolist()])
-        quiet = np.array([now_us - line.last_us(item) for item in items.tolist()])
+        members = self._members_of(items)
+        quiet = np.array([now_us - line.last_us(item) for item in items.tolist()], dtype=np.int64)
         ages = self.standing.ages_us(items, now_us)
-        return np.stack([(np.log1p(members) / 4.0).astype(np.float32), seconds_log(ages), seconds_log(quiet)])
+        beside = np.abs(members - context[CONTEXT.index("context.members")])
+        return np.stack([members, seconds_log(ages), seconds_log(quiet), beside])
+
+    def _members_of(self, items: Ints) -> Floats32:
+        counts = np.array([self.standing.timeline.posted(item) for item in items.tolist()], dtype=np.float32)
+        return np.asarray(np.log1p(counts) / 4.0)
 
     def _learn(self, pairs: Sequence[Pair]) -> None:
         seen: set[tuple[str, str]] = set()

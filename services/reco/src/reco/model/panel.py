@@ -12,8 +12,8 @@ from reco.model.parts.base import Profile
 from reco.model.rows import Floats32, Ints
 
 MAX_Z = 10.0
-CONTEXT = ("context.length", "context.gap", "context.pause")
-ITEM_FEATURES = ("item.members", "item.age", "item.quiet")
+CONTEXT = ("context.length", "context.gap", "context.pause", "context.members", "context.newest_members")
+ITEM_FEATURES = ("item.members", "item.age", "item.quiet", "item.members_beside")
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,17 @@ def feature_names(columns: tuple[str, ...]) -> tuple[str, ...]:
     return (*columns, *(f"rank.{name}" for name in columns), *ITEM_FEATURES, *CONTEXT)
 
 
-def features_of(scores: Floats32, item_features: Floats32, profile: Profile) -> Floats32:
+def features_of(scores: Floats32, item_features: Floats32, context: Floats32) -> Floats32:
     """Scores, ranks, item features and context side by side, all of the order of 1: candidates x features."""
     width = scores.shape[1]
-    context = np.broadcast_to(_context(profile)[:, None], (len(CONTEXT), width))
-    together = np.concatenate([scores / 2.0, ranks_of(scores), item_features, context])
+    spread = np.broadcast_to(context[:, None], (len(CONTEXT), width))
+    together = np.concatenate([scores / 2.0, ranks_of(scores), item_features, spread])
     return np.ascontiguousarray(together.T, dtype=np.float32)
 
 
 def ranks_of(scores: Floats32) -> Floats32:
     """1 for the best of each row, falling with the logarithm of the rank."""
-    order = np.argsort(-scores, axis=1, kind="stable")
+    order = np.argsort(-scores, axis=1)
     ranks = np.empty(scores.shape, dtype=np.float32)
     values = (1.0 - np.log2(np.arange(scores.shape[1]) + 1.0) / 5.0).astype(np.float32)
     np.put_along_axis(ranks, order, np.broadcast_to(values, scores.shape), axis=1)
@@ -94,10 +94,12 @@ def seconds_log(span_us: NDArray[np.number] | float) -> Floats32:
     return np.asarray(np.log2(1.0 + np.maximum(span_us, 0.0) / 1e6) / 10.0, dtype=np.float32)
 
 
-def _context(profile: Profile) -> Floats32:
-    """Length of the history, time since the newest step, and median time between the newest ten, as logarithms."""
+def context_of(profile: Profile, members: Floats32) -> Floats32:
+    """Length of the history, time since the newest step, median time between the newest ten, and how many members
+    (`members`, for the newest items, as it is for candidates) the profile's items have, as logarithms."""
     gap = float(profile.now_us - profile.times_us[0]) if len(profile.times_us) else 0.0
     pauses = -np.diff(profile.times_us[:10])
     pause = float(np.median(pauses)) if len(pauses) else 0.0
     spans = seconds_log(np.array([gap, pause]))
-    return np.array([np.log1p(profile.length) / 4.0, *spans], dtype=np.float32)
+    held = (float(members.mean()), float(members[0])) if len(members) else (0.0, 0.0)
+    return np.array([np.log1p(profile.length) / 4.0, *spans, *held], dtype=np.float32)

@@ -49,6 +49,11 @@ class Als:
         self.items = _solved(items, members, users, count, RIDGE)
         self._square = (self.items.T @ self.items).astype(np.float64)
 
+    def restore(self, items: Floats32) -> None:
+        """Go on from these factors of the items, one row for each."""
+        self.items = items.astype(np.float32)
+        self._square = (self.items.T @ self.items).astype(np.float64)
+
     def _extend(self, count: int) -> None:
         old = len(self.items)
         if count > old:
@@ -80,7 +85,7 @@ class Als:
         factors = self.items[items].astype(np.float64)
         base = UNSEEN * self._square + RIDGE * UNSEEN * len(self.items) * np.eye(DIMENSIONS)
         size = np.abs(weights)
-        left = base + np.einsum("kh,hd,he->kde", size, factors, factors, optimize=True)
+        left = np.stack([base + (factors.T * one) @ factors for one in size])
         left += (RIDGE * size.sum(axis=1))[:, None, None] * np.eye(DIMENSIONS)
         return np.linalg.solve(left, (weights @ factors)[:, :, None])[:, :, 0].astype(np.float32)
 

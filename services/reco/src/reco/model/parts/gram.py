@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reco.model.books import Change
 from reco.model.growing import Square
 from reco.model.rows import Floats, Ints
 from reco.model.timeline import Timeline
 
+Members = NDArray[np.signedinteger]
 MAX_UPDATES = 200
 """After so many updates of the inverse it is computed anew, which ends whatever error has gathered."""
 
@@ -23,7 +25,7 @@ class Gram:
         return len(self._counts)
 
     @property
-    def counts(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    def counts(self) -> NDArray[np.int32]:
         """The matrix, as a view."""
         return self._counts.values
 
@@ -76,7 +78,7 @@ class Inverse:
     def settle(self) -> None:
         """Bring the inverse up to date. Takes time in proportion to items^2 x changed members, or items^3 at most."""
         before, self._before = self._before, {}
-        size, ridge = len(self._gram), ridge_of(self._gram)
+        size, ridge = len(self._gram), ridge_of(self._gram.counts.diagonal())
         rank = 2 * len(before)
         if ridge != self._ridge or 2 * rank > size or self._updates >= MAX_UPDATES:
             self._refit(ridge)
@@ -123,12 +125,11 @@ class Inverse:
         self._updates += 1
 
 
-def ridge_of(gram: Gram) -> float:
+def ridge_of(members: Members) -> float:
     """Lambda by rule: the mean number of members of an item with any, times 6, to the nearest power of 2.
 
     It moves with the size of the data only, in steps, so that the inverse seldom has to be computed anew.
     """
-    members = gram.counts.diagonal()
     held = members[members > 0]
     mean = float(held.mean()) if len(held) else 1.0
     return float(2.0 ** np.round(np.log2(6.0 * mean)))

@@ -83,5 +83,6 @@ class Cosine:
         items = items[inside]
         found = np.zeros((len(self.columns), count), dtype=np.float32)
         size = min(count, len(counts))
-        found[:, :size] = ((weights[:, inside] * norm[items]) @ counts[items].astype(np.float64) * norm)[:, :size]
+        raised = (weights[:, inside] * norm[items]).astype(np.float32)
+        found[:, :size] = (raised @ counts[items].astype(np.float32) * norm)[:, :size]
         return {name: found[at] for at, name in enumerate(self.columns)}

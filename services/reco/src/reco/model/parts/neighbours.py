@@ -23,7 +23,7 @@ REACH = 10.0
 
 
 class _Near(NamedTuple):
-    """Neighbours: a member, its similarity, and the place of its newest match, as parallel arrays."""
+    """Neighbours: a member, its similarity, and the place of its match, as parallel arrays."""
 
     members: Ints
     similarity: Floats
@@ -71,11 +71,14 @@ class Neighbours:
         line = self._timeline
         found = anchors(line, items, self._max_postings)
         rarity = 1.0 / np.sqrt(found.postings + 1.0)
-        owners, inverse = np.unique(line.owners[found.places], return_inverse=True)
-        shared = np.bincount(inverse, weights=(weights * rarity)[found.which], minlength=len(owners))
-        similarity = shared / np.sqrt(line.ends[owners] - line.starts[owners] + 10.0)
-        similarity[owners == member] = 0.0
-        match = np.zeros(len(owners), dtype=np.int64)
-        np.maximum.at(match, inverse, found.places)
-        best = np.argpartition(-similarity, NEIGHBOURS)[:NEIGHBOURS] if len(owners) > NEIGHBOURS else slice(None)
-        return _Near(owners[best], similarity[best], match[best])
+        owners = line.owners[found.places]
+        sizes = line.ends - line.starts
+        shared = np.bincount(owners, weights=(weights * rarity)[found.which], minlength=len(sizes))
+        similarity: Floats = shared / np.sqrt(sizes + 10.0)
+        if member >= 0:
+            similarity[member] = 0.0  # a member is no neighbour of its own
+        match = np.zeros(len(sizes), dtype=np.int64)
+        match[owners[::-1]] = found.places[::-1]  # where several match, the member's newest item decides
+        best = np.argpartition(-similarity, min(NEIGHBOURS, len(sizes) - 1))[:NEIGHBOURS]
+        best = best[similarity[best] > 0]
+        return _Near(best, similarity[best], match[best])

@@ -9,7 +9,7 @@ import numpy as np
 from reco.model.books import Change
 from reco.model.growing import Vector
 from reco.model.parts.base import Profile
-from reco.model.rows import DAY_US, Floats32
+from reco.model.rows import DAY_US, Floats, Floats32
 
 HALF_LIVES_DAYS = (0.1, 1.0, 7.0, 30.0, 365.0)
 MAX_EXPONENT = 200.0
@@ -38,11 +38,11 @@ class Fading:
         self._sums.values[:] *= 2.0 ** ((self._base_us - time_us) / self._half_life_us)
         self._base_us = time_us
 
-    def at(self, now_us: int, count: int) -> Floats32:
-        """The sums as of `now_us`, for `count` items."""
+    def at(self, now_us: int, count: int) -> Floats:
+        """The sums as of `now_us`, for `count` items; as of the base time, if that is later."""
         self._sums.grow(count)
-        factor = 2.0 ** min((self._base_us - now_us) / self._half_life_us, MAX_EXPONENT)
-        return np.asarray(self._sums.values[:count] * factor, dtype=np.float32)
+        factor = 2.0 ** min((self._base_us - now_us) / self._half_life_us, 0.0)
+        return np.asarray(self._sums.values[:count] * factor)
 
 
 class Popularity:
@@ -66,4 +66,6 @@ class Popularity:
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """The same for all members."""
-        return {name: np.log1p(fading.at(profile.now_us, count)) for name, fading in self._fading.items()}
+        return {
+            name: np.log1p(fading.at(profile.now_us, count)).astype(np.float32) for name, fading in self._fading.items()
+        }

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reco.model.ranker.net import HIDDEN, Net
 from reco.model.ranker.replay import Replay
 from reco.model.rows import Floats32
+from reco.model.state import Arrays, StateRefused
 
-VERSION = 1
 NEW_PER_STEP = 16
 OLD_PER_STEP = 48
-
-
-class StateRefused(ValueError):
-    """Bytes that are no state of this ranker: another version, other features, or damaged."""
 
 
 class Ranker:
@@ -50,38 +46,39 @@ class Ranker:
             for net in self._nets:
                 net.learn(self._replay.drawn(NEW_PER_STEP, OLD_PER_STEP, self._seed))
 
-    def to_bytes(self) -> bytes:
+    def state(self) -> Arrays:
         """What has been learned: weights and the optimiser's state. The replay is not kept."""
-        arrays = {"version": np.array(VERSION), "names": np.array(self._names), "hidden": np.array(HIDDEN)}
+        arrays: Arrays = {"names": np.array(self._names), "hidden": np.array(HIDDEN)}
         for at, net in enumerate(self._nets):
             arrays[f"{at}.steps"] = np.array(net.steps)
-            for kind, weights in (("w", net.weights), ("a", net.first), ("b", net.second)):
-                arrays |= {f"{at}.{kind}.{layer}": weight for layer, weight in enumerate(weights)}
-        out = io.BytesIO()
-        np.savez(out, allow_pickle=False, **arrays)
-        return out.getvalue()
+            for kind, weights in _kinds(net):
+                arrays |= {f"{at}.{kind}.{layer}": weight.copy() for layer, weight in enumerate(weights)}
+        return arrays
 
-    def from_bytes(self, state: bytes) -> None:
-        """Go on from a state. Raises `StateRefused`, and then nothing has changed."""
-        try:
-            with np.load(io.BytesIO(state), allow_pickle=False) as kept:
-                arrays = {name: kept[name] for name in kept.files}
-        except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
-            raise StateRefused("the ranker's state cannot be read") from error
-        self._check(arrays)
-        for at, net in enumerate(self._nets):
-            net.steps = int(arrays[f"{at}.steps"])
-            for kind, weights in (("w", net.weights), ("a", net.first), ("b", net.second)):
-                weights[:] = [arrays[f"{at}.{kind}.{layer}"] for layer in range(len(weights))]
-
-    def _check(self, arrays: dict[str, np.ndarray]) -> None:
-        if int(arrays.get("version", np.array(0))) != VERSION:
-            raise StateRefused("the ranker's state has another version")
-        if tuple(arrays["names"].tolist()) != self._names or tuple(arrays["hidden"].tolist()) != HIDDEN:
+    def check(self, arrays: Arrays) -> None:
+        """Raises `StateRefused` unless `restore` can take the arrays."""
+        names, hidden = arrays.get("names"), arrays.get("hidden")
+        if names is None or hidden is None or names.tolist() != list(self._names) or hidden.tolist() != list(HIDDEN):
             raise StateRefused("the ranker's state is of other features")
         for at, net in enumerate(self._nets):
-            for kind, weights in (("w", net.weights), ("a", net.first), ("b", net.second)):
+            if f"{at}.steps" not in arrays:
+                raise StateRefused("the ranker's state is of another number of nets")
+            for kind, weights in _kinds(net):
                 for layer, weight in enumerate(weights):
-                    kept = arrays.get(f"{at}.{kind}.{layer}")
-                    if kept is None or kept.shape != weight.shape or not np.isfinite(kept).all():
-                        raise StateRefused("the ranker's state is damaged or of another number of nets")
+                    _check_one(arrays.get(f"{at}.{kind}.{layer}"), weight)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go on from a state that `check` has passed."""
+        for at, net in enumerate(self._nets):
+            net.steps = int(arrays[f"{at}.steps"])
+            for kind, weights in _kinds(net):
+                weights[:] = [arrays[f"{at}.{kind}.{layer}"].astype(np.float32) for layer in range(len(weights))]
+
+
+def _check_one(kept: NDArray[Any] | None, weight: Floats32) -> None:
+    if kept is None or kept.shape != weight.shape or not np.isfinite(kept).all():
+        raise StateRefused("the ranker's state is damaged or of another number of nets")
+
+
+def _kinds(net: Net) -> tuple[tuple[str, list[Floats32]], ...]:
+    return ("w", net.weights), ("a", net.first), ("b", net.second)

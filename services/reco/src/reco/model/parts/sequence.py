@@ -1,0 +1,79 @@
+"""Linear models of what follows what, fitted anew from time to time: EASE over near pairs, and regression on the next.
+
+They are learned: not a plain function of the rows, and the same until the next `sweep`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reco.model.books import Change
+from reco.model.parts.base import Profile
+from reco.model.parts.gram import ridge_of
+from reco.model.parts.linear import weighted
+from reco.model.rows import Floats, Floats32
+from reco.model.timeline import Timeline
+
+MAX_STEPS = 300
+"""The newest so many steps of each history are fitted."""
+NEAR_HALF = 5.0
+"""In items: at this distance the part of a pair's weight that depends on nearness is a half."""
+FOLLOW_HALF = 5.0
+AHEAD_KEPT = 0.7
+AHEAD = 10
+LOCAL_HALF_LIVES = (4.0, 10.0)
+
+
+class Sequence:
+    """`local.<half-life>`: EASE whose pairs weigh between 1/2 (far apart) and 1 (side by side). `follow`: ridge
+    regression from the faded history on the next ten steps (as SLIST does: Choi et al., arXiv 2103.16104)."""
+
+    columns = (*(f"local.{half_life:g}" for half_life in LOCAL_HALF_LIVES), "follow.5")
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._local: Floats32 = np.zeros((0, 0), dtype=np.float32)
+        self._follow: Floats32 = np.zeros((0, 0), dtype=np.float32)
+
+    def change(self, change: Change) -> None:
+        """Contained from the next sweep on."""
+
+    def sweep(self, count: int) -> None:
+        """Fit both. Takes time in proportion to items^3, and to pairs x length of history."""
+        near, past, next_ = (np.zeros((count, count), dtype=np.float32) for _ in range(3))
+        for member in range(len(self._timeline.starts)):
+            items = self._timeline.sequence(member)[-MAX_STEPS:]
+            if len(items) > 1:
+                where = np.ix_(items, items)
+                kernel, history, ahead = _kernels(len(items))
+                near[where] += kernel
+                past[where] += history.T @ history
+                next_[where] += history.T @ ahead
+        ridge = ridge_of(np.array([self._timeline.posted(item) for item in range(count)]))
+        inverse = np.linalg.inv(near + ridge * np.eye(count, dtype=np.float32))
+        self._local = (inverse / -inverse.diagonal()).astype(np.float32)
+        self._follow = np.linalg.solve(past + ridge * np.eye(count, dtype=np.float32), next_).astype(np.float32)
+
+    def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
+        """Empty before the first sweep, and for a member without history."""
+        items, weights = weighted(profile, (*LOCAL_HALF_LIVES, FOLLOW_HALF))
+        inside = items < len(self._local)
+        if not inside.any():
+            return {}
+        items, weights = items[inside], weights[:, inside].astype(np.float32)
+        found = np.zeros((len(self.columns), count), dtype=np.float32)
+        size = min(count, len(self._local))
+        found[:-1, :size] = (weights[:-1] @ self._local[items])[:, :size]
+        found[-1, :size] = (weights[-1] @ self._follow[items])[:size]
+        return {name: found[at] for at, name in enumerate(self.columns)}
+
+
+def _kernels(steps: int) -> tuple[Floats, Floats, Floats]:
+    """steps x steps: weights of pairs by distance; of earlier steps in the history before each; of the steps ahead."""
+    away = np.arange(steps)[:, None] - np.arange(steps)
+    near = 0.5 + 0.5 * 0.5 ** (np.abs(away) / NEAR_HALF)
+    history = np.where(away > 0, 0.5 ** ((np.maximum(away, 1) - 1) / FOLLOW_HALF), 0.0)
+    ahead = np.where((away <= 0) & (away > -AHEAD), AHEAD_KEPT ** np.clip(-away, 0, AHEAD), 0.0)
+    return near, history, ahead

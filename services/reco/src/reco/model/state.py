@@ -1,0 +1,42 @@
+"""What is learned, as bytes: arrays by name under a version. Rows are not in it; they come from the tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+VERSION = 1
+
+
+class StateRefused(ValueError):
+    """Bytes that are no state of this model: another version, other features, or damaged."""
+
+
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays as bytes."""
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, version=np.array(VERSION), **arrays)
+    return out.getvalue()
+
+
+def unpacked(state: bytes) -> Arrays:
+    """The arrays that were packed. Raises `StateRefused`."""
+    try:
+        with np.load(io.BytesIO(state), allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
+        raise StateRefused("the state cannot be read") from error
+    if int(arrays.pop("version", np.array(0))) != VERSION:
+        raise StateRefused("the state has another version")
+    return arrays
+
+
+def under(prefix: str, arrays: Arrays) -> Arrays:
+    """Those arrays whose name begins with `prefix`, without it."""
+    return {name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)}

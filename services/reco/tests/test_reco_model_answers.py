@@ -1,0 +1,189 @@
+"""What the model recommends, and to whom: the rules that hold whatever has been learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reco.model.model import Model
+from reco.model.parts.given import Factors
+from reco.model.rows import DAY_US, SECOND_US, Item, Pair
+from reco.model.settings import Settings
+from reco.model.state import StateRefused
+
+NOW_US = 1_000 * DAY_US
+CONTENTS = "abcdefgh"
+
+
+def pair(member: str, content: str, at_us: int = NOW_US - DAY_US, strength: float = 1.0) -> Pair:
+    return Pair(member, content, at_us, at_us, strength)
+
+
+def built(*rows: Pair, items: str = CONTENTS, chosen: Settings = Settings(replay=64)) -> Model:  # noqa: B008 - frozen
+    model = Model(chosen, np.random.default_rng(0))
+    model.take_items([Item(content) for content in items])
+    model.take(rows)
+    model.settle()
+    return model
+
+
+def ids(model: Model, member: str, limit: int = 20) -> list[str]:
+    return [one.content_id for one in model.scored(member, NOW_US, limit)]
+
+
+def crowd(*histories: str) -> list[Pair]:
+    start = NOW_US - DAY_US
+    return [
+        pair(f"crowd{at}", content, start + at * 100 * SECOND_US + place * SECOND_US)
+        for at, history in enumerate(histories)
+        for place, content in enumerate(history)
+    ]
+
+
+def test_given_a_member_when_ranked_then_nothing_met_hidden_or_withdrawn_is_offered() -> None:
+    model = built(pair("m", "a"), pair("m", "b", strength=-1.0), *crowd("abcd", "cde"))
+    model.take_items([Item("c", published=False)])
+    assert set(ids(model, "m")) == set(CONTENTS) - set("abc")
+    model.take_items([Item("c", published=True)])
+    assert "c" in ids(model, "m")
+
+
+def test_given_rows_of_content_that_was_never_published_when_ranked_then_it_is_not_offered() -> None:
+    model = built(*crowd("az", "bz"))
+    assert "z" not in ids(model, "n")
+
+
+def test_given_an_unknown_member_when_ranked_then_what_many_took_to_of_late_comes_first() -> None:
+    old = [pair(f"old{at}", "a", NOW_US - 300 * DAY_US) for at in range(6)]
+    new = [pair(f"new{at}", "b", NOW_US - DAY_US) for at in range(5)]
+    model = built(*old, *new)
+    assert ids(model, "unknown")[:2] == ["b", "a"]
+    assert model.scored("unknown", NOW_US, 1)[0].because is None
+
+
+def test_given_members_alike_when_ranked_then_what_they_took_to_comes_first_with_its_reason() -> None:
+    model = built(pair("m", "a"), *crowd("ab", "ab", "ab", "cd", "cd", "cd", "ef", "ef"))
+    first = model.scored("m", NOW_US, 1)[0]
+    assert (first.content_id, first.because) == ("b", "a")
+    assert first.part in model.columns
+    assert set(first.parts) == set(model.columns)
+
+
+def test_given_new_content_when_its_tags_are_those_of_the_history_then_it_is_before_other_new_content() -> None:
+    model = built(pair("m", "a"))
+    model.take_items([Item("a", tags=("go", "art"), category="x"), Item("h", tags=("go", "art"), category="x")])
+    model.take_items([Item("b", tags=("tea",)), Item("c", tags=("sea",))])
+    assert ids(model, "m")[0] == "h"
+
+
+def test_given_a_hidden_content_when_ranked_then_what_goes_with_it_falls() -> None:
+    rows = [pair("m", "a"), *crowd("ab", "ab", "ac", "ac", "db", "db")]
+    scores = [
+        {one.content_id: one.score for one in model.scored("m", NOW_US, 20)}
+        for model in (built(*rows), built(*rows, pair("m", "d", strength=-1.0)))
+    ]
+    before, after = (one["b"] - one["c"] for one in scores)
+    assert after < before - 0.5
+
+
+def test_given_no_content_when_ranked_then_the_answer_is_empty() -> None:
+    assert built(items="").scored("m", NOW_US, 5) == []
+    assert built(*[pair("m", content) for content in CONTENTS]).scored("m", NOW_US, 5) == []
+
+
+extreme = st.sampled_from([0, 1, SECOND_US, NOW_US, NOW_US + DAY_US, 10**15, 4 * 10**18])
+rows = st.builds(
+    lambda member, content, at_us, strength: Pair(member, content, at_us, at_us, strength),
+    st.sampled_from("mnop"),
+    st.sampled_from(CONTENTS),
+    extreme,
+    st.sampled_from([1.0, -1.0, 1e308, float("nan"), float("inf")]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, max_size=25), extreme)
+@pytest.mark.filterwarnings("error")
+def test_given_extreme_rows_when_scored_then_every_number_is_finite(taken: list[Pair], now_us: int) -> None:
+    model = built()
+    model.take(taken, learn=True)
+    model.settle()
+    model.sweep()
+    for member in "mq":
+        for one in model.scored(member, now_us, 20):
+            assert np.isfinite([one.score, *one.parts.values()]).all()
+
+
+def test_given_many_items_when_ranked_then_candidates_are_bounded_and_best_first() -> None:
+    chance = np.random.default_rng(0)
+    model = Model(Settings(replay=64, candidates_per_source=10), np.random.default_rng(0))
+    model.take_items([Item(f"c{at}") for at in range(2_000)])
+    model.take([pair(f"m{chance.integers(50)}", f"c{chance.integers(2_000)}", NOW_US - at) for at in range(3_000)])
+    model.settle()
+    ranking = model.ranked("m1", NOW_US)
+    assert 10 <= len(ranking.items) <= 10 * len(model.columns)
+    assert (np.diff(ranking.scores) <= 0).all()
+    assert len(set(ranking.items.tolist())) == len(ranking.items)
+
+
+def test_given_names_of_parts_when_built_then_only_these_score() -> None:
+    model = built(*crowd("ab", "ab"), chosen=Settings(replay=64, parts=("popular", "markov")))
+    assert {name.partition(".")[0] for name in model.columns} == {"popular", "markov"}
+    assert ids(model, "n")[:2] in (["a", "b"], ["b", "a"])
+
+
+def test_given_factors_from_outside_when_given_then_they_score_for_those_who_have_them() -> None:
+    model = built(*crowd("ab"), chosen=Settings(replay=64, parts=("given",)))
+    numbers = [model.standing.items.number(content) for content in "cd"]
+    member = model.standing.members.number("crowd0")
+    vectors = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
+    biases = np.zeros(2, dtype=np.float32)
+    likes = np.array([[0.1, 0.9]], dtype=np.float32)
+    model.given.give(Factors(vectors, biases, likes, np.array(numbers), np.array([member])))
+    view = model.view("crowd0", NOW_US)
+    scores = dict(zip(view.eligible.tolist(), view.standard[0].tolist(), strict=True))
+    assert max(scores, key=lambda item: scores[item]) == numbers[1]
+    with pytest.raises(ValueError, match="not a finite number"):
+        model.given.give(Factors(vectors * np.nan, biases, likes, np.array(numbers), np.array([member])))
+    with pytest.raises(ValueError, match="different lengths"):
+        model.given.give(Factors(vectors, biases, likes[:, :1], np.array(numbers), np.array([member])))
+
+
+def learned() -> Model:
+    model = built(*crowd("abcd", "abce", "bcfa"))
+    model.sweep()
+    for at, history in enumerate(["abce", "bcea", "fabc", "ecba"] * 12):
+        for place, content in enumerate(history):
+            model.take([pair(f"late{at}", content, NOW_US - DAY_US // 2 + at * SECOND_US + place)], learn=True)
+    return model
+
+
+def test_given_what_was_learned_when_a_new_model_goes_on_from_it_then_both_rank_alike() -> None:
+    one = learned()
+    one.settle()
+    one.sweep()
+    other = built(*crowd("abcd", "abce", "bcfa"))
+    for at, history in enumerate(["abce", "bcea", "fabc", "ecba"] * 12):
+        other.take(
+            [
+                pair(f"late{at}", content, NOW_US - DAY_US // 2 + at * SECOND_US + place)
+                for place, content in enumerate(history)
+            ]
+        )
+    other.settle()
+    other.sequence.sweep(len(other.standing.items))
+    other.from_bytes(one.to_bytes())
+    mine, theirs = (model.scored("crowd0", NOW_US, 20) for model in (one, other))
+    assert [entry.content_id for entry in mine] == [entry.content_id for entry in theirs]
+    assert [entry.score for entry in mine] == pytest.approx([entry.score for entry in theirs], abs=1e-3)
+
+
+def test_given_bytes_that_are_no_state_when_loaded_then_they_are_refused_and_nothing_changes() -> None:
+    model = learned()
+    before = model.scored("crowd0", NOW_US, 20)
+    for state in (b"", b"state", model.to_bytes()[:200], built(chosen=Settings(replay=64, nets=2)).to_bytes()[:-40]):
+        with pytest.raises(StateRefused):
+            model.from_bytes(state)
+    assert model.scored("crowd0", NOW_US, 20) == before
