@@ -13,8 +13,8 @@ import pytest
 
 from reco.bootstrap import DEFINITION
 from reco.model.model import Model
-from reco.model.ranker.ranker import StateRefused
 from reco.model.settings import Settings
+from reco.model.state import StateRefused
 from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
@@ -127,8 +127,7 @@ def teacher(house: House) -> tuple[Teacher, LiveFactors]:
 async def test_given_what_one_process_learned_when_another_serves_then_it_ranks_by_it(house: House) -> None:
     await filled(house)
     one, factors = teacher(house)
-    await one.go_on()
-    await one.step()
+    await one.begin()
     serving, states = model(8), States(house.pool)
     assert await states.load(serving) and states.version != UNLEARNED
     features = factors.copy.model.ranked("m1", 10**16).panel.features
@@ -141,11 +140,9 @@ async def test_given_a_saved_state_when_the_process_starts_again_then_the_past_i
 ) -> None:
     await filled(house)
     first, _ = teacher(house)
-    await first.go_on()
-    await first.step()
+    await first.begin()
     second, factors = teacher(house)
-    await second.go_on()
-    await second.step()
+    await second.begin()
     assert factors.copy.model.ranker.outcomes == 0
     assert factors.copy.model.standing.profile("m1", 0).length == 6
 
@@ -155,11 +152,10 @@ async def test_given_a_state_of_another_build_when_loaded_then_it_is_refused_and
 ) -> None:
     await filled(house)
     async with house.pool.connection() as conn:
-        await conn.execute("INSERT INTO learned_state (name, version, body) VALUES ('ranker', 'x', 'no state')")
+        await conn.execute("INSERT INTO learned_state (name, version, body) VALUES ('model', 'x', 'no state')")
     with pytest.raises(StateRefused):
         await States(house.pool).load(model())
     one, factors = teacher(house)
-    await one.go_on()
-    await one.step()
+    await one.begin()
     assert factors.copy.model.ranker.outcomes > 100
     assert await States(house.pool).load(model())

@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 from eventfold import Connection, Pool, ReadTable
 from eventfold.reading.following import Mark, continued, hand_over, look
 from reco.model.model import Model
-from reco.model.ranker.ranker import StateRefused
+from reco.model.state import StateRefused
 from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.live_factors import LiveFactors, Look, Reached
 from reco.recommendation.projections import (

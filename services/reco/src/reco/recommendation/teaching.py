@@ -9,10 +9,10 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from reco.model.ranker.ranker import StateRefused
+from reco.model.state import StateRefused
 from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
-from reco.recommendation.states import States
+from reco.recommendation.states import State, States
 
 log = logging.getLogger(__name__)
 
@@ -25,43 +25,56 @@ FIRST_OUTCOMES: Final = 200_000
 
 
 class Teacher:
-    """Teaches the ranker of one copy. One such process is enough; of two, the last to save is what serves."""
+    """Teaches the model of one copy. One such process is enough; of two, the last to save is what serves."""
 
     def __init__(self, factors: LiveFactors, states: States) -> None:
         self._factors, self._states = factors, states
         self._saved_at_s = 0.0
-        self._went_on, self._first = False, True
 
     async def run(self) -> None:
         """Learn until cancelled; gives way to other tasks at every second of the past."""
-        await self.go_on()
+        await self.begin()
         while True:
-            await self.step()
             await asyncio.sleep(EVERY_S)
+            await self.step()
 
-    async def go_on(self) -> None:
-        """Take up what was learned before this process began."""
-        try:
-            self._went_on = await self._states.load(self._factors.copy.model)
-        except StateRefused as refusal:
-            log.warning("what was learned does not fit; it is learned again", extra={"reason": str(refusal)})
+    async def begin(self) -> None:
+        """Take what the tables hold. Where something was learned before, go on from there; else learn from the newest
+        `FIRST_OUTCOMES`."""
+        await self._factors.refresh()
+        state = self._fitting(await self._states.newest())
+        await self._learn(0 if state else FIRST_OUTCOMES)
+        if state:
+            self._factors.copy.model.from_bytes(state.body)
+            self._states.version = state.version
+        else:
+            await self._save()
 
     async def step(self) -> None:
-        """Learn from what is new in the tables. The first time, what a saved state has seen already is taken without
-        being learned again."""
+        """Learn from what is new in the tables, and save in time."""
         await self._factors.refresh()
+        await self._learn(FIRST_OUTCOMES)
+
+    def _fitting(self, state: State | None) -> State | None:
+        try:
+            if state:
+                self._factors.copy.model.from_bytes(state.body)
+        except StateRefused as refusal:
+            log.warning("what was learned does not fit; it is learned again", extra={"reason": str(refusal)})
+            return None
+        return state
+
+    async def _learn(self, outcomes: int) -> None:
         copy = self._factors.copy
         assert isinstance(copy, LearningCopy)  # noqa: S101 - made so by the slice
         before = copy.model.ranker.outcomes
-        for _ in copy.learn(0 if self._went_on else FIRST_OUTCOMES):
+        for _ in copy.learn(outcomes):
             await asyncio.sleep(0)
-            await self._save_in_time()
+            if time.monotonic() - self._saved_at_s >= SAVE_EVERY_S:
+                await self._save()
         OUTCOMES.inc(copy.model.ranker.outcomes - before)
-        await self._save_in_time(now=self._first)
-        self._went_on = self._first = False
 
-    async def _save_in_time(self, *, now: bool = False) -> None:
-        if now or time.monotonic() - self._saved_at_s >= SAVE_EVERY_S:
-            await self._states.save(self._factors.copy.model)
-            self._saved_at_s = time.monotonic()
-            SAVED.set_to_current_time()
+    async def _save(self) -> None:
+        await self._states.save(self._factors.copy.model)
+        self._saved_at_s = time.monotonic()
+        SAVED.set_to_current_time()
