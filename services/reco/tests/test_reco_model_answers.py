@@ -143,7 +143,7 @@ def test_given_factors_from_outside_when_given_then_they_score_for_those_who_hav
     likes = np.array([[0.1, 0.9]], dtype=np.float32)
     model.given.give(Factors(vectors, biases, likes, np.array(numbers), np.array([member])))
     view = model.view("crowd0", NOW_US)
-    scores = dict(zip(view.eligible.tolist(), view.standard[0].tolist(), strict=True))
+    scores = dict(zip(view.eligible.tolist(), view.scores[0].tolist(), strict=True))
     assert max(scores, key=lambda item: scores[item]) == numbers[1]
     with pytest.raises(ValueError, match="not a finite number"):
         model.given.give(Factors(vectors * np.nan, biases, likes, np.array(numbers), np.array([member])))

@@ -325,6 +325,30 @@ async def test_given_an_answer_to_a_member_when_recorded_then_the_slot_does_not_
     assert [(one["content_id"], one["propensity"]) for one in row[3]] == [(shown, 1.0)]
 
 
+async def test_given_shown_content_when_the_member_takes_it_within_a_day_then_it_is_an_outcome(
+    house: RecoHouse,
+) -> None:
+    """What was seen before, or a day later, is none."""
+    await house.published("a", "b", "c")
+    shown = await house.ask(pb.RecommendRequest(slot="feed"))
+    await SHARED.recorder(house.wiring).drain()
+    await house.viewed("me", "a", days_ago=-0.5)
+    await house.viewed("me", "b", days_ago=-1.5)
+    await house.viewed("other", "c", days_ago=-0.5)
+    request = pb.ListOutcomesRequest()
+    getattr(request, "from").FromDatetime(NOW - timedelta(days=1))
+    request.to.FromDatetime(NOW + timedelta(seconds=1))
+    (found,) = (await house.ask(request, AUDITOR)).outcomes
+    assert (found.slot, found.method, found.answers, found.shown, found.taken) == ("feed", "hybrid", 1, 3, 1)
+    assert found.taken_share == pytest.approx(1 / 3) and len(shown.items) == 3
+    request.to.FromDatetime(NOW + timedelta(days=99))
+    with pytest.raises(InvalidInput) as refusal:
+        await house.ask(request, AUDITOR)
+    assert refusal.value.field == "to"
+    with pytest.raises(NotPermitted):
+        await house.ask(request, ME)
+
+
 async def test_given_an_operator_who_looks_at_a_member_when_answered_then_no_impression_is_logged(
     house: RecoHouse,
 ) -> None:

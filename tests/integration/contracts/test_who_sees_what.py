@@ -59,7 +59,7 @@ OF_ONE_MEMBER = {
 """Members about themselves, operators about anybody."""
 OF_ONE_CREATOR = {"ListPostings": ("account", "creator_payable:{}")}
 """As above, by the creator's account; operators may leave the account out."""
-OF_THE_PLATFORM = {"GetRetention", "GetActivity", "GetRevenue", "GetOverview", "GetTrialBalance"}
+OF_THE_PLATFORM = {"GetRetention", "GetActivity", "GetRevenue", "GetOverview", "GetTrialBalance", "ListOutcomes"}
 """Operators."""
 
 

@@ -107,7 +107,7 @@ class Walk:
     def _parts(self, event: Event, item: int | None) -> None:
         view = self.model.view(event.member, event.unix_time * SECOND_US)
         ties = self._chance.random(len(view.eligible))
-        for name, scores in zip(self.model.columns, view.standard, strict=True):
+        for name, scores in zip(self.model.columns, view.scores, strict=True):
             best = view.eligible[np.lexsort((ties, -scores))[:HITS_AT]]
             self._mark(name, _rank(best, item), best[:NDCG_AT].tolist())
 

@@ -1,4 +1,4 @@
-"""What the ranker has learned."""
+"""What the model has learned; and impressions by time, for what followed them."""
 
 from servicekit.migrate import step
 
@@ -8,7 +8,8 @@ CREATE TABLE learned_state (
     version text NOT NULL,
     body bytea NOT NULL,
     saved_at timestamptz NOT NULL DEFAULT now()
-)
+);
+CREATE INDEX impression_occurred ON impression (occurred_at)
 """
 
 revision, down_revision, upgrade, downgrade = step("0003", "0002", TABLES)

@@ -20,7 +20,7 @@ from reco.model.panel import (
     feature_names,
     features_of,
     seconds_log,
-    standardised,
+    view_of,
 )
 from reco.model.parts.als import DIMENSIONS, Als
 from reco.model.parts.base import Part, Profile
@@ -48,7 +48,12 @@ BLEND = {
     "popular.30d": 0.15,
     "content.near": 0.15,
 }
-"""Weights of standardised scores before anything is learned."""
+"""Weights of view_of scores before anything is learned."""
+SOURCES = frozenset(
+    {"cosine.3", "ease.10", "local.4", "follow.5", "als.3", "als.15", "markov.around", "markov.step", "markov.session"}
+    | {"users.knn", "sessions.near", "popular.7d", "recent.stage", "content.near", "given"}
+)
+"""Columns whose best items become candidates; all columns if none of these is in use."""
 SETTLE_EVERY = 64
 """Changed members until the inverse is brought up to date."""
 SWEEP_SHARE = 0.03
@@ -103,6 +108,9 @@ class Model:
         wanted = set(settings.parts)
         standing.parts = tuple(one for one in every if not wanted or wanted & families(one))
         self.columns = tuple(name for part in standing.parts for name in part.columns)
+        self._sources = np.array(
+            [at for at, name in enumerate(self.columns) if name in SOURCES] or range(len(self.columns))
+        )
         names = feature_names(self.columns)
         start = np.array([2.0 * BLEND.get(name, 0.0) for name in names], dtype=np.float32)
         self.ranker = Ranker(names, start, settings.nets, settings.replay, seed)
@@ -194,8 +202,8 @@ class Model:
     def scored(self, member_id: str, now_us: int, limit: int) -> list[Scored]:
         """The best `limit` contents for a member, best first. Does not block."""
         ranking = self.ranked(member_id, now_us)
-        profile = self.standing.profile(member_id, now_us)
-        return [self._shown(profile, ranking, at) for at in range(min(limit, len(ranking.items)))]
+        because = self._because(self.view(member_id, now_us).profile, ranking.items[:limit])
+        return [self._shown(ranking, at, one) for at, one in enumerate(because.tolist())]
 
     def ranked(self, member_id: str, now_us: int, passing: Callable[[str], bool] | None = None) -> Ranking:
         """All candidates for a member, best first; equal scores by the items' ties. With `passing`, only contents whose
@@ -209,44 +217,43 @@ class Model:
         return Ranking(kept.items, scores[order], kept)
 
     def view(self, member_id: str, now_us: int) -> View:
-        """Each part's standardised scores of all that could be recommended to a member."""
+        """Each part's view_of scores of all that could be recommended to a member."""
         return self._viewed(member_id, now_us)[0]
 
     def explained(self, member_id: str, now_us: int, content_id: str) -> tuple[str, str]:
         """Why a member is recommended a content: the column that speaks most for it, and the content of the history
         that does. Either is empty if nothing speaks for it."""
         view, item = self.view(member_id, now_us), self.standing.items.number(content_id)
-        if item is None or not len(self.columns):
+        at = np.searchsorted(view.eligible, -1 if item is None else item)
+        if item is None or at >= len(view.eligible) or view.eligible[at] != item or not len(self.columns):
             return "", ""
-        at = int(np.searchsorted(view.eligible, item))
-        said = view.standard[:, at] if at < len(view.eligible) and view.eligible[at] == item else np.zeros(1)
-        because = self._because(view.profile, item)
+        said = view.standard(np.array([at]))[:, 0]
+        because = int(self._because(view.profile, np.array([item]))[0])
         column = self.columns[int(np.argmax(said))] if said.max() > 0 else ""
-        return column, "" if because is None else self.standing.items.name(because)
+        return column, "" if because < 0 else self.standing.items.name(because)
 
     def _among(self, view: View, passing: Callable[[str], bool]) -> Panel:
-        passed = np.array([passing(self.standing.items.name(item)) for item in view.eligible.tolist()], dtype=np.bool_)
-        within = View(view.profile, view.eligible[passed], np.ascontiguousarray(view.standard[:, passed]))
-        return self._panel(within, chosen(within.standard, self.settings.candidates_per_source))
+        """The panel of those that pass: all of them, or the best of each source if they are many."""
+        passed = [at for at, item in enumerate(view.eligible.tolist()) if passing(self.standing.items.name(item))]
+        places = np.array(passed, dtype=np.int64)
+        return self._panel(view, places[chosen(view.only(places), self._sources, self.settings.candidates_per_source)])
 
-    def _shown(self, profile: Profile, ranking: Ranking, at: int) -> Scored:
+    def _shown(self, ranking: Ranking, at: int, because: int) -> Scored:
         columns = ranking.panel.scores[:, at]
-        item = int(ranking.items[at])
-        best = int(np.argmax(columns)) if len(columns) else -1
-        because = self._because(profile, item)
         return Scored(
-            content_id=self.standing.items.name(item),
+            content_id=self.standing.items.name(int(ranking.items[at])),
             score=float(ranking.scores[at]),
             parts=dict(zip(self.columns, columns.tolist(), strict=True)),
-            part=self.columns[best] if best >= 0 else "",
-            because=None if because is None else self.standing.items.name(because),
+            part=self.columns[int(np.argmax(columns))],
+            because=self.standing.items.name(because) if because >= 0 else None,
         )
 
-    def _because(self, profile: Profile, item: int) -> int | None:
+    def _because(self, profile: Profile, items: Ints) -> Ints:
+        """For each item the one of the history that speaks most for it, -1 for none."""
         for part in self.standing.parts:
-            if isinstance(part, Ease | Als) and (found := part.because(profile, item)) is not None:
-                return found
-        return None
+            if isinstance(part, Ease | Als):
+                return part.because(profile, items)
+        return np.full(len(items), -1, dtype=np.int64)
 
     def _viewed(self, member_id: str, now_us: int) -> tuple[View, Panel]:
         key = (member_id, now_us)
@@ -254,7 +261,7 @@ class Model:
             view = self._view(self.standing.profile(member_id, now_us))
             if len(self._views) >= MAX_VIEWS:
                 self._views.clear()
-            self._views[key] = view, self._panel(view, chosen(view.standard, self.settings.candidates_per_source))
+            self._views[key] = view, self._panel(view, chosen(view, self._sources, self.settings.candidates_per_source))
         return self._views[key]
 
     def _view(self, profile: Profile) -> View:
@@ -262,11 +269,10 @@ class Model:
         scores: dict[str, Floats32] = {}
         for part in self.standing.parts:
             scores.update(part.scores(profile, count))
-        eligible = self.standing.eligible(profile)
-        return View(profile, eligible, standardised(self.columns, scores, eligible))
+        return view_of(profile, self.columns, scores, self.standing.eligible(profile))
 
     def _panel(self, view: View, places: Ints) -> Panel:
-        items, scores = view.eligible[places], np.ascontiguousarray(view.standard[:, places])
+        items, scores = view.eligible[places], view.standard(places)
         context = context_of(view.profile, self._members_of(view.profile.items[:CONTEXT_ITEMS]))
         about = self._item_features(items, view.profile.now_us, context)
         return Panel(items, scores, features_of(scores, about, context))
@@ -276,13 +282,13 @@ class Model:
         are from those of the profile's items."""
         line = self.standing.timeline
         members = self._members_of(items)
-        quiet = np.array([now_us - line.last_us(item) for item in items.tolist()], dtype=np.int64)
+        quiet = now_us - line.last_us(items)
         ages = self.standing.ages_us(items, now_us)
         beside = np.abs(members - context[CONTEXT.index("context.members")])
         return np.stack([members, seconds_log(ages), seconds_log(quiet), beside])
 
     def _members_of(self, items: Ints) -> Floats32:
-        counts = np.array([self.standing.timeline.posted(item) for item in items.tolist()], dtype=np.float32)
+        counts = self.standing.timeline.posted(items).astype(np.float32)
         return np.asarray(np.log1p(counts) / 4.0)
 
     def _learn(self, pairs: Sequence[Pair]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,33 @@ from reco.model.parts.base import Profile
 from reco.model.rows import Floats32, Ints
 
 MAX_Z = 10.0
+SMALLEST_SPREAD = 1e-4
+"""A column whose deviation is smaller than this share of its mean is constant but for rounding."""
 CONTEXT = ("context.length", "context.gap", "context.pause", "context.members", "context.newest_members")
 ITEM_FEATURES = ("item.members", "item.age", "item.quiet", "item.members_beside")
 
 
 @dataclass(frozen=True)
 class View:
-    """All that could be recommended to one member at one moment: `standard` is columns x eligible items."""
+    """All that could be recommended to one member at one moment.
+
+    `scores`: columns x eligible items, finite, 0 where a column is absent. `means`, `spreads`: of each column.
+    """
 
     profile: Profile
     eligible: Ints
-    standard: Floats32
+    scores: Floats32
+    means: Floats32
+    spreads: Floats32
+
+    def standard(self, places: Ints) -> Floats32:
+        """Columns x places: mean 0 and deviation 1 over all eligible items, bounded; 0 where constant."""
+        found = (self.scores[:, places] - self.means[:, None]) / self.spreads[:, None]
+        return np.clip(found, -MAX_Z, MAX_Z, out=found)
+
+    def only(self, places: Ints) -> View:
+        """The same with these places only; columns are compared as among all."""
+        return replace(self, eligible=self.eligible[places], scores=self.scores[:, places])
 
 
 @dataclass(frozen=True)
@@ -40,30 +56,30 @@ class Panel:
         return at if at < len(self.items) and self.items[at] == item else None
 
 
-def standardised(columns: tuple[str, ...], scores: Mapping[str, Floats32], eligible: Ints) -> Floats32:
-    """Columns x eligible: mean 0, deviation 1; 0 where a column is absent, constant or not finite."""
+def view_of(profile: Profile, columns: tuple[str, ...], scores: Mapping[str, Floats32], eligible: Ints) -> View:
+    """The eligible items' part of the scores, with what is needed to compare columns."""
     found = np.zeros((len(columns), len(eligible)), dtype=np.float32)
-    if not len(eligible):
-        return found
     for at, name in enumerate(columns):
         if name in scores:
-            found[at] = scores[name][eligible]
-    np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    found -= found.mean(axis=1, keepdims=True)
-    spread = found.std(axis=1, keepdims=True)
-    found /= np.where(spread > 1e-6, spread, np.inf)
-    return np.clip(found, -MAX_Z, MAX_Z, out=found)
+            np.take(scores[name], eligible, out=found[at])
+    if not np.isfinite(found.sum()):
+        np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    means = found.sum(axis=1) / max(len(eligible), 1)
+    squares = np.einsum("ij,ij->i", found, found) / max(len(eligible), 1)
+    spreads = np.sqrt(np.maximum(squares - means * means, 0.0))
+    constant = spreads <= SMALLEST_SPREAD * np.maximum(np.abs(means), SMALLEST_SPREAD)
+    return View(profile, eligible, found, means, np.where(constant, np.inf, spreads).astype(np.float32))
 
 
-def chosen(standard: Floats32, per_source: int) -> Ints:
-    """Positions of the best `per_source` by each column, or of all if there are few. Ascending."""
-    size = standard.shape[1]
+def chosen(view: View, sources: Ints, per_source: int) -> Ints:
+    """Places of the best `per_source` by each source that has something to say, or all if there are few. Ascending."""
+    size = len(view.eligible)
     if size <= 4 * per_source:
         return np.arange(size)
     keep: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
-    for scores in standard:
-        if scores.any():
-            keep[np.argpartition(-scores, per_source)[:per_source]] = True
+    for source in sources:
+        if np.isfinite(view.spreads[source]):
+            keep[np.argpartition(-view.scores[source], per_source)[:per_source]] = True
     return np.flatnonzero(keep)
 
 

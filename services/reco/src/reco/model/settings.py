@@ -19,7 +19,7 @@ class Settings:
     """The newest so many of a member make the member's profile when scores are computed."""
     dense: bool = True
     """Keep items x items matrices (EASE, cosine; 12 bytes for each pair of items). For 10,000 items at most."""
-    max_postings: int = 400
+    max_postings: int = 250
     """The newest so many members of one item are looked at when neighbours and transitions are sought."""
     candidates_per_source: int = 40
     """Each source of candidates gives its best so many."""

@@ -39,6 +39,8 @@ class Timeline:
         self._post_times: list[array[int]] = []
         self._post_places: list[array[int]] = []
         self._all_times, self._all_places = array("q"), array("q")
+        self._posted: Vector[np.int64] = Vector(np.int64)
+        self._last_us: Vector[np.int64] = Vector(np.int64)
         self._used = 0
         self._live = 0
 
@@ -82,13 +84,13 @@ class Timeline:
         """Steps of all members."""
         return self._live
 
-    def last_us(self, item: int) -> int:
-        """The time of an item's newest step, 0 without any."""
-        return self._post_times[item][-1] if self.posted(item) else 0
+    def last_us(self, items: Ints) -> Ints:
+        """The times of the newest steps of items, 0 for those without any."""
+        return _of(self._last_us.values, items)
 
-    def posted(self, item: int) -> int:
-        """How many members have the item in their history."""
-        return len(self._post_places[item]) if item < len(self._post_places) else 0
+    def posted(self, items: Ints) -> Ints:
+        """How many members have each of the items in their history."""
+        return _of(self._posted.values, items)
 
     def sequence(self, member: int) -> Ints:
         """A member's items, oldest first, as a view."""
@@ -171,19 +173,27 @@ class Timeline:
         self._used = int(used)
 
     def _post(self, place: int) -> None:
-        item = int(self._items.values[place])
+        item, time = int(self._items.values[place]), int(self._times.values[place])
         while item >= len(self._post_places):
             self._post_times.append(array("q"))
             self._post_places.append(array("q"))
         for times, places in self._lists(item):
-            at = self._at(times, places, place)
-            times.insert(at, int(self._times.values[place]))
+            at = len(times) if not times or time > times[-1] else self._at(times, places, place)
+            times.insert(at, time)
             places.insert(at, place)
+        self._counted(item)
+
+    def _counted(self, item: int) -> None:
+        self._posted.grow(item + 1)
+        self._last_us.grow(item + 1)
+        times = self._post_times[item]
+        self._posted.values[item], self._last_us.values[item] = len(times), times[-1] if times else 0
 
     def _unpost(self, place: int) -> None:
         for times, places in self._lists(int(self._items.values[place])):
             at = self._at(times, places, place)
             del times[at], places[at]
+        self._counted(int(self._items.values[place]))
 
     def _repost(self, place: int, to: int) -> None:
         for times, places in self._lists(int(self._items.values[place])):
@@ -204,3 +214,11 @@ class Timeline:
     def _key(self, place: int) -> tuple[int, int]:
         owner, item = int(self._owners.values[place]), int(self._items.values[place])
         return self._member_ids.tie(owner), self._item_ids.tie(item)
+
+
+def _of(values: Ints, items: Ints) -> Ints:
+    """Values by item, 0 for those beyond the end."""
+    found = np.zeros(len(items), dtype=np.int64)
+    inside = items < len(values)
+    found[inside] = values[items[inside]]
+    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from eventfold.errors import InvalidInput
 from lyceum.reco.v1 import reco_pb2 as pb
 from reco.recommendation.application.eligibility import Filters
 from reco.recommendation.application.experiments import METHODS
@@ -15,6 +16,7 @@ MAX_ID_CHARS = 200
 MAX_LABEL_CHARS = 50
 DEFAULT_SLOT: Final = "home"
 DEFAULT_HALF_LIFE_HOURS, MAX_HALF_LIFE_HOURS = 72, 8_760
+MAX_WINDOW: Final = timedelta(days=92)
 KINDS: Final = ("", "text", "image", "audio", "video", "course")
 ACCESSES: Final = ("", "free", "paid")
 
@@ -67,6 +69,16 @@ def scope(request: pb.ListTrendingRequest) -> Filters:
         category=validate.text(request.category, "category", min_chars=0, max_chars=MAX_LABEL_CHARS),
         tag=validate.text(request.tag, "tag", min_chars=0, max_chars=MAX_LABEL_CHARS),
     )
+
+
+def window(request: pb.ListOutcomesRequest, now: datetime) -> tuple[datetime, datetime]:
+    """The times between which answers are looked at. Raises `InvalidInput` where they are in the wrong order or too far
+    apart."""
+    start = validate.utc(getattr(request, "from"), "from")
+    end = validate.utc(request.to, "to") if request.HasField("to") else now
+    if not timedelta(0) < end - start <= MAX_WINDOW:
+        raise InvalidInput(f"must be after `from`, by at most {MAX_WINDOW.days} days", field="to")
+    return start, end
 
 
 def half_life_us(value: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventfold import Pool
 from reco.recommendation.projections import PairRow
@@ -14,6 +14,14 @@ _NEWEST: Final = _PAIRS + "WHERE member_id = %s ORDER BY last_at DESC, content_i
 _OF: Final = _PAIRS + "WHERE member_id = %s AND content_id = ANY(%s)"
 _SHOWN: Final = """SELECT DISTINCT item ->> 'content_id' FROM impression, jsonb_array_elements(items) AS item
 WHERE member_id = %s AND slot = %s AND occurred_at > %s"""
+_OUTCOMES: Final = """SELECT slot, method, experiment, arm, count(*), sum(shown)::bigint, sum(taken)::bigint
+FROM impression AS i CROSS JOIN LATERAL (
+    SELECT count(*) AS shown, count(pair.content_id) AS taken
+    FROM jsonb_array_elements(i.items) AS item LEFT JOIN interaction AS pair
+    ON pair.member_id = i.member_id AND pair.content_id = item ->> 'content_id'
+    AND pair.first_at >= i.occurred_at AND pair.first_at < i.occurred_at + interval '24 hours'
+) AS one WHERE i.occurred_at >= %s AND i.occurred_at < %s
+GROUP BY slot, method, experiment, arm ORDER BY slot, method, experiment, arm"""
 _PUBLISHED: Final = "SELECT 1 FROM content_item WHERE content_id = %s"
 
 
@@ -40,6 +48,31 @@ class OfMember:
         async with self._pool.connection() as conn:
             rows = await (await conn.execute(_SHOWN, [member_id, slot, after])).fetchall()
         return {row[0] for row in rows}
+
+
+class Outcome(NamedTuple):
+    """What members took out of what was shown; `experiment` and `arm` are None where there was no experiment."""
+
+    slot: str
+    method: str
+    experiment: str | None
+    arm: str | None
+    answers: int
+    shown: int
+    taken: int
+
+
+class Outcomes:
+    """Joins impressions with what followed them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def between(self, start: datetime, end: datetime) -> Sequence[Outcome]:
+        """Of the answers given from `start` on and before `end`, as far as they have been folded."""
+        async with self._pool.connection() as conn:
+            rows = await (await conn.execute(_OUTCOMES, [start, end])).fetchall()
+        return [Outcome._make(row) for row in rows]
 
 
 class Published:

@@ -17,8 +17,8 @@ from reco.recommendation.application.answers import Suggestion, Wish
 from reco.recommendation.application.experiments import Experiment
 from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.placing import Rules
-from reco.recommendation.projections import ACCESS, FACTORS, PREFERRING
-from reco.recommendation.queries import OfMember
+from reco.recommendation.projections import ACCESS, FACTORS, PREFERRING, SHOWING
+from reco.recommendation.queries import OfMember, Outcomes
 from servicekit.call import Call, current_call
 from servicekit.policy import OPERATORS, Policies, Policy
 from servicekit.times import freshness, stamp
@@ -31,6 +31,7 @@ POLICIES: Final[Policies] = {
     "ListTrending": Policy("query", anyone=True, reads=(FACTORS.name,)),
     "ListContinueLearning": Policy("query", reads=(FACTORS.name, PREFERRING.name)),
     "ListSimilarMembers": Policy("query", OPERATORS, own="member_id", reads=(FACTORS.name,)),
+    "ListOutcomes": Policy("query", OPERATORS, reads=(FACTORS.name, SHOWING.name)),
     "GetPreferences": Policy("query", reads=(PREFERRING.name,)),
     "ListSignals": Policy("query", reads=(FACTORS.name, PREFERRING.name)),
 }
@@ -49,6 +50,7 @@ class RecommendationRpcs:
         self,
         factors: LiveFactors,
         of_member: OfMember,
+        outcomes: Outcomes,
         rules: Rules,
         session: timedelta,
         experiment: Experiment | None,
@@ -56,7 +58,7 @@ class RecommendationRpcs:
         version: Callable[[], str],
         rng: random.Random,
     ) -> None:
-        self._factors, self._of_member = factors, of_member
+        self._factors, self._of_member, self._outcomes = factors, of_member, outcomes
         self._rules, self._session, self._experiment = rules, session, experiment
         self._record, self._version, self._rng = record, version, rng
 
@@ -163,6 +165,16 @@ class RecommendationRpcs:
             members=[pb.SimilarMember(member_id=one, similarity=value) for one, value in named],
             taste=shaping.taste(copy, [one for one, _ in found]) if many else [],
             formula=answers.FORMULA_MEMBERS,
+            freshness=self._freshness(FACTORS.name),
+        )
+
+    async def ListOutcomes(self, request: pb.ListOutcomesRequest, context: Any) -> pb.ListOutcomesResponse:
+        """For operators."""
+        call = await self._entered()
+        start, end = parsing.window(request, call.now)
+        return pb.ListOutcomesResponse(
+            outcomes=[shaping.outcome(one) for one in await self._outcomes.between(start, end)],
+            formula=answers.FORMULA_OUTCOMES,
             freshness=self._freshness(FACTORS.name),
         )
 

@@ -14,6 +14,7 @@ from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.wording import words
 from reco.recommendation.domain.signals import SIGNALS
 from reco.recommendation.projections import PairRow
+from reco.recommendation.queries import Outcome
 from servicekit.times import stamp
 
 FINISHED_SHARE = 0.95
@@ -97,6 +98,20 @@ def signals(copy: Copy, rows: Iterable[PairRow]) -> list[pb.SignalItem]:
         for row in rows
         if (item := copy.items.get(row.content_id)) is not None
     ]
+
+
+def outcome(found: Outcome) -> pb.Outcome:
+    """What members took out of what was shown."""
+    return pb.Outcome(
+        slot=found.slot,
+        method=found.method,
+        experiment=found.experiment or "",
+        arm=found.arm or "",
+        answers=found.answers,
+        shown=found.shown,
+        taken=found.taken,
+        taken_share=found.taken / found.shown if found.shown else 0.0,
+    )
 
 
 def hidden(copy: Copy, member_id: str, at_most: int) -> list[pb.HiddenItem]:

@@ -20,7 +20,7 @@ from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.application.placing import Rules
 from reco.recommendation.following import PostgresFactTables, follow
 from reco.recommendation.projections import GROUPS
-from reco.recommendation.queries import OfMember
+from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
 from reco.recommendation.states import States
 from reco.recommendation.teaching import Teacher
@@ -48,6 +48,7 @@ class Shared:
         return RecommendationRpcs(
             factors=factors,
             of_member=OfMember(wiring.queries),
+            outcomes=Outcomes(wiring.queries),
             rules=Rules(settings.reco_max_per_creator, settings.reco_explored_share),
             session=timedelta(seconds=settings.reco_session_s),
             experiment=_experiment(settings),

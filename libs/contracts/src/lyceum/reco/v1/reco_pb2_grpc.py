@@ -64,6 +64,11 @@ class RecoServiceStub:
                 request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.SerializeToString,
                 response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.FromString,
                 _registered_method=True)
+        self.ListOutcomes = channel.unary_unary(
+                '/lyceum.reco.v1.RecoService/ListOutcomes',
+                request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesRequest.SerializeToString,
+                response_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesResponse.FromString,
+                _registered_method=True)
         self.GiveFeedback = channel.unary_unary(
                 '/lyceum.reco.v1.RecoService/GiveFeedback',
                 request_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.GiveFeedbackRequest.SerializeToString,
@@ -132,6 +137,14 @@ class RecoServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOutcomes(self, request, context):
+        """What members took out of what they were shown, by slot, method and arm: what an experiment is judged by. For roles
+        `importer`, `auditor` and `admin`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GiveFeedback(self, request, context):
         """Say something about content: hide it, or leave it out of what drives one's recommendations.
         """
@@ -192,6 +205,11 @@ def add_RecoServiceServicer_to_server(servicer, server):
                     servicer.ListSimilarMembers,
                     request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.FromString,
                     response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.SerializeToString,
+            ),
+            'ListOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOutcomes,
+                    request_deserializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesRequest.FromString,
+                    response_serializer=lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesResponse.SerializeToString,
             ),
             'GiveFeedback': grpc.unary_unary_rpc_method_handler(
                     servicer.GiveFeedback,
@@ -376,6 +394,33 @@ class RecoService:
             '/lyceum.reco.v1.RecoService/ListSimilarMembers',
             lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersRequest.SerializeToString,
             lyceum_dot_reco_dot_v1_dot_reco__pb2.ListSimilarMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.reco.v1.RecoService/ListOutcomes',
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesRequest.SerializeToString,
+            lyceum_dot_reco_dot_v1_dot_reco__pb2.ListOutcomesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class RecoServiceStub:
     """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
     such members like, and only where they are many enough.
     """
+    ListOutcomes: _grpc.UnaryUnaryMultiCallable[_reco_pb2.ListOutcomesRequest, _reco_pb2.ListOutcomesResponse]
+    """What members took out of what they were shown, by slot, method and arm: what an experiment is judged by. For roles
+    `importer`, `auditor` and `admin`.
+    """
     GiveFeedback: _grpc.UnaryUnaryMultiCallable[_reco_pb2.GiveFeedbackRequest, _reco_pb2.GiveFeedbackResponse]
     """Say something about content: hide it, or leave it out of what drives one's recommendations."""
     SetPreferences: _grpc.UnaryUnaryMultiCallable[_reco_pb2.SetPreferencesRequest, _reco_pb2.SetPreferencesResponse]
@@ -70,6 +74,10 @@ class RecoServiceAsyncStub(RecoServiceStub):
     ListSimilarMembers: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListSimilarMembersRequest, _reco_pb2.ListSimilarMembersResponse]  # type: ignore[assignment]
     """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
     such members like, and only where they are many enough.
+    """
+    ListOutcomes: _aio.UnaryUnaryMultiCallable[_reco_pb2.ListOutcomesRequest, _reco_pb2.ListOutcomesResponse]  # type: ignore[assignment]
+    """What members took out of what they were shown, by slot, method and arm: what an experiment is judged by. For roles
+    `importer`, `auditor` and `admin`.
     """
     GiveFeedback: _aio.UnaryUnaryMultiCallable[_reco_pb2.GiveFeedbackRequest, _reco_pb2.GiveFeedbackResponse]  # type: ignore[assignment]
     """Say something about content: hide it, or leave it out of what drives one's recommendations."""
@@ -129,6 +137,16 @@ class RecoServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reco_pb2.ListSimilarMembersResponse, _abc.Awaitable[_reco_pb2.ListSimilarMembersResponse]]:
         """Members who chose the same: by id for roles `importer`, `auditor` and `admin`; for the member, only the tags that
         such members like, and only where they are many enough.
+        """
+
+    @_abc_1.abstractmethod
+    def ListOutcomes(
+        self,
+        request: _reco_pb2.ListOutcomesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reco_pb2.ListOutcomesResponse, _abc.Awaitable[_reco_pb2.ListOutcomesResponse]]:
+        """What members took out of what they were shown, by slot, method and arm: what an experiment is judged by. For roles
+        `importer`, `auditor` and `admin`.
         """
 
     @_abc_1.abstractmethod

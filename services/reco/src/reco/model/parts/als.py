@@ -12,7 +12,7 @@ import numpy as np
 
 from reco.model.books import Change
 from reco.model.parts.base import Profile
-from reco.model.parts.linear import weighted
+from reco.model.parts.linear import loudest, weighted
 from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
@@ -72,13 +72,12 @@ class Als:
         found[:, :size] = (folded @ self.items.T)[:, :size]
         return {name: found[at] for at, name in enumerate(self.columns)}
 
-    def because(self, profile: Profile, item: int) -> int | None:
-        """The item of the profile whose factors are closest to those of an item; None if none are close."""
-        items = profile.items[profile.items < len(self.items)]
-        if item >= len(self.items) or not len(items):
-            return None
-        votes = self.items[items] @ self.items[item]
-        return int(items[np.argmax(votes)]) if votes.max() > 0 else None
+    def because(self, profile: Profile, items: Ints) -> Ints:
+        """For each of `items` the one of the profile with the closest factors; -1 where none is close."""
+        inside, known = profile.items < len(self.items), items < len(self.items)
+        votes = np.zeros((int(inside.sum()), len(items)), dtype=np.float32)
+        votes[:, known] = self.items[profile.items[inside]] @ self.items[items[known]].T
+        return loudest(votes, profile.items[inside])
 
     def _folded(self, items: Ints, weights: Floats) -> Floats32:
         """A member's factors for each row of weights: one small solve each (He et al., arXiv 1708.05024)."""

@@ -26,6 +26,13 @@ def weighted(profile: Profile, half_lives: tuple[float, ...]) -> tuple[Ints, Flo
     return np.concatenate([profile.items, disliked]), np.concatenate([likes, against], axis=1)
 
 
+def loudest(votes: Floats | Floats32, voters: Ints) -> Ints:
+    """For each column of votes (voters x items) the voter with the highest vote; -1 if none is above 0."""
+    if not len(voters):
+        return np.full(votes.shape[1], -1, dtype=np.int64)
+    return np.where(votes.max(axis=0) > 0, voters[votes.argmax(axis=0)], -1)
+
+
 class Ease:
     """EASE (Steck, arXiv 1905.03375): B = I - P diag(P)^-1, scored for live profiles at several half-lives."""
 
@@ -50,14 +57,14 @@ class Ease:
         found[:, :size] = (weights[:, inside] @ inverse[items[inside]] / -inverse.diagonal())[:, :size]
         return {name: found[at].astype(np.float32) for at, name in enumerate(self.columns)}
 
-    def because(self, profile: Profile, item: int) -> int | None:
-        """The item of the profile that speaks most for an item; None if none speaks for it."""
+    def because(self, profile: Profile, items: Ints) -> Ints:
+        """For each of `items` the one of the profile that speaks most for it; -1 where none does."""
         inverse = self._inverse.values
-        items = profile.items[profile.items < len(inverse)]
-        if item >= len(inverse) or not len(items):
-            return None
-        votes = profile.recency(HALF_LIVES[1])[profile.items < len(inverse)] * -inverse[items, item]
-        return int(items[np.argmax(votes)]) if votes.max() > 0 else None
+        inside = profile.items < len(inverse)
+        votes = np.zeros((int(inside.sum()), len(items)))
+        known = items < len(inverse)
+        votes[:, known] = -inverse[np.ix_(profile.items[inside], items[known])]
+        return loudest(votes * profile.recency(HALF_LIVES[1])[inside][:, None], profile.items[inside])
 
 
 class Cosine:

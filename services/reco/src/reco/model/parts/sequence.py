@@ -51,7 +51,7 @@ class Sequence:
                 near[where] += kernel
                 past[where] += history.T @ history
                 next_[where] += history.T @ ahead
-        ridge = ridge_of(np.array([self._timeline.posted(item) for item in range(count)]))
+        ridge = ridge_of(self._timeline.posted(np.arange(count)))
         inverse = np.linalg.inv(near + ridge * np.eye(count, dtype=np.float32))
         self._local = (inverse / -inverse.diagonal()).astype(np.float32)
         self._follow = np.linalg.solve(past + ridge * np.eye(count, dtype=np.float32), next_).astype(np.float32)

@@ -12,9 +12,9 @@ from reco.model.parts.gather import Anchors, anchors, summed
 from reco.model.rows import DAY_US, SECOND_US, Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
-ANCHORS = 8
-AHEAD = 14
-BEHIND = 10
+ANCHORS = 6
+AHEAD = 12
+BEHIND = 8
 CLOSE_US = 30 * SECOND_US
 FADE_US = 30 * DAY_US
 OFFSETS = np.arange(-BEHIND, AHEAD + 1)

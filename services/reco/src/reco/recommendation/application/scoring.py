@@ -75,8 +75,9 @@ def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
     view = model.view(asked.member_id, asked.now_us)
     rows = [_family(name) == FAMILIES[asked.method] for name in model.columns]
     rest = [_family(name) == "popularity" for name in model.columns]
-    scores = view.standard[rows].sum(axis=0)
-    order = np.lexsort((-view.standard[rest].sum(axis=0), -scores))
+    standard = view.standard(np.arange(len(view.eligible)))
+    scores = standard[rows].sum(axis=0)
+    order = np.lexsort((-standard[rest].sum(axis=0), -scores))
     named = ((model.standing.items.name(int(view.eligible[at])), float(scores[at])) for at in order)
     return [Candidate(name, score) for name, score in named if asked.may(name)][:limit]
 
