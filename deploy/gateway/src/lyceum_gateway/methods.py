@@ -411,6 +411,15 @@ METHODS: Final[tuple[Method, ...]] = (
         query="lyceum.reco.v1.ListSimilarMembersRequest",
     ),
     Method(
+        grpc="/lyceum.reco.v1.RecoService/ListOutcomes",
+        verb="GET",
+        path="/v1/recommendations/outcomes",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.reco.v1.ListOutcomesRequest",
+    ),
+    Method(
         grpc="/lyceum.reco.v1.RecoService/GiveFeedback",
         verb="POST",
         path="/v1/contents/{content_id}/feedback",
@@ -686,6 +695,10 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field(name="kind", json_name="kind", of="", many=False),
     ),
     "lyceum.reco.v1.ListContinueLearningRequest": (Field(name="limit", json_name="limit", of="", many=False),),
+    "lyceum.reco.v1.ListOutcomesRequest": (
+        Field(name="from", json_name="from", of="", many=False),
+        Field(name="to", json_name="to", of="", many=False),
+    ),
     "lyceum.reco.v1.ListPopularRequest": (
         Field(name="limit", json_name="limit", of="", many=False),
         Field(name="as_of", json_name="asOf", of="", many=False),

@@ -35,7 +35,10 @@ FORMULA_MEMBERS: Final = (
     "similarity(u,v) = co(u,v)/sqrt(n_u*n_v), rounded to 9 decimals; co(u,v): contents that both had, n: contents of "
     "each"
 )
-FORMULA_OUTCOMES: Final = "taken: contents shown of which the member's first signal came within 24 hours after the answer; share = taken / shown"
+FORMULA_OUTCOMES: Final = (
+    "taken: contents shown of which the member's first signal came within 24 hours after the answer; "
+    "share = taken / shown"
+)
 FORMULA_LEARNED: Final = (
     "a learned ranking of what several models propose: similar content, what members choose next, similar members, "
     "content alike, what is new and much chosen; the parts and their weights stand in the model card"
