@@ -136,18 +136,14 @@ class LocalStack(Instance):
     def start_further(self, names: Sequence[str] = SERVICES) -> None:
         """Start the further roles of the named services, and wait until each is well; does nothing if there are
         none."""
-        self.launch_further(names)
-        roles = _further_of(names)
+        roles = [(name, role) for name in names for role in FURTHER[name]]
+        for name, role in roles:
+            program = services.program(self.around, name, role, self.environment(name))
+            self._launch(program, [f"{name}_{role}_metrics"])
         for name, role in roles:
             self._await_page(name, role)
         if roles:
             self.say("the further roles are ready: " + ", ".join(services.process_name(*each) for each in roles))
-
-    def launch_further(self, names: Sequence[str] = SERVICES) -> None:
-        """The same without waiting until they are well."""
-        for name, role in _further_of(names):
-            program = services.program(self.around, name, role, self.environment(name))
-            self._launch(program, [f"{name}_{role}_metrics"])
 
     def _await_page(self, name: str, role: str) -> None:
         """Waits for a process without gRPC: its metrics page says whether it is well."""
@@ -172,8 +168,8 @@ class LocalStack(Instance):
         killed start.
 
         A part that is not well does not keep others down: `up` waits for the servers, then, whatever their state, for
-        the gateway, the workers and the further roles. Raises HalfRestored if a restore has not ended, and at the end
-        the failures.
+        the gateway and the workers, then for the further roles, which are heavy and would slow the workers' start down.
+        Raises HalfRestored if a restore has not ended, and at the end the failures.
         """
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
@@ -186,11 +182,10 @@ class LocalStack(Instance):
         self.launch_servers(present)
         failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
         self.launch_workers(present)
-        self.launch_further(present)
-        workers = [partial(start, [name]) for start in (self.start_workers, self.start_further) for name in present]
-        failures += _at_once([*gateway_, *workers])
+        failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
         named = {failure.service for failure in failures if isinstance(failure, HistoryRewound)}
-        failures += _at_once([partial(self.await_relay, name) for name in present if name not in named])
+        relays = [partial(self.await_relay, name) for name in present if name not in named]
+        failures += _at_once([*(partial(self.start_further, [name]) for name in present), *relays])
         _raise(failures)
 
     def _tell_missing(self, packages: Sequence[str]) -> None:
@@ -214,11 +209,6 @@ class LocalStack(Instance):
     def _kafka_complaint(self) -> str | None:
         ended = containers.complaint(self.data_dir, "kafka") if self.kafka_choice == "docker" else None
         return ended or kafka.complaint(self.kafka_bootstrap)
-
-
-def _further_of(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The further roles of the named services, as pairs of service and role."""
-    return [(name, role) for name in names for role in FURTHER[name]]
 
 
 def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
