@@ -27,5 +27,5 @@ class Settings:
     """Names of the parts in use; empty means all."""
     nets: int = 1
     """Nets whose mean ranks."""
-    replay: int = 4_096
-    """Outcomes kept for learning; about 25 KB each."""
+    replay: int = 16_384
+    """Outcomes kept for learning; about 9 KB each."""

@@ -9,7 +9,7 @@ import numpy as np
 from reco.model.books import Change
 from reco.model.growing import capacity_for
 from reco.model.parts.base import Profile
-from reco.model.rows import DAY_US, Floats, Floats32
+from reco.model.rows import DAY_US, SECOND_US, Floats, Floats32
 
 HALF_LIVES_DAYS = (0.1, 1.0, 7.0, 30.0, 365.0)
 MAX_EXPONENT = 200.0
@@ -25,10 +25,12 @@ class Popularity:
     def __init__(self) -> None:
         self._half_lives_us = np.array(HALF_LIVES_DAYS) * DAY_US
         self._bases_us = np.zeros(len(HALF_LIVES_DAYS))
+        self._kept: tuple[tuple[int, int], dict[str, Floats32]] | None = None
         self._sums: Floats = np.zeros((len(HALF_LIVES_DAYS), 0))
 
     def change(self, change: Change) -> None:
         """Count what came, and take away what went."""
+        self._kept = None
         for item, time_us in change.gone:
             self._add(item, time_us, -1.0)
         for item, time_us in change.come:
@@ -50,8 +52,14 @@ class Popularity:
             self._sums = np.concatenate([self._sums, np.zeros((len(self._sums), capacity_for(size) - held))], axis=1)
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
-        """The same for all members. As of the base time, should that be later than now."""
+        """The same for all members, as of the second that now lies in, and of the base time should that be later."""
+        key = count, profile.now_us // SECOND_US
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._at(count, key[1] * SECOND_US)
+        return self._kept[1]
+
+    def _at(self, count: int, now_us: int) -> dict[str, Floats32]:
         self._grow(count)
-        factors = np.exp2(np.minimum((self._bases_us - profile.now_us) / self._half_lives_us, 0.0))
+        factors = np.exp2(np.minimum((self._bases_us - now_us) / self._half_lives_us, 0.0))
         found = np.log1p(np.minimum(self._sums[:, :count] * factors[:, None], LARGEST).astype(np.float32))
         return dict(zip(self.columns, found, strict=True))

@@ -13,7 +13,7 @@ from reco.model.books import Change
 from reco.model.parts.base import Profile
 from reco.model.parts.gram import ridge_of
 from reco.model.parts.linear import weighted
-from reco.model.rows import Floats, Floats32
+from reco.model.rows import Floats32
 from reco.model.timeline import Timeline
 
 MAX_STEPS = 300
@@ -47,7 +47,7 @@ class Sequence:
             items = self._timeline.sequence(member)[-MAX_STEPS:]
             if len(items) > 1:
                 where = np.ix_(items, items)
-                kernel, history, ahead = _kernels(len(items))
+                kernel, history, ahead = (one[: len(items), : len(items)] for one in KERNELS)
                 near[where] += kernel
                 past[where] += history.T @ history
                 next_[where] += history.T @ ahead
@@ -70,10 +70,14 @@ class Sequence:
         return {name: found[at] for at, name in enumerate(self.columns)}
 
 
-def _kernels(steps: int) -> tuple[Floats, Floats, Floats]:
-    """steps x steps: weights of pairs by distance; of earlier steps in the history before each; of the steps ahead."""
+def _kernels(steps: int) -> tuple[Floats32, Floats32, Floats32]:
+    """steps x steps, of which shorter histories use a corner: weights of pairs by distance; of earlier steps in the
+    history before each; of the steps ahead of each."""
     away = np.arange(steps)[:, None] - np.arange(steps)
     near = 0.5 + 0.5 * 0.5 ** (np.abs(away) / NEAR_HALF)
     history = np.where(away > 0, 0.5 ** ((np.maximum(away, 1) - 1) / FOLLOW_HALF), 0.0)
     ahead = np.where((away <= 0) & (away > -AHEAD), AHEAD_KEPT ** np.clip(-away, 0, AHEAD), 0.0)
-    return near, history, ahead
+    return near.astype(np.float32), history.astype(np.float32), ahead.astype(np.float32)
+
+
+KERNELS = _kernels(MAX_STEPS)

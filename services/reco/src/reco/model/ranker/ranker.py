@@ -12,8 +12,8 @@ from reco.model.ranker.replay import Replay
 from reco.model.rows import Floats32
 from reco.model.state import Arrays, StateRefused
 
-NEW_PER_STEP = 16
-OLD_PER_STEP = 48
+NEW_PER_STEP = 8
+OLD_PER_STEP = 24
 
 
 class Ranker:
