@@ -227,10 +227,16 @@ class Model:
         at = np.searchsorted(view.eligible, -1 if item is None else item)
         if item is None or at >= len(view.eligible) or view.eligible[at] != item or not len(self.columns):
             return "", ""
-        said = view.standard(np.array([at]))[:, 0]
         because = int(self._because(view.profile, np.array([item]))[0])
-        column = self.columns[int(np.argmax(said))] if said.max() > 0 else ""
-        return column, "" if because < 0 else self.standing.items.name(because)
+        return self._spoken(view, int(at)), "" if because < 0 else self.standing.items.name(because)
+
+    def _spoken(self, view: View, at: int) -> str:
+        """The column that lifts a place most above the others; where none does, as among very few, the first that has
+        anything to say for it."""
+        said = view.standard(np.array([at]))[:, 0]
+        if said.max() <= 0:
+            said = (view.scores[:, at] > 0).astype(np.float32)
+        return self.columns[int(np.argmax(said))] if said.max() > 0 else ""
 
     def _among(self, view: View, passing: Callable[[str], bool]) -> Panel:
         """The panel of those that pass: all of them, or the best of each source if they are many."""
