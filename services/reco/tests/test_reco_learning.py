@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from reco.bootstrap import DEFINITION
+from reco.evaluation.files import WrongFile
+from reco.evaluation.stored import read_stored
 from reco.model.model import Model
 from reco.model.settings import Settings
 from reco.model.state import StateRefused
@@ -145,6 +148,25 @@ async def test_given_a_saved_state_when_the_process_starts_again_then_the_past_i
     await second.begin()
     assert factors.copy.model.ranker.outcomes == 0
     assert factors.copy.model.standing.profile("m1", 0).length == 6
+
+
+async def test_given_a_running_installation_when_evaluated_then_its_own_signals_are_the_events(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(house)
+    for name, value in {"DATABASE_URL": house.url, "KAFKA_BOOTSTRAP": "unused", "KEY_DIR": "unused"}.items():
+        monkeypatch.setenv(name, value)
+    events, tags = await asyncio.to_thread(read_stored, None, None)
+    assert len(events) == len(pairs()) and set(tags) == set(CONTENTS)
+    some, _ = await asyncio.to_thread(read_stored, at(10), at(20))
+    assert sorted(one.unix_time for one in some) == sorted(
+        int(one.first_at.timestamp()) for one in pairs() if at(10) <= one.first_at < at(20)
+    )
+    with pytest.raises(WrongFile, match="no signals"):
+        await asyncio.to_thread(read_stored, at(-9), at(-8))
+    monkeypatch.delenv("DATABASE_URL")
+    with pytest.raises(WrongFile, match="set DATABASE_URL"):
+        read_stored(None, None)
 
 
 async def test_given_a_state_of_another_build_when_loaded_then_it_is_refused_and_learning_begins_anew(

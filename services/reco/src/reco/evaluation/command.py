@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reco.evaluation.files import Event, WrongFile, read_events, read_features
@@ -23,9 +24,8 @@ def main(argv: Sequence[str]) -> int:
     """Evaluate and print the findings; 0, or 1 with one sentence on stderr if a file or a choice is wrong."""
     chosen = _parser().parse_args(argv)
     try:
-        events = _frequent(read_events(chosen.events), chosen.min_item_events)
-        tags = read_features(chosen.features) if chosen.features else {}
-        report = _evaluated(events, tags, chosen)
+        events, tags = _read(chosen)
+        report = _evaluated(_frequent(events, chosen.min_item_events), tags, chosen)
     except WrongFile as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -35,7 +35,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reco evaluate", description=__doc__)
-    parser.add_argument("--events", type=Path, required=True, help="CSV: member, content, unix_time, perhaps weight")
+    parser.add_argument("--events", type=Path, help="CSV: member, content, unix_time, perhaps weight; else reco's own")
+    parser.add_argument(
+        "--from", dest="start", type=_moment, help="of reco's own events: from this time on, as 2026-01-31"
+    )
+    parser.add_argument("--to", dest="end", type=_moment, help="of reco's own events: before this time")
     parser.add_argument("--features", type=Path, help="CSV: content, and tags separated by | or one column a tag")
     parser.add_argument("--protocol", choices=["prequential"], default="prequential", help="predict, then learn")
     parser.add_argument(
@@ -49,6 +53,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--min-item-events", type=int, default=1, help="leave out rarer items; looks into the future")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     return parser
+
+
+def _read(chosen: argparse.Namespace) -> tuple[list[Event], dict[str, tuple[str, ...]]]:
+    """Events and the tags of contents: from files, or from the database of a running installation."""
+    if chosen.events is None:
+        from reco.evaluation.stored import read_stored  # what it imports takes a second
+
+        return read_stored(chosen.start, chosen.end)
+    if chosen.start or chosen.end:
+        raise WrongFile("--from and --to choose among reco's own events: leave --events out")
+    return read_events(chosen.events), read_features(chosen.features) if chosen.features else {}
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _share(text: str) -> float:

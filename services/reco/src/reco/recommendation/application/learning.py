@@ -18,6 +18,11 @@ class LearningCopy(Copy):
         super().__init__(bounds, make_model)
         self._waiting: list[Pair] = []
 
+    @property
+    def waiting(self) -> Sequence[Pair]:
+        """Pairs of published content and of anything else, in no order."""
+        return self._waiting
+
     def emptied(self) -> LearningCopy:
         """An empty copy that keeps what the model has learned."""
         made = LearningCopy(self._bounds, self._make_model)
