@@ -94,9 +94,11 @@ class Model:
         self.als = Als(standing.timeline, seed)
         self.content, self.given = Content(), Given()
         self.sequence = SequencePart(standing.timeline)
-        dense: tuple[Part, ...] = (Cosine(self.gram), Ease(self.inverse), self.sequence) if settings.dense else ()
+        self._dense: tuple[Part, ...] = ()
+        if settings.max_dense_items:
+            self._dense = Cosine(self.gram), Ease(self.inverse), self.sequence
         every: tuple[Part, ...] = (
-            *dense,
+            *self._dense,
             self.als,
             Transitions(standing.timeline, settings.max_postings),
             Neighbours(standing.timeline, settings.max_postings),
@@ -126,15 +128,29 @@ class Model:
         if learn:
             self._learn(pairs)
         self._views.clear()
+        self._reserve(pair.content_id for pair in pairs)
         changed = sum(self.standing.take(pair) for pair in pairs)
         self._since_settled += changed
         self._since_swept += changed
 
     def take_items(self, rows: Iterable[Item]) -> None:
         """Set what contents are and whether they are published."""
+        rows = list(rows)
         self._views.clear()
+        self._reserve(row.content_id for row in rows)
         for item, row in self.standing.take_items(rows):
             self.content.take(item, row)
+
+    def _reserve(self, content_ids: Iterable[str]) -> None:
+        """Number new items; give the dense parts up before they grow beyond their bound. Their columns stay, empty."""
+        for content_id in content_ids:
+            self.standing.items.numbered(content_id)
+        if self._dense and len(self.standing.items) > self.settings.max_dense_items:
+            self.standing.parts = tuple(part for part in self.standing.parts if part not in self._dense)
+            self._dense = ()
+            self.gram = Gram()
+            self.inverse = Inverse(self.gram, self.standing.timeline)
+            self.sequence = SequencePart(self.standing.timeline)
 
     def drop(self, member_id: str, content_id: str) -> None:
         """Forget one row."""
@@ -157,14 +173,14 @@ class Model:
         """Bring the inverse up to date with all rows taken."""
         self._since_settled = 0
         self._views.clear()
-        if self.settings.dense:
+        if self._dense:
             self.inverse.settle()
 
     def sweep(self) -> None:
         """Bring the factors closer to the rows; the first time, by several sweeps."""
         for _ in range(1 if self._swept_at else FIRST_SWEEPS):
             self.als.sweep(len(self.standing.items))
-        if self.settings.dense:
+        if self._dense:
             self.sequence.sweep(len(self.standing.items))
         self._swept_at, self._since_swept = self.standing.timeline.size, 0
         self._views.clear()
