@@ -148,6 +148,13 @@ def test_given_names_of_parts_when_built_then_only_these_score() -> None:
     assert ids(model, "n")[:2] in (["a", "b"], ["b", "a"])
 
 
+@pytest.mark.parametrize("part", ["cosine", "ease", "markov", "users", "sessions", "als", "local"])
+def test_given_one_part_alone_when_ranked_then_it_finds_what_goes_with_the_history(part: str) -> None:
+    model = built(pair("m", "a"), *crowd(*["ab"] * 4, *["cd"] * 6), chosen=Settings(replay=64, parts=(part,)))
+    model.sweep()
+    assert ids(model, "m", 1) == ["b"]
+
+
 def test_given_factors_from_outside_when_given_then_they_score_for_those_who_have_them() -> None:
     model = built(*crowd("ab"), chosen=Settings(replay=64, parts=("given",)))
     numbers = [model.standing.items.number(content) for content in "cd"]

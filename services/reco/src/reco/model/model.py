@@ -48,7 +48,7 @@ BLEND = {
     "popular.30d": 0.15,
     "content.near": 0.15,
 }
-"""Weights of view_of scores before anything is learned."""
+"""Weights of standardised scores before anything is learned; if none of these is in use, all columns weigh 1."""
 SOURCES = frozenset(
     {"cosine.3", "ease.10", "local.4", "follow.5", "als.3", "als.15", "markov.around", "markov.step", "markov.session"}
     | {"users.knn", "sessions.near", "popular.7d", "recent.stage", "content.near", "given"}
@@ -108,14 +108,15 @@ class Model:
             self.given,
         )
         wanted = set(settings.parts)
-        standing.parts = tuple(one for one in every if not wanted or wanted & families(one))
+        scoring = tuple(one for one in every if not wanted or wanted & families(one))
+        counting = (self.gram,) if any(isinstance(one, Cosine | Ease) for one in scoring) else ()
+        standing.parts = (*counting, *scoring)
         self.columns = tuple(name for part in standing.parts for name in part.columns)
         self._sources = np.array(
             [at for at, name in enumerate(self.columns) if name in SOURCES] or range(len(self.columns))
         )
         names = feature_names(self.columns)
-        start = np.array([2.0 * BLEND.get(name, 0.0) for name in names], dtype=np.float32)
-        self.ranker = Ranker(names, start, settings.nets, settings.replay, seed)
+        self.ranker = Ranker(names, _start(self.columns, names), settings.nets, settings.replay, seed)
         self._views: dict[tuple[str, int], tuple[View, Panel]] = {}
         self._since_settled = 0
         self._since_swept = 0
@@ -146,7 +147,8 @@ class Model:
         for content_id in content_ids:
             self.standing.items.numbered(content_id)
         if self._dense and len(self.standing.items) > self.settings.max_dense_items:
-            self.standing.parts = tuple(part for part in self.standing.parts if part not in self._dense)
+            given_up = (self.gram, *self._dense)
+            self.standing.parts = tuple(part for part in self.standing.parts if part not in given_up)
             self._dense = ()
             self.gram = Gram()
             self.inverse = Inverse(self.gram, self.standing.timeline)
@@ -307,6 +309,12 @@ class Model:
         at = panel.find(item)
         if at is not None and len(panel.items) > 1:
             self.ranker.add(panel.features, at)
+
+
+def _start(columns: tuple[str, ...], names: tuple[str, ...]) -> Floats32:
+    """The blend as weights of features, in which scores stand halved."""
+    blend = {name: weight for name, weight in BLEND.items() if name in columns} or dict.fromkeys(columns, 1.0)
+    return np.array([2.0 * blend.get(name, 0.0) for name in names], dtype=np.float32)
 
 
 def families(part: Part) -> set[str]:

@@ -22,7 +22,7 @@ class Settings:
     once there are more, the other parts go on alone. 0: never."""
     max_postings: int = 250
     """The newest so many members of one item are looked at when neighbours and transitions are sought."""
-    candidates_per_source: int = 40
+    candidates_per_source: int = 60
     """Each source of candidates gives its best so many."""
     parts: tuple[str, ...] = ()
     """Names of the parts in use; empty means all."""
