@@ -128,10 +128,31 @@ def test_given_many_items_when_ranked_then_candidates_are_bounded_and_best_first
     assert len(set(ranking.items.tolist())) == len(ranking.items)
 
 
+def test_given_more_items_than_matrices_may_hold_when_taken_then_the_other_parts_go_on_alone() -> None:
+    rows = crowd("abcd", "abce", "abce", "bcfa")
+    model = built(*rows, items="abcdef", chosen=Settings(replay=64, max_dense_items=6))
+    assert np.isfinite(model.view("crowd0", NOW_US).spreads[model.columns.index("ease.10")])
+    model.take_items([Item("g")])
+    model.take([pair("m", "a")], learn=True)
+    model.settle()
+    model.sweep()
+    assert len(model.gram) == 0
+    assert not np.isfinite(model.view("crowd0", NOW_US).spreads[model.columns.index("ease.10")])
+    assert set(ids(model, "crowd0")) == set("efg")
+    assert model.scored("m", NOW_US, 1)[0].because in {"a", None}
+
+
 def test_given_names_of_parts_when_built_then_only_these_score() -> None:
     model = built(*crowd("ab", "ab"), chosen=Settings(replay=64, parts=("popular", "markov")))
     assert {name.partition(".")[0] for name in model.columns} == {"popular", "markov"}
     assert ids(model, "n")[:2] in (["a", "b"], ["b", "a"])
+
+
+@pytest.mark.parametrize("part", ["cosine", "ease", "markov", "users", "sessions", "als", "local"])
+def test_given_one_part_alone_when_ranked_then_it_finds_what_goes_with_the_history(part: str) -> None:
+    model = built(pair("m", "a"), *crowd(*["ab"] * 4, *["cd"] * 6), chosen=Settings(replay=64, parts=(part,)))
+    model.sweep()
+    assert ids(model, "m", 1) == ["b"]
 
 
 def test_given_factors_from_outside_when_given_then_they_score_for_those_who_have_them() -> None:

@@ -48,7 +48,7 @@ BLEND = {
     "popular.30d": 0.15,
     "content.near": 0.15,
 }
-"""Weights of view_of scores before anything is learned."""
+"""Weights of standardised scores before anything is learned; if none of these is in use, all columns weigh 1."""
 SOURCES = frozenset(
     {"cosine.3", "ease.10", "local.4", "follow.5", "als.3", "als.15", "markov.around", "markov.step", "markov.session"}
     | {"users.knn", "sessions.near", "popular.7d", "recent.stage", "content.near", "given"}
@@ -94,9 +94,11 @@ class Model:
         self.als = Als(standing.timeline, seed)
         self.content, self.given = Content(), Given()
         self.sequence = SequencePart(standing.timeline)
-        dense: tuple[Part, ...] = (Cosine(self.gram), Ease(self.inverse), self.sequence) if settings.dense else ()
+        self._dense: tuple[Part, ...] = ()
+        if settings.max_dense_items:
+            self._dense = Cosine(self.gram), Ease(self.inverse), self.sequence
         every: tuple[Part, ...] = (
-            *dense,
+            *self._dense,
             self.als,
             Transitions(standing.timeline, settings.max_postings),
             Neighbours(standing.timeline, settings.max_postings),
@@ -106,14 +108,15 @@ class Model:
             self.given,
         )
         wanted = set(settings.parts)
-        standing.parts = tuple(one for one in every if not wanted or wanted & families(one))
+        scoring = tuple(one for one in every if not wanted or wanted & families(one))
+        counting = (self.gram,) if any(isinstance(one, Cosine | Ease) for one in scoring) else ()
+        standing.parts = (*counting, *scoring)
         self.columns = tuple(name for part in standing.parts for name in part.columns)
         self._sources = np.array(
             [at for at, name in enumerate(self.columns) if name in SOURCES] or range(len(self.columns))
         )
         names = feature_names(self.columns)
-        start = np.array([2.0 * BLEND.get(name, 0.0) for name in names], dtype=np.float32)
-        self.ranker = Ranker(names, start, settings.nets, settings.replay, seed)
+        self.ranker = Ranker(names, _start(self.columns, names), settings.nets, settings.replay, seed)
         self._views: dict[tuple[str, int], tuple[View, Panel]] = {}
         self._since_settled = 0
         self._since_swept = 0
@@ -126,15 +129,30 @@ class Model:
         if learn:
             self._learn(pairs)
         self._views.clear()
+        self._reserve(pair.content_id for pair in pairs)
         changed = sum(self.standing.take(pair) for pair in pairs)
         self._since_settled += changed
         self._since_swept += changed
 
     def take_items(self, rows: Iterable[Item]) -> None:
         """Set what contents are and whether they are published."""
+        rows = list(rows)
         self._views.clear()
+        self._reserve(row.content_id for row in rows)
         for item, row in self.standing.take_items(rows):
             self.content.take(item, row)
+
+    def _reserve(self, content_ids: Iterable[str]) -> None:
+        """Number new items; give the dense parts up before they grow beyond their bound. Their columns stay, empty."""
+        for content_id in content_ids:
+            self.standing.items.numbered(content_id)
+        if self._dense and len(self.standing.items) > self.settings.max_dense_items:
+            given_up = (self.gram, *self._dense)
+            self.standing.parts = tuple(part for part in self.standing.parts if part not in given_up)
+            self._dense = ()
+            self.gram = Gram()
+            self.inverse = Inverse(self.gram, self.standing.timeline)
+            self.sequence = SequencePart(self.standing.timeline)
 
     def drop(self, member_id: str, content_id: str) -> None:
         """Forget one row."""
@@ -157,14 +175,14 @@ class Model:
         """Bring the inverse up to date with all rows taken."""
         self._since_settled = 0
         self._views.clear()
-        if self.settings.dense:
+        if self._dense:
             self.inverse.settle()
 
     def sweep(self) -> None:
         """Bring the factors closer to the rows; the first time, by several sweeps."""
         for _ in range(1 if self._swept_at else FIRST_SWEEPS):
             self.als.sweep(len(self.standing.items))
-        if self.settings.dense:
+        if self._dense:
             self.sequence.sweep(len(self.standing.items))
         self._swept_at, self._since_swept = self.standing.timeline.size, 0
         self._views.clear()
@@ -318,6 +336,12 @@ class Model:
         at = panel.find(item)
         if at is not None and len(panel.items) > 1:
             self.ranker.add(panel.features, at)
+
+
+def _start(columns: tuple[str, ...], names: tuple[str, ...]) -> Floats32:
+    """The blend as weights of features, in which scores stand halved."""
+    blend = {name: weight for name, weight in BLEND.items() if name in columns} or dict.fromkeys(columns, 1.0)
+    return np.array([2.0 * blend.get(name, 0.0) for name in names], dtype=np.float32)
 
 
 def families(part: Part) -> set[str]:

@@ -17,11 +17,12 @@ class Settings:
     """The newest so many of a member count for others; all are kept from being recommended again."""
     max_profile: int = 100
     """The newest so many of a member make the member's profile when scores are computed."""
-    dense: bool = True
-    """Keep items x items matrices (EASE, cosine; 12 bytes for each pair of items). For 10,000 items at most."""
+    max_dense_items: int = 10_000
+    """Up to so many items there are items x items matrices (EASE, cosine, sequences: 20 bytes for each pair of items);
+    once there are more, the other parts go on alone. 0: never."""
     max_postings: int = 250
     """The newest so many members of one item are looked at when neighbours and transitions are sought."""
-    candidates_per_source: int = 40
+    candidates_per_source: int = 60
     """Each source of candidates gives its best so many."""
     parts: tuple[str, ...] = ()
     """Names of the parts in use; empty means all."""

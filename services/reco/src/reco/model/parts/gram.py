@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reco.model.books import Change
 from reco.model.growing import Square
-from reco.model.rows import Floats, Ints
+from reco.model.parts.base import Profile
+from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
 Members = NDArray[np.signedinteger]
@@ -16,7 +19,12 @@ MAX_UPDATES = 200
 
 
 class Gram:
-    """counts[i, j]: members whose history has both i and j; counts[i, i]: members of i. Exact."""
+    """counts[i, j]: members whose history has both i and j; counts[i, i]: members of i. Exact.
+
+    A part without columns: it counts for those that score.
+    """
+
+    columns: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._counts: Square[np.int32] = Square(np.int32)
@@ -41,6 +49,10 @@ class Gram:
         self.grow(int(max(come.max(initial=-1), change.before.max(initial=-1))) + 1)
         self._add(kept, gone, -1)
         self._add(kept, come, 1)
+
+    def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
+        """None of its own."""
+        return {}
 
     def _add(self, kept: Ints, items: Ints, sign: int) -> None:
         counts = self.counts

@@ -76,8 +76,7 @@ class Cosine:
         self._gram = gram
 
     def change(self, change: Change) -> None:
-        """Counts the pairs of items."""
-        self._gram.change(change)
+        """Taken by the Gram matrix."""
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Sums over the profile's items."""
