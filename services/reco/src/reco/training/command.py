@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from reco.training.tables import Counts, read
 
 DATABASE_URL: Final = "DATABASE_URL"
 MAX_DIMENSIONS, MAX_ROUNDS, MAX_THREADS, MAX_MINUTES = 256, 1_000, 256, 1_440
+MEMORY: Final = re.compile(r"[1-9][0-9]{0,5}[mg]")
 ROUNDS: Final = {warp.ENGINE: 20, als.ENGINE: 10}
 
 
@@ -69,7 +71,7 @@ def _train_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_up_to(MAX_ROUNDS), help="passes over the pairs; lightfm 20, spark 10")
     parser.add_argument("--threads", type=_up_to(MAX_THREADS), default=os.cpu_count() or 1, help="of lightfm")
     parser.add_argument("--spark-master", default="local[2]", help="where Spark runs")
-    parser.add_argument("--spark-memory", default="4g", help="of Spark's driver, as 4g")
+    parser.add_argument("--spark-memory", type=_memory, default="4g", help="of Spark's driver, as 4g")
     parser.add_argument("--seed", type=int, default=1, help="where chance begins; 1 thread repeats it exactly")
     parser.add_argument("--max-minutes", type=_up_to(MAX_MINUTES), default=240, help="of training, before it ends")
     parser.add_argument("--json", action="store_true", help="JSON instead of a sentence")
@@ -84,6 +86,12 @@ def _up_to(most: int) -> Callable[[str], int]:
         return found
 
     return number
+
+
+def _memory(text: str) -> str:
+    if not MEMORY.fullmatch(text):
+        raise argparse.ArgumentTypeError("must be as 4g or 512m")
+    return text
 
 
 def _exported(folder: Path) -> Counts:
