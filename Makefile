@@ -2,11 +2,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial integration api-trial faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
-IMAGES := $(wildcard services/*/Dockerfile tools/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
+IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
@@ -77,6 +77,10 @@ asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs nod
 
 registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
 	@tools/registry/trial.sh
+
+reco-train-trial: setup ## make the environment for training (about 1 GB, once) and train by LightFM and Spark in it
+	@deploy/local/scripts/training.sh >/dev/null
+	$(RUN) pytest -q services/reco/tests/test_reco_training_trial.py
 
 UNIT := $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
 unit: setup ## tests that need no server

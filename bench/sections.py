@@ -13,6 +13,7 @@ import psycopg
 
 from bench import appending, bare_chain, relaying, running, visible
 from bench.report import Ratio, Section
+from bench.training import training
 from bench.workload import Load
 from lyceum_local.stack import LocalStack
 
@@ -148,6 +149,11 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
         "in time",
     )
     return Section("Command to visible", head, [bare, *rows], ratios)
+
+
+def trained(stack: LocalStack, quick: bool) -> Section:
+    """From the tables of a million pairs to published factors."""
+    return training(stack, 20_000, 1_000) if quick else training(stack, 1_000_000, 10_000)
 
 
 def _within(found: dict[str, float]) -> str:

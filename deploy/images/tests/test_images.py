@@ -11,7 +11,7 @@ from lyceum_tree import services
 ROOT = Path(__file__).parents[3]
 PATTERN = ROOT / "deploy" / "images" / "service.Dockerfile"
 SERVICES = tuple(services())
-WRITTEN_BY_HAND = ("tools/simulator/Dockerfile", "deploy/gateway/Dockerfile")
+WRITTEN_BY_HAND = ("tools/simulator/Dockerfile", "deploy/gateway/Dockerfile", "services/reco/train.Dockerfile")
 ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
 
 

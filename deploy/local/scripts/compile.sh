@@ -14,6 +14,8 @@ compile "${@}" dev.in "${services[@]/%/.in}" -o dev.txt
 for image in build "${services[@]}" simulator clients local; do
     compile "$image.in" -c dev.txt -o "$image.txt"
 done
+compile "${@}" reco-train.in -c dev.txt -o reco-train.txt
+compile "${@}" sources.in -o sources.txt
 compile "${@}" jdk.in -o jdk.txt
 compile "${@}" uv.in -o uv.txt
 compile "${@}" ../bench/peers/requirements.in -o ../bench/peers/requirements.txt

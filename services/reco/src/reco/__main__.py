@@ -1,18 +1,25 @@
-"""`reco prepare|serve|work|relay|learn`, and `reco evaluate`, which needs no settings."""
+"""`reco prepare|serve|work|relay|learn`; and `reco evaluate|export|train`, which need no settings of a service."""
 
 from __future__ import annotations
 
 import sys
 
-EVALUATE = "evaluate"
-
 
 def run() -> None:
     """Run what the command line says. Leaves with its exit status."""
-    if sys.argv[1:2] == [EVALUATE]:
-        from reco.evaluation.command import main as evaluate
+    match sys.argv[1:2]:
+        case ["evaluate"]:
+            from reco.evaluation.command import main as evaluate
 
-        sys.exit(evaluate(sys.argv[2:]))
+            sys.exit(evaluate(sys.argv[2:]))
+        case ["export"]:
+            from reco.training.command import export
+
+            sys.exit(export(sys.argv[2:]))
+        case ["train"]:
+            from reco.training.command import train
+
+            sys.exit(train(sys.argv[2:]))
     from reco.bootstrap import DEFINITION
     from servicekit.runtime import main
 
