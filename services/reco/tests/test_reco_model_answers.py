@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reco.model.model import Model
-from reco.model.parts.given import Factors
 from reco.model.rows import DAY_US, SECOND_US, Item, Pair
 from reco.model.settings import Settings
 from reco.model.state import StateRefused
@@ -155,21 +156,35 @@ def test_given_one_part_alone_when_ranked_then_it_finds_what_goes_with_the_histo
     assert ids(model, "m", 1) == ["b"]
 
 
-def test_given_factors_from_outside_when_given_then_they_score_for_those_who_have_them() -> None:
+class Alphabet:
+    """Vectors of three numbers: early letters point one way, late ones the other."""
+
+    dimensions = 3
+
+    def item(self, item: Item) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+        early = item.content_id < "e"
+        return np.array([early, not early, 0.0], dtype=np.float32)
+
+    def chosen(self, interests: Iterable[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+        return np.array([0.0, 1.0], dtype=np.float32) if "late" in interests else None
+
+
+def test_given_vectors_from_outside_when_ranked_then_the_history_points_the_way() -> None:
     model = built(*crowd("ab"), chosen=Settings(replay=64, parts=("given",)))
-    numbers = [model.standing.items.number(content) for content in "cd"]
-    member = model.standing.members.number("crowd0")
-    vectors = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
-    biases = np.zeros(2, dtype=np.float32)
-    likes = np.array([[0.1, 0.9]], dtype=np.float32)
-    model.given.give(Factors(vectors, biases, likes, np.array(numbers), np.array([member])))
-    view = model.view("crowd0", NOW_US)
-    scores = dict(zip(view.eligible.tolist(), view.scores[0].tolist(), strict=True))
-    assert max(scores, key=lambda item: scores[item]) == numbers[1]
-    with pytest.raises(ValueError, match="not a finite number"):
-        model.given.give(Factors(vectors * np.nan, biases, likes, np.array(numbers), np.array([member])))
-    with pytest.raises(ValueError, match="different lengths"):
-        model.given.give(Factors(vectors, biases, likes[:, :1], np.array(numbers), np.array([member])))
+    model.give(Alphabet())
+    assert set(ids(model, "crowd0", 2)) == {"c", "d"}
+    model.take_items([Item("z")])
+    assert set(ids(model, "crowd0", 2)) == {"c", "d"}, "what comes later gets its vector, too"
+
+
+def test_given_a_new_member_when_interests_are_chosen_then_they_point_the_way() -> None:
+    model = built(chosen=Settings(replay=64, parts=("given", "content")))
+    model.give(Alphabet())
+    model.take_items([Item("g", tags=("late",))])
+    model.choose("new", ("late",))
+    assert ids(model, "new", 1) == ["g"] and set(ids(model, "new", 4)) == set("efgh")
+    model.choose("new", ())
+    assert model.standing.profile("new", 0).interests == ()
 
 
 def learned() -> Model:

@@ -17,7 +17,7 @@ from reco.model.rows import Item
 from reco.training import factors
 from reco.training.factors import FactorsRefused, Trained, Vectors, from_bytes, to_bytes, version_of
 from reco.training.facts import Origin, Position
-from reco.training.serving import Serving, Someone
+from reco.training.serving import Serving
 
 ORIGIN = Origin("10:12:11", (Position("factors", "t.interaction", 0, 7), Position("preferences", "t.preference", 3, 9)))
 
@@ -145,16 +145,27 @@ def test_given_a_member_without_history_when_asked_then_the_interests_decide() -
     assert Serving(trained()).chosen(["unheard"]) is None
 
 
-def test_given_contents_and_members_when_given_to_the_model_then_it_scores_by_bias_and_vectors() -> None:
-    items = {0: Item("a"), 2: Item("编程"), 3: Item("new", tags=("x",)), 4: Item("stranger")}
+def test_given_trained_vectors_when_given_to_the_model_then_it_scores_by_bias_and_vectors() -> None:
+    """A member is the mean of the contents had, or what the interests say; whoever has neither gets no scores."""
     part = Given()
-    new, stranger = Someone(profile(member=6), ("y",)), Someone(profile(4, member=7))
-    part.give(Serving(trained()).given(items, [Someone(profile(2, 0, 4)), new, stranger]))
+    part.take(0, Item("a"))
+    part.give(Serving(trained()))
+    for number, row in ((2, Item("编程")), (3, Item("new", tags=("x",))), (4, Item("stranger"))):
+        part.take(number, row)
     weight = 0.5 ** (1 / 5)
     member = np.array([weight, 1]) / (1 + weight)
     scores = part.scores(profile(2, 0, 4), 5)["given"]
     expected = [member[0] + 0.5, member[1], 2 * member[1] + 0.25]
     assert scores[[0, 2, 3]].tolist() == pytest.approx(expected)
     assert scores[[1, 4]].tolist() == pytest.approx([min(expected)] * 2)
-    assert part.scores(profile(member=6), 5)["given"][0] == 2 + 0.5
-    assert part.scores(profile(4, member=7), 5) == {}
+    assert part.scores(replace(profile(), interests=("y",)), 5)["given"][0] == 2 + 0.5
+    assert part.scores(profile(4), 5) == {}
+
+
+def test_given_vectors_when_others_are_given_then_nothing_of_the_first_is_left() -> None:
+    part = Given()
+    part.take(0, Item("a"))
+    part.give(Serving(trained()))
+    assert part.scores(profile(0), 1)["given"].tolist() == [1.5]
+    part.give(Serving(replace(trained(), items=vectors(("a", [0, 3, 0])))))
+    assert part.scores(profile(0), 1)["given"].tolist() == [9.0]

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from reco.training.factors import Trained
 from reco.training.java import java_home
 from reco.training.publication import newest
 from reco.training.refusals import TrainingRefused
-from reco.training.serving import Serving, Someone
+from reco.training.serving import Serving
 from servicekit.testing import House, housed
 
 PYTHON = Path(__file__).parents[3] / ".cache" / "reco-train" / "bin" / "python"
@@ -101,10 +102,12 @@ async def published(house: House) -> tuple[str, Trained]:
     return found
 
 
-def scores(trained: Trained, someone: Someone, items: list[Item]) -> list[float]:
+def scores(trained: Trained, profile: Profile, items: list[Item]) -> list[float]:
     part = Given()
-    part.give(Serving(trained).given(dict(enumerate(items)), [someone]))
-    return list(map(float, part.scores(someone.profile, len(items))["given"]))
+    part.give(Serving(trained))
+    for number, item in enumerate(items):
+        part.take(number, item)
+    return list(map(float, part.scores(profile, len(items))["given"]))
 
 
 def member(*had: int) -> Profile:
@@ -118,7 +121,7 @@ def all_contents() -> list[Item]:
 
 def assert_own_world_comes_first(trained: Trained) -> None:
     for world in (0, 1):
-        found = scores(trained, Someone(member(world, world + 2)), all_contents())
+        found = scores(trained, member(world, world + 2), all_contents())
         best = np.argsort(found)[::-1][: CONTENTS // 4]
         assert {topic(int(number)) for number in best} == {TOPICS[world]}
 
@@ -132,7 +135,7 @@ async def test_given_tables_when_lightfm_trains_then_servers_rank_known_and_new_
     assert_own_world_comes_first(trained)
     new = [Item("new 0", tags=("music", "all")), Item("new 1", tags=("law", "all"))]
     for world in (0, 1):
-        known, stranger = Someone(member(world, world + 2)), Someone(member(), (TOPICS[world],))
+        known, stranger = member(world, world + 2), replace(member(), interests=(TOPICS[world],))
         for_known = scores(trained, known, [*all_contents(), *new])[CONTENTS:]
         for_stranger = scores(trained, stranger, [*all_contents(), *new])
         assert for_known[world] > for_known[1 - world]

@@ -17,6 +17,7 @@ class RecoSettings(ServiceSettings):
 
     reco_max_items: int = 20_000
     reco_max_pairs: int = 2_000_000
+    reco_max_dense_items: int = 10_000
     reco_max_history_items: int = 1_000
     reco_refresh_s: float = 0.3
     reco_max_per_creator: int = Field(default=3, ge=1, le=100)

@@ -25,7 +25,7 @@ from reco.model.panel import (
 from reco.model.parts.als import DIMENSIONS, Als
 from reco.model.parts.base import Part, Profile
 from reco.model.parts.content import Content
-from reco.model.parts.given import Given
+from reco.model.parts.given import Given, Vectors
 from reco.model.parts.gram import Gram, Inverse
 from reco.model.parts.linear import Cosine, Ease
 from reco.model.parts.neighbours import Neighbours
@@ -47,6 +47,7 @@ BLEND = {
     "markov.around": 0.3,
     "popular.30d": 0.15,
     "content.near": 0.15,
+    "given": 0.15,
 }
 """Weights of standardised scores before anything is learned; if none of these is in use, all columns weigh 1."""
 SOURCES = frozenset(
@@ -141,6 +142,17 @@ class Model:
         self._reserve(row.content_id for row in rows)
         for item, row in self.standing.take_items(rows):
             self.content.take(item, row)
+            self.given.take(item, row)
+
+    def choose(self, member_id: str, tags: tuple[str, ...]) -> None:
+        """Set the tags that a member chose; they count as one more content of the history, with these tags."""
+        self._views.clear()
+        self.standing.choose(member_id, tags)
+
+    def give(self, vectors: Vectors) -> None:
+        """Use vectors that were trained elsewhere."""
+        self._views.clear()
+        self.given.give(vectors)
 
     def _reserve(self, content_ids: Iterable[str]) -> None:
         """Number new items; give the dense parts up before they grow beyond their bound. Their columns stay, empty."""

@@ -28,6 +28,7 @@ class Standing:
         self.parts: tuple[Part, ...] = ()
         self.left_out = 0
         """Rows that did not fit within the bounds."""
+        self._interests: dict[str, tuple[str, ...]] = {}
         self._books = Books(self.items, self.timeline, settings.max_history)
         self._published: Vector[np.bool_] = Vector(np.bool_)
         self._published_us: Vector[np.int64] = Vector(np.int64)
@@ -41,6 +42,13 @@ class Standing:
         row = Row(pair.first_us, pair.last_us, pair.strength)
         return self._changed(self._books.put(member, item, row))
 
+    def choose(self, member_id: str, tags: tuple[str, ...]) -> None:
+        """Set the tags that a member chose."""
+        if tags:
+            self._interests[member_id] = tags
+        else:
+            self._interests.pop(member_id, None)
+
     def drop(self, member_id: str, content_id: str) -> bool:
         """Forget one row; True if the member's history is now another one."""
         member, item = self.members.number(member_id), self.items.number(content_id)
@@ -49,7 +57,8 @@ class Standing:
         return self._changed(self._books.drop(member, item))
 
     def forget(self, member_id: str) -> bool:
-        """Forget a member's rows and id. Should the member come back, it is as a new one."""
+        """Forget a member's rows, interests and id. Should the member come back, it is as a new one."""
+        self._interests.pop(member_id, None)
         member = self.members.number(member_id)
         if member is None:
             return False
@@ -101,6 +110,7 @@ class Standing:
             disliked=self._books.disliked(member),
             had=self._books.had(member),
             length=len(items),
+            interests=self._interests.get(member_id, ()),
         )
 
     def eligible(self, profile: Profile) -> Ints:

@@ -27,7 +27,8 @@ from reco.recommendation.projections import (
     PRODUCTS,
     PairRow,
 )
-from reco.recommendation.states import States
+from reco.recommendation.states import States, TrainedElsewhere
+from reco.training.factors import FactorsRefused
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,13 @@ BATCH_ROWS: Final = 5_000
 TABLES: Final[Sequence[ReadTable[Any]]] = (ITEMS, MARKS, PREFERENCES, PRODUCTS, ENTITLEMENTS, PAIRS)
 
 
-async def follow(factors: LiveFactors, states: States, every_s: float) -> None:
+async def follow(factors: LiveFactors, states: States, trained: TrainedElsewhere, every_s: float) -> None:
     """Refresh every `every_s` seconds until cancelled, and take up what was learned meanwhile. If the database is
     unreachable for a while, it is tried again; any other failure ends the process."""
     while True:
         try:
             await factors.refresh()
-            await _take_up(states, factors.copy.model)
+            await _take_up(states, trained, factors.copy.model)
         except (OperationalError, PoolTimeout) as failure:
             log.warning("factors not refreshed", extra={"reason": type(failure).__name__})
         factors.copy.model.maintain()
@@ -63,10 +64,11 @@ async def follow(factors: LiveFactors, states: States, every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-async def _take_up(states: States, model: Model) -> None:
+async def _take_up(states: States, trained: TrainedElsewhere, model: Model) -> None:
     try:
         await states.load(model)
-    except StateRefused as refusal:
+        await trained.load(model)
+    except (StateRefused, FactorsRefused) as refusal:
         log.warning("what was learned does not fit this build", extra={"reason": str(refusal)})
 
 

@@ -22,7 +22,7 @@ from reco.recommendation.following import PostgresFactTables, follow
 from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
-from reco.recommendation.states import States
+from reco.recommendation.states import States, TrainedElsewhere
 from reco.recommendation.teaching import Teacher
 from reco.settings import RecoSettings
 from servicekit.background import Work
@@ -31,7 +31,6 @@ from servicekit.slices import Slice
 
 SEED = 1
 """Where the model's chance begins: replicas that saw the same answer the same."""
-MAX_DENSE_ITEMS = 20_000
 
 
 class Shared:
@@ -61,7 +60,9 @@ class Shared:
         """The follower of the read tables, and the recorder of impressions."""
         factors, recorder, states = self._of(wiring)
         return {
-            "follower": partial(follow, factors, states, wiring.settings.reco_refresh_s),
+            "follower": partial(
+                follow, factors, states, TrainedElsewhere(wiring.queries), wiring.settings.reco_refresh_s
+            ),
             "impressions": recorder.run,
         }
 
@@ -98,7 +99,7 @@ def _model(settings: RecoSettings) -> Model:
     held = Settings(
         max_items=settings.reco_max_items,
         max_history=settings.reco_max_history_items,
-        dense=settings.reco_max_items <= MAX_DENSE_ITEMS,
+        max_dense_items=settings.reco_max_dense_items,
     )
     return Model(held, np.random.default_rng(SEED))
 

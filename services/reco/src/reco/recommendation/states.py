@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from eventfold import Pool
 from reco.model.model import Model
+from reco.training.publication import newest
+from reco.training.serving import Serving
 
 _NAME: Final = "model"
 _VERSION: Final = "SELECT version FROM learned_state WHERE name = %s"
@@ -19,6 +21,25 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.bod
 UNLEARNED: Final = "blend"
 """The version of a model that has learned nothing yet."""
 VERSION_CHARS: Final = 12
+
+
+class TrainedElsewhere:
+    """Takes up the vectors that another process trained and published. `version` is that of those in use."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.version = ""
+
+    async def load(self, model: Model) -> bool:
+        """Let the model use the newest vectors; False if it does, or there are none. Raises `FactorsRefused`, and then
+        nothing has changed."""
+        async with self._pool.connection() as conn:
+            found = await newest(conn, self.version)
+        if found is None:
+            return False
+        self.version, trained = found
+        model.give(Serving(trained))
+        return True
 
 
 class State(NamedTuple):

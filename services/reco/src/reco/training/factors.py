@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from reco.training.facts import Origin, Position
 VERSION = 1
 MAX_BYTES = 1 << 30
 VERSION_CHARS = 12
-_UNREADABLE = (ValueError, OSError, EOFError, KeyError, TypeError, OverflowError, MemoryError, BadZipFile)
 
 
 class FactorsRefused(ValueError):
@@ -92,7 +91,7 @@ def from_bytes(body: bytes) -> Trained:
         origin = Origin(str(about["snapshot"]), tuple(Position(*one) for one in about["positions"]))
         parts = {kind: _vectors(arrays, kind) for kind in ("items", "features", "tastes")}
         trained = Trained(engine=str(about["engine"]), origin=origin, **parts)
-    except (*_UNREADABLE, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise FactorsRefused("the factors are damaged") from error
     _check(trained)
     return trained
@@ -108,7 +107,7 @@ def _arrays(body: bytes) -> Mapping[str, np.ndarray[Any, np.dtype[Any]]]:
             return {name: kept[name] for name in kept.files}
     except FactorsRefused:
         raise
-    except _UNREADABLE as error:
+    except Exception as error:  # a damaged archive raises whatever its reader falls over
         raise FactorsRefused("the factors cannot be read") from error
 
 

@@ -17,7 +17,8 @@ class Profile:
     """A member as the parts see one: the newest items first.
 
     `items`: the newest positives, at most `max_profile`; `times_us`: of their first signals; `disliked`: items with a
-    strength of 0 or below; `had`: all items with a row; `length`: positives in the history, those beyond `items` too.
+    strength of 0 or below; `had`: all items with a row; `length`: positives in the history, those beyond `items` too;
+    `interests`: tags that the member chose.
     """
 
     member: int
@@ -27,6 +28,7 @@ class Profile:
     disliked: Ints
     had: Ints
     length: int
+    interests: tuple[str, ...] = ()
 
     def recency(self, half_life: float) -> Floats:
         """A weight for each of `items`: 1 for the newest, half as much every `half_life` items."""

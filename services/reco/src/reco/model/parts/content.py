@@ -52,13 +52,15 @@ class Content:
         """Histories change nothing about content."""
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
-        """Empty if nothing is known of the profile's items."""
+        """Empty if nothing is known of the profile's items and interests."""
         items, weights = weighted(profile, (10.0,))
         wanted: dict[int, float] = {}
         for item, weight in zip(items.tolist(), weights[0].tolist(), strict=True):
             features = self._of_item.get(item, ())
             for feature in features:
                 wanted[feature] = wanted.get(feature, 0.0) + weight / np.sqrt(len(features))
+        for feature in self._chosen(profile.interests):
+            wanted[feature] = wanted.get(feature, 0.0) + 1.0 / np.sqrt(len(profile.interests))
         wanted = {one: weight for one, weight in wanted.items() if len(self._items_of[one]) <= MAX_ITEMS_PER_FEATURE}
         if not wanted:
             return {}
@@ -69,6 +71,10 @@ class Content:
         value = np.repeat(np.array(list(wanted.values())) * np.array(idf) ** 2, sizes)
         inside = every < count
         return {"content.near": summed(every[inside], value[inside], count) / self._lengths(count)}
+
+    def _chosen(self, interests: tuple[str, ...]) -> list[int]:
+        found = (self._features.number(f"tag:{tag}") for tag in interests)
+        return [one for one in found if one is not None and one < len(self._items_of) and self._items_of[one]]
 
     def _items(self, feature: int) -> Ints:
         if feature not in self._arrays:

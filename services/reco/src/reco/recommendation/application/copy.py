@@ -93,7 +93,9 @@ class Copy:
 
     def take_preferences(self, rows: Iterable[PreferenceRow]) -> None:
         """Members' choices."""
-        self._preferences.update((row.member_id, row) for row in rows)
+        for row in rows:
+            self._preferences[row.member_id] = row
+            self.model.choose(row.member_id, tuple(row.interests or ()))
 
     def take_products(self, rows: Iterable[ProductRow]) -> None:
         """What is for sale."""
