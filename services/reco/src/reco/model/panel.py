@@ -61,7 +61,7 @@ def view_of(profile: Profile, columns: tuple[str, ...], scores: Mapping[str, Flo
     found = np.zeros((len(columns), len(eligible)), dtype=np.float32)
     for at, name in enumerate(columns):
         if name in scores:
-            np.take(scores[name], eligible, out=found[at])
+            np.take(scores[name], eligible, out=found[at], mode="clip")  # any other mode copies once more
     if not np.isfinite(found.sum()):
         np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     means = found.sum(axis=1) / max(len(eligible), 1)

@@ -15,7 +15,7 @@ class Settings:
     """Members beyond are left out, and so are their pairs."""
     max_history: int = 1_000
     """The newest so many of a member count for others; all are kept from being recommended again."""
-    max_profile: int = 100
+    max_profile: int = 60
     """The newest so many of a member make the member's profile when scores are computed."""
     max_dense_items: int = 10_000
     """Up to so many items there are items x items matrices (EASE, cosine, sequences: 20 bytes for each pair of items);
