@@ -43,6 +43,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def needs_java() -> None:
+    """Skip where Spark cannot run."""
+    try:
+        java_home()
+    except TrainingRefused as refusal:
+        pytest.skip(str(refusal))
+
+
 def topic(number: int) -> str:
     """Of a member and of a content: there are two worlds, and nobody leaves one's own."""
     return TOPICS[number % 2]
@@ -74,11 +82,11 @@ async def filled(house: House) -> None:
         )
 
 
-async def ran(url: str, *arguments: str) -> tuple[int, str, str]:
-    """Status, output and errors of `python -m reco …` in the environment for training."""
+async def ran(url: str, *arguments: str, run: tuple[str, ...] = ("-m", "reco")) -> tuple[int, str, str]:
+    """Status, output and errors of `python -m reco …`, or of another program, in the environment for training."""
     process = await asyncio.create_subprocess_exec(
         PYTHON,
-        *("-m", "reco", *arguments),
+        *(*run, *arguments),
         env={**os.environ, "DATABASE_URL": url, "OPENBLAS_NUM_THREADS": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -158,10 +166,7 @@ async def test_given_an_export_when_trained_on_twice_then_both_trainings_come_to
 
 
 async def test_given_an_export_when_spark_trains_then_servers_rank_by_its_factors(house: House) -> None:
-    try:
-        java_home()
-    except TrainingRefused as refusal:
-        pytest.skip(str(refusal))
+    needs_java()
     told = await succeeded(house.url, "train", *SPARK)
     version, trained = await published(house)
     assert (told["version"], told["engine"], told["items"], told["features"]) == (version, "spark", CONTENTS, 0)
@@ -190,6 +195,66 @@ async def test_given_a_wrong_folder_when_trained_on_then_one_sentence_refuses_it
     status, out, errors = await ran("", "train", *LIGHTFM, "--from", str(one), "--to", str(tmp_path / "f"))
     assert (status, out, errors.count("\n")) == (1, "", 1)
     assert sentence in errors and str(one) in errors
+
+
+FORGED = """
+import sys
+from pathlib import Path
+from reco.model.rows import Item
+from reco.training.facts import Origin
+from reco.training.parquet import ExportWriter
+from reco.training.tables import MemberFact, PairFact
+with ExportWriter(Path(sys.argv[1])) as writer:
+    writer.begin(Origin("1:1:", ()))
+    writer.take_items([Item("a"), Item("b")])
+    writer.take_pairs([PairFact(*one, 0, 0) for one in eval(sys.argv[2])], [MemberFact(0, ("x",))])
+"""
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentence"),
+    [
+        ("[(0, 0, 1.0), (0, 2, 1.0)]", "no member, item or strength"),
+        ("[(-1, 0, 1.0)]", "no member, item or strength"),
+        ("[(0, 0, float('nan'))]", "no member, item or strength"),
+        ("[(1, 0, 1.0), (0, 0, 1.0)]", "not in order of member"),
+        ("[(0, 0, -1.0), (0, 1, 0.0)]", "no pair that speaks for its content"),
+        ("[]", "holds no pairs to train on"),
+    ],
+)
+async def test_given_pairs_that_no_export_has_when_trained_on_then_one_sentence_refuses_them(
+    tmp_path: Path, pairs: str, sentence: str
+) -> None:
+    status, _, errors = await ran("", str(tmp_path / "export"), pairs, run=("-c", FORGED))
+    assert status == 0, errors
+    status, _, errors = await ran(
+        "", "train", *LIGHTFM, "--from", str(tmp_path / "export"), "--to", str(tmp_path / "f")
+    )
+    assert (status, errors.count("\n")) == (1, 1)
+    assert sentence in errors
+
+
+HURRIED = """
+import sys
+from pathlib import Path
+from reco.training import als, warp
+from reco.training.parquet import Export
+export = Export(Path(sys.argv[1]))
+if sys.argv[2] == "lightfm":
+    warp.trained(export.facts(), warp.Choices(8, 1_000, 1, 1, 0.0))
+else:
+    als.trained(export, als.Choices(8, 30, 1, 0.0, "local[2]", "1g"))
+"""
+
+
+@pytest.mark.parametrize("engine", ["lightfm", "spark"])
+async def test_given_no_time_when_trained_then_it_ends_and_says_so(house: House, tmp_path: Path, engine: str) -> None:
+    if engine == "spark":
+        needs_java()
+    await succeeded(house.url, "export", "--to", str(tmp_path / "export"))
+    status, _, errors = await ran("", str(tmp_path / "export"), engine, run=("-c", HURRIED))
+    assert status == 1
+    assert errors.splitlines()[-1].endswith("TrainingRefused: training took longer than 0 s")
 
 
 async def test_given_a_folder_that_is_not_empty_when_exported_to_then_it_is_refused_and_stays_as_it_is(

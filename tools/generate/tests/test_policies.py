@@ -87,4 +87,5 @@ def test_only_these_are_open_to_anyone() -> None:
         "HandleProviderCallback",
         "ListSimilar",
         "ListPopular",
+        "ListTrending",
     }

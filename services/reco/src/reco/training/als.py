@@ -53,8 +53,9 @@ def trained(export: Export, choices: Choices) -> Trained:
         rows = _item_factors(spark, export, choices).toArrow()
     numbers = rows["id"].to_numpy()
     vectors = rows["features"].combine_chunks().flatten().to_numpy().reshape(len(numbers), choices.dimensions)
-    order = np.argsort(numbers)
-    items = export.items()
+    order, items = np.argsort(numbers), export.items()
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(items):
+        raise TrainingRefused(f"{export.pairs_file} holds a number that is no item")
     names = tuple(items[number].content_id for number in numbers[order].tolist())
     nothing = Vectors((), np.zeros((0, choices.dimensions + 1), dtype=np.float32))
     unbiased = np.pad(vectors[order].astype(np.float32), ((0, 0), (0, 1)))
