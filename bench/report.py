@@ -94,8 +94,9 @@ chain answers the same calls with nothing else running: one INSERT, `send` once 
 counts, reads that ask every 5 ms; no members, streams, checks, relay or other services, and a crash loses what is sent.
 
 Training: synthetic pairs (about 20 a member, contents taken by their rank to the third power) in reco's tables,
-exported, then trained on by each engine from the export to the published factors. Seconds are those of whole processes, with the
-start of Python and Spark; memory is the sum of what a process and its children held, looked at twice a second.
+exported, then trained on by each engine from the export to the published factors. Seconds are those of whole
+processes, with the start of Python and Spark; memory is the sum of what a process and its children held, looked at
+twice a second.
 """
 
 

@@ -209,7 +209,7 @@ def test_given_what_was_learned_when_a_new_model_goes_on_from_it_then_both_rank_
             ]
         )
     other.settle()
-    other.sequence.sweep(len(other.standing.items))
+    other.sequences.sweep(len(other.standing.items))
     other.from_bytes(one.to_bytes())
     mine, theirs = (model.scored("crowd0", NOW_US, 20) for model in (one, other))
     assert [entry.content_id for entry in mine] == [entry.content_id for entry in theirs]
@@ -223,3 +223,19 @@ def test_given_bytes_that_are_no_state_when_loaded_then_they_are_refused_and_not
         with pytest.raises(StateRefused):
             model.from_bytes(state)
     assert model.scored("crowd0", NOW_US, 20) == before
+
+
+def test_given_long_work_under_way_when_rows_come_meanwhile_then_nothing_of_them_is_lost() -> None:
+    """What changes between the start of a job and its end is in the next one."""
+    late = [pair(f"late{at}", content) for at in range(70) for content in "abc"[at % 2 :]]
+    model, whole = built(*crowd("abcd", "abce")), built(*crowd("abcd", "abce"))
+    whole.take(late)
+    whole.settle()
+    model.take(late[:140])
+    for job in model.due():
+        adopt = job()
+        model.take(late[140:])
+        assert ids(model, "crowd0")
+        adopt()
+    model.settle()
+    assert np.abs(model.inverse.values - whole.inverse.values).max() < 1e-8

@@ -5,7 +5,7 @@ Not thread-safe: one thread at a time may call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from reco.model.panel import (
     view_of,
 )
 from reco.model.parts.als import DIMENSIONS, Als
-from reco.model.parts.base import Part, Profile
+from reco.model.parts.base import Job, Part, Profile
 from reco.model.parts.content import Content
 from reco.model.parts.given import Given, Vectors
 from reco.model.parts.gram import Gram, Inverse
@@ -31,7 +31,7 @@ from reco.model.parts.linear import Cosine, Ease
 from reco.model.parts.neighbours import Neighbours
 from reco.model.parts.popularity import Popularity
 from reco.model.parts.recent import Recent
-from reco.model.parts.sequence import Sequence as SequencePart
+from reco.model.parts.sequence import Sequences
 from reco.model.parts.transitions import Transitions
 from reco.model.ranker.ranker import Ranker
 from reco.model.rows import Floats32, Ints, Item, Pair
@@ -94,10 +94,10 @@ class Model:
         self.inverse = Inverse(self.gram, standing.timeline)
         self.als = Als(standing.timeline, seed)
         self.content, self.given = Content(), Given()
-        self.sequence = SequencePart(standing.timeline)
+        self.sequences = Sequences(standing.timeline)
         self._dense: tuple[Part, ...] = ()
         if settings.max_dense_items:
-            self._dense = Cosine(self.gram), Ease(self.inverse), self.sequence
+            self._dense = Cosine(self.gram), Ease(self.inverse), self.sequences
         every: tuple[Part, ...] = (
             *self._dense,
             self.als,
@@ -164,7 +164,7 @@ class Model:
             self._dense = ()
             self.gram = Gram()
             self.inverse = Inverse(self.gram, self.standing.timeline)
-            self.sequence = SequencePart(self.standing.timeline)
+            self.sequences = Sequences(self.standing.timeline)
 
     def drop(self, member_id: str, content_id: str) -> None:
         """Forget one row."""
@@ -178,25 +178,40 @@ class Model:
 
     def maintain(self) -> None:
         """Do what is due of the work that is not done while rows are taken. May take seconds; call it often."""
+        for job in self.due():
+            job()()
+
+    def due(self) -> Iterator[Job]:
+        """The same as jobs, one after another: do a job in any thread, call its result in this one, ask for the next.
+        Rows may be taken and members scored meanwhile. Only one caller at a time may go through them."""
         if self._since_settled >= SETTLE_EVERY:
-            self.settle()
+            yield from self._settling()
         if self._since_swept > SWEEP_SHARE * self._swept_at:
-            self.sweep()
+            yield from self._sweeping()
 
     def settle(self) -> None:
         """Bring the inverse up to date with all rows taken."""
-        self._since_settled = 0
-        self._views.clear()
-        if self._dense:
-            self.inverse.settle()
+        for job in self._settling():
+            job()()
 
     def sweep(self) -> None:
         """Bring the factors closer to the rows; the first time, by several sweeps."""
-        for _ in range(1 if self._swept_at else FIRST_SWEEPS):
-            self.als.sweep(len(self.standing.items))
+        for job in self._sweeping():
+            job()()
+
+    def _settling(self) -> Iterator[Job]:
+        self._since_settled = 0
         if self._dense:
-            self.sequence.sweep(len(self.standing.items))
-        self._swept_at, self._since_swept = self.standing.timeline.size, 0
+            yield self.inverse.settling()
+        self._views.clear()
+
+    def _sweeping(self) -> Iterator[Job]:
+        first, self._since_swept = not self._swept_at, 0
+        self._swept_at = self.standing.timeline.size
+        for _ in range(FIRST_SWEEPS if first else 1):
+            yield self.als.sweeping(len(self.standing.items))
+        if self._dense:
+            yield self.sequences.sweeping(len(self.standing.items))
         self._views.clear()
 
     def to_bytes(self) -> bytes:

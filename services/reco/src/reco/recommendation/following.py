@@ -58,10 +58,17 @@ async def follow(factors: LiveFactors, states: States, trained: TrainedElsewhere
             await _take_up(states, trained, factors.copy.model)
         except (OperationalError, PoolTimeout) as failure:
             log.warning("factors not refreshed", extra={"reason": type(failure).__name__})
-        factors.copy.model.maintain()
+        await _tend(factors.copy.model)
         HELD.set(factors.copy.pairs.size)
         LEFT_OUT.set(factors.copy.pairs.left_out)
         await asyncio.sleep(every_s)
+
+
+async def _tend(model: Model) -> None:
+    """Do the model's long work in another thread, so that answers need not wait for it."""
+    for job in model.due():
+        adopt = await asyncio.to_thread(job)
+        adopt()
 
 
 async def _take_up(states: States, trained: TrainedElsewhere, model: Model) -> None:

@@ -7,11 +7,12 @@ they are not a plain function of the rows, and stay as they are until `sweep` is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from reco.model.books import Change
-from reco.model.parts.base import Profile
+from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.parts.linear import loudest, weighted
 from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
@@ -41,13 +42,22 @@ class Als:
 
     def sweep(self, count: int) -> None:
         """One pass over all members and then all items."""
+        self.sweeping(count)()()
+
+    def sweeping(self, count: int) -> Job:
+        """The same as a job, over the rows as they are now."""
         items, members = _pairs(self._timeline)
-        if not len(items):
-            return
+        everyone = len(self._timeline.starts)
         self._extend(count)
-        users = _solved(members, items, self.items, len(self._timeline.starts), RIDGE)
-        self.items = _solved(items, members, users, count, RIDGE)
-        self._square = (self.items.T @ self.items).astype(np.float64)
+        before = self.items
+
+        def work() -> Adopt:
+            if not len(items):
+                return partial(self.restore, before)
+            users = _solved(members, items, before, everyone, RIDGE)
+            return partial(self.restore, _solved(items, members, users, count, RIDGE))
+
+        return work
 
     def restore(self, items: Floats32) -> None:
         """Go on from these factors of the items, one row for each."""

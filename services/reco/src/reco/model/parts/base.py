@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,12 @@ class Profile:
     def recency(self, half_life: float) -> Floats:
         """A weight for each of `items`: 1 for the newest, half as much every `half_life` items."""
         return np.asarray(0.5 ** (np.arange(len(self.items)) / half_life))
+
+
+Adopt = Callable[[], None]
+"""Takes the result of a job over. Quick."""
+Job = Callable[[], Adopt]
+"""Long work on a copy of what it needs, so that another thread may do it while rows are taken and members scored."""
 
 
 class Part(Protocol):

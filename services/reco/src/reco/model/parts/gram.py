@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reco.model.books import Change
 from reco.model.growing import Square
-from reco.model.parts.base import Profile
+from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
@@ -89,52 +90,68 @@ class Inverse:
 
     def settle(self) -> None:
         """Bring the inverse up to date. Takes time in proportion to items^2 x changed members, or items^3 at most."""
+        self.settling()()()
+
+    def settling(self) -> Job:
+        """The same as a job: it contains what was changed until now, and what changes meanwhile waits for the next."""
         before, self._before = self._before, {}
         size, ridge = len(self._gram), ridge_of(self._gram.counts.diagonal())
-        rank = 2 * len(before)
-        if ridge != self._ridge or 2 * rank > size or self._updates >= MAX_UPDATES:
-            self._refit(ridge)
-        else:
-            self._extend(size)
-            self._update(before)
+        if ridge != self._ridge or 4 * len(before) > size or self._updates >= MAX_UPDATES:
+            return self._refitting(ridge)
+        return self._updating(self._changed(before, size), size)
 
-    def _refit(self, ridge: float) -> None:
-        self._ridge, self._updates = ridge, 0
+    def _refitting(self, ridge: float) -> Job:
         matrix = self._gram.counts.astype(np.float64)
-        matrix[np.diag_indices_from(matrix)] += ridge
-        inverse = np.linalg.inv(matrix)
-        self.values = (inverse + inverse.T) / 2
 
-    def _extend(self, size: int) -> None:
-        """New items are independent of all others until a history has them."""
-        old = len(self.values)
-        if size > old:
-            larger = np.zeros((size, size))
-            larger[:old, :old] = self.values
-            larger[np.arange(old, size), np.arange(old, size)] = 1.0 / self._ridge
-            self.values = larger
+        def work() -> Adopt:
+            matrix[np.diag_indices_from(matrix)] += ridge
+            inverse = np.linalg.inv(matrix)
+            return partial(self._adopt, (inverse + inverse.T) / 2, ridge, 0)
 
-    def _update(self, before: dict[int, Ints]) -> None:
+        return work
+
+    def _changed(self, before: dict[int, Ints], size: int) -> Floats:
+        """Rows d of all members whose history is now another one, and below them rows s."""
         changed = [
             (was, now)
             for member, was in before.items()
             if set(was.tolist()) != set((now := self._timeline.sequence(member)).tolist())
         ]
-        if not changed:
-            return
-        count, size = len(changed), len(self.values)
-        factors = np.zeros((2 * count, size))
+        factors = np.zeros((2 * len(changed), size))
         for at, (was, now) in enumerate(changed):
             factors[at, now] += 1
             factors[at, was] -= 1
-            factors[count + at, now] += 1
-            factors[count + at, was] += 1
-        moved = factors @ self.values
-        swap = np.kron(np.array([[0.0, 2.0], [2.0, 0.0]]), np.eye(count))
-        middle = swap + moved @ factors.T
-        step = moved.T @ np.linalg.solve(middle, moved)
-        self.values -= (step + step.T) / 2
-        self._updates += 1
+            factors[len(changed) + at, now] += 1
+            factors[len(changed) + at, was] += 1
+        return factors
+
+    def _updating(self, factors: Floats, size: int) -> Job:
+        values, ridge, updates = self.values, self._ridge, self._updates
+
+        def work() -> Adopt:
+            larger = _extended(values, size, ridge)
+            if not len(factors):
+                return partial(self._adopt, larger, ridge, updates)
+            moved = factors @ larger
+            swap = np.kron(np.array([[0.0, 2.0], [2.0, 0.0]]), np.eye(len(factors) // 2))
+            step = moved.T @ np.linalg.solve(swap + moved @ factors.T, moved)
+            return partial(self._adopt, larger - (step + step.T) / 2, ridge, updates + 1)
+
+        return work
+
+    def _adopt(self, values: Floats, ridge: float, updates: int) -> None:
+        self.values, self._ridge, self._updates = values, ridge, updates
+
+
+def _extended(values: Floats, size: int, ridge: float) -> Floats:
+    """With more items, which are independent of all others until a history has them."""
+    old = len(values)
+    if size <= old:
+        return values
+    larger = np.zeros((size, size))
+    larger[:old, :old] = values
+    larger[np.arange(old, size), np.arange(old, size)] = 1.0 / ridge
+    return larger
 
 
 def ridge_of(members: Members) -> float:

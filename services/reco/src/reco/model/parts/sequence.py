@@ -5,15 +5,16 @@ They are learned: not a plain function of the rows, and the same until the next 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from reco.model.books import Change
-from reco.model.parts.base import Profile
+from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.parts.gram import ridge_of
 from reco.model.parts.linear import weighted
-from reco.model.rows import Floats32
+from reco.model.rows import Floats32, Ints
 from reco.model.timeline import Timeline
 
 MAX_STEPS = 300
@@ -26,7 +27,7 @@ AHEAD = 10
 LOCAL_HALF_LIVES = (4.0, 10.0)
 
 
-class Sequence:
+class Sequences:
     """`local.<half-life>`: EASE whose pairs weigh between 1/2 (far apart) and 1 (side by side). `follow`: ridge
     regression from the faded history on the next ten steps (as SLIST does: Choi et al., arXiv 2103.16104)."""
 
@@ -42,19 +43,25 @@ class Sequence:
 
     def sweep(self, count: int) -> None:
         """Fit both. Takes time in proportion to items^3, and to pairs x length of history."""
-        near, past, next_ = (np.zeros((count, count), dtype=np.float32) for _ in range(3))
-        for member in range(len(self._timeline.starts)):
-            items = self._timeline.sequence(member)[-MAX_STEPS:]
-            if len(items) > 1:
-                where = np.ix_(items, items)
-                kernel, history, ahead = (one[: len(items), : len(items)] for one in KERNELS)
-                near[where] += kernel
-                past[where] += history.T @ history
-                next_[where] += history.T @ ahead
-        ridge = ridge_of(self._timeline.posted(np.arange(count)))
-        inverse = np.linalg.inv(near + ridge * np.eye(count, dtype=np.float32))
-        self._local = (inverse / -inverse.diagonal()).astype(np.float32)
-        self._follow = np.linalg.solve(past + ridge * np.eye(count, dtype=np.float32), next_).astype(np.float32)
+        self.sweeping(count)()()
+
+    def sweeping(self, count: int) -> Job:
+        """The same as a job, over the rows as they are now."""
+        line = self._timeline
+        items, bounds = line.items.copy(), list(zip(line.starts.tolist(), line.ends.tolist(), strict=True))
+        ridge = ridge_of(line.posted(np.arange(count)))
+
+        def work() -> Adopt:
+            near, past, next_ = _sums(items, bounds, count)
+            eye = ridge * np.eye(count, dtype=np.float32)
+            inverse = np.linalg.inv(near + eye)
+            follow = np.linalg.solve(past + eye, next_).astype(np.float32)
+            return partial(self._adopt, (inverse / -inverse.diagonal()).astype(np.float32), follow)
+
+        return work
+
+    def _adopt(self, local: Floats32, follow: Floats32) -> None:
+        self._local, self._follow = local, follow
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Empty before the first sweep, and for a member without history."""
@@ -68,6 +75,20 @@ class Sequence:
         found[:-1, :size] = (weights[:-1] @ self._local[items])[:, :size]
         found[-1, :size] = (weights[-1] @ self._follow[items])[:size]
         return {name: found[at] for at, name in enumerate(self.columns)}
+
+
+def _sums(items: Ints, bounds: Sequence[tuple[int, int]], count: int) -> tuple[Floats32, Floats32, Floats32]:
+    """Sums over all histories: of near pairs, of the faded past with itself, and of it with what is ahead."""
+    near, past, ahead = (np.zeros((count, count), dtype=np.float32) for _ in range(3))
+    for start, end in bounds:
+        history = items[max(start, end - MAX_STEPS) : end]
+        if len(history) > 1:
+            where = np.ix_(history, history)
+            kernel, faded, following = (one[: len(history), : len(history)] for one in KERNELS)
+            near[where] += kernel
+            past[where] += faded.T @ faded
+            ahead[where] += faded.T @ following
+    return near, past, ahead
 
 
 def _kernels(steps: int) -> tuple[Floats32, Floats32, Floats32]:
