@@ -109,6 +109,9 @@ soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag b
 bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench
 
+bench-reco: setup ## judge the recommender on MovieLens-100K (ML100K=folder), 5 seeds, about an hour; SEEDS=1 VARIANT=strict
+	$(RUN) bench.recommending --data $(or $(ML100K),../shared/data/ml-100k) $(addprefix --seeds ,$(SEEDS)) $(addprefix --variant ,$(VARIANT))
+
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
 

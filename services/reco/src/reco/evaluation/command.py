@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reco.evaluation.files import Event, WrongFile, read_events, read_features
@@ -48,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--warm-up", type=_share, default=0.8, help="share of events before the first scored one")
     parser.add_argument("--learn-from", type=_share, default=0.25, help="share of events before the ranker learns")
     parser.add_argument("--seeds", type=_seeds, default=5, help="walks with other random orders within a second")
+    parser.add_argument("--jobs", type=_seeds, default=1, help="walks at the same time, each a process")
     parser.add_argument("--nets", type=_seeds, default=1, help="nets whose mean ranks")
     parser.add_argument("--parts", action="store_true", help="each part alone, too")
     parser.add_argument("--min-item-events", type=int, default=1, help="leave out rarer items; looks into the future")
@@ -103,13 +108,23 @@ def _evaluated(events: list[Event], tags: dict[str, tuple[str, ...]], chosen: ar
     )
     for variant in ("strict", "usual") if chosen.variant == "both" else (chosen.variant,):
         protocol = Protocol(variant, chosen.warm_up, min(chosen.learn_from, chosen.warm_up), chosen.parts)
-        runs = [_walked(events, tags, protocol, chosen.nets, seed) for seed in range(chosen.seeds)]
+        walked = partial(_walked, events, tags, protocol, chosen.nets)
+        runs = _each(walked, range(chosen.seeds), chosen.jobs)
         report["scored"] = runs[0].scored
         report["marks"][variant] = {
             name: over_seeds([run.marks[name].result(items) for run in runs]) for name in runs[0].marks
         }
         report["cost"][variant] = over_seeds([_cost(run) for run in runs])
     return report
+
+
+def _each(walked: Callable[[int], Run], seeds: Sequence[int], jobs: int) -> list[Run]:
+    """One walk for each seed, at most `jobs` at a time, each in a process with one thread of its own."""
+    if jobs == 1:
+        return [walked(seed) for seed in seeds]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the new processes; they would get in each other's way
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(walked, seeds))
 
 
 def _cost(run: Run) -> dict[str, float]:
