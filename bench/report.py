@@ -93,10 +93,9 @@ fresh; time counts from the moment when the command was due. The generator share
 chain answers the same calls with nothing else running: one INSERT, `send` once it is committed, one consumer that
 counts, reads that ask every 5 ms; no members, streams, checks, relay or other services, and a crash loses what is sent.
 
-Training: synthetic pairs (about 20 a member, contents taken by their rank to the third power) in reco's tables,
-exported, then trained on by each engine from the export to the published factors. Seconds are those of whole
-processes, with the start of Python and Spark; memory is the sum of what a process and its children held, looked at
-twice a second.
+Training: synthetic pairs (about 20 a member, a few contents taken by many) in reco's tables, exported, and trained on
+by each engine from the export to the published factors. Seconds are those of whole processes, with the start of Python
+and Spark; memory is the sum of what a process and its children held, looked at twice a second.
 """
 
 
