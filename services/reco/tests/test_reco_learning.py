@@ -24,8 +24,11 @@ from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.following import PostgresFactTables
 from reco.recommendation.projections import ItemRow, PairRow
-from reco.recommendation.states import UNLEARNED, States
+from reco.recommendation.states import UNLEARNED, States, TrainedElsewhere
 from reco.recommendation.teaching import Teacher
+from reco.training.factors import FactorsRefused, Trained, Vectors
+from reco.training.facts import Origin
+from reco.training.publication import publish
 from servicekit.testing import House, housed
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,7 +127,7 @@ async def filled(house: House) -> None:
 
 def teacher(house: House) -> tuple[Teacher, LiveFactors]:
     factors = LiveFactors(PostgresFactTables(house.pool), LearningCopy(BOUNDS, partial(model, 7)))
-    return Teacher(factors, States(house.pool)), factors
+    return Teacher(factors, States(house.pool), TrainedElsewhere(house.pool)), factors
 
 
 async def test_given_what_one_process_learned_when_another_serves_then_it_ranks_by_it(house: House) -> None:
@@ -148,6 +151,24 @@ async def test_given_a_saved_state_when_the_process_starts_again_then_the_past_i
     await second.begin()
     assert factors.copy.model.ranker.outcomes == 0
     assert factors.copy.model.standing.profile("m1", 0).length == 6
+
+
+async def test_given_vectors_trained_elsewhere_when_published_then_servers_use_them_and_keep_them(house: House) -> None:
+    names, rows = tuple(CONTENTS[:2]), np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)
+    none = Vectors((), np.zeros((0, 3), dtype=np.float32))
+    trained = Trained("lightfm", Origin("1:1:", ()), items=Vectors(names, rows), features=none, tastes=none)
+    async with house.pool.connection() as conn:
+        await publish(conn, trained, took_ms=1)
+    copy, elsewhere = Copy(BOUNDS, model), TrainedElsewhere(house.pool)
+    assert await elsewhere.load(copy.model) and not await elsewhere.load(copy.model)
+    for one in (copy, copy.emptied()):
+        one.take_items(items())
+        one.take_pairs(pairs()[:1])
+        assert one.model.given.scores(one.model.standing.profile("m0", 0), len(CONTENTS)), "they have something to say"
+    async with house.pool.connection() as conn:
+        await conn.execute("UPDATE trained_factors_chunk SET body = 'damaged'")
+    with pytest.raises(FactorsRefused):
+        await TrainedElsewhere(house.pool).load(model())
 
 
 async def test_given_a_running_installation_when_evaluated_then_its_own_signals_are_the_events(

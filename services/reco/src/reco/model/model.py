@@ -154,6 +154,12 @@ class Model:
         self._views.clear()
         self.given.give(vectors)
 
+    def inherit(self, other: Model) -> None:
+        """Use what another model has learned and was given; both go on with one ranker. Its rows are not taken."""
+        self.ranker = other.ranker
+        if (vectors := other.given.vectors) is not None:
+            self.give(vectors)
+
     def _reserve(self, content_ids: Iterable[str]) -> None:
         """Number new items; give the dense parts up before they grow beyond their bound. Their columns stay, empty."""
         for content_id in content_ids:

@@ -84,7 +84,7 @@ class Shared:
 def learning(wiring: Wiring) -> Mapping[str, Work]:
     """The work of the process that learns."""
     factors = LiveFactors(PostgresFactTables(wiring.queries), _copy(LearningCopy, wiring.settings))
-    return {"teacher": Teacher(factors, States(wiring.pool)).run}
+    return {"teacher": Teacher(factors, States(wiring.pool), TrainedElsewhere(wiring.queries)).run}
 
 
 C = TypeVar("C", bound=Copy)

@@ -12,7 +12,8 @@ from prometheus_client import Counter, Gauge
 from reco.model.state import StateRefused
 from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
-from reco.recommendation.states import State, States
+from reco.recommendation.states import State, States, TrainedElsewhere
+from reco.training.factors import FactorsRefused
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ FIRST_OUTCOMES: Final = 200_000
 class Teacher:
     """Teaches the model of one copy. One such process is enough; of two, the last to save is what serves."""
 
-    def __init__(self, factors: LiveFactors, states: States) -> None:
-        self._factors, self._states = factors, states
+    def __init__(self, factors: LiveFactors, states: States, trained: TrainedElsewhere) -> None:
+        self._factors, self._states, self._trained = factors, states, trained
         self._saved_at_s = 0.0
 
     async def run(self) -> None:
@@ -42,6 +43,7 @@ class Teacher:
         """Take what the tables hold. Where something was learned before, go on from there; else learn from the newest
         `FIRST_OUTCOMES`."""
         await self._factors.refresh()
+        await self._take_up()
         state = self._fitting(await self._states.newest())
         await self._learn(0 if state else FIRST_OUTCOMES)
         if state:
@@ -53,7 +55,15 @@ class Teacher:
     async def step(self) -> None:
         """Learn from what is new in the tables, and save in time."""
         await self._factors.refresh()
+        await self._take_up()
         await self._learn(FIRST_OUTCOMES)
+
+    async def _take_up(self) -> None:
+        """The vectors that servers use, too: the ranker learns how far to trust them."""
+        try:
+            await self._trained.load(self._factors.copy.model)
+        except FactorsRefused as refusal:
+            log.warning("what was trained does not fit this build", extra={"reason": str(refusal)})
 
     def _fitting(self, state: State | None) -> State | None:
         try:

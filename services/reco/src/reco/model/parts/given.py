@@ -45,6 +45,11 @@ class Given:
         self._matrix = np.zeros((0, 1), dtype=np.float32)
         self._known = np.zeros(0, dtype=np.bool_)
 
+    @property
+    def vectors(self) -> Vectors | None:
+        """Those in use."""
+        return self._vectors
+
     def give(self, vectors: Vectors) -> None:
         """Use these vectors from now on. Takes time in proportion to the items."""
         self._vectors = vectors

@@ -64,7 +64,7 @@ class Copy:
     def emptied(self) -> Copy:
         """An empty copy with the same bounds, for when all rows are read anew. It keeps what the model has learned."""
         made = Copy(self._bounds, self._make_model)
-        made.model.ranker = self.model.ranker
+        made.model.inherit(self.model)
         return made
 
     def again(self) -> Again:

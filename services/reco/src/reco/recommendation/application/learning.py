@@ -26,7 +26,7 @@ class LearningCopy(Copy):
     def emptied(self) -> LearningCopy:
         """An empty copy that keeps what the model has learned."""
         made = LearningCopy(self._bounds, self._make_model)
-        made.model.ranker = self.model.ranker
+        made.model.inherit(self.model)
         return made
 
     def learn(self, outcomes: int) -> Iterator[int]:
