@@ -13,7 +13,7 @@ from house import House
 from psycopg.errors import LockNotAvailable
 
 from eventfold import Connection, ReadTable
-from eventfold.reading.following import Mark, continued, hand_over, look
+from eventfold.reading.following import Mark, changed, continued, hand_over, look
 
 
 class Owned(NamedTuple):
@@ -41,7 +41,10 @@ class Copy:
             since = continued(self._last, now)
             if since is None:
                 self.rows.clear()
-            await hand_over(conn, TABLE, since, self.news.extend)
+            told = await changed(conn, [TABLE], since)
+            for table in told:
+                await hand_over(conn, table, since, self.news.extend)
+            assert bool(self.news) == bool(told) or since is None, "a table is told of if, and only if, it changed"
         self.rows.update(self.news)
         self._last = now
         return since is not None

@@ -23,6 +23,7 @@ _MARK: Final = """SELECT pg_current_snapshot()::text, array_to_string(
 extract(epoch FROM pg_postmaster_start_time())::text
 || ARRAY(SELECT to_regclass(name)::oid::text FROM unnest(%s::text[]) WITH ORDINALITY AS t(name, n) ORDER BY n), '/')"""
 _ROWS: Final = sql.SQL("SELECT {} FROM {}")
+_ANY: Final = sql.SQL("(SELECT {name} FROM {table}")
 # The index answers the first condition. The second one excludes rows that pass the first only because of a long
 # transaction elsewhere.
 _SINCE: Final = sql.SQL(
@@ -56,6 +57,22 @@ def continued(last: Mark | None, now: Mark) -> Mark | None:
     """`last`, if a copy made then can be brought to `now` by applying the changes. None if all rows must be read again:
     a rebuild replaced the tables, or the server was restarted, replaced by failover, or restored."""
     return last if last and last.copy == now.copy else None
+
+
+async def changed(conn: Connection, tables: Sequence[ReadTable[Any]], since: Mark | None) -> list[ReadTable[Any]]:
+    """Those of `tables` with rows that were written after `since` (None: all of them), in one query. Call it in the
+    transaction of the `look` whose mark will be the next `since`."""
+    if since is None:
+        return list(tables)
+    each = (
+        _ANY.format(name=sql.Literal(table.name), table=sql.Identifier(table.name))
+        + _SINCE.format(column=sql.Identifier(CHANGED_IN))
+        + sql.SQL(" LIMIT 1)")
+        for table in tables
+    )
+    found = await (await conn.execute(sql.SQL(" UNION ALL ").join(each), {"snapshot": since.snapshot})).fetchall()
+    names = {row[0] for row in found}
+    return [table for table in tables if table.name in names]
 
 
 async def hand_over(

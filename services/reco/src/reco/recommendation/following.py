@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from eventfold import Connection, Pool, ReadTable
-from eventfold.reading.following import Mark, continued, hand_over, look
+from eventfold.reading.following import Mark, changed, continued, hand_over, look
 from reco.model.model import Model
 from reco.model.state import StateRefused
 from reco.recommendation.application.copy import Copy
@@ -45,6 +46,8 @@ _MARKED: Final = (
 )
 _LENGTHENED: Final = _ROWS + "WHERE content_id = ANY(%s) AND watched_ms > 0"
 BATCH_ROWS: Final = 5_000
+TAKE_UP_EVERY_S: Final = 10.0
+"""How often a server looks for what was learned or trained: it changes every half minute at most."""
 # Pairs come last: what they say depends on the others.
 TABLES: Final[Sequence[ReadTable[Any]]] = (ITEMS, MARKS, PREFERENCES, PRODUCTS, ENTITLEMENTS, PAIRS)
 
@@ -52,10 +55,13 @@ TABLES: Final[Sequence[ReadTable[Any]]] = (ITEMS, MARKS, PREFERENCES, PRODUCTS, 
 async def follow(factors: LiveFactors, states: States, trained: TrainedElsewhere, every_s: float) -> None:
     """Refresh every `every_s` seconds until cancelled, and take up what was learned meanwhile. If the database is
     unreachable for a while, it is tried again; any other failure ends the process."""
+    next_take_up_s = 0.0
     while True:
         try:
             await factors.refresh()
-            await _take_up(states, trained, factors.copy.model)
+            if time.monotonic() >= next_take_up_s:
+                await _take_up(states, trained, factors.copy.model)
+                next_take_up_s = time.monotonic() + TAKE_UP_EVERY_S
         except (OperationalError, PoolTimeout) as failure:
             log.warning("factors not refreshed", extra={"reason": type(failure).__name__})
         await _tend(factors.copy.model)
@@ -91,7 +97,7 @@ class PostgresFactTables:
             now = await look(conn, TABLES)
             since = continued(last, now)
             taking = copy if since else copy.emptied()
-            for table in TABLES:
+            for table in await changed(conn, TABLES, since):
                 await hand_over(conn, table, since, taking.takers[table.name])
             again = taking.again()
             if since is not None:

@@ -25,6 +25,11 @@ FIRST_OUTCOMES: Final = 200_000
 """Where nothing is saved, so much of the newest past teaches the ranker: about ten minutes of one core."""
 
 
+STEP_OUTCOMES: Final = 500
+"""Of what came since the last step, so much of the newest teaches the ranker: some seconds. Where more comes than can
+be learned from, the rest is only taken."""
+
+
 class Teacher:
     """Teaches the model of one copy. One such process is enough; of two, the last to save is what serves."""
 
@@ -56,7 +61,7 @@ class Teacher:
         """Learn from what is new in the tables, and save in time."""
         await self._factors.refresh()
         await self._take_up()
-        await self._learn(FIRST_OUTCOMES)
+        await self._learn(STEP_OUTCOMES)
 
     async def _take_up(self) -> None:
         """The vectors that servers use, too: the ranker learns how far to trust them."""
