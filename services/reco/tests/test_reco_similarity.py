@@ -19,6 +19,7 @@ from reco.recommendation.application.answers import Suggestion, Wish, popular, s
 from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.application.placing import Rules
+from reco.recommendation.application.scoring import FAMILIES, REASONS, TREND, family_of
 from reco.recommendation.projections import ItemRow, PairRow
 
 
@@ -148,6 +149,12 @@ def test_only_the_newest_part_of_a_long_history_scores_and_all_of_it_is_left_out
 def test_pairs_and_items_beyond_the_bounds_are_left_out_and_counted() -> None:
     pairs = built({"m1": ["a", "b"], "m2": ["a", "b", "c"]}, "abc", Bounds(2, 3, 10))
     assert (pairs.pairs.size, pairs.pairs.left_out) == (3, 2)
+
+
+def test_given_the_columns_of_the_model_then_each_has_a_reason_and_each_method_its_columns() -> None:
+    families = {family_of(column) for column in model().columns}
+    assert families == set(REASONS)
+    assert {one for several in FAMILIES.values() for one in several} <= families and TREND in families
 
 
 MEMBERS = st.sampled_from([f"m{n}" for n in range(8)])

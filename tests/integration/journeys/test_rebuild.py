@@ -38,6 +38,8 @@ def lively(community: Community, stack: LocalStack) -> None:
     for interaction in ({"kind": "view"}, {"kind": "comment", "comment": "很好"}):
         token = buyer.post(f"{path}/interactions", interaction)["consistency_token"]
         buyer.get_after(path, [token])
+    buyer.post(f"{path}/feedback", {"kind": "not_interested"})
+    assert buyer.get("/v1/recommendations")["answer_id"], "it leaves an impression"
 
 
 @asynccontextmanager

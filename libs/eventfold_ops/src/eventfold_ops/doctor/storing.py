@@ -82,18 +82,15 @@ async def _difference(conn: Connection, table: ReadTable[tuple[object, ...]]) ->
     found = [(name, _SQL_NAMES.get(kind, kind), nullable) for name, kind, nullable in rows]
     if not found:
         return f"{table.name} does not exist"
-    if found != declared:
-        return f"{table.name} differs in {', '.join(_differing(declared, found))}"
+    # In no order: what a migration adds stands last, and everything is read and written by name.
+    if differing := sorted({name for name, _, _ in {*declared} ^ {*found}}):
+        return f"{table.name} differs in {', '.join(differing)}"
     key = {row[0] for row in await (await conn.execute(_KEY, [table.name])).fetchall()}
     if key != set(table.key_columns):
         return f"{table.name} has the primary key {', '.join(sorted(key))}"
     if table.followed and not await (await conn.execute(_INDEXED, [table.name, CHANGED_IN])).fetchone():
         return f"{table.name} has no index on {CHANGED_IN}"
     return ""
-
-
-def _differing(declared: Sequence[Column], found: Sequence[Column]) -> list[str]:
-    return sorted({name for name, _, _ in {*declared} ^ {*found}}) or ["the order of its columns"]
 
 
 async def settings(conn: Connection, deployment: Deployment) -> list[Finding]:

@@ -162,9 +162,7 @@ class RecommendedItem(_message.Message):
     score: _builtins.float
     """Greater is better; comparable within one answer only."""
     reason: _builtins.str
-    """`similar` (to what the member chose), `followed` (what members chose next), `members` (who chose the same),
-    `content` (alike by tags, category, creator), `trending`, `popular`, or `exploring`.
-    """
+    """`similar`, `followed`, `members`, `content`, `trending`, `popular` or `exploring`."""
     because_content_id: _builtins.str
     """The content that the reason speaks of: what the member finished or saw; empty where there is none."""
     creator_id: _builtins.str

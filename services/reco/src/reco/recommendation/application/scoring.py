@@ -13,17 +13,22 @@ from reco.model.model import Model
 REASONS: Final = {
     "ease": "similar",
     "cosine": "similar",
+    "local": "similar",
     "als": "similar",
     "given": "similar",
+    "follow": "followed",
     "markov": "followed",
-    "recent": "followed",
-    "neighbours": "members",
+    "users": "members",
+    "sessions": "members",
     "content": "content",
-    "popularity": "trending",
+    "popular": "trending",
+    "recent": "trending",
 }
-"""What a family of the model's columns means to a member."""
-FAMILIES: Final = {"members": "neighbours", "content": "content"}
-"""The family of columns by which a method alone ranks."""
+"""What a family of the model's columns means to a member: `similar` to what the member chose, `followed` by it, chosen
+by `members` alike, alike in `content`, or `trending`."""
+FAMILIES: Final = {"members": ("users", "sessions"), "content": ("content",)}
+"""The families of columns by which a method alone ranks."""
+TREND: Final = "popular"
 
 
 class Candidate(NamedTuple):
@@ -60,7 +65,7 @@ def candidates(model: Model, asked: Asked, limit: int) -> list[Candidate]:
 def why(model: Model, asked: Asked, content_id: str) -> tuple[str, str, str]:
     """The reason for a content, the content that it speaks of or an empty text, and the model's column."""
     column, because = model.explained(asked.member_id, asked.now_us, content_id)
-    return REASONS.get(column.partition(".")[0], "popular"), because, column
+    return (REASONS[family_of(column)] if column else "popular"), because, column
 
 
 def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], bool] | None) -> list[Candidate]:
@@ -71,10 +76,10 @@ def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], boo
 
 
 def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
-    """By the sum of one family's scores; where it has nothing to say, by what is much chosen."""
+    """By the sum of the families' scores; where it has nothing to say, by what is much chosen."""
     view = model.view(asked.member_id, asked.now_us)
-    rows = [_family(name) == FAMILIES[asked.method] for name in model.columns]
-    rest = [_family(name) == "popularity" for name in model.columns]
+    rows = [family_of(name) in FAMILIES[asked.method] for name in model.columns]
+    rest = [family_of(name) == TREND for name in model.columns]
     standard = view.standard(np.arange(len(view.eligible)))
     scores = standard[rows].sum(axis=0)
     order = np.lexsort((-standard[rest].sum(axis=0), -scores))
@@ -82,5 +87,6 @@ def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
     return [Candidate(name, score) for name, score in named if asked.may(name)][:limit]
 
 
-def _family(column: str) -> str:
+def family_of(column: str) -> str:
+    """What stands before the dot of a column's name."""
     return column.partition(".")[0]
