@@ -109,7 +109,7 @@ _RETRIES: Mapping[str, object] = {
     # call that comes in while its server closes; our servers answer all that they have begun with before, and never so.
     "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-headers,cancelled",
     "retriable_headers": [{"name": "x-lyceum-not-taken", "present_match": True}],
-    "num_retries": 14,
+    "num_retries": 20,
     "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
     "retry_host_predicate": [
         {
@@ -121,7 +121,7 @@ _RETRIES: Mapping[str, object] = {
     ],
     "host_selection_retry_max_attempts": 3,
 }
-"""Another replica is asked where there is one; a lone server that is started again is waited for, some 6 s."""
+"""Another replica is asked where there is one; a lone server that is started again is waited for, some 9 s."""
 MAX_RETRIES = 1000
 """Calls to one service that wait to be tried again."""
 

@@ -158,7 +158,7 @@ async def running(folder: Path, **changes: Any) -> AsyncIterator[Running]:
         command = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
         process = subprocess.Popen(command, stdout=out, stderr=out)  # noqa: ASYNC220 - starting it takes no time
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=30) as client:
             await _ready(admin)
             yield Running(client, services, server, log)
     finally:
