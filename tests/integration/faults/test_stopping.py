@@ -120,6 +120,8 @@ async def test_two_replicas_of_each_are_replaced_one_by_one_and_no_request_fails
             loading = [asyncio.create_task(reads_own_writes(client, wrong, done)) for _ in range(CALLERS)]
             for service, role in processes:
                 await asyncio.to_thread(stack.restart, f"{service}-{role}")
+                start = stack.start_servers if role == "serve" else stack.start_workers
+                await asyncio.to_thread(start, [service])  # which waits until it is ready, as a rollout does
             for one in [*seconds, *(one for one, _ in gateways)]:
                 await asyncio.to_thread(one.restart)
             done.set()
