@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from reco.model.parts.base import Profile
 from reco.model.parts.given import Given
 from reco.model.rows import Item
+from reco.model.state import version_of
 from reco.training import factors
-from reco.training.factors import FactorsRefused, Trained, Vectors, from_bytes, to_bytes, version_of
+from reco.training.factors import FactorsRefused, Trained, Vectors, from_bytes, to_bytes
 from reco.training.facts import Origin, Position
 from reco.training.serving import Serving
 

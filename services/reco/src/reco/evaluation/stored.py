@@ -52,7 +52,7 @@ async def _copied(settings: RecoSettings) -> LearningCopy:
 
 
 def _unused() -> Model:
-    return Model(Settings(parts=("popularity",)), np.random.default_rng(0))
+    return Model(Settings(parts=("popular",)), np.random.default_rng(0))
 
 
 def _events(copy: LearningCopy, start: datetime | None, end: datetime | None) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +12,16 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
 VERSION = 1
+VERSION_CHARS = 12
 
 
 class StateRefused(ValueError):
     """Bytes that are no state of this model: another version, other features, or damaged."""
+
+
+def version_of(body: bytes | bytearray) -> str:
+    """What names bytes that were learned or trained: the beginning of their SHA-256."""
+    return hashlib.sha256(body).hexdigest()[:VERSION_CHARS]
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:

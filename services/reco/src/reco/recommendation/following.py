@@ -13,7 +13,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from eventfold import Connection, Pool, ReadTable
-from eventfold.reading.following import Mark, changed, continued, hand_over, look
+from eventfold.reading.following import BATCH_ROWS, Mark, changed, continued, hand_over, look
 from reco.model.model import Model
 from reco.model.state import StateRefused
 from reco.recommendation.application.copy import Copy
@@ -28,6 +28,7 @@ from reco.recommendation.projections import (
     PRODUCTS,
     PairRow,
 )
+from reco.recommendation.queries import PAIRS_SELECTED
 from reco.recommendation.states import States, TrainedElsewhere
 from reco.training.factors import FactorsRefused
 
@@ -40,12 +41,10 @@ _POSITIONS: Final = (
     "SELECT projection, topic, partition, seq, applied_at FROM fold_position WHERE projection = ANY(%s) AND NOT closed "
     "ORDER BY projection, topic, partition"
 )
-_ROWS: Final = f"SELECT {', '.join(PairRow._fields)} FROM interaction "  # noqa: S608 - declared names
 _MARKED: Final = (
-    _ROWS + "JOIN unnest(%s::text[], %s::text[]) AS m (member_id, content_id) USING (member_id, content_id)"
+    PAIRS_SELECTED + "JOIN unnest(%s::text[], %s::text[]) AS m (member_id, content_id) USING (member_id, content_id)"
 )
-_LENGTHENED: Final = _ROWS + "WHERE content_id = ANY(%s) AND watched_ms > 0"
-BATCH_ROWS: Final = 5_000
+_LENGTHENED: Final = PAIRS_SELECTED + "WHERE content_id = ANY(%s) AND watched_ms > 0"
 TAKE_UP_EVERY_S: Final = 10.0
 """How often a server looks for what was learned or trained: it changes every half minute at most."""
 # Pairs come last: what they say depends on the others.

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from eventfold import Pool
 from reco.recommendation.projections import PairRow
 
-_PAIRS: Final = f"SELECT {', '.join(PairRow._fields)} FROM interaction "  # noqa: S608 - declared names
-_NEWEST: Final = _PAIRS + "WHERE member_id = %s ORDER BY last_at DESC, content_id LIMIT %s"
-_OF: Final = _PAIRS + "WHERE member_id = %s AND content_id = ANY(%s)"
+PAIRS_SELECTED: Final = f"SELECT {', '.join(PairRow._fields)} FROM interaction "  # noqa: S608 - declared names
+_NEWEST: Final = PAIRS_SELECTED + "WHERE member_id = %s ORDER BY last_at DESC, content_id LIMIT %s"
+_OF: Final = PAIRS_SELECTED + "WHERE member_id = %s AND content_id = ANY(%s)"
 _SHOWN: Final = """SELECT DISTINCT item ->> 'content_id' FROM impression, jsonb_array_elements(items) AS item
 WHERE member_id = %s AND slot = %s AND occurred_at > %s"""
 _OUTCOMES: Final = """SELECT slot, method, experiment, arm, count(*), sum(shown)::bigint, sum(taken)::bigint

@@ -5,11 +5,11 @@ It is no fact: lost, it is learned again from the tables.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final, NamedTuple
 
 from eventfold import Pool
 from reco.model.model import Model
+from reco.model.state import version_of
 from reco.training.publication import newest
 from reco.training.serving import Serving
 
@@ -20,7 +20,6 @@ _SAVE: Final = """INSERT INTO learned_state (name, version, body) VALUES (%(name
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body, saved_at = now()"""
 UNLEARNED: Final = "blend"
 """The version of a model that has learned nothing yet."""
-VERSION_CHARS: Final = 12
 
 
 class TrainedElsewhere:
@@ -59,7 +58,7 @@ class States:
     async def save(self, model: Model) -> None:
         """Keep what the model has learned."""
         body = model.to_bytes()
-        version = hashlib.sha256(body).hexdigest()[:VERSION_CHARS]
+        version = version_of(body)
         if version != self.version:
             async with self._pool.connection() as conn:
                 await conn.execute(_SAVE, {"name": _NAME, "version": version, "body": body})

@@ -7,7 +7,6 @@ each) and `….text` (UTF-8, one after the other). Equal factors are equal bytes
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -22,7 +21,6 @@ from reco.training.facts import Origin, Position
 
 VERSION = 1
 MAX_BYTES = 1 << 30
-VERSION_CHARS = 12
 
 
 class FactorsRefused(ValueError):
@@ -56,11 +54,6 @@ class Trained:
     def dimensions(self) -> int:
         """The length of a vector, the bias included."""
         return int(self.items.matrix.shape[1])
-
-
-def version_of(body: bytes | bytearray) -> str:
-    """What names factors: the beginning of the SHA-256 of their bytes."""
-    return hashlib.sha256(body).hexdigest()[:VERSION_CHARS]
 
 
 def to_bytes(trained: Trained) -> bytes:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from eventfold import Connection
-from reco.training.factors import MAX_BYTES, FactorsRefused, Trained, from_bytes, to_bytes, version_of
+from reco.model.state import version_of
+from reco.training.factors import MAX_BYTES, FactorsRefused, Trained, from_bytes, to_bytes
 
 CHUNK_BYTES: Final = 1 << 20
 _SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

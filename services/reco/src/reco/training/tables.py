@@ -12,7 +12,7 @@ import psycopg
 
 from eventfold import Connection
 from eventfold.postgres.sessions import connect
-from eventfold.reading.following import look
+from eventfold.reading.following import BATCH_ROWS, look
 from reco.model.rows import Item
 from reco.recommendation.application.pairs import micros
 from reco.recommendation.domain.signals import strength
@@ -21,7 +21,6 @@ from reco.training.facts import MAX_ITEMS, MAX_MEMBERS, MAX_PAIRS, MAX_TAGS, Ori
 from reco.training.progress import Progress
 from reco.training.refusals import TrainingRefused
 
-BATCH_ROWS: Final = 5_000
 MAX_READ_S: Final = 7_200
 """A rebuild cannot replace the tables as long as they are read here."""
 _POSITIONS: Final = """SELECT projection, topic, partition, seq FROM fold_position

@@ -41,7 +41,7 @@ FORMULA_OUTCOMES: Final = (
 )
 FORMULA_LEARNED: Final = (
     "a learned ranking of what several models propose: similar content, what members choose next, similar members, "
-    "content alike, what is new and much chosen; the parts and their weights stand in the model card"
+    "content alike, what is new and much chosen; model_version names what it has learned"
 )
 EXACT: Final = ("items", "popular")
 """Methods whose answers anybody can compute from the same facts; these alone can look back (`as_of`)."""
