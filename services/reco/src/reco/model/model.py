@@ -268,22 +268,28 @@ class Model:
         return Ranking(kept.items, scores[order], kept)
 
     def view(self, member_id: str, now_us: int) -> View:
-        """Each part's view_of scores of all that could be recommended to a member."""
+        """Each part's scores of all that could be recommended to a member."""
         return self._viewed(member_id, now_us)[0]
 
-    def explained(self, member_id: str, now_us: int, content_id: str) -> tuple[str, str]:
-        """Why a member is recommended a content: the column that speaks most for it, and the content of the history
-        that does. Either is empty if nothing speaks for it."""
-        view, item = self.view(member_id, now_us), self.standing.items.number(content_id)
-        at = np.searchsorted(view.eligible, -1 if item is None else item)
-        if item is None or at >= len(view.eligible) or view.eligible[at] != item or not len(self.columns):
-            return "", ""
-        because = int(self._because(view.profile, np.array([item]))[0])
-        return self._spoken(view, int(at)), "" if because < 0 else self.standing.items.name(because)
+    def explained(self, member_id: str, now_us: int, content_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Why a member is recommended each of these contents: the column that speaks most for it, and the content of
+        the history that does. Either is empty if nothing speaks for it."""
+        view, known = self.view(member_id, now_us), self.standing.items
+        items = np.array([-1 if (item := known.number(one)) is None else item for one in content_ids], dtype=np.int64)
+        places = np.searchsorted(view.eligible, items)
+        because = self._because(view.profile, items).tolist()
+        return [
+            (self._spoken(view, at), known.name(cause) if cause >= 0 else "")
+            if at < len(view.eligible) and view.eligible[at] == item
+            else ("", "")
+            for at, item, cause in zip(places.tolist(), items.tolist(), because, strict=True)
+        ]
 
     def _spoken(self, view: View, at: int) -> str:
         """The column that lifts a place most above the others; where none does, as among very few, the first that has
         anything to say for it."""
+        if not self.columns:
+            return ""
         said = view.standard(np.array([at]))[:, 0]
         if said.max() <= 0:
             said = (view.scores[:, at] > 0).astype(np.float32)

@@ -16,7 +16,7 @@ from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.eligibility import Filters, left_out
 from reco.recommendation.application.pairs import Pairs, micros
 from reco.recommendation.application.placing import Placed, Rules, placed
-from reco.recommendation.application.scoring import Asked, Candidate, candidates, why
+from reco.recommendation.application.scoring import Asked, Candidate, candidates, whys
 from reco.recommendation.domain import similarity
 from reco.recommendation.domain.similarity import Indexes, Ranked
 
@@ -160,7 +160,8 @@ def _learned(copy: Copy, wish: Wish, rules: Rules, rng: random.Random) -> list[S
     asked = _asked(copy, wish)
     found = candidates(copy.model, asked, POOL_ITEMS)
     places = placed(found, lambda one: copy.items[one.content_id].creator_id, wish.limit, rules, rng)
-    return [_shown(copy, asked, place) for place in places]
+    reasons = whys(copy.model, asked, [place.one.content_id for place in places])
+    return [_shown(copy, place, *why) for place, why in zip(places, reasons, strict=True)]
 
 
 def _asked(copy: Copy, wish: Wish) -> Asked:
@@ -172,9 +173,8 @@ def _asked(copy: Copy, wish: Wish) -> Asked:
     return Asked(member_id, micros(wish.now), wish.method, without, wish.filters.of(copy))
 
 
-def _shown(copy: Copy, asked: Asked, place: Placed[Candidate]) -> Suggestion:
+def _shown(copy: Copy, place: Placed[Candidate], reason: str, because: str, source: str) -> Suggestion:
     content_id, item = place.one.content_id, copy.items[place.one.content_id]
-    reason, because, source = why(copy.model, asked, content_id)
     return Suggestion(
         content_id=content_id,
         title=item.title,

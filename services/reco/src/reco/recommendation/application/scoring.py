@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -62,10 +62,10 @@ def candidates(model: Model, asked: Asked, limit: int) -> list[Candidate]:
     return found if len(found) >= limit else _ranked(model, asked, limit, asked.may)
 
 
-def why(model: Model, asked: Asked, content_id: str) -> tuple[str, str, str]:
-    """The reason for a content, the content that it speaks of or an empty text, and the model's column."""
-    column, because = model.explained(asked.member_id, asked.now_us, content_id)
-    return (REASONS[family_of(column)] if column else "popular"), because, column
+def whys(model: Model, asked: Asked, content_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+    """For each content the reason, the content that it speaks of or an empty text, and the model's column."""
+    explained = model.explained(asked.member_id, asked.now_us, content_ids)
+    return [(REASONS[family_of(column)] if column else "popular", because, column) for column, because in explained]
 
 
 def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], bool] | None) -> list[Candidate]:
