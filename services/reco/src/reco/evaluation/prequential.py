@@ -108,7 +108,7 @@ class Walk:
         view = self.model.view(event.member, event.unix_time * SECOND_US)
         ties = self._chance.random(len(view.eligible))
         for name, scores in zip(self.model.columns, view.scores, strict=True):
-            best = view.eligible[np.lexsort((ties, -scores))[:HITS_AT]]
+            best = view.eligible[np.lexsort((ties, -scores[view.eligible]))[:HITS_AT]]
             self._mark(name, _rank(best, item), best[:NDCG_AT].tolist())
 
     def _mark(self, name: str, rank: int | None, top: list[int]) -> None:

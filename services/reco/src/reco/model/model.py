@@ -276,30 +276,28 @@ class Model:
         the history that does. Either is empty if nothing speaks for it."""
         view, known = self.view(member_id, now_us), self.standing.items
         items = np.array([-1 if (item := known.number(one)) is None else item for one in content_ids], dtype=np.int64)
-        places = np.searchsorted(view.eligible, items)
+        eligible = np.isin(items, view.eligible).tolist()
         because = self._because(view.profile, items).tolist()
         return [
-            (self._spoken(view, at), known.name(cause) if cause >= 0 else "")
-            if at < len(view.eligible) and view.eligible[at] == item
-            else ("", "")
-            for at, item, cause in zip(places.tolist(), items.tolist(), because, strict=True)
+            (self._spoken(view, item), known.name(cause) if cause >= 0 else "") if open_ else ("", "")
+            for item, open_, cause in zip(items.tolist(), eligible, because, strict=True)
         ]
 
-    def _spoken(self, view: View, at: int) -> str:
-        """The column that lifts a place most above the others; where none does, as among very few, the first that has
-        anything to say for it."""
+    def _spoken(self, view: View, item: int) -> str:
+        """The column that lifts an eligible item most above the others; where none does, as among very few, the first
+        that has anything to say for it."""
         if not self.columns:
             return ""
-        said = view.standard(np.array([at]))[:, 0]
+        said = view.standard(np.array([item]))[:, 0]
         if said.max() <= 0:
-            said = (view.scores[:, at] > 0).astype(np.float32)
+            said = (view.scores[:, item] > 0).astype(np.float32)
         return self.columns[int(np.argmax(said))] if said.max() > 0 else ""
 
     def _among(self, view: View, passing: Callable[[str], bool]) -> Panel:
         """The panel of those that pass: all of them, or the best of each source if they are many."""
-        passed = [at for at, item in enumerate(view.eligible.tolist()) if passing(self.standing.items.name(item))]
-        places = np.array(passed, dtype=np.int64)
-        return self._panel(view, places[chosen(view.only(places), self._sources, self.settings.candidates_per_source)])
+        passed = [item for item in view.eligible.tolist() if passing(self.standing.items.name(item))]
+        only = view.only(np.array(passed, dtype=np.int64))
+        return self._panel(view, chosen(only, self._sources, self.settings.candidates_per_source))
 
     def _shown(self, ranking: Ranking, at: int, because: int) -> Scored:
         columns = ranking.panel.scores[:, at]
@@ -332,10 +330,10 @@ class Model:
         scores: dict[str, Floats32] = {}
         for part in self.standing.parts:
             scores.update(part.scores(profile, count))
-        return view_of(profile, self.columns, scores, self.standing.eligible(profile))
+        return view_of(profile, self.columns, scores, self.standing.open(profile))
 
-    def _panel(self, view: View, places: Ints) -> Panel:
-        items, scores = view.eligible[places], view.standard(places)
+    def _panel(self, view: View, items: Ints) -> Panel:
+        scores = view.standard(items)
         context = context_of(view.profile, self._members_of(view.profile.items[:CONTEXT_ITEMS]))
         about = self._item_features(items, view.profile.now_us, context)
         return Panel(items, scores, features_of(scores, about, context))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reco.model.parts.base import Profile
 from reco.model.rows import Floats32, Ints
 
+Bools = NDArray[np.bool_]
 MAX_Z = 10.0
 SMALLEST_SPREAD = 1e-4
 """A column whose deviation is smaller than this share of its mean is constant but for rounding."""
@@ -22,7 +23,8 @@ ITEM_FEATURES = ("item.members", "item.age", "item.quiet", "item.members_beside"
 class View:
     """All that could be recommended to one member at one moment.
 
-    `scores`: columns x eligible items, finite, 0 where a column is absent. `means`, `spreads`: of each column.
+    `eligible`: their numbers, ascending. `scores`: columns x all items; of eligible ones finite, 0 where a column is
+    absent, and -inf of all others. `means`, `spreads`: of each column over the eligible ones.
     """
 
     profile: Profile
@@ -31,14 +33,16 @@ class View:
     means: Floats32
     spreads: Floats32
 
-    def standard(self, places: Ints) -> Floats32:
-        """Columns x places: mean 0 and deviation 1 over all eligible items, bounded; 0 where constant."""
-        found = (self.scores[:, places] - self.means[:, None]) / self.spreads[:, None]
+    def standard(self, items: Ints) -> Floats32:
+        """Columns x eligible items: mean 0 and deviation 1 over all eligible items, bounded; 0 where constant."""
+        found = (self.scores[:, items] - self.means[:, None]) / self.spreads[:, None]
         return np.clip(found, -MAX_Z, MAX_Z, out=found)
 
-    def only(self, places: Ints) -> View:
-        """The same with these places only; columns are compared as among all."""
-        return replace(self, eligible=self.eligible[places], scores=self.scores[:, places])
+    def only(self, items: Ints) -> View:
+        """The same with these items only (ascending); columns are compared as among all."""
+        scores = np.full_like(self.scores, -np.inf)
+        scores[:, items] = self.scores[:, items]
+        return replace(self, eligible=items, scores=scores)
 
 
 @dataclass(frozen=True)
@@ -56,31 +60,47 @@ class Panel:
         return at if at < len(self.items) and self.items[at] == item else None
 
 
-def view_of(profile: Profile, columns: tuple[str, ...], scores: Mapping[str, Floats32], eligible: Ints) -> View:
-    """The eligible items' part of the scores, with what is needed to compare columns."""
-    found = np.zeros((len(columns), len(eligible)), dtype=np.float32)
+def view_of(profile: Profile, columns: tuple[str, ...], scores: Mapping[str, Floats32], open_: Bools) -> View:
+    """The scores with what is needed to compare columns. `open_`: for each item whether it is eligible."""
+    closed, count = np.flatnonzero(~open_), len(open_)
+    found = np.zeros((len(columns), count), dtype=np.float32)
     for at, name in enumerate(columns):
         if name in scores:
-            np.take(scores[name], eligible, out=found[at], mode="clip")  # any other mode copies once more
+            found[at] = scores[name]
+    found[:, closed] = 0.0
     if not np.isfinite(found.sum()):
         np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    means = found.sum(axis=1) / max(len(eligible), 1)
-    squares = np.einsum("ij,ij->i", found, found) / max(len(eligible), 1)
+    means, spreads = _spread(found, max(count - len(closed), 1))
+    found[:, closed] = -np.inf
+    return View(profile, np.flatnonzero(open_), found, means, spreads)
+
+
+def _spread(scores: Floats32, count: int) -> tuple[Floats32, Floats32]:
+    """Mean and deviation of each row, of which `count` places count and all others are 0; inf where constant."""
+    means = scores.sum(axis=1) / count
+    squares = np.einsum("ij,ij->i", scores, scores) / count
     spreads = np.sqrt(np.maximum(squares - means * means, 0.0))
     constant = spreads <= SMALLEST_SPREAD * np.maximum(np.abs(means), SMALLEST_SPREAD)
-    return View(profile, eligible, found, means, np.where(constant, np.inf, spreads).astype(np.float32))
+    return means, np.where(constant, np.inf, spreads).astype(np.float32)
 
 
 def chosen(view: View, sources: Ints, per_source: int) -> Ints:
-    """Places of the best `per_source` by each source that has something to say, or all if there are few. Ascending."""
+    """The best `per_source` items by each source that has something to say, or all if there are few. Ascending.
+
+    Of those that a source holds equal at its last place it names none. If all sources together name fewer than
+    `per_source`, those that came last fill up."""
     size = len(view.eligible)
     if size <= 4 * per_source:
-        return np.arange(size)
-    keep: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
-    for source in sources:
-        if np.isfinite(view.spreads[source]):
-            keep[np.argpartition(-view.scores[source], per_source)[:per_source]] = True
-    return np.flatnonzero(keep)
+        return view.eligible
+    keep: Bools = np.zeros(view.scores.shape[1], dtype=np.bool_)
+    for source in sources[np.isfinite(view.spreads[sources])]:
+        scores = view.scores[source]
+        keep |= scores > np.partition(scores, -per_source - 1)[-per_source - 1]
+    named = np.flatnonzero(keep)
+    if len(named) < per_source:
+        keep[view.eligible[~keep[view.eligible]][len(named) - per_source :]] = True
+        named = np.flatnonzero(keep)
+    return named
 
 
 def feature_names(columns: tuple[str, ...]) -> tuple[str, ...]:

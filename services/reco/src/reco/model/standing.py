@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reco.model.books import Books, Change, Row
 from reco.model.growing import Vector
@@ -115,9 +116,14 @@ class Standing:
 
     def eligible(self, profile: Profile) -> Ints:
         """The items that are published and that the member has no row with, ascending."""
-        open_ = self._published.values.copy()
-        open_[profile.had[profile.had < len(open_)]] = False
-        return np.flatnonzero(open_)
+        return np.flatnonzero(self.open(profile))
+
+    def open(self, profile: Profile) -> NDArray[np.bool_]:
+        """The same as one truth for each item."""
+        found = np.zeros(len(self.items), dtype=np.bool_)
+        found[: len(self._published)] = self._published.values
+        found[profile.had] = False
+        return found
 
     def ages_us(self, items: Ints, now_us: int) -> Ints:
         """How long ago items were published, 0 if not yet."""

@@ -43,6 +43,8 @@ class Timeline:
         self._last_us: Vector[np.int64] = Vector(np.int64)
         self._used = 0
         self._live = 0
+        self.changes = 0
+        """Rises with every change."""
 
     @property
     def items(self) -> Ints:
@@ -106,6 +108,7 @@ class Timeline:
 
     def splice(self, member: int, kept: int, tail: Sequence[Step]) -> None:
         """Keep a member's oldest `kept` steps and replace all later ones by `tail`, which is in order."""
+        self.changes += 1
         self._grow_members(member + 1)
         start, end = int(self._starts.values[member]), int(self._ends.values[member])
         for place in range(start + kept, end):
@@ -119,6 +122,7 @@ class Timeline:
 
     def drop_oldest(self, member: int, count: int) -> None:
         """Take the oldest `count` steps of a member away."""
+        self.changes += 1
         start = int(self._starts.values[member])
         for place in range(start, start + count):
             self._unpost(place)

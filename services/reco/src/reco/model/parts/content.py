@@ -12,12 +12,15 @@ from reco.model.ids import Ids
 from reco.model.parts.base import Profile
 from reco.model.parts.gather import summed
 from reco.model.parts.linear import weighted
-from reco.model.rows import Floats32, Ints, Item
+from reco.model.rows import Floats, Floats32, Ints, Item
 
 MAX_FEATURES = 1_000_000
 MAX_FEATURES_PER_ITEM = 64
 MAX_ITEMS_PER_FEATURE = 20_000
 """A feature that so many items have says nothing, and would cost much."""
+LEAST_IDF = 0.1
+"""What more than nine of ten items have says nothing."""
+_NONE = np.empty(0, dtype=np.int64)
 
 
 class Content:
@@ -27,19 +30,19 @@ class Content:
 
     def __init__(self) -> None:
         self._features = Ids(MAX_FEATURES)
-        self._of_item: dict[int, tuple[int, ...]] = {}
+        self._of_item: dict[int, Ints] = {}
         self._items_of: list[dict[int, None]] = []
         self._arrays: dict[int, Ints] = {}
         self._sizes: Vector[np.float64] = Vector(np.float64)
 
     def take(self, item: int, row: Item) -> None:
         """Set what an item is about."""
-        for feature in self._of_item.get(item, ()):
+        for feature in self._of_item.get(item, _NONE).tolist():
             del self._items_of[feature][item]
             self._arrays.pop(feature, None)
         found = [self._features.numbered(name) for name in sorted(set(_names(row)))[:MAX_FEATURES_PER_ITEM]]
-        features = tuple(one for one in found if one is not None)
-        self._of_item[item] = features
+        features = [one for one in found if one is not None]
+        self._of_item[item] = np.array(features, dtype=np.int64)
         self._sizes.grow(item + 1)
         self._sizes.values[item] = len(features)
         for feature in features:
@@ -53,28 +56,32 @@ class Content:
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Empty if nothing is known of the profile's items and interests."""
-        items, weights = weighted(profile, (10.0,))
-        wanted: dict[int, float] = {}
-        for item, weight in zip(items.tolist(), weights[0].tolist(), strict=True):
-            features = self._of_item.get(item, ())
-            for feature in features:
-                wanted[feature] = wanted.get(feature, 0.0) + weight / np.sqrt(len(features))
-        for feature in self._chosen(profile.interests):
-            wanted[feature] = wanted.get(feature, 0.0) + 1.0 / np.sqrt(len(profile.interests))
-        wanted = {one: weight for one, weight in wanted.items() if len(self._items_of[one]) <= MAX_ITEMS_PER_FEATURE}
-        if not wanted:
+        wanted, weights = self._wanted(profile)
+        sizes = np.array([len(self._items_of[feature]) for feature in wanted.tolist()], dtype=np.int64)
+        idf = np.log((count + 1.0) / np.maximum(sizes, 1))
+        telling = (sizes <= MAX_ITEMS_PER_FEATURE) & (idf >= LEAST_IDF)
+        if not telling.any():
             return {}
-        arrays = [self._items(feature) for feature in wanted]
-        idf = [np.log((count + 1.0) / len(one)) for one in arrays]
-        sizes = np.array([len(one) for one in arrays], dtype=np.int64)
-        every = np.concatenate(arrays)
-        value = np.repeat(np.array(list(wanted.values())) * np.array(idf) ** 2, sizes)
-        inside = every < count
-        return {"content.near": summed(every[inside], value[inside], count) / self._lengths(count)}
+        every = np.concatenate([self._items(feature) for feature in wanted[telling].tolist()])
+        value = np.repeat((weights * idf**2)[telling], sizes[telling])
+        return {"content.near": summed(every, value, count) / self._lengths(count)}
 
-    def _chosen(self, interests: tuple[str, ...]) -> list[int]:
+    def _wanted(self, profile: Profile) -> tuple[Ints, Floats]:
+        """The features that the profile's items and interests have, and how much each is wanted."""
+        items, weights = weighted(profile, (10.0,))
+        features = [self._of_item.get(item, _NONE) for item in items.tolist()]
+        chosen = self._chosen(profile.interests)
+        sizes = np.array([len(one) for one in features], dtype=np.int64)
+        each = np.repeat(weights[0] / np.sqrt(np.maximum(sizes, 1)), sizes)
+        given = np.full(len(chosen), 1.0 / np.sqrt(max(len(profile.interests), 1)))
+        found, at = np.unique(np.concatenate([*features, chosen]), return_inverse=True)
+        summed_up: Floats = np.bincount(at, weights=np.concatenate([each, given]), minlength=len(found))
+        return found, summed_up
+
+    def _chosen(self, interests: tuple[str, ...]) -> Ints:
         found = (self._features.number(f"tag:{tag}") for tag in interests)
-        return [one for one in found if one is not None and one < len(self._items_of) and self._items_of[one]]
+        known = [one for one in found if one is not None and one < len(self._items_of) and self._items_of[one]]
+        return np.array(known, dtype=np.int64)
 
     def _items(self, feature: int) -> Ints:
         if feature not in self._arrays:

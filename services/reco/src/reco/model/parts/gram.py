@@ -9,41 +9,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reco.model.books import Change
-from reco.model.growing import Square
+from reco.model.growing import Square, Vector
 from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
-Members = NDArray[np.signedinteger]
+Members = NDArray[np.signedinteger] | Floats32
 MAX_UPDATES = 200
 """After so many updates of the inverse it is computed anew, which ends whatever error has gathered."""
 
 
 class Gram:
-    """counts[i, j]: members whose history has both i and j; counts[i, i]: members of i. Exact.
+    """counts[i, j]: members whose history has both i and j; counts[i, i]: members of i. Exact up to 2^24 members.
 
-    A part without columns: it counts for those that score.
+    Whole numbers in single precision, so that they multiply without being converted. A part without columns: it counts
+    for those that score.
     """
 
     columns: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        self._counts: Square[np.int32] = Square(np.int32)
+        self._counts: Square[np.float32] = Square(np.float32)
+        self._members: Vector[np.float32] = Vector(np.float32)
 
     def __len__(self) -> int:
         return len(self._counts)
 
     @property
-    def counts(self) -> NDArray[np.int32]:
+    def counts(self) -> Floats32:
         """The matrix, as a view."""
         return self._counts.values
+
+    @property
+    def members(self) -> Floats32:
+        """Its diagonal, as a view."""
+        return self._members.values
 
     def grow(self, size: int) -> None:
         """Hold at least `size` items."""
         self._counts.grow(size)
+        self._members.grow(size)
 
     def change(self, change: Change) -> None:
         """Take one update of one history."""
+        if not change.gone and len(change.come) == 1:
+            self._append(change.before, change.come[0][0])
+        else:
+            self._replace(change)
+
+    def _append(self, before: Ints, item: int) -> None:
+        """What nearly all updates are, and four times as fast as the general case."""
+        self.grow(max(item, int(before.max(initial=-1))) + 1)
+        counts = self.counts
+        counts[item][before] += 1.0
+        counts[:, item][before] += 1.0
+        counts[item, item] += 1.0
+        self.members[item] += 1.0
+
+    def _replace(self, change: Change) -> None:
         gone = np.array([item for item, _ in change.gone], dtype=np.int64)
         come = np.array([item for item, _ in change.come], dtype=np.int64)
         kept = np.setdiff1d(change.before, gone, assume_unique=True)
@@ -61,6 +84,7 @@ class Gram:
             counts[item, kept] += sign
             counts[kept, item] += sign
         counts[np.ix_(items, items)] += sign
+        self.members[items] += sign
 
 
 class Inverse:
@@ -78,6 +102,8 @@ class Inverse:
         self._updates = 0
         self._ridge = 0.0
         self.values: Floats = np.zeros((0, 0))
+        self.weights: Floats32 = np.zeros((0, 0), dtype=np.float32)
+        """EASE's B = I - P diag(P)^-1 without I, in single precision: rows speak, columns are spoken for."""
 
     @property
     def pending(self) -> int:
@@ -95,7 +121,7 @@ class Inverse:
     def settling(self) -> Job:
         """The same as a job: it contains what was changed until now, and what changes meanwhile waits for the next."""
         before, self._before = self._before, {}
-        size, ridge = len(self._gram), ridge_of(self._gram.counts.diagonal())
+        size, ridge = len(self._gram), ridge_of(self._gram.members)
         if ridge != self._ridge or 4 * len(before) > size or self._updates >= MAX_UPDATES:
             return self._refitting(ridge)
         return self._updating(self._changed(before, size), size)
@@ -106,7 +132,8 @@ class Inverse:
         def work() -> Adopt:
             matrix[np.diag_indices_from(matrix)] += ridge
             inverse = np.linalg.inv(matrix)
-            return partial(self._adopt, (inverse + inverse.T) / 2, ridge, 0)
+            inverse = (inverse + inverse.T) / 2
+            return partial(self._adopt, inverse, _weights(inverse), ridge, 0)
 
         return work
 
@@ -131,16 +158,21 @@ class Inverse:
         def work() -> Adopt:
             larger = _extended(values, size, ridge)
             if not len(factors):
-                return partial(self._adopt, larger, ridge, updates)
+                return partial(self._adopt, larger, _weights(larger), ridge, updates)
             moved = factors @ larger
             swap = np.kron(np.array([[0.0, 2.0], [2.0, 0.0]]), np.eye(len(factors) // 2))
             step = moved.T @ np.linalg.solve(swap + moved @ factors.T, moved)
-            return partial(self._adopt, larger - (step + step.T) / 2, ridge, updates + 1)
+            larger = larger - (step + step.T) / 2
+            return partial(self._adopt, larger, _weights(larger), ridge, updates + 1)
 
         return work
 
-    def _adopt(self, values: Floats, ridge: float, updates: int) -> None:
-        self.values, self._ridge, self._updates = values, ridge, updates
+    def _adopt(self, values: Floats, weights: Floats32, ridge: float, updates: int) -> None:
+        self.values, self.weights, self._ridge, self._updates = values, weights, ridge, updates
+
+
+def _weights(inverse: Floats) -> Floats32:
+    return np.divide(inverse, -inverse.diagonal(), dtype=np.float32, casting="same_kind")
 
 
 def _extended(values: Floats, size: int, ridge: float) -> Floats:

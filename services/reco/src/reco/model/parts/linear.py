@@ -16,6 +16,8 @@ HALF_LIVES = (3.0, 10.0, 40.0)
 DISLIKE = -0.5
 """Weight of a disliked item in a profile whose newest item has 1."""
 MAX_DISLIKED = 20
+LEAST_WEIGHT = 0.02
+"""Of the greatest."""
 
 
 def weighted(profile: Profile, half_lives: tuple[float, ...]) -> tuple[Ints, Floats]:
@@ -33,6 +35,22 @@ def loudest(votes: Floats | Floats32, voters: Ints) -> Ints:
     return np.where(votes.max(axis=0) > 0, voters[votes.argmax(axis=0)], -1)
 
 
+def summed_rows(
+    columns: tuple[str, ...], rows: Floats32, items: Ints, weights: Floats, count: int
+) -> dict[str, Floats32]:
+    """For each column the sum of the rows of `items` by its weights (columns x items), 0 beyond the rows' end. Nothing
+    where none of the items has a row.
+
+    Items that weigh next to nothing in all columns are left out: each row that is read costs the time of the memory."""
+    heard = (items < len(rows)) & (np.abs(weights).max(axis=0) >= LEAST_WEIGHT * np.abs(weights).max(initial=0.0))
+    if not heard.any():
+        return {}
+    found = np.zeros((len(columns), count), dtype=np.float32)
+    size = min(count, len(rows))
+    found[:, :size] = (weights[:, heard].astype(np.float32) @ rows[items[heard]])[:, :size]
+    return dict(zip(columns, found, strict=True))
+
+
 class Ease:
     """EASE (Steck, arXiv 1905.03375): B = I - P diag(P)^-1, scored for live profiles at several half-lives."""
 
@@ -47,23 +65,16 @@ class Ease:
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """The profile's own items have no meaningful score; they are left out anyway."""
-        inverse = self._inverse.values
         items, weights = weighted(profile, HALF_LIVES)
-        inside = items < len(inverse)
-        if not inside.any():
-            return {}
-        found = np.zeros((len(HALF_LIVES), count))
-        size = min(count, len(inverse))
-        found[:, :size] = (weights[:, inside] @ inverse[items[inside]] / -inverse.diagonal())[:, :size]
-        return {name: found[at].astype(np.float32) for at, name in enumerate(self.columns)}
+        return summed_rows(self.columns, self._inverse.weights, items, weights, count)
 
     def because(self, profile: Profile, items: Ints) -> Ints:
         """For each of `items` the one of the profile that speaks most for it; -1 where none does."""
-        inverse = self._inverse.values
-        inside = profile.items < len(inverse)
+        rows = self._inverse.weights
+        inside = profile.items < len(rows)
         votes = np.zeros((int(inside.sum()), len(items)))
-        known = items < len(inverse)
-        votes[:, known] = -inverse[np.ix_(profile.items[inside], items[known])]
+        known = items < len(rows)
+        votes[:, known] = rows[np.ix_(profile.items[inside], items[known])]
         return loudest(votes * profile.recency(HALF_LIVES[1])[inside][:, None], profile.items[inside])
 
 
@@ -80,15 +91,8 @@ class Cosine:
 
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Sums over the profile's items."""
-        counts = self._gram.counts
         items, weights = weighted(profile, HALF_LIVES[:2])
-        inside = items < len(counts)
-        if not inside.any():
-            return {}
-        norm = 1.0 / np.sqrt(np.maximum(counts.diagonal(), 1))
-        items = items[inside]
-        found = np.zeros((len(self.columns), count), dtype=np.float32)
-        size = min(count, len(counts))
-        raised = (weights[:, inside] * norm[items]).astype(np.float32)
-        found[:, :size] = (raised @ counts[items].astype(np.float32) * norm)[:, :size]
-        return {name: found[at] for at, name in enumerate(self.columns)}
+        norm = np.zeros(max(count, len(self._gram)), dtype=np.float32)
+        norm[: len(self._gram)] = 1.0 / np.sqrt(np.maximum(self._gram.members, 1.0))
+        found = summed_rows(self.columns, self._gram.counts, items, weights * norm[items], count)
+        return {name: scores * norm[:count] for name, scores in found.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from reco.model.books import Change
 from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.parts.gram import ridge_of
-from reco.model.parts.linear import weighted
+from reco.model.parts.linear import summed_rows, weighted
 from reco.model.rows import Floats32, Ints
 from reco.model.timeline import Timeline
 
@@ -66,15 +66,8 @@ class Sequences:
     def scores(self, profile: Profile, count: int) -> Mapping[str, Floats32]:
         """Empty before the first sweep, and for a member without history."""
         items, weights = weighted(profile, (*LOCAL_HALF_LIVES, FOLLOW_HALF))
-        inside = items < len(self._local)
-        if not inside.any():
-            return {}
-        items, weights = items[inside], weights[:, inside].astype(np.float32)
-        found = np.zeros((len(self.columns), count), dtype=np.float32)
-        size = min(count, len(self._local))
-        found[:-1, :size] = (weights[:-1] @ self._local[items])[:, :size]
-        found[-1, :size] = (weights[-1] @ self._follow[items])[:size]
-        return {name: found[at] for at, name in enumerate(self.columns)}
+        near = summed_rows(self.columns[:-1], self._local, items, weights[:-1], count)
+        return near | summed_rows(self.columns[-1:], self._follow, items, weights[-1:], count)
 
 
 def _sums(items: Ints, bounds: Sequence[tuple[int, int]], count: int) -> tuple[Floats32, Floats32, Floats32]:

@@ -80,7 +80,7 @@ def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
     view = model.view(asked.member_id, asked.now_us)
     rows = [family_of(name) in FAMILIES[asked.method] for name in model.columns]
     rest = [family_of(name) == TREND for name in model.columns]
-    standard = view.standard(np.arange(len(view.eligible)))
+    standard = view.standard(view.eligible)
     scores = standard[rows].sum(axis=0)
     order = np.lexsort((-standard[rest].sum(axis=0), -scores))
     named = ((model.standing.items.name(int(view.eligible[at])), float(scores[at])) for at in order)
