@@ -75,8 +75,8 @@ class Content:
         each = np.repeat(weights[0] / np.sqrt(np.maximum(sizes, 1)), sizes)
         given = np.full(len(chosen), 1.0 / np.sqrt(max(len(profile.interests), 1)))
         found, at = np.unique(np.concatenate([*features, chosen]), return_inverse=True)
-        summed_up: Floats = np.bincount(at, weights=np.concatenate([each, given]), minlength=len(found))
-        return found, summed_up
+        weighed = np.bincount(at, weights=np.concatenate([each, given]), minlength=len(found))
+        return found, weighed.astype(np.float64)
 
     def _chosen(self, interests: tuple[str, ...]) -> Ints:
         found = (self._features.number(f"tag:{tag}") for tag in interests)
