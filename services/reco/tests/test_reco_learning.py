@@ -62,6 +62,7 @@ def learned(rows: list[PairRow], outcomes: int = 10_000) -> LearningCopy:
     copy = LearningCopy(BOUNDS, model)
     copy.take_items(items())
     copy.take_pairs(rows)
+    copy.taken()
     for _ in copy.learn(outcomes):
         pass
     return copy
@@ -96,6 +97,7 @@ def test_given_a_learning_copy_when_all_is_taken_then_it_holds_what_a_plain_copy
     plain = Copy(BOUNDS, model)
     plain.take_items(items())
     plain.take_pairs(pairs())
+    plain.taken()
     found = learned(pairs())
     for member in ("m0", "m7", "m29"):
         profiles = [copy.model.standing.profile(member, 0) for copy in (plain, found)]
@@ -164,6 +166,7 @@ async def test_given_vectors_trained_elsewhere_when_published_then_servers_use_t
     for one in (copy, copy.emptied()):
         one.take_items(items())
         one.take_pairs(pairs()[:1])
+        one.taken()
         assert one.model.given.scores(one.model.standing.profile("m0", 0), len(CONTENTS)), "they have something to say"
     async with house.pool.connection() as conn:
         await conn.execute("UPDATE trained_factors_chunk SET body = 'damaged'")

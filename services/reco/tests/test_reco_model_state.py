@@ -84,6 +84,20 @@ def test_given_any_steps_when_taken_then_the_state_is_that_of_the_rows_left(step
     assert_same(model, fresh(left))
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(rows, max_size=20), st.lists(st.lists(rows, max_size=20), max_size=2))
+def test_given_rows_when_taken_member_by_member_then_the_state_is_as_one_by_one(
+    first: list[Pair], then: list[list[Pair]]
+) -> None:
+    one, other = fresh(first), fresh(first)
+    for some in then:
+        left = list({pair[:2]: pair for pair in some}.values())
+        one.take(left)
+        other.standing.take_all(left)
+        other.inverse.settle()
+    assert_same(one, other)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(rows, max_size=30))
 def test_given_rows_when_repeated_then_nothing_changes(taken: list[Pair]) -> None:

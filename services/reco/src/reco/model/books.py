@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,6 +90,18 @@ class Books:
             book.had = None
         return self._reordered(member, book, item, old, row)
 
+    def put_all(self, member: int, rows: Sequence[tuple[int, Row]]) -> Change | None:
+        """Set many rows; the same as one after another, in one change."""
+        book = self._books.setdefault(member, Book())
+        before = self._steps(book)
+        for item, row in rows:
+            book.rows[item] = row
+        book.had = None
+        book.disliked = {item: None for item, row in book.rows.items() if row.strength <= 0}
+        likes = ((row.first_us, self._items.tie(item), item) for item, row in book.rows.items() if row.strength > 0)
+        book.order = sorted(likes)
+        return self._changed(member, before, self._steps(book))
+
     def drop(self, member: int, item: int) -> Change | None:
         """Forget a row."""
         book = self._books.get(member)
@@ -138,7 +151,9 @@ class Books:
             del book.order[book.place(out)]
         if into is not None:
             insort(book.order, into)
-        after = self._steps(book)
+        return self._changed(member, before, self._steps(book))
+
+    def _changed(self, member: int, before: list[Step], after: list[Step]) -> Change | None:
         if before == after:
             return None
         same = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)

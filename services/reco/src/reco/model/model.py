@@ -61,6 +61,9 @@ SWEEP_SHARE = 0.03
 """Share of new pairs after which the factors get another sweep."""
 FIRST_SWEEPS = 6
 CONTEXT_ITEMS = 10
+BULK_PAIRS = 1_000
+BULK_SHARE = 0.1
+"""So many pairs at once, and such a share of those held, are taken member by member."""
 MAX_VIEWS = 16
 """Views kept until the next change, so that what was scored is not computed again to learn from it."""
 
@@ -131,7 +134,10 @@ class Model:
             self._learn(pairs)
         self._views.clear()
         self._reserve(pair.content_id for pair in pairs)
-        changed = sum(self.standing.take(pair) for pair in pairs)
+        if len(pairs) >= max(BULK_PAIRS, BULK_SHARE * self.standing.timeline.size):
+            changed = self.standing.take_all(pairs)
+        else:
+            changed = sum(self.standing.take(pair) for pair in pairs)
         self._since_settled += changed
         self._since_swept += changed
 

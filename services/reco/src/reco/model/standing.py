@@ -43,6 +43,19 @@ class Standing:
         row = Row(pair.first_us, pair.last_us, pair.strength)
         return self._changed(self._books.put(member, item, row))
 
+    def take_all(self, pairs: Iterable[Pair]) -> int:
+        """Set many rows, member by member; the number of members whose history is now another one. The state is the
+        same as by `take`, and comes sooner if there are about as many rows as there were before."""
+        rows: dict[int, list[tuple[int, Row]]] = {}
+        for pair in pairs:
+            member, item = self.members.numbered(pair.member_id), self.items.numbered(pair.content_id)
+            if member is None or item is None:
+                self.left_out += 1
+                continue
+            rows.setdefault(member, []).append((item, Row(pair.first_us, pair.last_us, pair.strength)))
+        with self.timeline.in_bulk():
+            return sum(self._changed(self._books.put_all(member, many)) for member, many in rows.items())
+
     def choose(self, member_id: str, tags: tuple[str, ...]) -> None:
         """Set the tags that a member chose."""
         if tags:

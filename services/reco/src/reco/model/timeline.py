@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class Timeline:
         self._last_us: Vector[np.int64] = Vector(np.int64)
         self._used = 0
         self._live = 0
+        self._posting = True
         self.changes = 0
         """Rises with every change."""
 
@@ -105,6 +107,17 @@ class Timeline:
         if not 0 <= member < len(self._starts):
             return _NONE
         return self._times.values[self._starts.values[member] : self._ends.values[member]]
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """While it lasts postings do not follow; at its end all are made anew, which takes about as long as 10,000
+        single steps for each million that is held."""
+        self._posting = False
+        try:
+            yield
+        finally:
+            self._posting = True
+            self._post_all()
 
     def splice(self, member: int, kept: int, tail: Sequence[Step]) -> None:
         """Keep a member's oldest `kept` steps and replace all later ones by `tail`, which is in order."""
@@ -176,7 +189,22 @@ class Timeline:
             places[:] = array("q", moved[np.array(places, dtype=np.int64)].tolist())
         self._used = int(used)
 
+    def _post_all(self) -> None:
+        places = spans(self.starts, self.ends - self.starts)
+        items, times = self.items[places], self.times[places]
+        order = np.lexsort((self._item_ids.ties[items], self._member_ids.ties[self.owners[places]], times))
+        self._all_times, self._all_places = _array(times[order]), _array(places[order])
+        order = order[np.argsort(items[order], kind="stable")]
+        count = max(len(self._post_places), int(items.max(initial=-1)) + 1)
+        ends = np.cumsum(np.bincount(items, minlength=count))[:-1]
+        self._post_times = [_array(one) for one in np.split(times[order], ends)] if count else []
+        self._post_places = [_array(one) for one in np.split(places[order], ends)] if count else []
+        for item in range(count):
+            self._counted(item)
+
     def _post(self, place: int) -> None:
+        if not self._posting:
+            return
         item, time = int(self._items.values[place]), int(self._times.values[place])
         while item >= len(self._post_places):
             self._post_times.append(array("q"))
@@ -194,12 +222,16 @@ class Timeline:
         self._posted.values[item], self._last_us.values[item] = len(times), times[-1] if times else 0
 
     def _unpost(self, place: int) -> None:
+        if not self._posting:
+            return
         for times, places in self._lists(int(self._items.values[place])):
             at = self._at(times, places, place)
             del times[at], places[at]
         self._counted(int(self._items.values[place]))
 
     def _repost(self, place: int, to: int) -> None:
+        if not self._posting:
+            return
         for times, places in self._lists(int(self._items.values[place])):
             places[self._at(times, places, place)] = to
 
@@ -218,6 +250,19 @@ class Timeline:
     def _key(self, place: int) -> tuple[int, int]:
         owner, item = int(self._owners.values[place]), int(self._items.values[place])
         return self._member_ids.tie(owner), self._item_ids.tie(item)
+
+
+def _array(values: Ints) -> array[int]:
+    made = array("q")
+    made.frombytes(values.tobytes())
+    return made
+
+
+def spans(starts: Ints, sizes: Ints) -> Ints:
+    """The numbers start .. start + size - 1 of each pair, one after the other."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def _of(values: Ints, items: Ints) -> Ints:

@@ -15,7 +15,7 @@ from reco.model.books import Change
 from reco.model.parts.base import Adopt, Job, Profile
 from reco.model.parts.linear import loudest, weighted
 from reco.model.rows import Floats, Floats32, Ints
-from reco.model.timeline import Timeline
+from reco.model.timeline import Timeline, spans
 
 DIMENSIONS = 64
 UNSEEN = 0.1
@@ -100,9 +100,7 @@ class Als:
 
 
 def _pairs(timeline: Timeline) -> tuple[Ints, Ints]:
-    starts, ends = timeline.starts, timeline.ends
-    sizes = ends - starts
-    total = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+    total = spans(timeline.starts, timeline.ends - timeline.starts)
     return timeline.items[total], timeline.owners[total]
 
 

@@ -29,13 +29,6 @@ def anchors(timeline: Timeline, items: Ints, newest: int) -> Anchors:
     return Anchors(places, np.repeat(np.arange(len(found)), sizes), sizes)
 
 
-def spans(starts: Ints, sizes: Ints) -> Ints:
-    """The numbers start .. start + size - 1 of each pair, one after the other."""
-    ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.asarray(np.arange(total) + np.repeat(starts - (ends - sizes), sizes))
-
-
 def summed(items: Ints, weights: Floats, count: int) -> Floats32:
     """For each of `count` items the sum of its weights."""
     return np.bincount(items, weights=weights, minlength=count)[:count].astype(np.float32)

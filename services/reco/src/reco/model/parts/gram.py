@@ -80,9 +80,10 @@ class Gram:
 
     def _add(self, kept: Ints, items: Ints, sign: int) -> None:
         counts = self.counts
-        for item in items.tolist():
-            counts[item, kept] += sign
-            counts[kept, item] += sign
+        if len(kept):
+            for item in items.tolist():
+                counts[item, kept] += sign
+                counts[kept, item] += sign
         counts[np.ix_(items, items)] += sign
         self.members[items] += sign
 

@@ -10,9 +10,9 @@ import numpy as np
 from reco.model.books import Change
 from reco.model.growing import Vector
 from reco.model.parts.base import Profile
-from reco.model.parts.gather import Anchors, anchors, spans, summed
+from reco.model.parts.gather import Anchors, anchors, summed
 from reco.model.rows import Floats, Floats32, Ints
-from reco.model.timeline import Timeline
+from reco.model.timeline import Timeline, spans
 
 USER_ANCHORS = 40
 SESSION_ANCHORS = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from reco.model.books import Change
 from reco.model.growing import capacity_for
 from reco.model.parts.base import Profile
 from reco.model.rows import DAY_US, SECOND_US, Floats, Floats32
+from reco.model.timeline import Step
 
 HALF_LIVES_DAYS = (0.1, 1.0, 7.0, 30.0, 365.0)
 MAX_EXPONENT = 200.0
@@ -31,20 +32,26 @@ class Popularity:
     def change(self, change: Change) -> None:
         """Count what came, and take away what went."""
         self._kept = None
-        for item, time_us in change.gone:
-            self._add(item, time_us, -1.0)
-        for item, time_us in change.come:
-            self._add(item, time_us, 1.0)
+        self._add(change.gone, -1.0)
+        self._add(change.come, 1.0)
 
-    def _add(self, item: int, time_us: int, sign: float) -> None:
-        self._grow(item + 1)
+    def _add(self, steps: Sequence[Step], sign: float) -> None:
+        """A member has an item once, so no item comes twice in `steps`."""
+        if not steps:
+            return
+        items, times_us = zip(*steps, strict=True)
+        self._grow(max(items) + 1)
+        self._rebase(max(times_us))
+        exponents = (np.array(times_us) - self._bases_us[:, None]) / self._half_lives_us[:, None]
+        where = np.array(items)
+        self._sums[:, where] = np.maximum(self._sums[:, where] + sign * np.exp2(exponents), 0.0)
+
+    def _rebase(self, time_us: int) -> None:
         exponents = (time_us - self._bases_us) / self._half_lives_us
         if exponents[0] > MAX_EXPONENT:  # the shortest half-life comes first
             far = exponents > MAX_EXPONENT
             self._sums[far] *= np.exp2(-exponents[far])[:, None]
-            self._bases_us[far], exponents[far] = time_us, 0.0
-        left = self._sums[:, item] + sign * np.exp2(exponents)
-        self._sums[:, item] = np.maximum(left, 0.0)
+            self._bases_us[far] = time_us
 
     def _grow(self, size: int) -> None:
         held = self._sums.shape[1]

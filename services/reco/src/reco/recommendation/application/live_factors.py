@@ -61,8 +61,12 @@ class LiveFactors:
         """Apply everything committed before this call. Callers wait for each other."""
         async with self._turn:
             last = self._last.mark if self._last else None
-            self._last = await self._tables.read_changes(last, self.copy)
-            self.copy = self._last.copy
+            look = await self._tables.read_changes(last, self.copy)
+            if look.copy is self.copy:
+                look.copy.taken()
+            else:  # nobody uses the new copy yet, and it has all rows to take
+                await asyncio.to_thread(look.copy.taken)
+            self._last, self.copy = look, look.copy
 
     async def ready(self) -> None:
         """Return once the tables have been read at least once."""
