@@ -49,6 +49,36 @@ def test_given_a_batch_when_slopes_are_computed_then_they_agree_with_finite_diff
         assert slope[at] == pytest.approx((above - below) / (2 * step), rel=0.03, abs=2e-4)
 
 
+def test_given_a_list_that_weighs_two_when_slopes_are_computed_then_they_are_those_of_the_list_twice() -> None:
+    net, batch = Net(START, np.random.default_rng(0)), lists(1, 3)
+    twice = Lists(
+        np.concatenate([batch.features, batch.features[1:2]]),
+        np.concatenate([batch.real, batch.real[1:2]]),
+        np.append(batch.taken, batch.taken[1]),
+    )
+    weighed = Lists(batch.features, batch.real, batch.taken, np.array([1, 2, 1], dtype=np.float32))
+    (one, mine), (other, theirs) = net.slopes(weighed), net.slopes(twice)
+    assert one * 3 == pytest.approx(other * 4)
+    for slope, repeated in zip(mine, theirs, strict=True):
+        assert slope * 3 == pytest.approx(repeated * 4, abs=1e-6)
+
+
+def test_given_weighed_outcomes_when_drawn_then_each_has_its_weight() -> None:
+    chance = np.random.default_rng(0)
+    replay = Replay(4, 1)
+    for at in range(6):
+        replay.add(np.full((3, 1), at, dtype=np.float32), 0, chance, weight=1.0 + at)
+    drawn = replay.drawn(4, 8, chance)
+    assert drawn.weights is not None
+    assert drawn.weights.tolist() == (drawn.features[:, 0, 0] + 1.0).tolist()
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_given_a_weight_that_is_none_when_added_then_it_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match="weight must be above 0"):
+        ranker(1).add(lists(1).features[0], 0, weight)
+
+
 def test_given_a_new_net_when_it_scores_then_it_is_the_blend() -> None:
     features = lists(2).features[0]
     assert Net(START, np.random.default_rng(0)).scores(features) == pytest.approx(features @ START, abs=1e-6)

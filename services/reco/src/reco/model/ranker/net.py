@@ -17,11 +17,15 @@ WEIGHT_DECAY = 1e-4
 
 @dataclass(frozen=True)
 class Lists:
-    """A batch: lists x candidates x features, which candidates are real, and the place of the one that was taken."""
+    """A batch: lists x candidates x features, which candidates are real, and the place of the one that was taken.
+
+    `weights`: how much each list counts; without them each counts once.
+    """
 
     features: Floats32
     real: Floats32
     taken: Ints
+    weights: Floats32 | None = None
 
 
 class Net:
@@ -49,21 +53,22 @@ class Net:
         return (x @ linear + two @ c + c0)[:, 0], one, two
 
     def learn(self, lists: Lists, rate: float = RATE) -> float:
-        """One step of Adam on the mean negative log-likelihood of what was taken; returns that mean from before."""
+        """One step of Adam on the mean loss of what was taken; returns that mean from before."""
         loss, slopes = self.slopes(lists)
         self._step(slopes, rate)
         return loss
 
     def slopes(self, lists: Lists) -> tuple[float, list[Floats32]]:
-        """The mean negative log-likelihood, and its slope in each weight."""
+        """The mean over the lists of weight x negative log-likelihood, and its slope in each weight of the net."""
         count, width, size = lists.features.shape
         x = lists.features.reshape(-1, size)
         scores, one, two = self._forward(x)
         chances = _softmax(scores.reshape(count, width), lists.real)
         rows = np.arange(count)
-        loss = float(-np.log(np.maximum(chances[rows, lists.taken], 1e-12)).mean())
+        weights = np.ones(count, dtype=np.float32) if lists.weights is None else lists.weights
+        loss = float((-np.log(np.maximum(chances[rows, lists.taken], 1e-12)) * weights).mean())
         chances[rows, lists.taken] -= 1.0
-        return loss, self._backward(x, one, two, (chances / count).reshape(-1, 1))
+        return loss, self._backward(x, one, two, (chances * weights[:, None] / count).reshape(-1, 1))
 
     def _backward(self, x: Floats32, one: Floats32, two: Floats32, out: Floats32) -> list[Floats32]:
         _, _, _, b, _, c, _ = self.weights

@@ -37,9 +37,12 @@ class Ranker:
         """The mean of the nets' scores, higher is better; finite for finite features."""
         return np.asarray(np.mean([net.scores(features) for net in self._nets], axis=0), dtype=np.float32)
 
-    def add(self, features: Floats32, taken: int) -> None:
-        """An outcome: what was on offer, and the row that was taken. Learns whenever enough are new."""
-        self._replay.add(features, taken, self._seed)
+    def add(self, features: Floats32, taken: int, weight: float = 1.0) -> None:
+        """An outcome: what was on offer, and the row that was taken; it counts as `weight` such outcomes. Learns
+        whenever enough are new. Raises `ValueError` for a weight that is not above 0 and finite."""
+        if not 0.0 < weight < np.inf:
+            raise ValueError(f"weight must be above 0 and finite, not {weight}")
+        self._replay.add(features, taken, self._seed, weight)
         self._waiting += 1
         if self._waiting >= NEW_PER_STEP:
             self._waiting = 0

@@ -17,6 +17,7 @@ class Replay:
     def __init__(self, capacity: int, size: int) -> None:
         self._features = np.zeros((capacity, WIDTH, size), dtype=np.float16)
         self._widths = np.zeros(capacity, dtype=np.int64)
+        self._weights = np.zeros(capacity, dtype=np.float32)
         self._count = 0
 
     def __len__(self) -> int:
@@ -27,7 +28,7 @@ class Replay:
         """Outcomes ever added."""
         return self._count
 
-    def add(self, features: Floats32, taken: int, seed: np.random.Generator) -> None:
+    def add(self, features: Floats32, taken: int, seed: np.random.Generator, weight: float = 1.0) -> None:
         """Keep an outcome; the one that was taken stands first."""
         others = np.delete(np.arange(len(features)), taken)
         if len(others) > WIDTH - 1:
@@ -35,7 +36,7 @@ class Replay:
         at = self._count % len(self._widths)
         rows = np.concatenate([[taken], others])
         self._features[at, : len(rows)] = features[rows]
-        self._widths[at] = len(rows)
+        self._widths[at], self._weights[at] = len(rows), weight
         self._count += 1
 
     def drawn(self, newest: int, older: int, seed: np.random.Generator) -> Lists:
@@ -44,4 +45,5 @@ class Replay:
         new = (self._count - 1 - np.arange(min(newest, kept))) % len(self._widths)
         which = np.concatenate([new, seed.integers(0, kept, older)])
         real = (np.arange(WIDTH) < self._widths[which][:, None]).astype(np.float32)
-        return Lists(self._features[which].astype(np.float32), real, np.zeros(len(which), dtype=np.int64))
+        taken = np.zeros(len(which), dtype=np.int64)
+        return Lists(self._features[which].astype(np.float32), real, taken, self._weights[which])
