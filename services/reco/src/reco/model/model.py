@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reco.model.offers import FEWEST, Offer, Offers, only
 from reco.model.panel import (
     CONTEXT,
     Panel,
@@ -121,6 +122,7 @@ class Model:
         )
         names = feature_names(self.columns)
         self.ranker = Ranker(names, _start(self.columns, names), settings.nets, settings.replay, seed)
+        self.offers = Offers()
         self._views: dict[tuple[str, int], tuple[View, Panel]] = {}
         self._since_settled = 0
         self._since_swept = 0
@@ -161,8 +163,9 @@ class Model:
         self.given.give(vectors)
 
     def inherit(self, other: Model) -> None:
-        """Use what another model has learned and was given; both go on with one ranker. Its rows are not taken."""
-        self.ranker = other.ranker
+        """Use what another model has learned and was given; both go on with one ranker and with what waits for it. Its
+        rows are not taken."""
+        self.ranker, self.offers = other.ranker, other.offers
         if (vectors := other.given.vectors) is not None:
             self.give(vectors)
 
@@ -186,7 +189,25 @@ class Model:
     def forget(self, member_id: str) -> None:
         """Forget all of a member. The factors and nets forget by the sweeps and steps that follow."""
         self._views.clear()
+        self.offers.forget(member_id)
         self._since_settled += self.standing.forget(member_id)
+
+    def show(self, offer: Offer) -> bool:
+        """A member was shown contents: keep them as they look now, so that the ranker learns from what the member takes
+        of them. False, and nothing is kept, for an answer that is known or too old, for one that comes after what the
+        member did next (the member's history would tell what was taken), and where fewer than two can be chosen."""
+        if not self.offers.wants(offer) or self.standing.newest_us(offer.member_id) >= offer.at_us:
+            return False
+        view, panel = self._viewed(offer.member_id, offer.at_us)
+        shown = self._numbers(offer.content_ids)
+        left = np.flatnonzero(np.isin(shown, view.eligible))
+        items = shown[left]
+        if len(np.unique(items)) < max(FEWEST, len(items)):
+            return False
+        if not np.isin(items, panel.items).all():
+            panel = self._panel(view, np.union1d(panel.items, items))
+        self.offers.keep(only(offer, left.tolist()), panel.features[np.searchsorted(panel.items, items)])
+        return True
 
     def maintain(self) -> None:
         """Do what is due of the work that is not done while rows are taken. May take seconds; call it often."""
@@ -281,13 +302,18 @@ class Model:
         """Why a member is recommended each of these contents: the column that speaks most for it, and the content of
         the history that does. Either is empty if nothing speaks for it."""
         view, known = self.view(member_id, now_us), self.standing.items
-        items = np.array([-1 if (item := known.number(one)) is None else item for one in content_ids], dtype=np.int64)
+        items = self._numbers(content_ids)
         eligible = np.isin(items, view.eligible).tolist()
         because = self._because(view.profile, items).tolist()
         return [
             (self._spoken(view, item), known.name(cause) if cause >= 0 else "") if open_ else ("", "")
             for item, open_, cause in zip(items.tolist(), eligible, because, strict=True)
         ]
+
+    def _numbers(self, content_ids: Iterable[str]) -> Ints:
+        """Items by id, -1 for those that are not known."""
+        found = (self.standing.items.number(one) for one in content_ids)
+        return np.array([-1 if item is None else item for item in found], dtype=np.int64)
 
     def _spoken(self, view: View, item: int) -> str:
         """The column that lifts an eligible item most above the others; where none does, as among very few, the first
@@ -365,6 +391,8 @@ class Model:
             key = pair.member_id, pair.content_id
             if item is not None and key not in seen and pair.strength > 0 and self._is_next(pair):
                 self._outcome(pair, item)
+                if (choice := self.offers.choose(*key, pair.first_us)) is not None:
+                    self.ranker.add(*choice)
             seen.add(key)
 
     def _is_next(self, pair: Pair) -> bool:

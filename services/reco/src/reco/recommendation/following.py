@@ -21,6 +21,7 @@ from reco.recommendation.application.live_factors import LiveFactors, Look, Reac
 from reco.recommendation.projections import (
     ENTITLEMENTS,
     FOLLOWED,
+    IMPRESSIONS,
     ITEMS,
     MARKS,
     PAIRS,
@@ -49,6 +50,8 @@ TAKE_UP_EVERY_S: Final = 10.0
 """How often a server looks for what was learned or trained: it changes every half minute at most."""
 # Pairs come last: what they say depends on the others.
 TABLES: Final[Sequence[ReadTable[Any]]] = (ITEMS, MARKS, PREFERENCES, PRODUCTS, ENTITLEMENTS, PAIRS)
+LEARNED_FROM: Final[Sequence[ReadTable[Any]]] = (IMPRESSIONS, *TABLES)
+"""What the process that learns follows."""
 
 
 async def follow(factors: LiveFactors, states: States, trained: TrainedElsewhere, every_s: float) -> None:
@@ -87,16 +90,16 @@ async def _take_up(states: States, trained: TrainedElsewhere, model: Model) -> N
 class PostgresFactTables:
     """Reads positions and changed rows in one snapshot, so that the rows contain everything up to the positions."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, tables: Sequence[ReadTable[Any]] = TABLES) -> None:
+        self._pool, self._tables = pool, tables
 
     async def read_changes(self, last: Mark | None, copy: Copy) -> Look:
         """See `FactTables`."""
         async with self._pool.connection() as conn, conn.transaction():
-            now = await look(conn, TABLES)
+            now = await look(conn, self._tables)
             since = continued(last, now)
             taking = copy if since else copy.emptied()
-            for table in await changed(conn, TABLES, since):
+            for table in await changed(conn, self._tables, since):
                 await hand_over(conn, table, since, taking.takers[table.name])
             again = taking.again()
             if since is not None:

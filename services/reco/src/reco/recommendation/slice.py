@@ -18,7 +18,7 @@ from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.application.placing import Rules
-from reco.recommendation.following import PostgresFactTables, follow
+from reco.recommendation.following import LEARNED_FROM, PostgresFactTables, follow
 from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
@@ -83,7 +83,7 @@ class Shared:
 
 def learning(wiring: Wiring) -> Mapping[str, Work]:
     """The work of the process that learns."""
-    factors = LiveFactors(PostgresFactTables(wiring.queries), _copy(LearningCopy, wiring.settings))
+    factors = LiveFactors(PostgresFactTables(wiring.queries, LEARNED_FROM), _copy(LearningCopy, wiring.settings))
     return {"teacher": Teacher(factors, States(wiring.pool), TrainedElsewhere(wiring.queries)).run}
 
 

@@ -19,15 +19,19 @@ log = logging.getLogger(__name__)
 
 OUTCOMES = Counter("lyceum_reco_outcomes", "What members took to, out of what the model would have recommended.")
 SAVED = Gauge("lyceum_reco_learned_saved_timestamp_seconds", "When what was learned was saved last.")
+CHOICES = Counter("lyceum_reco_choices", "What members took to out of an answer that they were shown.")
+OFFERS = Gauge("lyceum_reco_offers_waiting", "Answers in memory from which something may still be taken.")
 EVERY_S: Final = 1.0
 SAVE_EVERY_S: Final = 30.0
 FIRST_OUTCOMES: Final = 200_000
 """Where nothing is saved, so much of the newest past teaches the ranker: about ten minutes of one core."""
-
-
+FIRST_OFFERS: Final = 20_000
+"""And so many of the newest answers: about a minute."""
 STEP_OUTCOMES: Final = 500
 """Of what came since the last step, so much of the newest teaches the ranker: some seconds. Where more comes than can
 be learned from, the rest is only taken."""
+STEP_OFFERS: Final = 300
+"""Of the answers since the last step, so many of the newest are kept for what is taken of them: about a second."""
 
 
 class Teacher:
@@ -46,11 +50,11 @@ class Teacher:
 
     async def begin(self) -> None:
         """Take what the tables hold. Where something was learned before, go on from there; else learn from the newest
-        `FIRST_OUTCOMES`."""
+        `FIRST_OUTCOMES`. Answers that waited when the process ended are forgotten: how they looked is not known."""
         await self._factors.refresh()
         await self._take_up()
         state = self._fitting(await self._states.newest())
-        await self._learn(0 if state else FIRST_OUTCOMES)
+        await (self._learn(0, 0) if state else self._learn(FIRST_OUTCOMES, FIRST_OFFERS))
         if state:
             self._factors.copy.model.from_bytes(state.body)
             self._states.version = state.version
@@ -61,7 +65,7 @@ class Teacher:
         """Learn from what is new in the tables, and save in time."""
         await self._factors.refresh()
         await self._take_up()
-        await self._learn(STEP_OUTCOMES)
+        await self._learn(STEP_OUTCOMES, STEP_OFFERS)
 
     async def _take_up(self) -> None:
         """The vectors that servers use, too: the ranker learns how far to trust them."""
@@ -79,15 +83,18 @@ class Teacher:
             return None
         return state
 
-    async def _learn(self, outcomes: int) -> None:
+    async def _learn(self, outcomes: int, offers: int) -> None:
         copy = self._factors.copy
         assert isinstance(copy, LearningCopy)  # noqa: S101 - made so by the slice
-        before = copy.model.ranker.outcomes
-        for _ in copy.learn(outcomes):
+        before, chosen = copy.model.ranker.outcomes, copy.model.offers.chosen
+        for _ in copy.learn(outcomes, offers):
             await asyncio.sleep(0)
             if time.monotonic() - self._saved_at_s >= SAVE_EVERY_S:
                 await self._save()
-        OUTCOMES.inc(copy.model.ranker.outcomes - before)
+        choices = copy.model.offers.chosen - chosen
+        OUTCOMES.inc(copy.model.ranker.outcomes - before - choices)
+        CHOICES.inc(choices)
+        OFFERS.set(len(copy.model.offers))
 
     async def _save(self) -> None:
         await self._states.save(self._factors.copy.model)
