@@ -1,4 +1,4 @@
-"""`reco prepare|serve|work|relay|learn`; and `reco evaluate|export|train`, which need no settings of a service."""
+"""`reco prepare|serve|work|relay|learn|verify`; and `reco evaluate|export|train`, which need no settings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ def run() -> None:
             from reco.evaluation.command import main as evaluate
 
             sys.exit(evaluate(sys.argv[2:]))
+        case ["verify"]:
+            from reco.verification.command import main as verify
+
+            sys.exit(verify(sys.argv[2:]))
         case ["export"]:
             from reco.training.command import export
 
