@@ -175,12 +175,29 @@ async def test_given_bad_input_when_asked_then_the_field_is_named(house: RecoHou
     assert refusal.value.field == field
 
 
-async def test_given_a_method_that_learns_when_the_past_is_asked_for_then_it_is_refused(house: RecoHouse) -> None:
-    request = pb.RecommendRequest(method="hybrid")
+@pytest.mark.parametrize("method", ["", "hybrid", "members", "content"])
+async def test_given_a_method_that_learns_when_the_past_is_asked_for_then_it_is_refused_by_name(
+    house: RecoHouse, method: str
+) -> None:
+    request = pb.RecommendRequest(method=method)
     request.as_of.FromDatetime(NOW)
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput, match=f"method {method or 'hybrid'}: set method to items or popular") as refusal:
         await house.call(request, ME)
     assert refusal.value.field == "as_of"
+
+
+@pytest.mark.parametrize("method", ["items", "popular"])
+async def test_given_an_exact_method_when_the_past_is_asked_for_then_nothing_later_counts_and_nothing_is_logged(
+    house: RecoHouse, method: str
+) -> None:
+    await house.published("a", "b", "c")
+    await house.viewed("other", "a", days_ago=3)
+    await house.viewed("other", "c", days_ago=1)
+    request = pb.RecommendRequest(method=method)
+    request.as_of.FromDatetime(NOW - timedelta(days=2))
+    found = await house.ask(request)
+    assert [one.content_id for one in found.items] == ["a", "b", "c"] and found.answer_id == ""
+    assert found.as_of == request.as_of
 
 
 async def test_given_hidden_content_when_it_is_shown_again_then_it_comes_back(house: RecoHouse) -> None:

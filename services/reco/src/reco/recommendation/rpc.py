@@ -72,6 +72,7 @@ class RecommendationRpcs:
         copy = self._factors.copy
         personal = copy.preference(member_id).personalised
         method = answers.method_for(asked or arm or "hybrid", personal=personal)
+        answers.check_looks_back(method, as_of)
         repeated = await self._of_member.shown(member_id, slot, call.now - self._session) if not asked else ()
         wish = Wish(
             member_id=member_id,

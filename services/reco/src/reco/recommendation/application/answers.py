@@ -86,14 +86,22 @@ def method_for(wanted: str, *, personal: bool) -> str:
     return wanted if personal or wanted == "hybrid" else "popular"
 
 
+def check_looks_back(method: str, as_of: datetime | None) -> None:
+    """Raises `InvalidInput` where `as_of` is asked of a method that learns: its model holds the present only, and what
+    it had learned by then is not kept."""
+    if as_of is not None and method not in EXACT:
+        allowed = " or ".join(EXACT)
+        raise InvalidInput(
+            f"the past cannot be asked of the method {method}: set method to {allowed}, or leave as_of out",
+            field="as_of",
+        )
+
+
 def recommend(copy: Copy, wish: Wish, rules: Rules, rng: random.Random) -> list[Suggestion]:
     """Content that the member might want next; what is much chosen for a member without history. Raises `InvalidInput`
     where `as_of` is asked of a method that learns."""
-    if wish.method in EXACT:
-        return _exact(copy, wish)
-    if wish.as_of is not None:
-        raise InvalidInput(f"needs a method that looks back: {' or '.join(EXACT)}", field="as_of")
-    return _learned(copy, wish, rules, rng)
+    check_looks_back(wish.method, wish.as_of)
+    return _exact(copy, wish) if wish.method in EXACT else _learned(copy, wish, rules, rng)
 
 
 def similar(copy: Copy, content_id: str, as_of: datetime | None, limit: int) -> list[Suggestion]:
