@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -362,8 +363,48 @@ async def test_given_shown_content_when_the_member_takes_it_within_a_day_then_it
     with pytest.raises(InvalidInput) as refusal:
         await house.ask(request, AUDITOR)
     assert refusal.value.field == "to"
+    getattr(request, "from").FromDatetime(NOW - timedelta(days=30, seconds=1))
+    request.to.FromDatetime(NOW)
+    with pytest.raises(InvalidInput, match="within the last 30 days") as refusal:
+        await house.ask(request, AUDITOR)
+    assert refusal.value.field == "from"
     with pytest.raises(NotPermitted):
         await house.ask(request, ME)
+
+
+async def test_given_impressions_older_than_what_is_kept_when_swept_then_they_are_gone_and_a_rebuild_says_the_same(
+    house: RecoHouse,
+) -> None:
+    """The events stay. Folded anew they bring old rows back, until the next sweep: then both hold the same again."""
+    await house.published("a", "b")
+    house.now = datetime.now(UTC) - timedelta(days=31)
+    await house.ask(pb.RecommendRequest(slot="old"))
+    house.now = datetime.now(UTC) - timedelta(days=29)
+    await house.ask(pb.RecommendRequest(slot="new"))
+    await SHARED.recorder(house.wiring).drain()
+    await house.settle()
+    every = await house.rows("SELECT slot, answer_id, items FROM impression ORDER BY occurred_at")
+    assert [row[0] for row in every] == ["old", "new"]
+    for _ in range(2):
+        await swept(house)
+        assert await house.rows("SELECT slot, answer_id, items FROM impression") == every[1:]
+        async with house.pool.connection() as conn:
+            await conn.execute("TRUNCATE impression")
+            await conn.execute("DELETE FROM fold_position WHERE projection = 'impressions'")
+        house.position = house.offsets["lyceum.reco.impression"] = 0
+        await house.settle()
+        assert len(await house.rows("SELECT 1 FROM impression")) == 2
+    assert len(await house.rows("SELECT 1 FROM events")) == 2
+
+
+async def swept(house: RecoHouse) -> None:
+    """Lets the sweeper of the process run until it pauses."""
+    work = SHARED.background(house.wiring)["sweeper"]
+    sweeping = asyncio.ensure_future(cast(Any, work()))
+    while not [row for row in await house.rows("SELECT count(*) FROM impression") if row[0] < 2]:
+        assert not sweeping.done()
+        await asyncio.sleep(0)
+    sweeping.cancel()
 
 
 async def test_given_an_operator_who_looks_at_a_member_when_answered_then_no_impression_is_logged(

@@ -12,7 +12,7 @@ class RecoSettings(ServiceSettings):
 
     `reco_explored_share` of the places go to random candidates. An experiment has a name and arms, as
     `{"hybrid": 90, "items": 10}`; without a name there is none. What a slot showed within `reco_session_s` it does not
-    show again.
+    show again. Impressions are kept for `reco_impressions_days`, in the table: as events they stay.
     """
 
     reco_max_items: int = 20_000
@@ -23,5 +23,6 @@ class RecoSettings(ServiceSettings):
     reco_max_per_creator: int = Field(default=3, ge=1, le=100)
     reco_explored_share: float = Field(default=0.05, ge=0.0, le=0.5)
     reco_session_s: float = Field(default=1_800.0, ge=0.0, le=86_400.0)
+    reco_impressions_days: int = Field(default=30, ge=2, le=3_650)
     reco_experiment: str = ""
     reco_arms: dict[str, int] = Field(default_factory=dict)

@@ -201,9 +201,14 @@ class ReadTable(Generic[Row]):
     A `followed` table has one more column, which is not part of a row: `changed_in` is the transaction that last wrote
     the row. Readers that keep up with the table use it (`eventfold.reading.following`). The migration creates an index
     on it.
+
+    `swept_by` names a column of time by which old rows are deleted (`eventfold.fold.sweeping`): rows beyond what is
+    kept may be there or not, so a comparison leaves them out. The migration creates an index on it.
     """
 
-    def __init__(self, name: str, row_class: type[Row], key_columns: int = 1, *, followed: bool = False) -> None:
+    def __init__(
+        self, name: str, row_class: type[Row], key_columns: int = 1, *, followed: bool = False, swept_by: str = ""
+    ) -> None:
         hints = get_type_hints(row_class)
         self.name = name
         self.row_class = row_class
@@ -211,6 +216,11 @@ class ReadTable(Generic[Row]):
         self.key_columns = self.columns[:key_columns]
         self.followed = followed
         self.types = [_sql_type(hints[column]) for column in self.columns]
+        if swept_by and ("timestamptz", False) not in [
+            kind for column, kind in zip(self.columns, self.types, strict=True) if column == swept_by
+        ]:
+            raise ValueError(f"{name} cannot be swept by {swept_by}: it is no column of time that is always set")
+        self.swept_by = swept_by
 
     def key(self, row: Row) -> Key:
         """The primary key of a row."""

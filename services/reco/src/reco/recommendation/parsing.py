@@ -71,13 +71,15 @@ def scope(request: pb.ListTrendingRequest) -> Filters:
     )
 
 
-def window(request: pb.ListOutcomesRequest, now: datetime) -> tuple[datetime, datetime]:
+def window(request: pb.ListOutcomesRequest, now: datetime, kept: timedelta) -> tuple[datetime, datetime]:
     """The times between which answers are looked at. Raises `InvalidInput` where they are in the wrong order or too far
-    apart."""
+    apart, or begin before what is `kept`: some of the answers would be missing."""
     start = validate.utc(getattr(request, "from"), "from")
     end = validate.utc(request.to, "to") if request.HasField("to") else now
     if not timedelta(0) < end - start <= MAX_WINDOW:
         raise InvalidInput(f"must be after `from`, by at most {MAX_WINDOW.days} days", field="to")
+    if start < now - kept:
+        raise InvalidInput(f"must be within the last {kept.days} days: impressions are kept so long", field="from")
     return start, end
 
 

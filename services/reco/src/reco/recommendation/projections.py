@@ -112,7 +112,7 @@ PREFERENCES: Final = ReadTable("preference", PreferenceRow, followed=True)
 MARKS: Final = ReadTable("content_mark", MarkRow, key_columns=2, followed=True)
 PRODUCTS: Final = ReadTable("product", ProductRow, followed=True)
 ENTITLEMENTS: Final = ReadTable("entitlement", EntitlementRow, followed=True)
-IMPRESSIONS: Final = ReadTable("impression", ImpressionRow, followed=True)
+IMPRESSIONS: Final = ReadTable("impression", ImpressionRow, followed=True, swept_by="occurred_at")
 
 
 class _Occurred(TypedDict):

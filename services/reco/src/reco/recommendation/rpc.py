@@ -53,13 +53,14 @@ class RecommendationRpcs:
         outcomes: Outcomes,
         rules: Rules,
         session: timedelta,
+        kept: timedelta,
         experiment: Experiment | None,
         record: Callable[[Impression], None],
         version: Callable[[], str],
         rng: random.Random,
     ) -> None:
         self._factors, self._of_member, self._outcomes = factors, of_member, outcomes
-        self._rules, self._session, self._experiment = rules, session, experiment
+        self._rules, self._session, self._kept, self._experiment = rules, session, kept, experiment
         self._record, self._version, self._rng = record, version, rng
 
     async def Recommend(self, request: pb.RecommendRequest, context: Any) -> pb.RecommendResponse:
@@ -172,7 +173,7 @@ class RecommendationRpcs:
     async def ListOutcomes(self, request: pb.ListOutcomesRequest, context: Any) -> pb.ListOutcomesResponse:
         """For operators."""
         call = await self._entered()
-        start, end = parsing.window(request, call.now)
+        start, end = parsing.window(request, call.now, self._kept)
         return pb.ListOutcomesResponse(
             outcomes=[shaping.outcome(one) for one in await self._outcomes.between(start, end)],
             formula=answers.FORMULA_OUTCOMES,

@@ -23,6 +23,7 @@ from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
 from reco.recommendation.states import States, TrainedElsewhere
+from reco.recommendation.sweeping import sweep_impressions
 from reco.recommendation.teaching import Teacher
 from reco.settings import RecoSettings
 from servicekit.background import Work
@@ -50,6 +51,7 @@ class Shared:
             outcomes=Outcomes(wiring.queries),
             rules=Rules(settings.reco_max_per_creator, settings.reco_explored_share),
             session=timedelta(seconds=settings.reco_session_s),
+            kept=timedelta(days=settings.reco_impressions_days),
             experiment=_experiment(settings),
             record=recorder.take,
             version=lambda: states.version,
@@ -57,13 +59,14 @@ class Shared:
         )
 
     def background(self, wiring: Wiring) -> Mapping[str, Work]:
-        """The follower of the read tables, and the recorder of impressions."""
+        """The follower of the read tables, the recorder of impressions, and the sweeper of old ones."""
         factors, recorder, states = self._of(wiring)
         return {
             "follower": partial(
                 follow, factors, states, TrainedElsewhere(wiring.queries), wiring.settings.reco_refresh_s
             ),
             "impressions": recorder.run,
+            "sweeper": partial(sweep_impressions, wiring.pool, wiring.settings.reco_impressions_days),
         }
 
     def factors(self, wiring: Wiring) -> LiveFactors:
