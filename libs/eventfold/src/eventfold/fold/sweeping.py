@@ -7,10 +7,11 @@ from typing import Any, Final
 from psycopg import sql
 
 from eventfold.fold.readmodel import ReadTable
+from eventfold.postgres import locks
 from eventfold.postgres.sessions import Connection
 
 # One sweeper at a time: two would delete the same rows, and might wait for each other in a circle.
-_ALONE: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('sweep ' || to_regclass(%s)::oid::text, 0))"
+_ALONE: Final = f"SELECT pg_try_advisory_xact_lock({locks.key('sweep', '%s::text')})"
 _SWEEP: Final = sql.SQL("""DELETE FROM {table} WHERE ({keys}) IN (SELECT {keys} FROM {table}
 WHERE {by} < clock_timestamp() - make_interval(days => %s) ORDER BY {by} LIMIT %s)""")
 
