@@ -25,7 +25,11 @@ def version_of(body: bytes | bytearray) -> str:
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as bytes."""
+    """The arrays as bytes. Raises `StateRefused` where a number is none: who learned it goes on from the last state
+    that was right."""
+    wrong = sorted(name for name, one in arrays.items() if one.dtype.kind == "f" and not np.isfinite(one).all())
+    if wrong:
+        raise StateRefused(f"what was learned holds numbers that are none: {', '.join(wrong[:3])}")
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, version=np.array(VERSION), **arrays)
     return out.getvalue()

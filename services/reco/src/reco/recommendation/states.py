@@ -56,7 +56,8 @@ class States:
         self.version = UNLEARNED
 
     async def save(self, model: Model) -> None:
-        """Keep what the model has learned."""
+        """Keep what the model has learned. Raises `StateRefused` where it holds numbers that are none, and keeps what
+        was there."""
         body = model.to_bytes()
         version = version_of(body)
         if version != self.version:

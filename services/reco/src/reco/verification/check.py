@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,10 +115,10 @@ def largest_difference(one: NDArray[np.generic], other: NDArray[np.generic]) -> 
     return largest
 
 
-def _grown(counts: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+def _grown(counts: NDArray[Any], size: int) -> NDArray[Any]:
     """With rows and columns of zeros for items that no history has."""
     if len(counts) >= size:
         return counts
-    larger = np.zeros((size, size), dtype=np.int32)
+    larger = np.zeros((size, size), dtype=counts.dtype)
     larger[: len(counts), : len(counts)] = counts
     return larger

@@ -32,7 +32,7 @@ TREND: Final = "popular"
 
 
 class Candidate(NamedTuple):
-    """Content that could be shown."""
+    """Content that could be shown. `score` is finite."""
 
     content_id: str
     score: float
@@ -70,7 +70,8 @@ def whys(model: Model, asked: Asked, content_ids: Sequence[str]) -> list[tuple[s
 
 def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], bool] | None) -> list[Candidate]:
     ranking = model.ranked(asked.member_id, asked.now_us, passing)
-    scored = zip(ranking.items.tolist(), ranking.scores.tolist(), strict=True)
+    finite = np.nan_to_num(ranking.scores, nan=0.0, posinf=0.0, neginf=0.0)  # a net may overflow
+    scored = zip(ranking.items.tolist(), finite.tolist(), strict=True)
     named = ((model.standing.items.name(item), score) for item, score in scored)
     return [Candidate(name, score) for name, score in named if passing is not None or asked.may(name)][:limit]
 
