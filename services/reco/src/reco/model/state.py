@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reco.model.archive import TooLarge, arrays_in
+
 Arrays = dict[str, NDArray[Any]]
 VERSION = 1
+MAX_BYTES = 1 << 30
+"""Of a state, packed and unpacked: a million items take 400 MB."""
 VERSION_CHARS = 12
 
 
@@ -38,8 +42,9 @@ def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def unpacked(state: bytes) -> Arrays:
     """The arrays that were packed. Raises `StateRefused`."""
     try:
-        with np.load(io.BytesIO(state), allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
+        arrays = arrays_in(state, MAX_BYTES)
+    except TooLarge as error:
+        raise StateRefused(f"the state {error}") from error
     except Exception as error:  # a damaged archive raises whatever its reader falls over
         raise StateRefused("the state cannot be read") from error
     if int(arrays.pop("version", np.array(0))) != VERSION:

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 from eventfold import Pool
 from reco.model.model import Model
-from reco.model.state import version_of
+from reco.model.state import MAX_BYTES, StateRefused, version_of
 from reco.training.publication import newest
 from reco.training.serving import Serving
 
 _NAME: Final = "model"
-_VERSION: Final = "SELECT version FROM learned_state WHERE name = %s"
+_VERSION: Final = "SELECT version, octet_length(body) FROM learned_state WHERE name = %s"
 _LOAD: Final = "SELECT version, body FROM learned_state WHERE name = %s"
 _SAVE: Final = """INSERT INTO learned_state (name, version, body) VALUES (%(name)s, %(version)s, %(body)s)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body, saved_at = now()"""
@@ -66,11 +66,14 @@ class States:
             self.version = version
 
     async def newest(self) -> State | None:
-        """The newest state; None if it is that of this process, or there is none."""
+        """The newest state; None if it is that of this process, or there is none. Raises `StateRefused` for one of more
+        bytes than a state may have."""
         async with self._pool.connection() as conn:
             found = await (await conn.execute(_VERSION, [_NAME])).fetchone()
             if found is None or found[0] == self.version:
                 return None
+            if found[1] > MAX_BYTES:
+                raise StateRefused(f"the state is {found[1]:,} bytes, and {MAX_BYTES:,} are the most")
             row = await (await conn.execute(_LOAD, [_NAME])).fetchone()
         return State(str(row[0]), bytes(row[1])) if row else None
 

@@ -53,7 +53,7 @@ class Teacher:
         `FIRST_OUTCOMES`. Answers that waited when the process ended are forgotten: how they looked is not known."""
         await self._factors.refresh()
         await self._take_up()
-        state = self._fitting(await self._states.newest())
+        state = await self._saved()
         await (self._learn(0, 0) if state else self._learn(FIRST_OUTCOMES, FIRST_OFFERS))
         if state:
             self._factors.copy.model.from_bytes(state.body)
@@ -74,9 +74,10 @@ class Teacher:
         except FactorsRefused as refusal:
             log.warning("what was trained does not fit this build", extra={"reason": str(refusal)})
 
-    def _fitting(self, state: State | None) -> State | None:
+    async def _saved(self) -> State | None:
+        """The newest state, if it fits."""
         try:
-            if state:
+            if state := await self._states.newest():
                 self._factors.copy.model.from_bytes(state.body)
         except StateRefused as refusal:
             log.warning("what was learned does not fit; it is learned again", extra={"reason": str(refusal)})

@@ -12,10 +12,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 
+from reco.model.archive import TooLarge, arrays_in
 from reco.model.rows import Floats32
 from reco.training.facts import Origin, Position
 
@@ -92,14 +92,9 @@ def from_bytes(body: bytes) -> Trained:
 
 def _arrays(body: bytes) -> Mapping[str, np.ndarray[Any, np.dtype[Any]]]:
     try:
-        with ZipFile(io.BytesIO(body)) as kept:
-            unpacked = sum(one.file_size for one in kept.infolist())
-        if max(len(body), unpacked) > MAX_BYTES:
-            raise FactorsRefused(f"the factors are more than {MAX_BYTES:,} bytes")
-        with np.load(io.BytesIO(body), allow_pickle=False) as kept:
-            return {name: kept[name] for name in kept.files}
-    except FactorsRefused:
-        raise
+        return arrays_in(body, MAX_BYTES)
+    except TooLarge as error:
+        raise FactorsRefused(f"the file of factors {error}") from error
     except Exception as error:  # a damaged archive raises whatever its reader falls over
         raise FactorsRefused("the factors cannot be read") from error
 
