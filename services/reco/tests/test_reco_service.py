@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from contracts.events import billing, catalog
@@ -16,6 +17,9 @@ from eventfold.errors import InvalidInput, NotFound, NotPermitted, Unauthenticat
 from lyceum.reco.v1 import reco_pb2 as pb
 from reco.bootstrap import DEFINITION
 from reco.recommendation.slice import SHARED
+from reco.training.factors import Trained, Vectors
+from reco.training.facts import Origin
+from reco.training.publication import publish
 from servicekit.caller import Caller
 from servicekit.testing import House, housed
 
@@ -370,6 +374,26 @@ async def test_given_shown_content_when_the_member_takes_it_within_a_day_then_it
     assert refusal.value.field == "from"
     with pytest.raises(NotPermitted):
         await house.ask(request, ME)
+
+
+async def test_given_vectors_trained_apart_when_in_use_then_answers_and_impressions_name_them(house: RecoHouse) -> None:
+    await house.published("a")
+    before = await house.ask(pb.RecommendRequest())
+    none = Vectors((), np.zeros((0, 3), dtype=np.float32))
+    items = Vectors(("a",), np.ones((1, 3), dtype=np.float32))
+    async with house.pool.connection() as conn:
+        said = await publish(conn, Trained("lightfm", Origin("1:1:", ()), items, none, none), took_ms=1)
+    unused = await house.ask(pb.RecommendRequest(slot="second"))
+    parts = SHARED.of(house.wiring)
+    assert await parts.trained.load(parts.factors.copy.model)
+    after = await house.ask(pb.RecommendRequest(slot="third"))
+    assert before.model_version == unused.model_version == "blend"
+    assert after.model_version == f"blend+{said.version}"
+    assert (await house.ask(pb.RecommendRequest(method="items"))).model_version == ""
+    await SHARED.recorder(house.wiring).drain()
+    await house.settle()
+    rows = await house.rows("SELECT slot, model_version FROM impression WHERE method = 'hybrid' ORDER BY slot")
+    assert rows == [("home", "blend"), ("second", "blend"), ("third", after.model_version)]
 
 
 async def test_given_impressions_older_than_what_is_kept_when_swept_then_they_are_gone_and_a_rebuild_says_the_same(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from reco.recommendation.following import LEARNED_FROM, PostgresFactTables, foll
 from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
-from reco.recommendation.states import States, TrainedElsewhere
+from reco.recommendation.states import States, TrainedElsewhere, version_of_both
 from reco.recommendation.sweeping import sweep_impressions
 from reco.recommendation.teaching import Teacher
 from reco.settings import RecoSettings
@@ -34,54 +34,67 @@ SEED = 1
 """Where the model's chance begins: replicas that saw the same answer the same."""
 
 
+class Parts(NamedTuple):
+    """What the RPCs and the background tasks of one process share: the copy of the tables, the queue of impressions,
+    and which learned state and trained vectors the copy's model uses."""
+
+    factors: LiveFactors
+    recorder: Recorder
+    states: States
+    trained: TrainedElsewhere
+
+
 class Shared:
-    """What the RPCs and the background tasks of one process share: the copy of the tables, and the queue of
-    impressions."""
+    """The parts of this process, made once for its wiring."""
 
     def __init__(self) -> None:
-        self._parts: tuple[Wiring, LiveFactors, Recorder, States] | None = None
+        self._made: tuple[Wiring, Parts] | None = None
 
     def rpcs(self, wiring: Wiring) -> RecommendationRpcs:
         """What the slice serves."""
         settings: RecoSettings = wiring.settings
-        factors, recorder, states = self._of(wiring)
+        parts = self.of(wiring)
         return RecommendationRpcs(
-            factors=factors,
+            factors=parts.factors,
             of_member=OfMember(wiring.queries),
             outcomes=Outcomes(wiring.queries),
             rules=Rules(settings.reco_max_per_creator, settings.reco_explored_share),
             session=timedelta(seconds=settings.reco_session_s),
             kept=timedelta(days=settings.reco_impressions_days),
             experiment=_experiment(settings),
-            record=recorder.take,
-            version=lambda: states.version,
+            record=parts.recorder.take,
+            version=lambda: version_of_both(parts.states, parts.trained),
             rng=wiring.rng,
         )
 
     def background(self, wiring: Wiring) -> Mapping[str, Work]:
         """The follower of the read tables, the recorder of impressions, and the sweeper of old ones."""
-        factors, recorder, states = self._of(wiring)
+        factors, recorder, states, trained = self.of(wiring)
         return {
-            "follower": partial(
-                follow, factors, states, TrainedElsewhere(wiring.queries), wiring.settings.reco_refresh_s
-            ),
+            "follower": partial(follow, factors, states, trained, wiring.settings.reco_refresh_s),
             "impressions": recorder.run,
             "sweeper": partial(sweep_impressions, wiring.pool, wiring.settings.reco_impressions_days),
         }
 
     def factors(self, wiring: Wiring) -> LiveFactors:
         """The copy that answers."""
-        return self._of(wiring)[0]
+        return self.of(wiring).factors
 
     def recorder(self, wiring: Wiring) -> Recorder:
         """The queue of impressions."""
-        return self._of(wiring)[1]
+        return self.of(wiring).recorder
 
-    def _of(self, wiring: Wiring) -> tuple[LiveFactors, Recorder, States]:
-        if self._parts is None or self._parts[0] is not wiring:
-            factors = LiveFactors(PostgresFactTables(wiring.queries), _copy(Copy, wiring.settings))
-            self._parts = wiring, factors, Recorder(wiring.store, wiring.wake_relay), States(wiring.queries)
-        return self._parts[1:]
+    def of(self, wiring: Wiring) -> Parts:
+        """The parts for this wiring."""
+        if self._made is None or self._made[0] is not wiring:
+            parts = Parts(
+                factors=LiveFactors(PostgresFactTables(wiring.queries), _copy(Copy, wiring.settings)),
+                recorder=Recorder(wiring.store, wiring.wake_relay),
+                states=States(wiring.queries),
+                trained=TrainedElsewhere(wiring.queries),
+            )
+            self._made = wiring, parts
+        return self._made[1]
 
 
 def learning(wiring: Wiring) -> Mapping[str, Work]:

@@ -41,6 +41,12 @@ class TrainedElsewhere:
         return True
 
 
+def version_of_both(states: States, trained: TrainedElsewhere) -> str:
+    """What names the model that answers: `LEARNED`, or `LEARNED+TRAINED` where it uses vectors that were trained apart.
+    Answers of one name rest on the same nets and vectors."""
+    return f"{states.version}+{trained.version}" if trained.version else states.version
+
+
 class State(NamedTuple):
     """What was learned, as `Model.to_bytes` gave it; `version` follows from the bytes."""
 

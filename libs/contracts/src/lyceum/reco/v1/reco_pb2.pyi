@@ -103,7 +103,7 @@ class RecommendResponse(_message.Message):
     method: _builtins.str
     """The method that answered."""
     model_version: _builtins.str
-    """What the model had learned when it answered."""
+    """What the model had learned when it answered; after a `+`, which vectors that were trained apart it used."""
     personalised: _builtins.bool
     """Whether the answer rests on the member's own behaviour."""
     experiment: _builtins.str
