@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reco.evaluation.command import main
-from reco.evaluation.files import Event, WrongFile, read_events, read_features
+from reco.evaluation.files import Event, WrongFile, read_events, read_features, read_published
 
 HEAD = "member,content,unix_time,weight\n"
 
@@ -64,3 +64,13 @@ def test_given_no_file_when_evaluated_then_it_exits_with_1_and_one_line(
 def test_given_features_when_read_then_tags_come_from_both_forms(tmp_path: Path) -> None:
     path = written(tmp_path, "content,tags,drama,year\na,x|y,1,0\nb,,0,1999\n")
     assert read_features(path) == {"a": ("x", "y", "drama"), "b": ("year",)}
+
+
+def test_given_times_of_publication_when_read_then_they_are_no_tags(tmp_path: Path) -> None:
+    path = tmp_path / "features.csv"
+    path.write_text("content,published,red\na,12,1\nb,,0\n")
+    assert read_published(path) == {"a": 12}
+    assert read_features(path) == {"a": ("red",), "b": ()}
+    path.write_text("content,published\na,soon\n")
+    with pytest.raises(WrongFile, match="row 2, column published: 'soon' is not a number"):
+        read_published(path)

@@ -13,27 +13,52 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from reco.evaluation.files import Event, WrongFile, read_events, read_features
-from reco.evaluation.marks import over_seeds
-from reco.evaluation.prequential import Protocol, Run, Walk
-from reco.evaluation.report import Report, as_json, as_text
+from reco.evaluation.card import as_card
+from reco.evaluation.files import Event, WrongFile, read_events, read_features, read_published
+from reco.evaluation.marks import NDCG, means
+from reco.evaluation.ours import HYBRID, Ours
+from reco.evaluation.outcomes import write_outcomes
+from reco.evaluation.report import Report, Terms, add_runs, as_json, data_of, new_report
+from reco.evaluation.table import as_text
+from reco.evaluation.walking import Protocol, Run, Walk
 from reco.model.settings import Settings
 
 PROGRESS_EVERY_S = 5.0
 MAX_SEEDS = 100
+FEATURES_HELP = "CSV: content, tags separated by | or one column a tag, perhaps published (seconds): known from then on"
+
+
+class Contents(NamedTuple):
+    """Tags by content, and when contents were published, in seconds."""
+
+    tags: dict[str, tuple[str, ...]]
+    published: dict[str, int]
+
+
+class Choice(NamedTuple):
+    """All that walks of one variant share."""
+
+    events: list[Event]
+    contents: Contents
+    protocol: Protocol
+    nets: int
+    parts: bool
 
 
 def main(argv: Sequence[str]) -> int:
     """Evaluate and print the findings; 0, or 1 with one sentence on stderr if a file or a choice is wrong."""
     chosen = _parser().parse_args(argv)
     try:
-        events, tags = _read(chosen)
-        report = _evaluated(_frequent(events, chosen.min_item_events), tags, chosen)
-    except WrongFile as error:
+        events, contents = _read(chosen)
+        report = _evaluated(_frequent(events, chosen.min_item_events), contents, chosen)
+        if chosen.card:
+            chosen.card.write_text(as_card(report), encoding="utf-8")
+    except (WrongFile, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write((as_json(report) if chosen.json else as_text(report)) + "\n")
+    sys.stdout.write((as_json(report) if chosen.json else as_text(report, chosen.cold)) + "\n")
     return 0
 
 
@@ -44,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", type=_moment, help="of reco's own events: from this time on, as 2026-01-31"
     )
     parser.add_argument("--to", dest="end", type=_moment, help="of reco's own events: before this time")
-    parser.add_argument("--features", type=Path, help="CSV: content, and tags separated by | or one column a tag")
+    parser.add_argument("--features", type=Path, help=FEATURES_HELP)
     parser.add_argument("--protocol", choices=["prequential"], default="prequential", help="predict, then learn")
     parser.add_argument(
         "--variant", choices=["strict", "usual", "both"], default="both", help="strict is to be judged by"
@@ -56,19 +81,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nets", type=_seeds, default=1, help="nets whose mean ranks")
     parser.add_argument("--parts", action="store_true", help="each part alone, too")
     parser.add_argument("--min-item-events", type=int, default=1, help="leave out rarer items; looks into the future")
+    parser.add_argument("--cold", action="store_true", help="in the table: marks by what was known; JSON always has it")
+    parser.add_argument("--outcomes", type=Path, help="a folder for the rank of each scored event, a CSV for each walk")
+    parser.add_argument("--card", type=Path, help="a file for the model card of this run, Markdown")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     return parser
 
 
-def _read(chosen: argparse.Namespace) -> tuple[list[Event], dict[str, tuple[str, ...]]]:
-    """Events and the tags of contents: from files, or from the database of a running installation."""
+def _read(chosen: argparse.Namespace) -> tuple[list[Event], Contents]:
+    """Events, and what is known of contents: from files, or from the database of a running installation."""
     if chosen.events is None:
         from reco.evaluation.stored import read_stored  # what it imports takes a second
 
-        return read_stored(chosen.start, chosen.end)
+        events, tags = read_stored(chosen.start, chosen.end)
+        return events, Contents(tags, {})
     if chosen.start or chosen.end:
         raise WrongFile("--from and --to choose among reco's own events: leave --events out")
-    return read_events(chosen.events), read_features(chosen.features) if chosen.features else {}
+    if chosen.features is None:
+        return read_events(chosen.events), Contents({}, {})
+    return read_events(chosen.events), Contents(read_features(chosen.features), read_published(chosen.features))
 
 
 def _moment(text: str) -> datetime:
@@ -95,27 +126,26 @@ def _frequent(events: list[Event], least: int) -> list[Event]:
     return [event for event in events if counts[event.content] >= least]
 
 
-def _evaluated(events: list[Event], tags: dict[str, tuple[str, ...]], chosen: argparse.Namespace) -> Report:
-    items = len({event.content for event in events})
-    report = Report(
-        events=len(events),
-        members=len({event.member for event in events}),
-        items=items,
-        scored=0,
-        seeds=chosen.seeds,
-        marks={},
-        cost={},
-    )
+def _evaluated(events: list[Event], contents: Contents, chosen: argparse.Namespace) -> Report:
+    learn_from = min(chosen.learn_from, chosen.warm_up)
+    terms = Terms(name=chosen.protocol, warm_up=chosen.warm_up, learn_from=learn_from, nets=chosen.nets)
+    data = data_of(events, contents.tags, contents.published, chosen.min_item_events)
+    report = new_report(events, data, terms, chosen.seeds)
+    report["columns"] = list(Ours(Settings(nets=chosen.nets, replay=1), {}, 0, False).model.columns)
     for variant in ("strict", "usual") if chosen.variant == "both" else (chosen.variant,):
-        protocol = Protocol(variant, chosen.warm_up, min(chosen.learn_from, chosen.warm_up), chosen.parts)
-        walked = partial(_walked, events, tags, protocol, chosen.nets)
-        runs = _each(walked, range(chosen.seeds), chosen.jobs)
-        report["scored"] = runs[0].scored
-        report["marks"][variant] = {
-            name: over_seeds([run.marks[name].result(items) for run in runs]) for name in runs[0].marks
-        }
-        report["cost"][variant] = over_seeds([_cost(run) for run in runs])
+        choice = Choice(events, contents, Protocol(variant, chosen.warm_up, learn_from), chosen.nets, chosen.parts)
+        runs = _each(partial(_walked, choice), range(chosen.seeds), chosen.jobs)
+        add_runs(report, variant, runs)
+        _keep(chosen.outcomes, variant, runs)
     return report
+
+
+def _keep(folder: Path | None, variant: str, runs: Sequence[Run]) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, run in enumerate(runs):
+        write_outcomes(folder / f"{variant}-{seed}.csv", run.outcomes)
 
 
 def _each(walked: Callable[[int], Run], seeds: Sequence[int], jobs: int) -> list[Run]:
@@ -127,30 +157,24 @@ def _each(walked: Callable[[int], Run], seeds: Sequence[int], jobs: int) -> list
         return list(pool.map(walked, seeds))
 
 
-def _cost(run: Run) -> dict[str, float]:
-    return {
-        "score_ms": 1e3 * run.score_s / max(run.scored, 1),
-        "update_ms": 1e3 * run.update_s / max(run.updated, 1),
-    }
-
-
-def _walked(events: list[Event], tags: dict[str, tuple[str, ...]], protocol: Protocol, nets: int, seed: int) -> Run:
-    walk = Walk(protocol, Settings(nets=nets), tags, seed, time.process_time)
+def _walked(walk: Choice, seed: int) -> Run:
+    """One walk, with a line of progress every few seconds."""
+    ours = Ours(Settings(nets=walk.nets), walk.contents.tags, seed, walk.parts)
+    one = Walk(walk.protocol, ours, seed, time.process_time)
     began = shown = time.monotonic()
-    for run in walk.over(events):
+    for run in one.over(walk.events, walk.contents.published):
         now = time.monotonic()
         if now - shown >= PROGRESS_EVERY_S:
             shown = now
-            _progress(f"{protocol.variant}, seed {seed}", run, len(events), now - began)
-    return walk.run
+            _progress(f"{walk.protocol.variant}, seed {seed}", run, len(walk.events), now - began)
+    return one.run
 
 
 def _progress(name: str, run: Run, total: int, passed_s: float) -> None:
     """One line: how far, how fast, how long still. The end is the slow part, so the time left is a low estimate."""
     rate = run.events / passed_s
     left_s = (total - run.events) / rate
-    marks = run.marks.get("hybrid")
-    so_far = f", NDCG@10 {marks.gain / marks.outcomes:.4f}" if marks and marks.outcomes else ""
+    so_far = f", NDCG@10 {means(run.outcomes.of(HYBRID))[NDCG]:.4f}" if run.scored else ""
     sys.stderr.write(f"{name}: {run.events}/{total} events, {rate:.0f}/s, {left_s:.0f} s left{so_far}\n")
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 MAX_ROWS = 50_000_000
 MAX_SECONDS = 253_402_300_799  # the end of the year 9999
 TAG_SEPARATOR = "|"
+PUBLISHED = "published"
 
 
 class WrongFile(Exception):
@@ -35,13 +36,23 @@ def read_events(path: Path) -> list[Event]:
 
 
 def read_features(path: Path) -> dict[str, tuple[str, ...]]:
-    """Tags by content. Columns: content, and either `tags` separated by `|` or one column for each tag, which a content
-    has if its value is neither empty nor 0. Raises `WrongFile`."""
+    """Tags by content. Columns: content, perhaps published (see `read_published`), and either `tags` separated by `|`
+    or one column for each tag, which a content has if its value is neither empty nor 0. Raises `WrongFile`."""
     return {row["content"]: _tags(row) for _, row in _rows(path, ("content",))}
 
 
+def read_published(path: Path) -> dict[str, int]:
+    """When contents were published, of those whose column `published` says so, in seconds. Raises `WrongFile`."""
+    found = {}
+    for line, row in _rows(path, ("content",)):
+        if row.get(PUBLISHED):
+            found[row["content"]] = _seconds(path, line, PUBLISHED, row[PUBLISHED])
+    return found
+
+
 def _tags(row: dict[str, str]) -> tuple[str, ...]:
-    single = [name for name, value in row.items() if name not in ("content", "tags") and value not in ("", "0")]
+    apart = ("content", "tags", PUBLISHED)
+    single = [name for name, value in row.items() if name not in apart and value not in ("", "0")]
     return tuple(tag for tag in (*row.get("tags", "").split(TAG_SEPARATOR), *single) if tag)
 
 
@@ -71,11 +82,15 @@ def _whole(path: Path, line: int, count: int, row: dict[str, str], wanted: tuple
 
 
 def _event(path: Path, line: int, row: dict[str, str]) -> Event:
-    seconds = _number(path, line, "unix_time", row["unix_time"])
-    if seconds != int(seconds) or not 0 <= seconds <= MAX_SECONDS:
-        raise WrongFile(f"{path}, row {line}, column unix_time: {row['unix_time']!r} is no time in whole seconds")
     weight = _number(path, line, "weight", row["weight"]) if row.get("weight") else 1.0
-    return Event(row["member"], row["content"], int(seconds), weight)
+    return Event(row["member"], row["content"], _seconds(path, line, "unix_time", row["unix_time"]), weight)
+
+
+def _seconds(path: Path, line: int, column: str, text: str) -> int:
+    seconds = _number(path, line, column, text)
+    if seconds != int(seconds) or not 0 <= seconds <= MAX_SECONDS:
+        raise WrongFile(f"{path}, row {line}, column {column}: {text!r} is no time in whole seconds")
+    return int(seconds)
 
 
 def _number(path: Path, line: int, column: str, text: str) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 NDCG_AT = 10
 HITS_AT = 20
+NDCG, HIT_RATE, COVERAGE = "ndcg_at_10", "hit_rate_at_20", "coverage"
 
 
 class Spread(TypedDict):
@@ -19,32 +21,20 @@ class Spread(TypedDict):
     spread: float
 
 
-@dataclass
-class Marks:
-    """Sums over outcomes. With one true item, NDCG@10 is 1/log2(2 + rank) if the rank (from 0) is below 10, else 0."""
+def gains(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """NDCG@10 of each outcome. With one true item it is 1/log2(2 + rank) if the rank (from 0) is below 10, else 0."""
+    return np.where(ranks < NDCG_AT, 1.0 / np.log2(2.0 + ranks), 0.0)
 
-    outcomes: int = 0
-    gain: float = 0.0
-    hits: int = 0
-    shown: set[int] = field(default_factory=set)
 
-    def add(self, rank: int | None, top: Iterable[int]) -> None:
-        """One outcome: the rank of the true item (None: not ranked), and the ten items at the top."""
-        self.outcomes += 1
-        self.shown.update(top)
-        if rank is not None and rank < NDCG_AT:
-            self.gain += 1.0 / math.log2(2.0 + rank)
-        if rank is not None and rank < HITS_AT:
-            self.hits += 1
+def hits(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """1 for each outcome whose rank (from 0) is below 20, else 0."""
+    return (ranks < HITS_AT).astype(np.float64)
 
-    def result(self, items: int) -> dict[str, float]:
-        """Means over outcomes; coverage is the share of `items` that stood in a top ten."""
-        outcomes = max(self.outcomes, 1)
-        return {
-            "ndcg_at_10": self.gain / outcomes,
-            "hit_rate_at_20": self.hits / outcomes,
-            "coverage": len(self.shown) / max(items, 1),
-        }
+
+def means(ranks: NDArray[np.int64]) -> dict[str, float]:
+    """Means over outcomes, 0 without any."""
+    count = max(len(ranks), 1)
+    return {NDCG: float(gains(ranks).sum() / count), HIT_RATE: float(hits(ranks).sum() / count)}
 
 
 def over_seeds(results: Sequence[dict[str, float]]) -> dict[str, Spread]:
