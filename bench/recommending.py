@@ -9,6 +9,7 @@ import argparse
 import csv
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from reco.evaluation.command import main as evaluate
 
 RATINGS = "u.data"
 COLUMNS = ("member", "content", "rating", "unix_time")
-LEAST_EVENTS = "5"
+LEAST_EVENTS = 5
 JOBS = "2"
 
 
@@ -26,24 +27,43 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder with u.data")
     parser.add_argument("--seeds", default="5")
     parser.add_argument("--variant", default="both")
+    parser.add_argument("--outcomes", help="a folder for the rank of each scored event, to compare peers with")
+    parser.add_argument("--card", help="a file for the model card")
     chosen = parser.parse_args(argv)
-    if not (chosen.data / RATINGS).is_file():
-        sys.stderr.write(f"{chosen.data / RATINGS} is absent: set ML100K to a folder with MovieLens-100K; skipped\n")
+    if absent(chosen.data):
         return 0
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events.csv"
-        _convert(chosen.data / RATINGS, events)
-        # Every rating counts as a positive, and items with fewer than 5 are left out: the protocol of the marks that
-        # others publish for these data.
-        protocol = ["--min-item-events", LEAST_EVENTS, "--seeds", chosen.seeds, "--variant", chosen.variant]
-        return evaluate(["--events", str(events), "--parts", "--jobs", JOBS, *protocol])
+        convert(chosen.data / RATINGS, events)
+        kept = [f"--{name}={value}" for name in ("outcomes", "card") if (value := getattr(chosen, name))]
+        protocol = ["--seeds", chosen.seeds, "--variant", chosen.variant, "--cold"]
+        return evaluate(["--events", str(events), "--parts", "--jobs", JOBS, *protocol, *kept])
 
 
-def _convert(ratings: Path, events: Path) -> None:
-    with ratings.open(newline="") as source, events.open("w", newline="") as target:
+def absent(data: Path) -> bool:
+    """Whether there is no MovieLens-100K in the folder, which is said."""
+    if (data / RATINGS).is_file():
+        return False
+    sys.stderr.write(f"{data / RATINGS} is absent: set ML100K to a folder with MovieLens-100K; skipped\n")
+    return True
+
+
+def convert(ratings: Path, events: Path, first: int | None = None) -> int:
+    """Ratings as events, of the earliest `first` ratings if that is given; returns how many events.
+
+    Every rating counts as a positive, and items with fewer than 5 are left out, which looks into the future: the
+    protocol of the marks that others publish for these data."""
+    with ratings.open(newline="") as source:
+        rows = list(csv.DictReader(source, COLUMNS, delimiter="\t"))
+    if first is not None:
+        rows = sorted(rows, key=lambda row: int(row["unix_time"]))[:first]
+    counts = Counter(row["content"] for row in rows)
+    kept = [row for row in rows if counts[row["content"]] >= LEAST_EVENTS]
+    with events.open("w", newline="") as target:
         writer = csv.DictWriter(target, ("member", "content", "unix_time"), extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(csv.DictReader(source, COLUMNS, delimiter="\t"))
+        writer.writerows(kept)
+    return len(kept)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Peers that count: decayed popularity, item-kNN by cosine, and Markov chains. All are live: each event counts at once."""
+"""Peers that count: decayed popularity, item-kNN by cosine, and Markov chains. Each event counts at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.peers.recommending_scoring import Floats, Scoring, Square, Taken, rec
 HALF_LIFE_S = 30 * 86_400.0
 REBASE_AT = 64.0
 """Half-lives after which the clock of the decay is set anew, so that no weight overflows."""
-STEPS = 10
+STEPS = 20
 STEP_SHARE = 0.8
 """Of a history's items, each counts so much of what the next newer one does."""
 PRIOR_STEPS = 5.0

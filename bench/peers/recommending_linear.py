@@ -1,4 +1,4 @@
-"""Peers with an item-item matrix that is solved anew every 1,000 events, on a live profile: EASE, and RecTools' EASE."""
+"""Peers with an item-item matrix that is solved anew every 1,000 events, on a live profile: EASE, RecTools' EASE."""
 
 from __future__ import annotations
 

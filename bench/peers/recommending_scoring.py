@@ -13,7 +13,7 @@ from reco.evaluation.walking import Published, chance
 
 Floats = NDArray[np.float32]
 RECENT_ITEMS = 60
-HALF_LIFE_ITEMS = 10.0
+HALF_LIFE_ITEMS = 5.0
 """A live profile counts an item half as much for every so many newer ones."""
 
 

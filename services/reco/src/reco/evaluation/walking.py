@@ -33,7 +33,9 @@ class Published(NamedTuple):
 class Contestant(typing.Protocol):
     """Whoever ranks. It ranks only contents that were published and that the member has no event with."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its ranks are called by."""
 
     def publish(self, contents: Sequence[Published]) -> None:
         """Contents that may be ranked from now on, each told once."""

@@ -1,7 +1,7 @@
 """A peer of the recommender walks a stream, predict then learn, in the peers' own environment.
 
-`python -m bench.peers.recommending PEER --events FILE --variant strict --seed 0 --outcomes FILE` prints progress on
-stderr and, last, one line of JSON: marks, cost and versions.
+`python -m bench.peers.recommending_walk PEER --events FILE --variant strict --seed 0 --outcomes FILE` prints progress
+on stderr and, last, one line of JSON: marks, cost and versions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PACKAGES = ("numpy", "scipy", "pm-implicit", "rectools", "rectools-lightfm")
 
 def main(argv: Sequence[str]) -> int:
     """Walk; 0."""
-    parser = argparse.ArgumentParser(prog="bench.peers.recommending", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.peers.recommending_walk", description=__doc__)
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("--events", type=Path, required=True)
     parser.add_argument("--variant", choices=["strict", "usual"], default="strict")
