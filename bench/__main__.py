@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Callable[[LocalStack, bool], Section]] = {
     "relay": sections.relay,
     "growth": sections.growth,
     "visible": sections.visible_after,
+    "recommended": sections.recommended,
     "training": sections.trained,
 }
 

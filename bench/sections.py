@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from bench import appending, bare_chain, relaying, running, visible
+from bench import recommended as recommending
 from bench.report import Ratio, Section
 from bench.training import training
 from bench.workload import Load
@@ -24,6 +25,10 @@ PEERS = ("quix", "bytewax", "stock-faust")
 RATES_PER_S = (200.0, 150.0, 100.0, 50.0)
 P50_MS, P99_MS = 30.0, 100.0
 """Targets for the first rate; the other rates show how far the machine is from them."""
+RECOMMENDED_PER_S = (20.0, 50.0)
+RECOMMENDED_MEMBERS = 40
+VISIBLE_MS = 1_000.0
+ANSWERS_PER_S = 500.0
 SLOW_EVENTS = 5_000
 """Number of events for peers that take one event at a time; their rate does not depend on it."""
 
@@ -149,6 +154,25 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
         "in time",
     )
     return Section("Command to visible", head, [bare, *rows], ratios)
+
+
+def recommended(stack: LocalStack, quick: bool) -> Section:
+    """From an event to the recommendations that know of it, and recommendations per second."""
+    stack.up()
+    pace = {"warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
+    target, rows = stack.environment("identity")["RECO_TARGET"], list[tuple[Any, ...]]()
+    for per_s in RECOMMENDED_PER_S[: 1 if quick else None]:
+        crowd = visible.gathered(stack.around.public_url, RECOMMENDED_MEMBERS)
+        over = asyncio.run(recommending.visible(stack.around.public_url, crowd, per_s=per_s, **pace))
+        rows.append((f"visible in recommendations at {per_s:.0f} commands/s", over["p50_ms"], over["p99_ms"]))
+        rows[-1] = (*rows[-1], over["failed"])
+    asked = asyncio.run(recommending.per_second(target, visible.gathered(stack.around.public_url), pace["seconds"]))
+    rows.append((f"{asked['per_s']:,.0f} recommendations/s", asked["p50_ms"], asked["p99_ms"], 0))
+    ratios = [
+        Ratio(f"event to recommendation: {VISIBLE_MS:.0f} ms / p99", VISIBLE_MS / rows[0][2], 1.0),
+        Ratio(f"recommendations/s / {ANSWERS_PER_S:.0f}", asked["per_s"] / ANSWERS_PER_S, 1.0),
+    ]
+    return Section("Recommendations", ("what", "p50 ms", "p99 ms", "failed"), rows, ratios)
 
 
 def trained(stack: LocalStack, quick: bool) -> Section:

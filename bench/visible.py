@@ -10,8 +10,9 @@ import random
 import statistics
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import aiohttp
@@ -41,16 +42,22 @@ class Crowd:
         """A member's token and a content id."""
         return self.rng.choice(self.access_tokens), self.rng.choice(self.content_ids)
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Each member's token with each content id once, in random order."""
+        every = list(product(self.access_tokens, self.content_ids))
+        self.rng.shuffle(every)
+        return iter(every)
 
-def gathered(url: str) -> Crowd:
-    """Register the members and publish the contents."""
+
+def gathered(url: str, size: int = MEMBERS) -> Crowd:
+    """Register so many members and publish the contents."""
     crowd = f"bench-{uuid.uuid4().hex[:8]}"
     with httpx.Client(base_url=url, timeout=30) as client:
         creator = _member(client, f"{crowd}-creator", "creator")
         bearer = {"authorization": f"Bearer {creator}"}
         works = [{"kind": "text", "title": f"bench {n}", "body": "bench", "access": "free"} for n in range(CONTENTS)]
         published = [client.post("/v1/contents", json=work, headers=bearer).raise_for_status() for work in works]
-        members = [_member(client, f"{crowd}-{n}", "consumer") for n in range(MEMBERS)]
+        members = [_member(client, f"{crowd}-{n}", "consumer") for n in range(size)]
         return Crowd(members, [one.json()["content_id"] for one in published])
 
 

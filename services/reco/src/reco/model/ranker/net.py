@@ -13,6 +13,8 @@ HIDDEN = (64, 32)
 RATE = 1e-3
 DECAYS = (0.9, 0.999)
 WEIGHT_DECAY = 1e-4
+AVERAGED_STEPS = 200
+"""About so many of the newest steps are averaged in the weights that score."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ class Lists:
 
 
 class Net:
-    """score(x) = x.w + mlp(x), two hidden layers of rectifiers. It begins as the linear blend `start` alone."""
+    """score(x) = x.w + mlp(x), two hidden layers of rectifiers. It begins as the linear blend `start` alone.
+
+    What scores is the running mean of the weights that learn, which varies less than they do (Polyak, Juditsky, SIAM J.
+    Control Optim. 1992).
+    """
 
     def __init__(self, start: Floats32, seed: np.random.Generator) -> None:
         sizes = (len(start), *HIDDEN, 1)
@@ -40,14 +46,15 @@ class Net:
             self.weights.append(np.zeros(outward, dtype=np.float32))
         self.first = [np.zeros_like(one) for one in self.weights]
         self.second = [np.zeros_like(one) for one in self.weights]
+        self.means = [one.copy() for one in self.weights]
         self.steps = 0
 
     def scores(self, features: Floats32) -> Floats32:
         """One score for each row of features (n x features)."""
-        return self._forward(features)[0]
+        return self._forward(self.means, features)[0]
 
-    def _forward(self, x: Floats32) -> tuple[Floats32, Floats32, Floats32]:
-        linear, a, a0, b, b0, c, c0 = self.weights
+    def _forward(self, weights: list[Floats32], x: Floats32) -> tuple[Floats32, Floats32, Floats32]:
+        linear, a, a0, b, b0, c, c0 = weights
         one = np.maximum(x @ a + a0, 0)
         two = np.maximum(one @ b + b0, 0)
         return (x @ linear + two @ c + c0)[:, 0], one, two
@@ -62,7 +69,7 @@ class Net:
         """The mean over the lists of weight x negative log-likelihood, and its slope in each weight of the net."""
         count, width, size = lists.features.shape
         x = lists.features.reshape(-1, size)
-        scores, one, two = self._forward(x)
+        scores, one, two = self._forward(self.weights, x)
         chances = _softmax(scores.reshape(count, width), lists.real)
         rows = np.arange(count)
         weights = np.ones(count, dtype=np.float32) if lists.weights is None else lists.weights
@@ -95,6 +102,9 @@ class Net:
                 np.float32(scale) * first / (np.sqrt(second) + np.float32(1e-8))
                 + np.float32(rate * WEIGHT_DECAY) * weight
             )
+        share = np.float32(max(1.0 / (self.steps + 1), 1.0 / AVERAGED_STEPS))
+        for mean, weight in zip(self.means, self.weights, strict=True):
+            mean += share * (weight - mean)
 
 
 def _softmax(scores: Floats32, real: Floats32) -> Floats32:

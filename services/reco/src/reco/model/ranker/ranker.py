@@ -12,8 +12,8 @@ from reco.model.ranker.replay import Replay
 from reco.model.rows import Floats32
 from reco.model.state import Arrays, StateRefused
 
-NEW_PER_STEP = 8
-OLD_PER_STEP = 24
+NEW_PER_STEP = 4
+OLD_PER_STEP = 28
 
 
 class Ranker:
@@ -84,4 +84,4 @@ def _check_one(kept: NDArray[Any] | None, weight: Floats32) -> None:
 
 
 def _kinds(net: Net) -> tuple[tuple[str, list[Floats32]], ...]:
-    return ("w", net.weights), ("a", net.first), ("b", net.second)
+    return ("w", net.weights), ("m", net.means), ("a", net.first), ("b", net.second)
