@@ -37,6 +37,7 @@ def test_given_a_batch_when_slopes_are_computed_then_they_agree_with_finite_diff
     net, batch = Net(START, chance), lists(1)
     for weight in net.weights:
         weight += chance.normal(0, 0.2, weight.shape).astype(np.float32)
+    net.means = net.weights  # so that it scores with what it learns
     slopes = net.slopes(batch)[1]
     for weight, slope in zip(net.weights, slopes, strict=True):
         at = np.unravel_index(int(np.abs(slope).argmax()), slope.shape)
@@ -82,6 +83,16 @@ def test_given_a_weight_that_is_none_when_added_then_it_is_refused(weight: float
 def test_given_a_new_net_when_it_scores_then_it_is_the_blend() -> None:
     features = lists(2).features[0]
     assert Net(START, np.random.default_rng(0)).scores(features) == pytest.approx(features @ START, abs=1e-6)
+
+
+def test_given_few_steps_when_learned_then_what_scores_is_the_mean_of_all_weights_so_far() -> None:
+    net = Net(START, np.random.default_rng(0))
+    passed = [[weight.copy() for weight in net.weights]]
+    for step in range(5):
+        net.learn(lists(step, 8))
+        passed.append([weight.copy() for weight in net.weights])
+    for mean, *weights in zip(net.means, *passed, strict=True):
+        assert mean == pytest.approx(np.mean(weights, axis=0), abs=1e-6)
 
 
 def test_given_a_rule_that_no_blend_can_hold_when_learned_then_the_loss_falls_below_the_blends() -> None:

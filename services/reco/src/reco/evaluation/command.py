@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--learn-from", type=_share, default=0.25, help="share of events before the ranker learns")
     parser.add_argument("--seeds", type=_seeds, default=5, help="walks with other random orders within a second")
     parser.add_argument("--jobs", type=_seeds, default=1, help="walks at the same time, each a process")
-    parser.add_argument("--nets", type=_seeds, default=1, help="nets whose mean ranks")
+    parser.add_argument("--nets", type=_seeds, default=Settings().nets, help="nets whose mean ranks")
     parser.add_argument("--parts", action="store_true", help="each part alone, too")
     parser.add_argument("--min-item-events", type=int, default=1, help="leave out rarer items; looks into the future")
     parser.add_argument("--cold", action="store_true", help="in the table: marks by what was known; JSON always has it")

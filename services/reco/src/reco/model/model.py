@@ -81,11 +81,13 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class Ranking:
-    """Candidates by number, best first, with their scores; `panel` is where they come from."""
+    """Candidates by number, best first, with their scores; `panel` is where they come from. `whole`: all eligible items
+    are among them."""
 
     items: Ints
     scores: Floats32
     panel: Panel
+    whole: bool
 
 
 class Model:
@@ -292,7 +294,7 @@ class Model:
         scores = self.ranker.scores(panel.features)
         order = np.lexsort((self.standing.items.ties[panel.items], -scores))
         kept = Panel(panel.items[order], panel.scores[:, order], panel.features[order])
-        return Ranking(kept.items, scores[order], kept)
+        return Ranking(kept.items, scores[order], kept, len(kept.items) == len(view.eligible))
 
     def view(self, member_id: str, now_us: int) -> View:
         """Each part's scores of all that could be recommended to a member."""
@@ -303,11 +305,12 @@ class Model:
         the history that does. Either is empty if nothing speaks for it."""
         view, known = self.view(member_id, now_us), self.standing.items
         items = self._numbers(content_ids)
-        eligible = np.isin(items, view.eligible).tolist()
+        open_ = np.isin(items, view.eligible)
+        spoken = iter(self._spoken(view, items[open_]))
         because = self._because(view.profile, items).tolist()
         return [
-            (self._spoken(view, item), known.name(cause) if cause >= 0 else "") if open_ else ("", "")
-            for item, open_, cause in zip(items.tolist(), eligible, because, strict=True)
+            (next(spoken), known.name(cause) if cause >= 0 else "") if one else ("", "")
+            for one, cause in zip(open_.tolist(), because, strict=True)
         ]
 
     def _numbers(self, content_ids: Iterable[str]) -> Ints:
@@ -315,15 +318,15 @@ class Model:
         found = (self.standing.items.number(one) for one in content_ids)
         return np.array([-1 if item is None else item for item in found], dtype=np.int64)
 
-    def _spoken(self, view: View, item: int) -> str:
-        """The column that lifts an eligible item most above the others; where none does, as among very few, the first
-        that has anything to say for it."""
-        if not self.columns:
-            return ""
-        said = view.standard(np.array([item]))[:, 0]
-        if said.max() <= 0:
-            said = (view.scores[:, item] > 0).astype(np.float32)
-        return self.columns[int(np.argmax(said))] if said.max() > 0 else ""
+    def _spoken(self, view: View, items: Ints) -> list[str]:
+        """The columns that lift eligible items most above the others; where none does, as among very few, the first
+        that has anything to say."""
+        if not self.columns or not len(items):
+            return [""] * len(items)
+        said = view.standard(items)
+        said = np.where(said.max(axis=0) > 0, said, view.scores[:, items] > 0)
+        best, most = said.argmax(axis=0).tolist(), said.max(axis=0).tolist()
+        return [self.columns[at] if lifted > 0 else "" for at, lifted in zip(best, most, strict=True)]
 
     def _among(self, view: View, passing: Callable[[str], bool]) -> Panel:
         """The panel of those that pass: all of them, or the best of each source if they are many."""

@@ -26,7 +26,7 @@ class Settings:
     """Each source of candidates gives its best so many."""
     parts: tuple[str, ...] = ()
     """Names of the parts in use; empty means all."""
-    nets: int = 1
+    nets: int = 3
     """Nets whose mean ranks."""
     replay: int = 16_384
-    """Outcomes kept for learning; about 9 KB each."""
+    """Outcomes kept for learning; about 4 KB each."""

@@ -7,12 +7,12 @@ import numpy as np
 from reco.model.ranker.net import Lists
 from reco.model.rows import Floats32
 
-WIDTH = 64
+WIDTH = 32
 """Candidates of one list; of longer lists a random part is kept, always with the one that was taken."""
 
 
 class Replay:
-    """A ring of the newest `capacity` outcomes, as half-precision numbers (capacity x 64 x features x 2 bytes)."""
+    """A ring of the newest `capacity` outcomes, as half-precision numbers (capacity x 32 x features x 2 bytes)."""
 
     def __init__(self, capacity: int, size: int) -> None:
         self._features = np.zeros((capacity, WIDTH, size), dtype=np.float16)

@@ -34,23 +34,21 @@ def placed(
     candidates: Sequence[T], creator_of: Callable[[T], str], limit: int, rules: Rules, rng: random.Random
 ) -> list[Placed[T]]:
     """At most `limit` of `candidates`, which are best first."""
-    left, taken = list(candidates), Counter[str]()
+    left, taken, full = [(one, creator_of(one)) for one in candidates], Counter[str](), set[str]()
     found: list[Placed[T]] = []
     while left and len(found) < limit:
-        open_ones = [place for place, one in enumerate(left[: rules.pool]) if _may(one, creator_of, taken, rules)]
+        open_ones = [place for place, (_, creator) in enumerate(left[: rules.pool]) if creator not in full]
         if not open_ones:
             del left[: rules.pool]
             continue
         explored = rng.random() < rules.explored_share
         chosen = rng.choice(open_ones) if explored else open_ones[0]
-        one = left.pop(chosen)
-        taken[creator_of(one)] += 1
+        one, creator = left.pop(chosen)
+        taken[creator] += 1
+        if taken[creator] >= rules.per_creator:
+            full.add(creator)
         found.append(Placed(one, _propensity(chosen == open_ones[0], len(open_ones), rules), explored))
     return found
-
-
-def _may(one: T, creator_of: Callable[[T], str], taken: Counter[str], rules: Rules) -> bool:
-    return taken[creator_of(one)] < rules.per_creator
 
 
 def _propensity(best: bool, pool: int, rules: Rules) -> float:

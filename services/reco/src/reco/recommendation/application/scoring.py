@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from reco.model.model import Model
+from reco.model.model import Model, Ranking
 
 REASONS: Final = {
     "ease": "similar",
@@ -58,8 +58,12 @@ def candidates(model: Model, asked: Asked, limit: int) -> list[Candidate]:
     where most of the usual candidates may not be shown."""
     if asked.method in FAMILIES:
         return _by_family(model, asked, limit)
-    found = _ranked(model, asked, limit, None) if asked.passing is None else []
-    return found if len(found) >= limit else _ranked(model, asked, limit, asked.may)
+    if asked.passing is None:
+        ranking = model.ranked(asked.member_id, asked.now_us)
+        found = _named(model, ranking, asked.may)[:limit]
+        if len(found) == limit or ranking.whole:
+            return found
+    return _named(model, model.ranked(asked.member_id, asked.now_us, asked.may))[:limit]
 
 
 def whys(model: Model, asked: Asked, content_ids: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -68,12 +72,10 @@ def whys(model: Model, asked: Asked, content_ids: Sequence[str]) -> list[tuple[s
     return [(REASONS[family_of(column)] if column else "popular", because, column) for column, because in explained]
 
 
-def _ranked(model: Model, asked: Asked, limit: int, passing: Callable[[str], bool] | None) -> list[Candidate]:
-    ranking = model.ranked(asked.member_id, asked.now_us, passing)
-    finite = np.nan_to_num(ranking.scores, nan=0.0, posinf=0.0, neginf=0.0)  # a net may overflow
-    scored = zip(ranking.items.tolist(), finite.tolist(), strict=True)
+def _named(model: Model, ranking: Ranking, may: Callable[[str], bool] = bool) -> list[Candidate]:
+    scored = zip(ranking.items.tolist(), ranking.scores.tolist(), strict=True)
     named = ((model.standing.items.name(item), score) for item, score in scored)
-    return [Candidate(name, score) for name, score in named if passing is not None or asked.may(name)][:limit]
+    return [Candidate(name, score) for name, score in named if may(name)]
 
 
 def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
