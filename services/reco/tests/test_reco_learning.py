@@ -94,6 +94,7 @@ def taught(rows: list[PairRow], answers: list[ImpressionRow], offers: int = 1_00
     copy.take_items(items())
     copy.take_impressions(answers)
     copy.take_pairs(rows)
+    copy.taken()
     for _ in copy.learn(10_000, offers):
         pass
     return copy
@@ -124,6 +125,7 @@ def test_given_answers_learned_from_when_they_are_delivered_again_then_nothing_i
     before = weights(copy), copy.model.offers.chosen
     copy.take_impressions(impressions())
     copy.take_pairs(pairs())
+    copy.taken()
     for _ in copy.learn(10_000, 1_000):
         pass
     assert (weights(copy), copy.model.offers.chosen) == before
@@ -134,6 +136,7 @@ def test_given_answers_when_the_order_between_two_reads_differs_then_what_came_a
     copy = taught([PairRow("m0", CONTENTS[0], 10, None, None, at(5), at(5))], [])
     copy.take_impressions([shown("late", "m0", 4, "abc"), shown("next", "m0", 6, "bc")])
     copy.take_pairs([PairRow("m0", CONTENTS[1], 10, None, None, at(7), at(7))])
+    copy.taken()
     for _ in copy.learn(10_000, 1_000):
         pass
     assert copy.model.offers.chosen == 1
