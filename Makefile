@@ -80,7 +80,7 @@ registry-trial: setup ## try Confluent's framing against a real Apicurio Registr
 
 reco-train-trial: setup ## make the environment for training (about 1 GB, once) and train by LightFM and Spark in it
 	@deploy/local/scripts/training.sh >/dev/null
-	$(RUN) pytest -q services/reco/tests/test_reco_training_trial.py
+	$(RUN) pytest -q services/reco/tests/test_reco_training_trial.py deploy/k8s/tests/test_reco_train_trial.py
 
 UNIT := $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
 unit: setup ## tests that need no server
