@@ -103,10 +103,12 @@ def test_given_a_member_with_a_million_events_when_asked_then_the_cap_holds_and_
     moments = [START + timedelta(seconds=at) for at in range(contents)]
     once = [PairRow("m", f"c{at}", 10, None, None, moments[at], moments[at]) for at in range(contents)]
     copy.take_pairs(once)
+    copy.taken()
     again = [copy._pair(row) for row in once]
     for _ in range(events // contents - 1):  # each event of a pair that is known is its row again
         copy.model.take(again)
     copy.take_pairs(once[:1])
+    copy.taken()
     profile = copy.model.standing.profile("m", 2**60)
     assert (profile.length, len(profile.had), copy.pairs.size) == (CAP, contents, contents)
     assert len(copy.pairs.history("m", None)[0]) == CAP
@@ -146,6 +148,7 @@ def test_given_strengths_that_are_no_numbers_when_asked_then_none_leaves_with_an
     filled(copy, 8)
     at = START + timedelta(seconds=1)
     copy.take_pairs([PairRow(one, content, 10, None, None, at, at) for one in "mno" for content in ("c1", "c2")])
+    copy.taken()
     copy.model.settle()
     copy.model.sweep()
     for method in METHODS:

@@ -17,6 +17,7 @@ from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.following import PostgresFactTables
+from reco.recommendation.projections import PairRow
 from reco.settings import RecoSettings
 from servicekit.database import connect, make_pool
 
@@ -32,18 +33,23 @@ class Rows(Copy):
 
     def __init__(self, bounds: Bounds) -> None:
         super().__init__(bounds, _unused)
-        self.told: dict[tuple[str, str], Pair] = {}
+        self.told: list[Pair] = []
+        """All rows of the one reading."""
 
     def emptied(self) -> Rows:
         """An empty one with the same bounds."""
         return Rows(self._bounds)
 
-    def _tell_model(self, pairs: Sequence[Pair]) -> None:
-        self.told.update({(one.member_id, one.content_id): one for one in pairs})
-        if len(self.told) > self._bounds.max_pairs:
+    def take_pairs(self, rows: Sequence[PairRow]) -> None:
+        """What members did."""
+        super().take_pairs(rows)
+        if len(self._told) > self._bounds.max_pairs:
             raise VerificationRefused(
                 f"there are more pairs than RECO_MAX_PAIRS ({self._bounds.max_pairs:,}): raise it, as for the servers"
             )
+
+    def _tell_model(self, pairs: Sequence[Pair]) -> None:
+        self.told += pairs
 
 
 def settings_read() -> RecoSettings:
@@ -72,7 +78,7 @@ async def _read(settings: RecoSettings) -> list[Pair]:
         factors = LiveFactors(PostgresFactTables(pool), Rows(bounds))
         await factors.refresh()
     assert isinstance(factors.copy, Rows)  # noqa: S101 - an emptied one is of its kind
-    return [*factors.copy.told.values()]
+    return factors.copy.told
 
 
 def _unused() -> Model:
