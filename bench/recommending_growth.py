@@ -82,7 +82,7 @@ def measured(load: Load, seed: int) -> dict[str, Any]:
     model.sweep()
     refit_s = time.process_time() - began
     ranked = _timed_requests(load, np.random.default_rng([seed, 2]), model.ranked)
-    answered = _timed_requests(load, np.random.default_rng([seed, 3]), partial(model.scored, limit=BEST))
+    answered = _timed_requests(load, np.random.default_rng([seed, 3]), partial(_answered, model))
     updates = _timed_updates(model, pairs)
     return {
         "items": load.items,
@@ -139,6 +139,11 @@ def _timed_requests(load: Load, chance: np.random.Generator, asked: Callable[[st
         found.append(1e3 * (time.process_time() - began))
     _say(load, f"{load.requests} requests, {np.mean(found):.2f} ms each")
     return found
+
+
+def _answered(model: Model, member_id: str, now_us: int) -> list[tuple[str, str]]:
+    best = model.ranked(member_id, now_us).items[:BEST].tolist()
+    return model.explained(member_id, now_us, [model.standing.items.name(item) for item in best])
 
 
 def _timed_updates(model: Model, pairs: Iterator[Pair]) -> list[float]:

@@ -30,8 +30,20 @@ def built(*rows: Pair, items: str = CONTENTS, chosen: Settings = Settings(replay
     return model
 
 
+def scores(model: Model, member: str) -> dict[str, float]:
+    """The score of each candidate by content, best first."""
+    found = model.ranked(member, NOW_US)
+    return dict(zip(map(model.standing.items.name, found.items.tolist()), found.scores.tolist(), strict=True))
+
+
 def ids(model: Model, member: str, limit: int = 20) -> list[str]:
-    return [one.content_id for one in model.scored(member, NOW_US, limit)]
+    return [*scores(model, member)][:limit]
+
+
+def why(model: Model, member: str, content: str) -> tuple[str, str]:
+    """The column that speaks most for a content, and the content of the history that does."""
+    (found,) = model.explained(member, NOW_US, [content])
+    return found
 
 
 def crowd(*histories: str) -> list[Pair]:
@@ -61,15 +73,14 @@ def test_given_an_unknown_member_when_ranked_then_what_many_took_to_of_late_come
     new = [pair(f"new{at}", "b", NOW_US - DAY_US) for at in range(5)]
     model = built(*old, *new)
     assert ids(model, "unknown")[:2] == ["b", "a"]
-    assert model.scored("unknown", NOW_US, 1)[0].because is None
+    assert why(model, "unknown", "b")[1] == ""
 
 
 def test_given_members_alike_when_ranked_then_what_they_took_to_comes_first_with_its_reason() -> None:
     model = built(pair("m", "a"), *crowd("ab", "ab", "ab", "cd", "cd", "cd", "ef", "ef"))
-    first = model.scored("m", NOW_US, 1)[0]
-    assert (first.content_id, first.because) == ("b", "a")
-    assert first.part in model.columns
-    assert set(first.parts) == set(model.columns)
+    assert ids(model, "m", 1) == ["b"]
+    column, because = why(model, "m", "b")
+    assert column in model.columns and because == "a"
 
 
 def test_given_new_content_when_its_tags_are_those_of_the_history_then_it_is_before_other_new_content() -> None:
@@ -81,17 +92,14 @@ def test_given_new_content_when_its_tags_are_those_of_the_history_then_it_is_bef
 
 def test_given_a_hidden_content_when_ranked_then_what_goes_with_it_falls() -> None:
     rows = [pair("m", "a"), *crowd("ab", "ab", "ac", "ac", "db", "db")]
-    scores = [
-        {one.content_id: one.score for one in model.scored("m", NOW_US, 20)}
-        for model in (built(*rows), built(*rows, pair("m", "d", strength=-1.0)))
-    ]
-    before, after = (one["b"] - one["c"] for one in scores)
+    found = [scores(model, "m") for model in (built(*rows), built(*rows, pair("m", "d", strength=-1.0)))]
+    before, after = (one["b"] - one["c"] for one in found)
     assert after < before - 0.5
 
 
 def test_given_no_content_when_ranked_then_the_answer_is_empty() -> None:
-    assert built(items="").scored("m", NOW_US, 5) == []
-    assert built(*[pair("m", content) for content in CONTENTS]).scored("m", NOW_US, 5) == []
+    assert ids(built(items=""), "m") == []
+    assert ids(built(*[pair("m", content) for content in CONTENTS]), "m") == []
 
 
 extreme = st.sampled_from([0, 1, SECOND_US, NOW_US, NOW_US + DAY_US, 10**15, 4 * 10**18])
@@ -113,8 +121,9 @@ def test_given_extreme_rows_when_scored_then_every_number_is_finite(taken: list[
     model.settle()
     model.sweep()
     for member in "mq":
-        for one in model.scored(member, now_us, 20):
-            assert np.isfinite([one.score, *one.parts.values()]).all()
+        found = model.ranked(member, now_us)
+        assert len(found.items) >= len(CONTENTS) - len(taken)
+        assert np.isfinite(found.scores).all() and np.isfinite(found.panel.scores).all()
 
 
 def test_given_many_items_when_ranked_then_candidates_are_bounded_and_best_first() -> None:
@@ -140,7 +149,7 @@ def test_given_more_items_than_matrices_may_hold_when_taken_then_the_other_parts
     assert len(model.gram) == 0
     assert not np.isfinite(model.view("crowd0", NOW_US).spreads[model.columns.index("ease.10")])
     assert set(ids(model, "crowd0")) == set("efg")
-    assert model.scored("m", NOW_US, 1)[0].because in {"a", None}
+    assert why(model, "m", ids(model, "m", 1)[0])[1] in {"a", ""}
 
 
 def test_given_names_of_parts_when_built_then_only_these_score() -> None:
@@ -211,18 +220,17 @@ def test_given_what_was_learned_when_a_new_model_goes_on_from_it_then_both_rank_
     other.settle()
     other.sequences.sweep(len(other.standing.items))
     other.from_bytes(one.to_bytes())
-    mine, theirs = (model.scored("crowd0", NOW_US, 20) for model in (one, other))
-    assert [entry.content_id for entry in mine] == [entry.content_id for entry in theirs]
-    assert [entry.score for entry in mine] == pytest.approx([entry.score for entry in theirs], abs=1e-3)
+    mine, theirs = (scores(model, "crowd0") for model in (one, other))
+    assert [*mine] == [*theirs] and mine == pytest.approx(theirs, abs=1e-3)
 
 
 def test_given_bytes_that_are_no_state_when_loaded_then_they_are_refused_and_nothing_changes() -> None:
     model = learned()
-    before = model.scored("crowd0", NOW_US, 20)
+    before = scores(model, "crowd0")
     for state in (b"", b"state", model.to_bytes()[:200], built(chosen=Settings(replay=64, nets=2)).to_bytes()[:-40]):
         with pytest.raises(StateRefused):
             model.from_bytes(state)
-    assert model.scored("crowd0", NOW_US, 20) == before
+    assert scores(model, "crowd0") == before
 
 
 def test_given_long_work_under_way_when_rows_come_meanwhile_then_nothing_of_them_is_lost() -> None:

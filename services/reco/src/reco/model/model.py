@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -67,16 +66,6 @@ BULK_SHARE = 0.1
 """So many pairs at once, and such a share of those held, are taken member by member."""
 MAX_VIEWS = 16
 """Views kept until the next change, so that what was scored is not computed again to learn from it."""
-
-
-class Scored(NamedTuple):
-    """One candidate. `part`: the column that speaks most for it; `because`: the content of the history that does."""
-
-    content_id: str
-    score: float
-    parts: dict[str, float]
-    part: str
-    because: str | None
 
 
 @dataclass(frozen=True)
@@ -279,12 +268,6 @@ class Model:
         self.als.restore(found)
         self._swept_at, self._since_swept = self.standing.timeline.size, 0
 
-    def scored(self, member_id: str, now_us: int, limit: int) -> list[Scored]:
-        """The best `limit` contents for a member, best first. Does not block."""
-        ranking = self.ranked(member_id, now_us)
-        because = self._because(self.view(member_id, now_us).profile, ranking.items[:limit])
-        return [self._shown(ranking, at, one) for at, one in enumerate(because.tolist())]
-
     def ranked(self, member_id: str, now_us: int, passing: Callable[[str], bool] | None = None) -> Ranking:
         """All candidates for a member, best first; equal scores by the items' ties. With `passing`, only contents whose
         ids pass are looked at, each of them."""
@@ -333,16 +316,6 @@ class Model:
         passed = [item for item in view.eligible.tolist() if passing(self.standing.items.name(item))]
         only = view.only(np.array(passed, dtype=np.int64))
         return self._panel(view, chosen(only, self._sources, self.settings.candidates_per_source))
-
-    def _shown(self, ranking: Ranking, at: int, because: int) -> Scored:
-        columns = ranking.panel.scores[:, at]
-        return Scored(
-            content_id=self.standing.items.name(int(ranking.items[at])),
-            score=float(ranking.scores[at]),
-            parts=dict(zip(self.columns, columns.tolist(), strict=True)),
-            part=self.columns[int(np.argmax(columns))],
-            because=self.standing.items.name(because) if because >= 0 else None,
-        )
 
     def _because(self, profile: Profile, items: Ints) -> Ints:
         """For each item the one of the history that speaks most for it, -1 for none."""

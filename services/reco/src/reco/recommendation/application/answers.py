@@ -150,7 +150,7 @@ def _exact(copy: Copy, wish: Wish) -> list[Suggestion]:
 def _left_out(copy: Copy, wish: Wish) -> Indexes:
     """What the member may not be shown, as indexes."""
     pairs = copy.pairs
-    out = pairs.indexes({*left_out(copy, wish.member_id, wish.now), *wish.repeated})
+    out = pairs.indexes(left_out(copy, wish.member_id, wish.now).and_also(wish.repeated))
     if wish.filters.any:
         return out
     return np.concatenate([out, np.flatnonzero(~_passing(copy, wish.filters))])
@@ -174,9 +174,10 @@ def _learned(copy: Copy, wish: Wish, rules: Rules, rng: random.Random) -> list[S
 
 def _asked(copy: Copy, wish: Wish) -> Asked:
     personal = copy.preference(wish.member_id).personalised
-    without = left_out(copy, wish.member_id, wish.now) | set(wish.repeated)
+    without = left_out(copy, wish.member_id, wish.now).and_also(wish.repeated)
     if not personal:
-        without |= {copy.pairs.content_id(int(item)) for item in copy.pairs.history(wish.member_id, None)[1]}
+        had = copy.pairs.history(wish.member_id, None)[1].tolist()
+        without = without.and_also(map(copy.pairs.content_id, had))
     member_id = wish.member_id if personal else ""
     return Asked(member_id, micros(wish.now), wish.method, without, wish.filters.of(copy))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -45,7 +45,7 @@ class Asked:
     member_id: str
     now_us: int
     method: str
-    without: Collection[str]
+    without: Container[str]
     passing: Callable[[str], bool] | None
 
     def may(self, content_id: str) -> bool:
