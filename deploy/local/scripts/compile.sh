@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../../requirements"
 
 compile() {
-    ../.venv/bin/uv pip compile --quiet --no-header --generate-hashes --python-version 3.11 "$@"
+    ../.venv/bin/uv pip compile --quiet --no-header --generate-hashes --python-version "${PYTHON:-3.11}" "$@"
 }
 
 services=()
@@ -19,3 +19,5 @@ compile "${@}" sources.in -o sources.txt
 compile "${@}" jdk.in -o jdk.txt
 compile "${@}" uv.in -o uv.txt
 compile "${@}" ../bench/peers/requirements.in -o ../bench/peers/requirements.txt
+compile "${@}" ../bench/peers/recommending.in -o ../bench/peers/recommending.txt
+PYTHON=3.13 compile "${@}" ../bench/peers/recommending_nexteval.in -o ../bench/peers/recommending_nexteval.txt
