@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -10,7 +10,7 @@ IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Docke
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
 setup: ## .venv from the hashed requirements and the packages of this tree; instant when nothing changed
 	@deploy/local/scripts/setup.sh
@@ -82,7 +82,7 @@ reco-train-trial: setup ## make the environment for training (about 1 GB, once) 
 	@deploy/local/scripts/training.sh >/dev/null
 	$(RUN) pytest -q services/reco/tests/test_reco_training_trial.py deploy/k8s/tests/test_reco_train_trial.py
 
-UNIT := $(filter-out tests bench,$(CODE)) --ignore=libs/contracts/tests --ignore=tools/generate/tests
+UNIT := $(filter-out tests bench,$(CODE)) $(wildcard bench/tests) --ignore=libs/contracts/tests --ignore=tools/generate/tests
 unit: setup ## tests that need no server
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not servers" $(UNIT)
 
@@ -109,8 +109,18 @@ soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag b
 bench: setup ## measure folds, appends and latencies beside their peers
 	$(RUN) bench
 
-bench-reco: setup ## judge the recommender on MovieLens-100K (ML100K=folder), 5 seeds, about an hour; SEEDS=1 VARIANT=strict
-	$(RUN) bench.recommending --data $(or $(ML100K),../shared/data/ml-100k) $(addprefix --seeds ,$(SEEDS)) $(addprefix --variant ,$(VARIANT))
+ML100K ?= ../shared/data/ml-100k
+bench-reco: setup ## judge the recommender on MovieLens-100K (ML100K=folder), 5 seeds, about an hour; SEEDS=1 VARIANT=strict OUTCOMES=folder CARD=file
+	$(RUN) bench.recommending --data $(ML100K) $(addprefix --seeds ,$(SEEDS)) $(addprefix --variant ,$(VARIANT)) $(addprefix --outcomes ,$(OUTCOMES)) $(addprefix --card ,$(CARD))
+
+bench-reco-peers: setup ## the recommender's peers on the same stream, and ours against the best; SEEDS=1 VARIANT=strict OURS=kept OUTCOMES=folder
+	$(RUN) bench.recommending_peers --data $(ML100K) $(addprefix --seeds ,$(SEEDS)) $(addprefix --variant ,$(VARIANT)) $(addprefix --ours ,$(OURS)) $(addprefix --outcomes ,$(OUTCOMES))
+
+bench-reco-nexteval: setup ## RecNextEval judges the recommender by its own protocol; needs Python 3.13 or newer, says so where there is none
+	$(RUN) bench.recommending_nexteval --data $(ML100K)
+
+bench-reco-growth: setup ## the recommender's time and memory with 1,000, 10,000 and 100,000 items, synthetic
+	$(RUN) bench.recommending_growth
 
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate

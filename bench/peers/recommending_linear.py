@@ -1,13 +1,10 @@
-"""Peers with an item-item matrix that is solved anew every 1,000 events, on a live profile: EASE, RecTools' EASE."""
+"""Peers with an item-item matrix that is solved anew every 1,000 events, on a live profile: EASE."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
-from rectools.dataset import Dataset
-from rectools.models import EASEModel
 
 from bench.peers.recommending_scoring import Floats, Refitting, recent
 
@@ -42,21 +39,3 @@ class Ease(Linear):
         gram[np.diag_indices_from(gram)] += REGULARISATION
         inverse = np.linalg.inv(gram)
         self.matrix = (np.eye(len(gram)) - inverse / np.diag(inverse)).astype(np.float32)
-
-
-class RecToolsEase(Linear):
-    """RecTools' `EASEModel`, the best of its models that need no torch, by its own fit; then its matrix, live."""
-
-    name = "rectools"
-
-    def fit(self) -> None:
-        """Fit RecTools' model to all events."""
-        frame = pd.DataFrame(self.taken, columns=["user_id", "item_id", "datetime"])
-        frame["datetime"] = pd.to_datetime(frame["datetime"], unit="s")
-        frame["weight"] = 1.0
-        dataset = Dataset.construct(frame)
-        model = EASEModel(regularization=REGULARISATION, recommend_n_threads=1)
-        model.fit(dataset)
-        numbers = dataset.item_id_map.external_ids.astype(np.int64)
-        self.matrix = np.zeros((len(self.items), len(self.items)), dtype=np.float32)
-        self.matrix[np.ix_(numbers, numbers)] = model.weight

@@ -29,7 +29,7 @@ PEERS: Final[Mapping[str, str]] = {
     "item-knn": "counts:ItemKnn",
     "markov": "counts:Markov",
     "ease": "linear:Ease",
-    "rectools": "linear:RecToolsEase",
+    "rectools": "rectools:RecToolsEase",
     "implicit-als": "factors:Als",
     "implicit-bpr": "factors:Bpr",
     "lightfm": "factors:LightFm",
