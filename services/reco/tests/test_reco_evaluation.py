@@ -113,7 +113,7 @@ def test_given_a_model_that_has_learned_when_ranked_besides_then_the_blend_is_of
         pass
     ours.take([Event("n", "c0", 9_000, 1.0)], learn=True)
     view = ours.model.view("n", 9_001 * 1_000_000)
-    standard = view.standard(np.arange(len(view.eligible)))
+    standard = view.standard(view.eligible)
     scores = sum(WEIGHTS.get(name, 0.0) * row for name, row in zip(ours.model.columns, standard, strict=True))
     best = [ours.model.standing.items.name(int(view.eligible[at])) for at in np.argsort(-np.asarray(scores))]
     assert ours.besides("n", 9_001, 3)[BLEND] == best[:3]
