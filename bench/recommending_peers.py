@@ -116,7 +116,7 @@ def compared(outcomes: Path, variant: str, peer: str, seeds: int) -> Differences
         (read_outcomes(outcomes / f"{variant}-{seed}.csv"), read_outcomes(_kept(outcomes, peer, variant, seed)))
         for seed in range(seeds)
     )
-    return differences([joined(ours, theirs) for ours, theirs in pairs], HYBRID, peer)
+    return differences([joined(ours, theirs) for ours, theirs in pairs], HYBRID, [peer])[peer]
 
 
 def as_text(report: dict[str, Any]) -> str:

@@ -54,3 +54,12 @@ def test_given_a_folder_that_cannot_be_when_a_card_is_asked_for_then_one_sentenc
     choices = ["--seeds", "1", "--warm-up", "0.9", "--variant", "strict", "--card", str(tmp_path / "none" / "card.md")]
     assert main(["--events", str(stream(tmp_path)), *choices]) == 1
     assert "No such file" in capsys.readouterr().err
+
+
+def test_given_dislikes_alone_when_evaluated_then_one_sentence_says_that_nothing_is_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("member,content,unix_time,weight\nm,a,1,1\nm,b,2,-1\n")
+    assert main(["--events", str(path), "--seeds", "1", "--warm-up", "0.5", "--variant", "strict"]) == 1
+    assert "nothing could be scored" in capsys.readouterr().err

@@ -129,7 +129,9 @@ def test_given_differences_when_resampled_then_the_interval_is_that_of_drawing_w
     for _ in range(300):
         taken = [value for at in again.integers(len(by_member), size=len(by_member)) for value in by_member[at]]
         drawn.append(sum(taken) / len(taken))
-    found = paired(members, differences, seed=9, resamples=300)
+    both = {"x": differences, "none": np.zeros(200)}
+    found, none = paired(members, both, seed=9, resamples=300).values()
+    assert none == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert found["mean"] == pytest.approx(differences.mean())
     assert found["low"] == pytest.approx(np.percentile(drawn, 2.5))
     assert found["high"] == pytest.approx(np.percentile(drawn, 97.5))
@@ -142,14 +144,15 @@ def test_given_few_members_when_resampled_often_then_the_interval_is_that_of_all
         for draw in itertools.product(values, repeat=len(values))
     ]
     members = [name for name, own in values.items() for _ in own]
-    found = paired(members, np.concatenate([np.array(own) for own in values.values()]), seed=1, resamples=40_000)
+    differences = np.concatenate([np.array(own) for own in values.values()])
+    found = paired(members, {"x": differences}, seed=1, resamples=40_000)["x"]
     for end, share in ((found["low"], 0.025), (found["high"], 0.975)):
         assert np.mean(np.array(every) < end - 1e-9) - 0.003 <= share <= np.mean(np.array(every) <= end + 1e-9) + 0.003
 
 
 def test_given_no_outcomes_when_compared_then_it_is_refused() -> None:
     with pytest.raises(ValueError, match="without outcomes"):
-        paired([], np.array([]), seed=0)
+        paired([], {"x": np.array([])}, seed=0)
 
 
 def test_given_outcomes_when_split_by_what_was_known_then_each_stands_in_its_slice() -> None:

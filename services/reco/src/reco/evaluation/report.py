@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from reco.evaluation.cold import Cold, cold
-from reco.evaluation.files import Event
+from reco.evaluation.files import Event, WrongFile
 from reco.evaluation.marks import HIT_RATE, NDCG, Spread, gains, hits, over_seeds
 from reco.evaluation.ours import HYBRID
 from reco.evaluation.outcomes import Outcomes
@@ -101,24 +101,27 @@ def _day(unix_time: int) -> str:
 
 
 def add_runs(report: Report, variant: str, runs: Sequence[Run]) -> None:
-    """Add what the walks of a variant found, one for each seed."""
+    """Add what the walks of a variant found, one for each seed. Raises `WrongFile` if one of them scored nothing."""
+    if not all(run.scored for run in runs):
+        raise WrongFile("nothing could be scored: no event after the warm-up speaks for a content")
     marks = [run.marks(report["items"]) for run in runs]
     outcomes = [run.outcomes for run in runs]
     report["scored"] = runs[0].scored
     report["marks"][variant] = {name: over_seeds([one[name] for one in marks]) for name in marks[0]}
     report["cost"][variant] = over_seeds([run.cost() for run in runs])
     report["cold"][variant] = {name: cold(outcomes, name) for name in marks[0]}
-    report["differences"][variant] = {name: differences(outcomes, HYBRID, name) for name in marks[0] if name != HYBRID}
+    report["differences"][variant] = differences(outcomes, HYBRID, [name for name in marks[0] if name != HYBRID])
 
 
-def differences(outcomes: Sequence[Outcomes], one: str, other: str) -> Differences:
-    """Of each mark: by how much the one is better than the other, over the outcomes of all runs."""
+def differences(outcomes: Sequence[Outcomes], one: str, others: Sequence[str]) -> dict[str, Differences]:
+    """By each other, of each mark: by how much the one is better, over the outcomes of all runs."""
     members = [key.member for run in outcomes for key in run.keys]
-    first, second = (np.concatenate([run.of(name) for run in outcomes]) for name in (one, other))
-    return {
-        mark: paired(members, each(first) - each(second), BOOTSTRAP_SEED)
+    of = {name: np.concatenate([run.of(name) for run in outcomes]) for name in (one, *others)}
+    found = {
+        mark: paired(members, {name: each(of[one]) - each(of[name]) for name in others}, BOOTSTRAP_SEED)
         for mark, each in ((NDCG, gains), (HIT_RATE, hits))
     }
+    return {name: {mark: intervals[name] for mark, intervals in found.items()} for name in others}
 
 
 def as_json(report: Report) -> str:
