@@ -8,9 +8,6 @@ import numpy as np
 
 from bench.peers.recommending_scoring import Floats, Scoring, Square, Taken, recent
 
-HALF_LIFE_S = 30 * 86_400.0
-REBASE_AT = 64.0
-"""Half-lives after which the clock of the decay is set anew, so that no weight overflows."""
 STEPS = 20
 STEP_SHARE = 0.8
 """Of a history's items, each counts so much of what the next newer one does."""
@@ -18,32 +15,16 @@ PRIOR_STEPS = 5.0
 
 
 class Popularity(Scoring):
-    """How often an item was taken; a taking counts half as much after 30 days."""
+    """How often an item was taken, decayed: the same for every member."""
 
     name = "popularity"
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self._weights = np.zeros(0)
-        self._base: float | None = None
-
     def scores(self, member: int, history: Sequence[int], unix_time: int) -> Floats:
-        """The same for every member."""
-        found = np.zeros(len(self.items), dtype=np.float32)
-        found[: len(self._weights)] = self._weights
-        return found
+        """Weights of the takings so far."""
+        return self.popularity.weights(len(self.items))
 
     def learned(self, new: Sequence[Taken], learn: bool) -> None:
-        """Add each, weighted by how late it is; all others lose by that."""
-        self._weights = np.concatenate([self._weights, np.zeros(len(self.items) - len(self._weights))])
-        for one in new:
-            if self._base is None:
-                self._base = one.unix_time
-            late = (one.unix_time - self._base) / HALF_LIFE_S
-            if late > REBASE_AT:
-                self._weights *= 0.5**late
-                self._base, late = one.unix_time, 0.0
-            self._weights[one.item] += 2.0**late
+        """All peers count what is popular."""
 
 
 class ItemKnn(Scoring):

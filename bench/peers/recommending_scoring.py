@@ -16,6 +16,11 @@ RECENT_ITEMS = 60
 HALF_LIFE_ITEMS = 5.0
 """A live profile counts an item half as much for every so many newer ones."""
 
+HALF_LIFE_S = 30 * 86_400.0
+"""A taking counts half as much for what is popular after 30 days."""
+REBASE_AT = 64.0
+"""Half-lives after which the clock of the decay is set anew, so that no weight overflows."""
+
 
 class Taken(NamedTuple):
     """A member took to an item, by number."""
@@ -25,8 +30,37 @@ class Taken(NamedTuple):
     unix_time: int
 
 
+class Decayed:
+    """Counts that fall by half every 30 days, all alike, so that only new takings need a change."""
+
+    def __init__(self) -> None:
+        self._weights = np.zeros(0)
+        self._base: float | None = None
+
+    def add(self, item: int, unix_time: int) -> None:
+        """Count a taking; later ones weigh more."""
+        if self._base is None:
+            self._base = unix_time
+        late = (unix_time - self._base) / HALF_LIFE_S
+        if late > REBASE_AT:
+            self._weights *= 0.5**late
+            self._base, late = unix_time, 0.0
+        if item >= len(self._weights):
+            self._weights = np.concatenate([self._weights, np.zeros(item + 1)])
+        self._weights[item] += 2.0**late
+
+    def weights(self, size: int) -> Floats:
+        """Of the first `size` items."""
+        found = np.zeros(size, dtype=np.float32)
+        known = self._weights[:size]
+        found[: len(known)] = known
+        return found
+
+
 class Scoring:
-    """A contestant that scores all items for a history. A peer overrides `scores` and `learned`."""
+    """A contestant that scores all items for a history. A peer overrides `scores` and `learned`.
+
+    Where the scores say nothing (a member without history, items that are equal) what is popular lately decides."""
 
     name: ClassVar[str]
 
@@ -36,6 +70,7 @@ class Scoring:
         self.histories: list[list[int]] = []
         """By member: items, oldest first."""
         self.taken: list[Taken] = []
+        self.popularity = Decayed()
         self._had: list[list[int]] = []
         self._names: list[str] = []
         self._open = bytearray()
@@ -43,7 +78,7 @@ class Scoring:
         self._chance = chance(seed, 2)
 
     def scores(self, member: int, history: Sequence[int], unix_time: int) -> Floats:
-        """A score for each item; `member` is -1 for one without events."""
+        """A score for each item, for a member with a history."""
         raise NotImplementedError
 
     def learned(self, new: Sequence[Taken], learn: bool) -> None:
@@ -56,7 +91,7 @@ class Scoring:
             self._open[self._item(one.content)] = 1
 
     def best(self, member: str, unix_time: int, count: int) -> list[str]:
-        """The best contents that are published and new to the member; equal scores in random order."""
+        """The best contents that are published and new to the member; what is equal in all is in random order."""
         number = self.members.get(member, -1)
         known = number >= 0
         open_ = np.frombuffer(self._open, dtype=np.uint8).copy()
@@ -64,8 +99,11 @@ class Scoring:
         eligible = np.flatnonzero(open_)
         if not len(eligible):
             return []
-        scores = self.scores(number, self.histories[number] if known else [], unix_time)[eligible]
-        order = np.lexsort((self._chance.random(len(eligible)), -scores))[:count]
+        history = self.histories[number] if known else []
+        size = len(self.items)
+        scores = self.scores(number, history, unix_time) if history else np.zeros(size, dtype=np.float32)
+        keys = self._chance.random(size), -self.popularity.weights(size), -scores
+        order = np.lexsort(tuple(key[eligible] for key in keys))[:count]
         return [self._names[item] for item in eligible[order].tolist()]
 
     def besides(self, member: str, unix_time: int, count: int) -> dict[str, Sequence[str]]:
@@ -81,6 +119,7 @@ class Scoring:
             if event.weight > 0:
                 self.histories[member].append(item)
                 new.append(Taken(member, item, event.unix_time))
+                self.popularity.add(item, event.unix_time)
         self.taken += new
         self.learned(new, learn)
 

@@ -84,6 +84,13 @@ def test_given_what_a_member_had_or_disliked_or_is_not_published_when_ranked_the
     assert sorted(peer.best("unknown", 6, 10)) == ["a", "b", "c"]
 
 
+def test_given_no_history_or_equal_scores_when_ranked_then_what_is_popular_comes_first() -> None:
+    peer = told(Markov(0), ("m", "a", 1), ("n", "b", 2), ("o", "b", 3), ("o", "c", 4), ("p", "c", 5), ("q", "c", 6))
+    assert peer.best("unknown", 7, 10) == ["c", "b", "a"]
+    assert peer.best("n", 7, 10) == ["c", "a"]  # c follows b
+    assert peer.best("m", 7, 10) == ["c", "b"]  # nothing follows a: by popularity
+
+
 def test_given_equal_scores_when_ranked_then_their_order_is_random_and_seeded() -> None:
     events = [("m", f"c{at}", 1) for at in range(30)]
     one, same, other = (told(Popularity(seed), *events).best("n", 2, 20) for seed in (0, 0, 1))
