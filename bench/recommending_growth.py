@@ -67,6 +67,7 @@ def _apart(load: Load) -> dict[str, Any]:
         command, stdout=subprocess.PIPE, text=True, check=True, timeout=SIZE_TIMEOUT_S, env=around()
     )  # one thread for arithmetic: the figures are of one core
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    _say(load, json.dumps(found))  # at once, so that what fails at a larger size cannot lose it
     return found
 
 
