@@ -98,6 +98,25 @@ def test_given_rows_when_taken_member_by_member_then_the_state_is_as_one_by_one(
     assert_same(one, other)
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_given_more_rows_than_fit_when_taken_then_the_rest_is_left_out_and_told_and_room_is_used_again(
+    at_once: bool,
+) -> None:
+    model = Model(Settings(replay=64, max_pairs=4), np.random.default_rng(0))
+    many = [Pair("m", content, NOW_US, NOW_US, 1.0) for content in "abcdef"]
+    if at_once:
+        model.standing.take_all(many)
+    else:
+        model.take(many)
+    assert (model.standing.left_out, model.standing.profile("m", NOW_US).length) == (2, 4)
+    model.drop("m", "a")
+    model.take([many[5], many[1]])
+    assert (model.standing.left_out, model.standing.profile("m", NOW_US).length) == (2, 4)
+    model.forget("m")
+    model.take([Pair("n", content, NOW_US, NOW_US, 1.0) for content in "abcd"])
+    assert (model.standing.left_out, model.standing.profile("n", NOW_US).length) == (2, 4)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(rows, max_size=30))
 def test_given_rows_when_repeated_then_nothing_changes(taken: list[Pair]) -> None:

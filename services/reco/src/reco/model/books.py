@@ -57,6 +57,8 @@ class Books:
         self._timeline = timeline
         self._max_history = max_history
         self._books: dict[int, Book] = {}
+        self.size = 0
+        """Rows of all members."""
 
     def rows(self, member: int) -> dict[int, Row]:
         """A member's rows by item."""
@@ -88,14 +90,15 @@ class Books:
             book.disliked[item] = None
         if old is None:
             book.had = None
+            self.size += 1
         return self._reordered(member, book, item, old, row)
 
     def put_all(self, member: int, rows: Sequence[tuple[int, Row]]) -> Change | None:
         """Set many rows; the same as one after another, in one change."""
         book = self._books.setdefault(member, Book())
-        before = self._steps(book)
-        for item, row in rows:
-            book.rows[item] = row
+        before, held = self._steps(book), len(book.rows)
+        book.rows.update(rows)
+        self.size += len(book.rows) - held
         book.had = None
         book.disliked = {item: None for item, row in book.rows.items() if row.strength <= 0}
         likes = ((row.first_us, self._items.tie(item), item) for item, row in book.rows.items() if row.strength > 0)
@@ -108,6 +111,7 @@ class Books:
         old = book.rows.pop(item, None) if book else None
         if book is None or old is None:
             return None
+        self.size -= 1
         book.had = None
         book.disliked.pop(item, None)
         change = self._reordered(member, book, item, old, None)
@@ -118,6 +122,7 @@ class Books:
     def forget(self, member: int) -> Change | None:
         """Forget all rows of a member."""
         book = self._books.pop(member, None)
+        self.size -= len(book.rows) if book else 0
         if book is None or not book.order:
             return None
         window = self._steps(book)

@@ -13,6 +13,8 @@ class Settings:
     """Items beyond are left out, and so are their pairs."""
     max_members: int = 5_000_000
     """Members beyond are left out, and so are their pairs."""
+    max_pairs: int = 10_000_000
+    """Rows of members and items beyond are left out."""
     max_history: int = 1_000
     """The newest so many of a member count for others; all are kept from being recommended again."""
     max_profile: int = 60

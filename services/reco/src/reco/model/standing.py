@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Standing:
     def take(self, pair: Pair) -> bool:
         """Set one row; True if the member's history is now another one."""
         member, item = self.members.numbered(pair.member_id), self.items.numbered(pair.content_id)
-        if member is None or item is None:
+        if member is None or item is None or not self._fits(member, item):
             self.left_out += 1
             return False
         row = Row(pair.first_us, pair.last_us, pair.strength)
@@ -54,7 +55,22 @@ class Standing:
                 continue
             rows.setdefault(member, []).append((item, Row(pair.first_us, pair.last_us, pair.strength)))
         with self.timeline.in_bulk():
-            return sum(self._changed(self._books.put_all(member, many)) for member, many in rows.items())
+            return sum(self._put_all(member, many) for member, many in rows.items())
+
+    def _put_all(self, member: int, rows: Sequence[tuple[int, Row]]) -> bool:
+        fitting = self._fitting(member, [item for item, _ in rows])
+        kept = [one for one in rows if one[0] in fitting]
+        self.left_out += len(rows) - len(kept)
+        return bool(kept) and self._changed(self._books.put_all(member, kept))
+
+    def _fits(self, member: int, item: int) -> bool:
+        return self._books.size < self.settings.max_pairs or item in self._books.rows(member)
+
+    def _fitting(self, member: int, items: Iterable[int]) -> set[int]:
+        """Of a member's items those that have a row, and as many others as there is room for."""
+        held, room = self._books.rows(member), self.settings.max_pairs - self._books.size
+        asked = dict.fromkeys(items)
+        return {*(item for item in asked if item in held), *islice((item for item in asked if item not in held), room)}
 
     def choose(self, member_id: str, tags: tuple[str, ...]) -> None:
         """Set the tags that a member chose."""

@@ -114,6 +114,7 @@ def _copy(kind: type[C], settings: RecoSettings) -> C:
 def _model(settings: RecoSettings) -> Model:
     held = Settings(
         max_items=settings.reco_max_items,
+        max_pairs=settings.reco_max_pairs,
         max_history=settings.reco_max_history_items,
         max_dense_items=settings.reco_max_dense_items,
     )
