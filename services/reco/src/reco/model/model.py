@@ -55,8 +55,10 @@ SOURCES = frozenset(
     | {"users.knn", "sessions.near", "popular.7d", "recent.stage", "content.near", "given"}
 )
 """Columns whose best items become candidates; all columns if none of these is in use."""
-SETTLE_EVERY = 64
-"""Changed members until the inverse is brought up to date."""
+SETTLE_PAIRS = 64
+SETTLE_SHARE = 0.001
+"""The inverse is brought up to date after so many changes, and such a share of the pairs held: members' histories are
+live without it, and it costs the more the more items there are."""
 SWEEP_SHARE = 0.03
 """Share of new pairs after which the factors get another sweep."""
 FIRST_SWEEPS = 6
@@ -208,7 +210,7 @@ class Model:
     def due(self) -> Iterator[Job]:
         """The same as jobs, one after another: do a job in any thread, call its result in this one, ask for the next.
         Rows may be taken and members scored meanwhile. Only one caller at a time may go through them."""
-        if self._since_settled >= SETTLE_EVERY:
+        if self._since_settled >= max(SETTLE_PAIRS, SETTLE_SHARE * self.standing.timeline.size):
             yield from self._settling()
         if self._since_swept > SWEEP_SHARE * self._swept_at:
             yield from self._sweeping()

@@ -15,6 +15,8 @@ from reco.model.rows import Floats, Floats32, Ints
 from reco.model.timeline import Timeline
 
 Members = NDArray[np.signedinteger] | Floats32
+BLOCK = 256
+"""Rows and columns that are looked at together."""
 MAX_UPDATES = 200
 """After so many updates of the inverse it is computed anew, which ends whatever error has gathered."""
 
@@ -129,12 +131,13 @@ class Inverse:
 
     def _refitting(self, ridge: float) -> Job:
         matrix = self._gram.counts.astype(np.float64)
+        self.values, self._ridge = np.zeros((0, 0)), 0.0  # it is large, and only what scores is needed meanwhile
 
         def work() -> Adopt:
             matrix[np.diag_indices_from(matrix)] += ridge
-            inverse = np.linalg.inv(matrix)
-            inverse = (inverse + inverse.T) / 2
-            return partial(self._adopt, inverse, _weights(inverse), ridge, 0)
+            matrix[:] = np.linalg.inv(matrix)
+            _symmetric(matrix)
+            return partial(self._adopt, matrix, _weights(matrix), ridge, 0)
 
         return work
 
@@ -163,13 +166,22 @@ class Inverse:
             moved = factors @ larger
             swap = np.kron(np.array([[0.0, 2.0], [2.0, 0.0]]), np.eye(len(factors) // 2))
             step = moved.T @ np.linalg.solve(swap + moved @ factors.T, moved)
-            larger = larger - (step + step.T) / 2
-            return partial(self._adopt, larger, _weights(larger), ridge, updates + 1)
+            _symmetric(step)
+            np.subtract(larger, step, out=step)
+            return partial(self._adopt, step, _weights(step), ridge, updates + 1)
 
         return work
 
     def _adopt(self, values: Floats, weights: Floats32, ridge: float, updates: int) -> None:
         self.values, self.weights, self._ridge, self._updates = values, weights, ridge, updates
+
+
+def _symmetric(matrix: Floats) -> None:
+    """Give both halves their mean, in place: at 10,000 items a copy is 0.8 GB."""
+    for at in range(0, len(matrix), BLOCK):
+        rows, columns = matrix[at : at + BLOCK, at:], matrix[at:, at : at + BLOCK]
+        mean = (rows + columns.T) / 2
+        rows[:], columns[:] = mean, mean.T
 
 
 def _weights(inverse: Floats) -> Floats32:

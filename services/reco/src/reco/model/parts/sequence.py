@@ -52,11 +52,8 @@ class Sequences:
         ridge = ridge_of(line.posted(np.arange(count)))
 
         def work() -> Adopt:
-            near, past, next_ = _sums(items, bounds, count)
-            eye = ridge * np.eye(count, dtype=np.float32)
-            inverse = np.linalg.inv(near + eye)
-            follow = np.linalg.solve(past + eye, next_).astype(np.float32)
-            return partial(self._adopt, (inverse / -inverse.diagonal()).astype(np.float32), follow)
+            histories = [items[max(start, end - MAX_STEPS) : end] for start, end in bounds if end - start > 1]
+            return partial(self._adopt, _local(histories, count, ridge), _follow(histories, count, ridge))
 
         return work
 
@@ -70,18 +67,28 @@ class Sequences:
         return near | summed_rows(self.columns[-1:], self._follow, items, weights[-1:], count)
 
 
-def _sums(items: Ints, bounds: Sequence[tuple[int, int]], count: int) -> tuple[Floats32, Floats32, Floats32]:
-    """Sums over all histories: of near pairs, of the faded past with itself, and of it with what is ahead."""
-    near, past, ahead = (np.zeros((count, count), dtype=np.float32) for _ in range(3))
-    for start, end in bounds:
-        history = items[max(start, end - MAX_STEPS) : end]
-        if len(history) > 1:
-            where = np.ix_(history, history)
-            kernel, faded, following = (one[: len(history), : len(history)] for one in KERNELS)
-            near[where] += kernel
-            past[where] += faded.T @ faded
-            ahead[where] += faded.T @ following
-    return near, past, ahead
+def _local(histories: Sequence[Ints], count: int, ridge: float) -> Floats32:
+    """EASE over near pairs. One fit after the other: at 10,000 items each takes 2 GB while it lasts."""
+    near = np.zeros((count, count), dtype=np.float32)
+    for history in histories:
+        near[np.ix_(history, history)] += NEAR[: len(history), : len(history)]
+    near[np.diag_indices_from(near)] += ridge
+    near = np.linalg.inv(near)
+    near /= -near.diagonal().copy()
+    return near
+
+
+def _follow(histories: Sequence[Ints], count: int, ridge: float) -> Floats32:
+    """Regression of what is ahead on the faded past."""
+    past, ahead = (np.zeros((count, count), dtype=np.float32) for _ in range(2))
+    for history in histories:
+        where, steps = np.ix_(history, history), len(history)
+        faded = FADED[:steps, :steps]
+        past[where] += faded.T @ faded
+        ahead[where] += faded.T @ FOLLOWING[:steps, :steps]
+    past[np.diag_indices_from(past)] += ridge
+    found: Floats32 = np.linalg.solve(past, ahead)
+    return found
 
 
 def _kernels(steps: int) -> tuple[Floats32, Floats32, Floats32]:
@@ -94,4 +101,4 @@ def _kernels(steps: int) -> tuple[Floats32, Floats32, Floats32]:
     return near.astype(np.float32), history.astype(np.float32), ahead.astype(np.float32)
 
 
-KERNELS = _kernels(MAX_STEPS)
+NEAR, FADED, FOLLOWING = _kernels(MAX_STEPS)
