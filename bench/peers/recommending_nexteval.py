@@ -3,9 +3,10 @@
 `python -m bench.peers.recommending_nexteval NAME --root FOLDER [--scorer PYTHON] [--ranks]` prints, last, one line of
 JSON. `--root` is where RecNextEval finds its data and writes its logs: FOLDER/data/movielens/ml-100k_u.data.
 
-RecNextEval 1.1.1 reads the values that an algorithm submits as ranks (its NDCG goes above 1 for scores below 1). So
-ours submits ranks, and `--ranks` turns what its own algorithms submit into ranks, which makes its NDCG what it is meant
-to be. That also cuts the one column too many that its ItemKNN submits, on which it crashes.
+RecNextEval 1.1.1 reads the values that an algorithm submits as ranks (its NDCG goes above 1 for scores below 1).
+`--ranks` turns what its own algorithms submit into ranks, which makes its NDCG what it is meant to be. That also cuts
+the one column too many that its ItemKNN submits, on which it crashes. Ours is judged both ways in one run: as ranks,
+and as scores of at most 1, which is what its own algorithms submit.
 """
 
 from __future__ import annotations
@@ -92,24 +93,29 @@ def evaluated(name: str, scorer: str | None, ranks: bool) -> dict[str, Any]:
     builder.set_metric_k(TOP_K)
     for metric in METRICS:
         builder.add_metric(metric)
-    builder.add_algorithm(algorithm(name, scorer, ranks), params={"K": TOP_K})
+    for kind in algorithms(name, scorer, ranks):
+        builder.add_algorithm(kind, params={"K": TOP_K})
     evaluator = builder.build()
     evaluator.run()
     return {level: _marks(evaluator.metric_results(level), f"{level}_score") for level in ("micro", "macro")}
 
 
-def _marks(table: Any, column: str) -> dict[str, float]:
-    return {str(row[1]).lower(): float(value) for row, value in table[column].items()}
+def _marks(table: Any, column: str) -> dict[str, dict[str, float]]:
+    """By algorithm and metric."""
+    found: dict[str, dict[str, float]] = {}
+    for (name, metric), value in table[column].items():
+        found.setdefault(str(name).partition("(")[0], {})[str(metric).lower()] = float(value)
+    return found
 
 
-def algorithm(name: str, scorer: str | None, ranks: bool) -> Any:
-    """The class of one of RecNextEval's algorithms, or of ours."""
+def algorithms(name: str, scorer: str | None, ranks: bool) -> list[Any]:
+    """The class of one of RecNextEval's algorithms, or the two of ours, of which the first is fitted."""
     from recnexteval.registries import ALGORITHM_REGISTRY
 
     if name == OURS:
-        return _ours(scorer or sys.executable)
+        return _ours(Pipe(scorer or sys.executable))
     found = ALGORITHM_REGISTRY.get(name)
-    return _ranking(found) if ranks else found
+    return [_ranking(found) if ranks else found]
 
 
 def _ranking(kind: Any) -> Any:
@@ -122,23 +128,23 @@ def _ranking(kind: Any) -> Any:
     return type(kind.__name__, (kind,), {"_predict": predict, "__init__": kind.__init__})
 
 
-def _ours(scorer: str) -> Any:
-    """Our model as one of RecNextEval's algorithms: it is fitted by telling the scorer of events, and asks it."""
+def _ours(pipe: Pipe) -> list[Any]:
+    """Our model as RecNextEval's algorithms: it is fitted by telling the scorer of events, and asks it."""
     from recnexteval.algorithms.core import TopKAlgorithm
     from scipy.sparse import csr_matrix
 
     class Lyceum(TopKAlgorithm):
-        """Lyceum's recommender, live, in a process of its own."""
+        """Lyceum's recommender, live, in a process of its own; it submits ranks."""
 
         IS_BASE = False
 
         def __init__(self, K: int = TOP_K) -> None:  # noqa: N803 - RecNextEval's name
             super().__init__(K)
-            self.pipe_ = Pipe(scorer)
+            self.fitted_ = True
 
         def fit(self, X: Any) -> Any:  # noqa: N803
             """Events with their times, which the base class would leave out."""
-            self.pipe_.take(X._df[["uid", "iid", "ts"]].values.tolist())
+            pipe.take(X._df[["uid", "iid", "ts"]].values.tolist())
             return self
 
         def _fit(self, X: Any) -> Any:  # noqa: N803
@@ -146,12 +152,26 @@ def _ours(scorer: str) -> Any:
 
         def _predict(self, X: Any) -> Any:  # noqa: N803
             rows = X.filter_for_predict()._df[["uid", "ts"]].values.tolist()
-            best = self.pipe_.rank(rows, self.K)
-            where = [(row, int(item), rank + 1) for row, own in enumerate(best) for rank, item in enumerate(own)]
-            at, items, ranks = zip(*where, strict=True) if where else ((), (), ())
-            return csr_matrix((ranks, (at, items)), shape=(len(rows), X.user_item_shape[1]), dtype=float)
+            best = pipe.rank(rows, self.K)
+            where = [(row, int(item), self.value(at)) for row, own in enumerate(best) for at, item in enumerate(own)]
+            at, items, values = zip(*where, strict=True) if where else ((), (), ())
+            return csr_matrix((values, (at, items)), shape=(len(rows), X.user_item_shape[1]), dtype=float)
 
-    return Lyceum
+        def value(self, place: int) -> float:
+            """What is submitted for a place, from 0."""
+            return place + 1.0
+
+    class LyceumScores(Lyceum):
+        """The same rankings, submitted as scores: 1 for the first, a tenth less for each one after it."""
+
+        def fit(self, X: Any) -> Any:  # noqa: N803
+            """The scorer has been told."""
+            return self
+
+        def value(self, place: int) -> float:
+            return float(1.0 - place / self.K)
+
+    return [Lyceum, LyceumScores]
 
 
 class Pipe:
@@ -160,9 +180,11 @@ class Pipe:
     def __init__(self, python: str) -> None:
         command = [python, "-m", "bench.recommending_scorer"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._ranked: tuple[Sequence[Sequence[Any]], list[list[str]]] = [], []
 
     def take(self, rows: Sequence[Sequence[Any]]) -> None:
         """Tell of events: member, content, unix_time."""
+        self._ranked = [], []
         ordered = sorted(rows, key=lambda row: row[2])
         taken = 0
         for part in _parts(ordered):
@@ -170,8 +192,11 @@ class Pipe:
             print(f"{OURS}: {taken}/{len(ordered)} events of a window taken", file=sys.stderr, flush=True)
 
     def rank(self, rows: Sequence[Sequence[Any]], count: int) -> list[list[str]]:
-        """The best for each member and time."""
-        return [best for part in _parts(rows) for best in self._asked({"rank": part, "count": count})["best"]]
+        """The best for each member and time; asked for the same again, the same."""
+        if rows != self._ranked[0]:
+            best = [one for part in _parts(rows) for one in self._asked({"rank": part, "count": count})["best"]]
+            self._ranked = rows, best
+        return self._ranked[1]
 
     def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
