@@ -1,7 +1,21 @@
-"""`python -m metrics prepare|serve|work|relay`."""
+"""`metrics prepare|serve|work|relay`; and `metrics fit`, which needs no settings of a service."""
 
-from metrics.bootstrap import DEFINITION
-from servicekit.runtime import main
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Run what the command line says. Leaves with its exit status."""
+    if sys.argv[1:2] == ["fit"]:
+        from metrics.fitting.command import main as fit
+
+        sys.exit(fit(sys.argv[2:]))
+    from metrics.bootstrap import DEFINITION
+    from servicekit.runtime import main
+
+    main(DEFINITION)
+
 
 if __name__ == "__main__":
-    main(DEFINITION)
+    run()

@@ -1,0 +1,1 @@
+"""Models of how long members stay and how often they buy, fitted by maximum likelihood. Pure."""
