@@ -166,8 +166,16 @@ def _walked(walk: Choice, seed: int) -> Run:
         now = time.monotonic()
         if now - shown >= PROGRESS_EVERY_S:
             shown = now
+            _end_with_parent()
             _progress(f"{walk.protocol.variant}, seed {seed}", run, len(walk.events), now - began)
     return one.run
+
+
+def _end_with_parent() -> None:
+    """A killed command leaves no walks behind that nobody waits for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)  # anything less and the pool would wait for the next walk for ever
 
 
 def _progress(name: str, run: Run, total: int, passed_s: float) -> None:
