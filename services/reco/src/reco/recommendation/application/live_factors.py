@@ -51,6 +51,7 @@ class LiveFactors:
         self._tables = tables
         self._last: Look | None = None
         self._turn = asyncio.Lock()
+        self._coming: asyncio.Task[None] | None = None
 
     def reached(self, *projections: str) -> list[tuple[str, Reached]]:
         """The positions that the present state contains, with the names of their projections."""
@@ -58,8 +59,16 @@ class LiveFactors:
         return [(name, one) for name in projections for one in found.get(name, ())]
 
     async def refresh(self) -> None:
-        """Apply everything committed before this call. Callers wait for each other."""
+        """Apply everything committed before this call. Callers that wait for the same turn share it: however many there
+        are, the tables are read once at a time and at most once more for all of them."""
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._refresh())
+            self._coming.add_done_callback(_seen)
+        await asyncio.shield(self._coming)  # a caller that leaves does not end it for the others
+
+    async def _refresh(self) -> None:
         async with self._turn:
+            self._coming = None  # who calls from now on needs another reading
             last = self._last.mark if self._last else None
             look = await self._tables.read_changes(last, self.copy)
             if look.copy is self.copy:
@@ -72,3 +81,9 @@ class LiveFactors:
         """Return once the tables have been read at least once."""
         if self._last is None:
             await self.refresh()
+
+
+def _seen(done: asyncio.Task[None]) -> None:
+    """A failure that all callers have left behind is no surprise to anybody."""
+    if not done.cancelled():
+        done.exception()
