@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -134,27 +134,28 @@ def _evaluated(events: list[Event], contents: Contents, chosen: argparse.Namespa
     report["columns"] = list(Ours(Settings(nets=chosen.nets, replay=1), {}, 0, False).model.columns)
     for variant in ("strict", "usual") if chosen.variant == "both" else (chosen.variant,):
         choice = Choice(events, contents, Protocol(variant, chosen.warm_up, learn_from), chosen.nets, chosen.parts)
-        runs = _each(partial(_walked, choice), range(chosen.seeds), chosen.jobs)
+        runs = []
+        for seed, run in enumerate(_each(partial(_walked, choice), range(chosen.seeds), chosen.jobs)):
+            _keep(chosen.outcomes, variant, seed, run)  # at once: a run takes long, and may be broken off
+            runs.append(run)
         add_runs(report, variant, runs)
-        _keep(chosen.outcomes, variant, runs)
     return report
 
 
-def _keep(folder: Path | None, variant: str, runs: Sequence[Run]) -> None:
-    if folder is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed, run in enumerate(runs):
+def _keep(folder: Path | None, variant: str, seed: int, run: Run) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         write_outcomes(folder / f"{variant}-{seed}.csv", run.outcomes)
 
 
-def _each(walked: Callable[[int], Run], seeds: Sequence[int], jobs: int) -> list[Run]:
-    """One walk for each seed, at most `jobs` at a time, each in a process with one thread of its own."""
+def _each(walked: Callable[[int], Run], seeds: Sequence[int], jobs: int) -> Iterator[Run]:
+    """One walk for each seed, in order, at most `jobs` at a time, each in a process with one thread of its own."""
     if jobs == 1:
-        return [walked(seed) for seed in seeds]
+        yield from map(walked, seeds)
+        return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the new processes; they would get in each other's way
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(walked, seeds))
+        yield from pool.map(walked, seeds)
 
 
 def _walked(walk: Choice, seed: int) -> Run:
