@@ -156,7 +156,13 @@ def test_a_body_of_another_kind_is_read_or_refused(anyone: Session, kind: str) -
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("gzip", gzip.compress(TOO_SHORT, mtime=0)), ("gzip", TOO_SHORT), ("br", TOO_SHORT), ("x", TOO_SHORT), ("identity", b"{")],
+    [
+        ("gzip", gzip.compress(TOO_SHORT, mtime=0)),
+        ("gzip", TOO_SHORT),
+        ("br", TOO_SHORT),
+        ("x", TOO_SHORT),
+        ("identity", b"{"),
+    ],
 )
 def test_a_packed_body_is_refused(anyone: Session, encoding: str, body: bytes) -> None:
     headers = {**JSON, "content-encoding": encoding}
