@@ -42,11 +42,15 @@ class Teacher:
         self._saved_at_s = 0.0
 
     async def run(self) -> None:
-        """Learn until cancelled; gives way to other tasks at every second of the past."""
+        """Learn until cancelled; gives way to other tasks at every second of the past, and rests as long as it worked:
+        what it shares a machine with goes first."""
         await self.begin()
+        took_s = 0.0
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(max(EVERY_S, took_s))
+            began_s = time.monotonic()
             await self.step()
+            took_s = time.monotonic() - began_s
 
     async def begin(self) -> None:
         """Take what the tables hold. Where something was learned before, go on from there; else learn from the newest
