@@ -24,8 +24,6 @@ from lyceum_local.stack import LocalStack
 IN_FLIGHT, CALLERS, DEADLINE_S = 30, 6, 60.0
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 Status = grpc.StatusCode
-BRIDGED_S = 9.0
-"""So long a service may be away without a caller's noticing: the gateway's retries with their pauses."""
 
 
 def registration() -> identity_pb2.RegisterRequest:
@@ -120,21 +118,14 @@ async def test_two_replicas_of_each_are_replaced_one_by_one_and_no_request_fails
             wrong: list[str] = []
             done = asyncio.Event()
             loading = [asyncio.create_task(reads_own_writes(client, wrong, done)) for _ in range(CALLERS)]
-            took_s = []
             for service, role in processes:
-                began_s = time.monotonic()
                 await asyncio.to_thread(stack.restart, f"{service}-{role}")
                 start = stack.start_servers if role == "serve" else stack.start_workers
                 await asyncio.to_thread(start, [service])  # which waits until it is ready, as a rollout does
-                took_s.append(time.monotonic() - began_s)
             for one in [*seconds, *(one for one, _ in gateways)]:
                 await asyncio.to_thread(one.restart)
             done.set()
             answered = await asyncio.gather(*loading)
-    if wrong and max(took_s) > BRIDGED_S:
-        pytest.skip(
-            f"a start took {max(took_s):.0f} s; retries bridge {BRIDGED_S:.0f} s: this machine is too busy to judge"
-        )
     assert wrong == [] and min(answered) > 0
 
 
