@@ -25,7 +25,7 @@ SECTIONS: Mapping[str, Callable[[LocalStack, bool], Section]] = {
     "relay": sections.relay,
     "growth": sections.growth,
     "visible": sections.visible_after,
-    "recommended": sections.recommended,
+    "recommended": sections.recommendations,
     "training": sections.trained,
 }
 

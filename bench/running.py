@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from aiokafka import AIOKafkaProducer
 
+from bench.environments import made
 from bench.workload import COUNTERS, PAIRS, Load, records
 from eventfold.postgres import schema
 from eventfold.publish.publisher import partition_of
@@ -22,7 +23,6 @@ from eventfold.publish.topics import prepare_topics
 from lyceum_local.stack import LocalStack
 
 ROOT = Path(__file__).parents[1]
-PEERS = ROOT / ".cache" / "bench-peers"
 REQUIREMENTS = ROOT / "bench" / "peers" / "requirements.txt"
 TIMEOUT_S = 900
 OURS = ("bare", "eventfold", "stock-faust")
@@ -31,14 +31,7 @@ _produced: set[tuple[Path, str]] = set()
 
 def peers_python() -> str:
     """The interpreter of the peers' environment, which the first call makes from hashed requirements."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print("bench: making the peers' environment", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", PEERS], check=True)
-        uv = Path(sys.executable).parent / "uv"
-        sync = [str(uv), "pip", "sync", "--quiet", "--require-hashes", str(REQUIREMENTS)]
-        subprocess.run(sync, env={**os.environ, "VIRTUAL_ENV": str(PEERS)}, check=True)
-    return str(python)
+    return made("bench-peers", REQUIREMENTS)
 
 
 def last_line(command: Sequence[str]) -> dict[str, Any]:

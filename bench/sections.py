@@ -11,8 +11,7 @@ from typing import Any
 
 import psycopg
 
-from bench import appending, bare_chain, relaying, running, visible
-from bench import recommended as recommending
+from bench import appending, bare_chain, recommended, relaying, running, visible
 from bench.report import Ratio, Section
 from bench.training import training
 from bench.workload import Load
@@ -156,17 +155,17 @@ def visible_after(stack: LocalStack, quick: bool) -> Section:
     return Section("Command to visible", head, [bare, *rows], ratios)
 
 
-def recommended(stack: LocalStack, quick: bool) -> Section:
+def recommendations(stack: LocalStack, quick: bool) -> Section:
     """From an event to the recommendations that know of it, and recommendations per second."""
     stack.up()
     pace = {"warm_up_s": 3.0, "seconds": 5.0} if quick else {"warm_up_s": 10.0, "seconds": 60.0}
     target, rows = stack.environment("identity")["RECO_TARGET"], list[tuple[Any, ...]]()
     for per_s in RECOMMENDED_PER_S[: 1 if quick else None]:
         crowd = visible.gathered(stack.around.public_url, RECOMMENDED_MEMBERS)
-        over = asyncio.run(recommending.visible(stack.around.public_url, crowd, per_s=per_s, **pace))
+        over = asyncio.run(recommended.visible(stack.around.public_url, crowd, per_s=per_s, **pace))
         rows.append((f"visible in recommendations at {per_s:.0f} commands/s", over["p50_ms"], over["p99_ms"]))
         rows[-1] = (*rows[-1], over["failed"])
-    asked = asyncio.run(recommending.per_second(target, visible.gathered(stack.around.public_url), pace["seconds"]))
+    asked = asyncio.run(recommended.per_second(target, visible.gathered(stack.around.public_url), pace["seconds"]))
     rows.append((f"{asked['per_s']:,.0f} recommendations/s", asked["p50_ms"], asked["p99_ms"], 0))
     ratios = [
         Ratio(f"event to recommendation: {VISIBLE_MS:.0f} ms / p99", VISIBLE_MS / rows[0][2], 1.0),

@@ -60,7 +60,7 @@ def candidates(model: Model, asked: Asked, limit: int) -> list[Candidate]:
         return _by_family(model, asked, limit)
     if asked.passing is None:
         ranking = model.ranked(asked.member_id, asked.now_us)
-        found = _named(model, ranking, asked.may)[:limit]
+        found = [one for one in _named(model, ranking) if asked.may(one.content_id)][:limit]
         if len(found) == limit or ranking.whole:
             return found
     return _named(model, model.ranked(asked.member_id, asked.now_us, asked.may))[:limit]
@@ -72,10 +72,9 @@ def whys(model: Model, asked: Asked, content_ids: Sequence[str]) -> list[tuple[s
     return [(REASONS[family_of(column)] if column else "popular", because, column) for column, because in explained]
 
 
-def _named(model: Model, ranking: Ranking, may: Callable[[str], bool] = bool) -> list[Candidate]:
+def _named(model: Model, ranking: Ranking) -> list[Candidate]:
     scored = zip(ranking.items.tolist(), ranking.scores.tolist(), strict=True)
-    named = ((model.standing.items.name(item), score) for item, score in scored)
-    return [Candidate(name, score) for name, score in named if may(name)]
+    return [Candidate(model.standing.items.name(item), score) for item, score in scored]
 
 
 def _by_family(model: Model, asked: Asked, limit: int) -> list[Candidate]:
