@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
 from scipy.special import betaln, gammaln, hyp2f1
 
-Floats = NDArray[np.float64]
+from metrics.fitting.searching import Floats, searched
+
 LOG_BOUND: Final = 12.0
 STARTS: Final = (0.0, 1.0)
 
@@ -99,8 +97,7 @@ def check(one: Histories) -> None:
 def fit_bgnbd(one: Histories) -> BgNbd:
     """By maximum likelihood. Raises `NotAHistory`."""
     check(one)
-    logs, least = _searched(lambda found: -_bgnbd(one, *np.exp(found)) / len(one.frequency), 4)
-    r, alpha, a, b = (float(value) for value in np.exp(logs))
+    (r, alpha, a, b), least = searched(lambda found: -_bgnbd(one, *found) / len(one.frequency), *_from(4))
     return BgNbd(r, alpha, a, b, -least * len(one.frequency))
 
 
@@ -110,8 +107,7 @@ def fit_gamma_gamma(spent: Floats, purchases: Floats) -> GammaGamma:
     if not bought.any():
         raise NotAHistory("nobody has spent anything", 0)
     spent, purchases = spent[bought], purchases[bought]
-    logs, least = _searched(lambda found: -_gamma_gamma(spent, purchases, *np.exp(found)) / len(spent), 3)
-    p, q, gamma = (float(value) for value in np.exp(logs))
+    (p, q, gamma), least = searched(lambda found: -_gamma_gamma(spent, purchases, *found) / len(spent), *_from(3))
     return GammaGamma(p, q, gamma, -least * len(spent))
 
 
@@ -140,21 +136,6 @@ def _gamma_gamma(spent: Floats, purchases: Floats, p: float, q: float, gamma: fl
     )
 
 
-def _searched(loss: Callable[[Floats], float], parameters: int) -> tuple[Sequence[float], float]:
-    """Logarithms of the parameters with the least loss, and the loss."""
-    box = [(-LOG_BOUND, LOG_BOUND)] * parameters
-    runs = [_least(loss, [start] * parameters, box) for start in STARTS]
-    best = min(runs, key=lambda run: float(run.fun))
-    return best.x, float(best.fun)
-
-
-def _least(
-    loss: Callable[[Floats], float], first: Sequence[float], box: Sequence[tuple[float, float]]
-) -> OptimizeResult:
-    return minimize(
-        loss,
-        np.array(first),
-        method="Nelder-Mead",
-        bounds=box,
-        options={"maxiter": 5_000, "maxfev": 10_000, "xatol": 1e-8, "fatol": 1e-12},
-    )
+def _from(parameters: int) -> tuple[list[list[float]], list[float]]:
+    """Where the search for so many parameters begins, and its bounds."""
+    return [[start] * parameters for start in STARTS], [LOG_BOUND] * parameters

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import betaln
 
-Floats = NDArray[np.float64]
+from metrics.fitting.searching import Floats, searched
+
 LOG_BOUND: Final = 10.0
 """Parameters lie between e^-10 and e^10: beyond, the likelihood is flat and the fit would run away."""
 SHAPE_BOUND: Final = 1.5
@@ -137,21 +136,8 @@ def _log_likelihood(survivors: Sequence[float], shares: Floats) -> float:
 def _searched(survivors: Sequence[float], shares: Callable[..., Floats], bounds: Sequence[float]) -> list[float]:
     """The parameters of the greatest likelihood, searched on their logarithms from several starts."""
     times = np.arange(len(survivors), dtype=np.float64)
-
-    def loss(logs: Floats) -> float:
-        return -_log_likelihood(survivors, shares(times, *np.exp(logs))) / survivors[0]
-
-    box = [(-bound, bound) for bound in bounds]
-    runs = []
-    for start in STARTS:
-        first = [start, start, *([0.0] * (len(bounds) - 2))]
-        runs.append(
-            minimize(
-                loss, first, method="Nelder-Mead", bounds=box, options={"maxiter": 2_000, "xatol": 1e-9, "fatol": 1e-13}
-            )
-        )
-    best = min(runs, key=lambda run: float(run.fun))
-    return [float(one) for one in np.exp(best.x)]
+    starts = [[start, start, *([0.0] * (len(bounds) - 2))] for start in STARTS]
+    return searched(lambda found: -_log_likelihood(survivors, shares(times, *found)) / survivors[0], starts, bounds)[0]
 
 
 def _fitted(
