@@ -19,10 +19,14 @@ def searched(
 ) -> tuple[list[float], float]:
     """The parameters with the least loss that is found from any of `starts`, and that loss. `loss` takes parameters;
     `starts` and `bounds` (of their size, one for each) are logarithms."""
+
+    def of_logs(logs: Floats) -> float:
+        return loss(np.exp(logs))
+
     runs = [
         minimize(
-            lambda logs: loss(np.exp(logs)),
-            np.array(start),
+            of_logs,
+            np.array(start, dtype=np.float64),
             method="Nelder-Mead",
             bounds=[(-bound, bound) for bound in bounds],
             options={"maxiter": MAX_STEPS, "maxfev": MAX_LOSSES, "xatol": 1e-9, "fatol": 1e-13},

@@ -11,17 +11,12 @@ from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 
 from reco.evaluation.files import Event, WrongFile
-from reco.model.model import Model
 from reco.model.rows import SECOND_US
-from reco.model.settings import Settings
 from reco.recommendation.application.learning import LearningCopy
-from reco.recommendation.application.live_factors import LiveFactors
-from reco.recommendation.application.pairs import Bounds, micros
-from reco.recommendation.following import PostgresFactTables
+from reco.recommendation.application.pairs import micros
+from reco.recommendation.once import bounds_of, filled, names, unused
 from reco.settings import RecoSettings
-from servicekit.database import connect, make_pool
 
-CONNECTIONS = 1
 Tags = dict[str, tuple[str, ...]]
 
 
@@ -31,28 +26,12 @@ def read_stored(start: datetime | None, end: datetime | None) -> tuple[list[Even
     try:
         settings = RecoSettings()
     except ValidationError as failure:
-        missing = ", ".join("_".join(map(str, one["loc"])).upper() for one in failure.errors())
-        raise WrongFile(f"without --events the events are read from reco's database: set {missing}") from failure
+        raise WrongFile(f"without --events the events are read from reco's database: set {names(failure)}") from failure
     try:
-        copy = asyncio.run(_copied(settings))
+        copy = asyncio.run(filled(settings, LearningCopy(bounds_of(settings), unused)))
     except (OperationalError, PoolTimeout) as failure:
         raise WrongFile(f"reco's database does not answer: {str(failure).strip()}") from failure
     return _events(copy, start, end), {one: tuple(row.tags) for one, row in copy.items.items()}
-
-
-async def _copied(settings: RecoSettings) -> LearningCopy:
-    bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
-    async with await connect(settings.database_url):
-        pass  # says at once what is wrong, where a pool would go on trying
-    async with make_pool(settings.database_url, CONNECTIONS) as pool:
-        factors = LiveFactors(PostgresFactTables(pool), LearningCopy(bounds, _unused))
-        await factors.refresh()
-    assert isinstance(factors.copy, LearningCopy)  # noqa: S101 - an emptied one is of its kind
-    return factors.copy
-
-
-def _unused() -> Model:
-    return Model(Settings(parts=("popular",)), np.random.default_rng(0))
 
 
 def _events(copy: LearningCopy, start: datetime | None, end: datetime | None) -> list[Event]:

@@ -16,9 +16,9 @@ from reco.recommendation.application.copy import Copy
 from reco.recommendation.application.experiments import Experiment
 from reco.recommendation.application.learning import LearningCopy
 from reco.recommendation.application.live_factors import LiveFactors
-from reco.recommendation.application.pairs import Bounds
 from reco.recommendation.application.placing import Rules
 from reco.recommendation.following import LEARNED_FROM, PostgresFactTables, follow
+from reco.recommendation.once import bounds_of
 from reco.recommendation.projections import GROUPS
 from reco.recommendation.queries import OfMember, Outcomes
 from reco.recommendation.rpc import POLICIES, RecommendationRpcs
@@ -107,7 +107,7 @@ C = TypeVar("C", bound=Copy)
 
 
 def _copy(kind: type[C], settings: RecoSettings) -> C:
-    bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
+    bounds = bounds_of(settings)
     return kind(bounds, partial(_model, settings))
 
 

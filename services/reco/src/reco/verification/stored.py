@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import numpy as np
 from psycopg import Error
 from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 
-from reco.model.model import Model
 from reco.model.rows import Pair
-from reco.model.settings import Settings
 from reco.recommendation.application.copy import Copy
-from reco.recommendation.application.live_factors import LiveFactors
 from reco.recommendation.application.pairs import Bounds
-from reco.recommendation.following import PostgresFactTables
+from reco.recommendation.once import bounds_of, filled, names, unused
 from reco.recommendation.projections import PairRow
 from reco.settings import RecoSettings
-from servicekit.database import connect, make_pool
-
-CONNECTIONS = 1
 
 
 class VerificationRefused(Exception):
@@ -32,7 +25,7 @@ class Rows(Copy):
     """A copy that keeps what it would tell its model. Raises `VerificationRefused` beyond its bound of pairs."""
 
     def __init__(self, bounds: Bounds) -> None:
-        super().__init__(bounds, _unused)
+        super().__init__(bounds, unused)
         self.told: list[Pair] = []
         """All rows of the one reading."""
 
@@ -57,29 +50,13 @@ def settings_read() -> RecoSettings:
     try:
         return RecoSettings()
     except ValidationError as failure:
-        wrong = ", ".join("_".join(map(str, one["loc"])).upper() for one in failure.errors())
-        raise VerificationRefused(f"the service's settings are needed: {wrong} missing or wrong") from failure
+        raise VerificationRefused(f"the service's settings are needed: {names(failure)} missing or wrong") from failure
 
 
 def rows_of(settings: RecoSettings) -> list[Pair]:
     """All rows, read in one snapshot. Raises `VerificationRefused` where the database does not answer."""
     try:
-        return asyncio.run(_read(settings))
+        return asyncio.run(filled(settings, Rows(bounds_of(settings)))).told
     except (Error, PoolTimeout) as failure:
         reason = str(failure).strip().partition("\n")[0] or type(failure).__name__
         raise VerificationRefused(f"reco's tables cannot be read: {reason}") from failure
-
-
-async def _read(settings: RecoSettings) -> list[Pair]:
-    bounds = Bounds(settings.reco_max_items, settings.reco_max_pairs, settings.reco_max_history_items)
-    async with await connect(settings.database_url):
-        pass  # says at once what is wrong, where a pool would go on trying
-    async with make_pool(settings.database_url, CONNECTIONS) as pool:
-        factors = LiveFactors(PostgresFactTables(pool), Rows(bounds))
-        await factors.refresh()
-    assert isinstance(factors.copy, Rows)  # noqa: S101 - an emptied one is of its kind
-    return factors.copy.told
-
-
-def _unused() -> Model:
-    return Model(Settings(parts=("popular",), max_dense_items=0, replay=1), np.random.default_rng(0))
