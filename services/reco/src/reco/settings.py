@@ -11,7 +11,7 @@ class RecoSettings(ServiceSettings):
     """Bounds of the copy in memory (about 150 bytes a pair), how often it follows the tables, and rules of answers.
 
     Up to `reco_max_dense_items` there are matrices of items x items: 26 bytes for each pair of items, and 73 while they
-    are fitted (1.2 GB at 4,000 items, 7.3 GB at 10,000). Beyond, the other parts of the model go on alone.
+    are fitted (1.2 GB at 4,000 items; by the square, 7.3 GB at 10,000). Beyond, the model's other parts go on alone.
 
     `reco_explored_share` of the places go to random candidates. An experiment has a name and arms, as
     `{"hybrid": 90, "items": 10}`; without a name there is none. What a slot showed within `reco_session_s` it does not
