@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test test-nightly lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -74,6 +74,9 @@ contracts: setup asyncapi ## the published language: goldens, compatibility, gen
 
 asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs node, says so where it is absent
 	@tools/asyncapi/validate.sh schemas/asyncapi.yaml
+
+test-nightly: setup ## any interleaving of writers, relays, replays and folds, 5,000 examples of it, about 2 hours; SEED=1
+	HYPOTHESIS_PROFILE=nightly $(addprefix HYPOTHESIS_SEED=,$(SEED)) $(RUN) pytest -q -s libs/eventfold/tests/test_stateful.py
 
 registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once
 	@tools/registry/trial.sh

@@ -329,6 +329,31 @@ async def test_while_identity_is_away_those_who_wait_are_told_by_one_question(si
     assert asked == 1 and {type(failure) for failure in found} == {PeerUnavailable}
 
 
+async def test_while_identity_is_away_known_keys_serve_on_for_a_bounded_time(
+    signing: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.time()
+    now, there = [begun], [True]
+    monkeypatch.setattr(caller, "time", SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0]))
+
+    async def fetch() -> dict[str, object]:
+        if not there[0]:
+            raise PeerUnavailable("identity", "UNAVAILABLE")
+        return {"keys": [{**signing.as_dict(private=False), "kid": signing.thumbprint()}]}
+
+    checking = TokenVerifier(fetch, ISSUER, AUDIENCE)
+    await checking.verify(issued(signing))
+    there[0] = False
+    now[0] += caller.KEYS_FRESH_S + 1
+    assert (await checking.verify(issued(signing))).member_id == "m1"
+    for unknown in (issued(ECKey.import_key(keys.ec_pem())), issued(signing, ago=timedelta(hours=1))):
+        with pytest.raises(PeerUnavailable):  # perhaps signed with a key that could not be fetched
+            await checking.verify(unknown)
+    now[0] += caller.KEYS_KEPT_S
+    with pytest.raises(PeerUnavailable):
+        await checking.verify(issued(signing, ago=timedelta(seconds=begun - now[0])))
+
+
 def test_the_published_key_holds_nothing_private(signing: ECKey) -> None:
     assert set(Issuer(signing, ISSUER, AUDIENCE, timedelta()).public_jwk()) == {"kty", "crv", "x", "y"}
 

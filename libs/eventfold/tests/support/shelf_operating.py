@@ -26,13 +26,7 @@ class Operators:
         self._topic = house.prefix + TOPIC
         self._replays: list[SteppedReplay] = []
 
-    @property
-    def replaying(self) -> bool:
-        """Whether one of them does."""
-        return bool(self._replays)
-
-    @property
-    def may_lose(self) -> bool:
+    def _may_lose(self) -> bool:
         """Whether there were so few losses that something else can still happen."""
         return len(self._kafka.partitions_of) - len(self._kafka.topics) < MAX_LOSSES
 
@@ -48,21 +42,27 @@ class Operators:
             await self.move(-1, gates)
 
     async def move(self, which: int, gates: list[int]) -> None:
-        """One of the replays goes on."""
-        one = self._replays[which % len(self._replays)]
-        for gate in gates:
-            if not one.ended:
-                await one.step(gate)
+        """One of the replays goes on, where there is one."""
+        for one in self._picked(which):
+            for gate in gates:
+                if not one.ended:
+                    await one.step(gate)
         self._forget_ended()
 
     async def fail_a_send(self, which: int, gate: int) -> None:
         """The command ends; an operator will repeat it."""
-        await self._replays[which % len(self._replays)].fail_a_send(gate)
+        for one in self._picked(which):
+            await one.fail_a_send(gate)
         self._forget_ended()
 
     async def kill(self, which: int) -> None:
         """As a killed process."""
-        await self._replays.pop(which % len(self._replays)).crash()
+        for one in self._picked(which):
+            self._replays.remove(one)
+            await one.crash()
+
+    def _picked(self, which: int) -> list[SteppedReplay]:
+        return [self._replays[which % len(self._replays)]] if self._replays else []
 
     async def lose(self, which: int) -> None:
         """A generation that is or was written is deleted on Kafka, be it an accident or to clean up.
@@ -71,7 +71,7 @@ class Operators:
         """
         unfinished = {one.name for one in await self._generations() if one.state in UNFINISHED}
         there = sorted(set(self._kafka.topics) - unfinished)
-        if there and await self._house.rows("SELECT 1 FROM relay_head LIMIT 1"):
+        if there and self._may_lose() and await self._house.rows("SELECT 1 FROM relay_head LIMIT 1"):
             name = there[which % len(there)]
             self._kafka.delete(name)
             if name != self._topic:

@@ -25,7 +25,7 @@ from eventfold.publish.relay import Relay
 from eventfold_ops import replay
 
 SETTLING_TURNS = 40
-STILL_WITHIN_S = 10.0
+STILL_WITHIN_S = 60.0
 EXPECTED = (LeaseLost, KafkaError, psycopg.OperationalError, TopicMisconfigured)
 """What a term of leadership may end with."""
 REPLAYS_EXPECTED = (replay.NotSwitched, replay.CannotReplay, KafkaError, psycopg.OperationalError)

@@ -18,6 +18,8 @@ from eventfold.errors import NotPermitted, PeerUnavailable, Unauthenticated
 ALGORITHMS = ["ES256"]
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 KEYS_FRESH_S = 300.0
+KEYS_KEPT_S = 1_800.0
+"""Known keys serve so long while they cannot be fetched anew: a restart of identity refuses nobody."""
 KEYS_RETRY_S = 5.0
 FAILED_S = 1.0
 """How long a failed fetch also fails for all others who ask."""
@@ -76,7 +78,7 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Caller:
         """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, and `PeerUnavailable` if
-        identity's keys cannot be fetched.
+        identity's keys cannot be fetched and those known, not older than `KEYS_KEPT_S`, do not show it to be valid.
 
         A token that was found valid is trusted until it expires, as long as the published keys are not fetched anew:
         checking a signature costs more than the rest of a call's edge.
@@ -85,11 +87,11 @@ class TokenVerifier:
         if known is not None and time.time() < known.ends_at_s:
             return known.caller
         try:
-            return self._caller(token, await self._current_keys(KEYS_FRESH_S))
+            return self._caller(token, await self._current_keys(KEYS_FRESH_S, KEYS_KEPT_S))
         except (JoseError, ValueError, KeyError):
             pass  # perhaps signed with a key published a moment ago: fetch once more, at most every few seconds
         try:
-            return self._caller(token, await self._current_keys(KEYS_RETRY_S))
+            return self._caller(token, await self._current_keys(KEYS_RETRY_S, 0.0))
         except (JoseError, ValueError, KeyError) as failure:
             raise Unauthenticated("the access token is not valid", field="authorization") from failure
 
@@ -108,10 +110,15 @@ class TokenVerifier:
     def _fresh(self, fresh_s: float) -> bool:
         return time.monotonic() - self._fetched_at <= fresh_s
 
-    async def _current_keys(self, fresh_s: float) -> KeySet:
+    async def _current_keys(self, fresh_s: float, kept_s: float) -> KeySet:
+        """Keys at most `fresh_s` old, or those known where they are at most `kept_s` old and no others can be had."""
         async with self._fetching:
             if self._keys is None or not self._fresh(fresh_s):
-                self._keys = await self._fetched()
+                try:
+                    self._keys = await self._fetched()
+                except PeerUnavailable:
+                    if self._keys is None or not self._fresh(kept_s):
+                        raise
             return self._keys
 
     async def _fetched(self) -> KeySet:
@@ -119,11 +126,11 @@ class TokenVerifier:
         another fetch."""
         if time.monotonic() - self._failed_at < FAILED_S:
             raise PeerUnavailable("identity", "its keys could not be fetched a moment ago")
-        self._verified.clear()
         try:
             keys = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
         except Exception:
             self._failed_at = time.monotonic()
             raise
+        self._verified.clear()
         self._fetched_at = time.monotonic()
         return keys

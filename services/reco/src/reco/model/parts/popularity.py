@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,12 +20,22 @@ MAX_EXPONENT = 200.0
 LARGEST = 1e30
 
 
+def _clock_us() -> int:
+    return time.time_ns() // 1_000
+
+
 class Popularity:
-    """Columns `popular.<days>d`: log(1 + sum over the item's members of 2^-((now - t) / half-life))."""
+    """Columns `popular.<days>d`: log(1 + sum over the item's members of 2^-((now - t) / half-life)).
+
+    What is dated later than this machine's clock counts from its time on: a server whose clock ran years ahead would
+    otherwise move the base time there, and all that is counted by the short half-lives would be nothing beside it.
+    """
 
     columns = tuple(f"popular.{days:g}d" for days in HALF_LIVES_DAYS)
 
-    def __init__(self) -> None:
+    def __init__(self, clock_us: Callable[[], int] = _clock_us) -> None:
+        self._clock_us = clock_us
+        self._later: Counter[Step] = Counter()
         self._half_lives_us = np.array(HALF_LIVES_DAYS) * DAY_US
         self._bases_us = np.zeros(len(HALF_LIVES_DAYS))
         self._kept: tuple[tuple[int, int], dict[str, Floats32]] | None = None
@@ -32,8 +44,28 @@ class Popularity:
     def change(self, change: Change) -> None:
         """Count what came, and take away what went."""
         self._kept = None
-        self._add(change.gone, -1.0)
-        self._add(change.come, 1.0)
+        self._add(self._kept_out(change.gone, -1), -1.0)
+        self._add(self._kept_out(change.come, 1), 1.0)
+
+    def _kept_out(self, steps: Sequence[Step], sign: int) -> Sequence[Step]:
+        """Note those of later; the others. One that was noted goes from there, even if its time has come."""
+        now_us = self._clock_us()
+        noted = [step for step in steps if (step[1] > now_us if sign > 0 else step in self._later)]
+        if not noted:
+            return steps
+        for step in noted:
+            self._later[step] += sign
+            if not self._later[step]:
+                del self._later[step]
+        apart = set(noted)
+        return [step for step in steps if step not in apart]
+
+    def _catch_up(self) -> None:
+        """Count those of later whose time has come."""
+        now_us = self._clock_us()
+        for step in [step for step in self._later if step[1] <= now_us]:
+            for _ in range(self._later.pop(step)):
+                self._add([step], 1.0)
 
     def _add(self, steps: Sequence[Step], sign: float) -> None:
         """A member has an item once, so no item comes twice in `steps`."""
@@ -62,6 +94,7 @@ class Popularity:
         """The same for all members, as of the second that now lies in, and of the base time should that be later."""
         key = count, profile.now_us // SECOND_US
         if self._kept is None or self._kept[0] != key:
+            self._catch_up()
             self._kept = key, self._at(count, key[1] * SECOND_US)
         return self._kept[1]
 
