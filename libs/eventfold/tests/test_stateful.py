@@ -61,7 +61,6 @@ workers = st.integers(0, 1)
 partitions = st.integers(0, MAX_PARTITIONS - 1)
 
 
-
 class Library(RuleBasedStateMachine):
     """One example: an empty installation to which things happen."""
 
