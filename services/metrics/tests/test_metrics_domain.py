@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.domain.activity import per_day, per_member, weighted_per_member
-from metrics.domain.calibration import MemberWeeks, Tally, bucket, calibrate
-from metrics.domain.retention import Engagement, Survival, survival
-from metrics.domain.revenue import Revenue
+from metrics.activity.domain import Activity, MemberActivity
+from metrics.domain import periods
+from metrics.domain.kinds import QUALITY
+from metrics.domain.periods import PERIODS, Period
 from metrics.domain.windows import day_of, ending, midnight
+from metrics.retention.domain.calibration import MemberWeeks, Tally, bucket, calibrate
+from metrics.retention.domain.reliability import judged
+from metrics.retention.domain.retention import Engagement, Survival
+from metrics.revenue.domain.revenue import Revenue
 
 D = date(2026, 3, 10)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-
-
-def days(*back: int) -> list[date]:
-    return [D - timedelta(days=n) for n in back]
 
 
 def test_retention_is_p_to_the_power_of_t() -> None:
@@ -30,17 +30,7 @@ def test_retention_is_p_to_the_power_of_t() -> None:
     assert found.retained(2) == pytest.approx(0.81)
 
 
-def test_an_active_day_is_exposed_once_its_next_day_is_observed() -> None:
-    assert survival({"m1": days(2, 1, 0)}, D) == Survival(2, 2)
-    assert survival({"m1": days(3, 1), "m2": days(1, 0)}, D) == Survival(1, 3)
-
-
-def test_days_after_as_of_are_not_looked_at() -> None:
-    assert survival({"m1": days(2, 1, 0)}, D - timedelta(days=1)) == Survival(1, 1)
-
-
-def test_without_exposure_p_is_0_and_says_so() -> None:
-    assert survival({"m1": days(0)}, D) == Survival(0, 0)
+def test_without_exposure_p_is_0() -> None:
     assert Survival(0, 0).p == 0.0
 
 
@@ -54,13 +44,15 @@ def test_the_weights_are_the_callers() -> None:
 
 
 def test_10_interactions_in_30_days_are_a_third_a_day() -> None:
-    assert per_day(10, 30) == pytest.approx(1 / 3)
+    assert MemberActivity(10, ending(D, 30, SHANGHAI)).rate_per_day == pytest.approx(1 / 3)
 
 
 def test_activity_is_per_member_and_0_without_members() -> None:
-    assert (per_member(30, 12), per_member(3, 0)) == (2.5, 0.0)
-    assert weighted_per_member({"view": 2, "comment": 1}, 2) == 2.5
-    assert weighted_per_member({"view": 2}, 0) == 0.0
+    window = ending(D, 30, SHANGHAI)
+    found = Activity({"view": 29, "comment": 1}, 12, window, QUALITY)
+    assert (found.activity, found.per_day, found.weighted) == (2.5, pytest.approx(2.5 / 30), pytest.approx(32 / 12))
+    nobody = Activity({"view": 2}, 0, window, QUALITY)
+    assert (nobody.activity, nobody.per_day, nobody.weighted) == (0.0, 0.0, 0.0)
 
 
 def test_1000_members_and_100_buyers_of_100_make_10_000() -> None:
@@ -178,3 +170,47 @@ def test_an_unknown_situation_is_even() -> None:
 )
 def test_buckets(history: int, current: int, expected: tuple[int, int]) -> None:
     assert bucket(Engagement(history, current)) == expected
+
+
+@given(day=st.dates(), period=st.sampled_from(PERIODS))
+def test_a_period_holds_its_days_and_its_neighbours_do_not(day: date, period: Period) -> None:
+    number = periods.number(day, period)
+    assert periods.first_day(number, period) <= day
+    if day < date(9999, 12, 1):
+        assert day < periods.first_day(number + 1, period)
+
+
+def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
+    assert periods.first_day(periods.number(date(2026, 3, 10), "week"), "week") == date(2026, 3, 9)
+    assert periods.first_day(periods.number(date(2026, 3, 10), "month"), "month") == date(2026, 3, 1)
+    assert periods.ending(D, 3, "month", SHANGHAI).window.first_day == date(2026, 1, 1)
+
+
+def test_a_period_is_closed_with_its_last_day() -> None:
+    sunday = date(2026, 3, 15)
+    assert periods.ending(sunday, 2, "week", SHANGHAI).closed == periods.number(sunday, "week")
+    assert periods.ending(D, 2, "week", SHANGHAI).closed == periods.number(D, "week") - 1
+
+
+def test_probabilities_that_hold_lie_on_the_diagonal_and_beat_the_base_rate() -> None:
+    """Given members who are always or never active, when judged, then both were foreseen from their past alone."""
+    weeks = range(60)
+    always = [MemberWeeks(59, dict.fromkeys(weeks, 5)) for _ in range(40)]
+    found = judged(always, {59: 100}, 8)
+    assert found.situations == 800
+    assert [(one.at, one.situations) for one in found.bins] == [(0, 480), (9, 320)]
+    for one in found.bins:
+        assert one.predicted == pytest.approx(one.observed, abs=0.01)
+    assert found.brier < 0.001 < found.brier_of_base_rate == pytest.approx(0.24)
+
+
+def test_probabilities_are_judged_by_what_was_not_known() -> None:
+    """Given members who stopped a week ago, when the week before is judged, then their silence was not foreseen."""
+    stopped = [MemberWeeks(59, dict.fromkeys(range(1, 60), 5)) for _ in range(50)]
+    found = judged(stopped, {59: 50}, 1)
+    assert [(one.at, one.observed) for one in found.bins] == [(9, 0.0)]
+    assert found.brier > 0.9
+
+
+def test_without_members_nothing_is_judged() -> None:
+    assert judged([], {}, 8).situations == 0

@@ -57,9 +57,30 @@ OF_ONE_MEMBER = {
     "ListSimilarMembers": "member_id",
 }
 """Members about themselves, operators about anybody."""
-OF_ONE_CREATOR = {"ListPostings": ("account", "creator_payable:{}")}
-"""As above, by the creator's account; operators may leave the account out."""
-OF_THE_PLATFORM = {"GetRetention", "GetActivity", "GetRevenue", "GetOverview", "GetTrialBalance", "ListOutcomes"}
+OF_ONE_CREATOR = {
+    "ListPostings": ("account", "creator_payable:{}"),
+    "GetActivityTrend": ("creator_id", "{}"),
+    "GetActivityBreakdown": ("creator_id", "{}"),
+    "GetCohorts": ("creator_id", "{}"),
+    "GetRetentionForecast": ("creator_id", "{}"),
+    "GetRevenueTrend": ("creator_id", "{}"),
+    "GetRevenueForecast": ("creator_id", "{}"),
+    "GetBuyingForecast": ("creator_id", "{}"),
+    "GetFunnel": ("creator_id", "{}"),
+    "GetAttribution": ("creator_id", "{}"),
+    "GetContentQuality": ("creator_id", "{}"),
+}
+"""As above, by the creator's id or account; operators may leave it out."""
+OF_THE_PLATFORM = {
+    "GetRetention",
+    "GetActivity",
+    "GetRevenue",
+    "GetOverview",
+    "GetTrialBalance",
+    "ListOutcomes",
+    "ListRestatements",
+    "GetCalibration",
+}
 """Operators."""
 
 

@@ -1,52 +1,38 @@
-"""The service's parts, wired in one place."""
+"""metrics, wired: the slices of which it is made, over the folded facts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-import grpc
-
-from eventfold import EventCodec, FoldGroup
 from eventfold_ops.deployment import Deployment
-from lyceum.metrics.v1 import metrics_pb2_grpc
-from metrics.adapters.figures_postgres import postgres_look
-from metrics.application.publication import to_public
-from metrics.entrypoints.policies import POLICIES, SERVICE
-from metrics.entrypoints.servicer import MetricsServicer
-from metrics.projections.activity import activity
-from metrics.projections.orders import ORDER_FACTS
-from metrics.projections.registry import REGISTRY
+from lyceum.metrics.v1.metrics_pb2_grpc import add_MetricsServiceServicer_to_server
+from metrics.activity.slice import ACTIVITY
+from metrics.conversion.slice import CONVERSION
+from metrics.projections.groups import groups
+from metrics.quality.slice import QUALITY
+from metrics.retention.slice import RETENTION
+from metrics.revenue.slice import REVENUE
 from metrics.settings import MetricsSettings, ZoneSettings
-from servicekit.definition import ServiceDefinition, Wiring
+from servicekit.definition import ServiceDefinition
 from servicekit.operating import deployment_of
-from servicekit.policy import guarded
-from servicekit.server import read_gate
+from servicekit.slices import Slice, made_of
 
 
-async def register(wiring: Wiring, server: grpc.aio.Server) -> Sequence[str]:
-    """Add the servicer; returns its full name."""
-    zone = wiring.settings.zone
-    servicer = MetricsServicer(postgres_look(wiring.queries, zone), zone)
-    admitting = guarded(SERVICE, [(servicer, POLICIES)], read_gate(wiring))
-    metrics_pb2_grpc.add_MetricsServiceServicer_to_server(admitting, server)
-    return [SERVICE]
+def definition(zone: ZoneInfo) -> ServiceDefinition:
+    """The service with calendar days of `zone`, in which its folds count."""
+    return made_of(
+        [Slice(groups=groups(zone)), ACTIVITY, RETENTION, REVENUE, CONVERSION, QUALITY],
+        name="metrics",
+        settings=MetricsSettings,
+        migrations=Path(__file__).parent / "migrations",
+        grpc_service="lyceum.metrics.v1.MetricsService",
+        add_servicer=add_MetricsServiceServicer_to_server,
+        linger_s=0.25,
+    )
 
 
-DEFINITION = ServiceDefinition(
-    name="metrics",
-    settings=MetricsSettings,
-    migrations=Path(__file__).parent / "migrations",
-    codec=EventCodec({}),
-    to_public=to_public,
-    register=register,
-    policies={SERVICE: POLICIES},
-    groups=(
-        FoldGroup("money", (ORDER_FACTS,)),
-        FoldGroup("activity", (activity(ZoneSettings().zone), REGISTRY), parks=True),
-    ),
-    linger_s=0.25,
-)
+DEFINITION = definition(ZoneSettings().zone)
 
 
 def deployment() -> Deployment:

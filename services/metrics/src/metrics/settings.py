@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from metrics.domain.kinds import QUALITY, Kind, Weights
 from servicekit.settings import ServiceSettings
 
 
@@ -31,4 +33,19 @@ class ZoneSettings(BaseSettings):
 
 
 class MetricsSettings(ServiceSettings, ZoneSettings):
-    """The common settings and the zone."""
+    """The common settings, the zone, and what figures are computed with.
+
+    `metrics_weights` are the weights of the kinds of interaction by which the quality of activity is measured, as
+    `{"view": 1, "like": 2, "rate": 2, "comment": 3, "share": 3, "complete": 4}`; a kind left out keeps its default. A
+    content's rating counts as `metrics_prior_ratings` ratings at the platform's mean, besides its own. What members
+    were shown is kept for `metrics_impressions_days`: as events it stays.
+    """
+
+    metrics_weights: dict[Kind, Annotated[float, Field(ge=0.0, le=1_000.0, allow_inf_nan=False)]] = {}
+    metrics_prior_ratings: float = Field(default=10.0, ge=0.0, le=10_000.0, allow_inf_nan=False)
+    metrics_impressions_days: int = Field(default=400, ge=2, le=3_650)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The weight of every kind."""
+        return {**QUALITY, **self.metrics_weights}

@@ -148,6 +148,12 @@ class PublicRecord(Generic[Data]):
         return datetime.fromisoformat(self.headers["ce_time"].decode())
 
     @property
+    def recorded_at(self) -> datetime:
+        """When the event was recorded, UTC: later than `occurred_at` for what is imported. Older records do not say;
+        then the same as `occurred_at`."""
+        return datetime.fromisoformat(self.headers.get("ce_recordedtime", self.headers["ce_time"]).decode())
+
+    @property
     def correlation_id(self) -> str:
         """The id that the whole chain of cause and effect shares; the event's own id if it has none."""
         return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()

@@ -23,6 +23,7 @@ def record(
     key: str = ...,
     occurred_at: datetime = ...,
     backfill: bool = ...,
+    recorded_at: datetime | None = ...,
 ) -> PublicRecord[Data]: ...
 
 
@@ -36,6 +37,7 @@ def record(
     key: str = ...,
     occurred_at: datetime = ...,
     backfill: bool = ...,
+    recorded_at: datetime | None = ...,
 ) -> PublicRecord[Any]: ...
 
 
@@ -48,15 +50,17 @@ def record(
     key: str = "key",
     occurred_at: datetime = OCCURRED_AT,
     backfill: bool = False,
+    recorded_at: datetime | None = None,
 ) -> PublicRecord[Any]:
     """An event of a type (or, by name, of an unknown type) as the record with offset and number `seq`. Its id and
-    correlation id follow from the number."""
+    correlation id follow from the number. Without `recorded_at` it was recorded when it occurred."""
     name, topic = (kind, topic_of(kind)) if isinstance(kind, str) else (kind.name, kind.topic)
     headers = {
         "ce_id": f"e{seq}",
         "ce_type": name,
         "ce_sequence": str(seq),
         "ce_time": rfc3339(occurred_at),
+        "ce_recordedtime": rfc3339(recorded_at or occurred_at),
         "ce_correlationid": f"c{seq}",
         **({"ce_backfill": "true"} if backfill else {}),
     }

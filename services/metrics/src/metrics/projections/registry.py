@@ -1,11 +1,11 @@
-"""Members with their registration times, and content with its publication times."""
+"""Members with their registration times, content with what it is, and promotions with their names."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from contracts.events import catalog, identity
+from contracts.events import billing, catalog, identity
 from eventfold import ReadTable, least, on, projection, puts, sets
 
 COMMUNITY_ROLES: Final = ("consumer", "creator")
@@ -21,20 +21,52 @@ class MemberRow(NamedTuple):
 
 
 class ContentRow(NamedTuple):
-    """Content and when it was first published."""
+    """Content: when it was first published, and what its newest publication says."""
 
     content_id: str
     published_at: datetime
+    creator_id: str = ""
+    kind: str = ""
+    title: str = ""
+    tags: list[str] = []  # noqa: RUF012 - never changed
+    category: str | None = None
+    access: str = ""
+    duration_ms: int | None = None
+
+
+class PromotionRow(NamedTuple):
+    """A promotion that orders may name."""
+
+    promotion_id: str
+    creator_id: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
 
 
 MEMBERS: Final = ReadTable("member", MemberRow)
 CONTENTS: Final = ReadTable("content", ContentRow)
+PROMOTIONS: Final = ReadTable("promotion", PromotionRow)
 
 
-# A member's events share a stream, so they arrive in order: the registration before any role.
+# The events of a member share a stream and arrive in order, and so do those of a content.
 REGISTRY: Final = projection(
     "registry",
     puts(MEMBERS, identity.MEMBER_REGISTERED),
     on(MEMBERS, identity.MEMBER_ROLE_GRANTED, sets(role=lambda data: data["role"]), known_only=True),
-    on(CONTENTS, catalog.CONTENT_PUBLISHED, least(published_at=lambda data: data["published_at"])),
+    on(
+        CONTENTS,
+        catalog.CONTENT_PUBLISHED,
+        least(published_at=lambda data: data["published_at"]),
+        sets(
+            creator_id=lambda data: data["creator_id"],
+            kind=lambda data: data["kind"],
+            title=lambda data: data["title"],
+            tags=lambda data: data["tags"],
+            category=lambda data: data["category"],
+            access=lambda data: data["access"],
+            duration_ms=lambda data: data["duration_ms"],
+        ),
+    ),
+    puts(PROMOTIONS, billing.PROMOTION_SCHEDULED),
 )

@@ -3,7 +3,12 @@
 import grpc
 import warnings
 
+from lyceum.metrics.v1 import activity_pb2 as lyceum_dot_metrics_dot_v1_dot_activity__pb2
+from lyceum.metrics.v1 import conversion_pb2 as lyceum_dot_metrics_dot_v1_dot_conversion__pb2
 from lyceum.metrics.v1 import metrics_pb2 as lyceum_dot_metrics_dot_v1_dot_metrics__pb2
+from lyceum.metrics.v1 import quality_pb2 as lyceum_dot_metrics_dot_v1_dot_quality__pb2
+from lyceum.metrics.v1 import retention_pb2 as lyceum_dot_metrics_dot_v1_dot_retention__pb2
+from lyceum.metrics.v1 import revenue_pb2 as lyceum_dot_metrics_dot_v1_dot_revenue__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -64,6 +69,66 @@ class MetricsServiceStub:
                 request_serializer=lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewRequest.SerializeToString,
                 response_deserializer=lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewResponse.FromString,
                 _registered_method=True)
+        self.GetActivityTrend = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetActivityTrend',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendResponse.FromString,
+                _registered_method=True)
+        self.GetActivityBreakdown = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetActivityBreakdown',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownResponse.FromString,
+                _registered_method=True)
+        self.ListRestatements = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/ListRestatements',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsResponse.FromString,
+                _registered_method=True)
+        self.GetCohorts = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetCohorts',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsResponse.FromString,
+                _registered_method=True)
+        self.GetRetentionForecast = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetRetentionForecast',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastResponse.FromString,
+                _registered_method=True)
+        self.GetCalibration = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetCalibration',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationResponse.FromString,
+                _registered_method=True)
+        self.GetRevenueTrend = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetRevenueTrend',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendResponse.FromString,
+                _registered_method=True)
+        self.GetRevenueForecast = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetRevenueForecast',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastResponse.FromString,
+                _registered_method=True)
+        self.GetBuyingForecast = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetBuyingForecast',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastResponse.FromString,
+                _registered_method=True)
+        self.GetFunnel = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetFunnel',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelResponse.FromString,
+                _registered_method=True)
+        self.GetAttribution = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetAttribution',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionResponse.FromString,
+                _registered_method=True)
+        self.GetContentQuality = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetContentQuality',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.FromString,
+                _registered_method=True)
 
 
 class MetricsServiceServicer:
@@ -111,6 +176,90 @@ class MetricsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetActivityTrend(self, request, context):
+        """Active members by day, week or month: how many, how often, and where they come from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetActivityBreakdown(self, request, context):
+        """Activity by creator, content or tag.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRestatements(self, request, context):
+        """Which past days changed after they had been shown, and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCohorts(self, request, context):
+        """Cohorts of members: who stays, learns and pays in each interval after the start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetentionForecast(self, request, context):
+        """Survival as observed, and as three models project it, each with its error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCalibration(self, request, context):
+        """How well the probability of `GetMemberRetention` held in the past weeks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevenueTrend(self, request, context):
+        """Gross, discount, charged, commission and net by day, week or month.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevenueForecast(self, request, context):
+        """R = N*C*P for the coming days with its interval, and how it did before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBuyingForecast(self, request, context):
+        """What those who have bought will buy, by BG/NBD and gamma-gamma.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFunnel(self, request, context):
+        """View, quote, paid, complete.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAttribution(self, request, context):
+        """Which recommendation slots and promotions views and orders are owed to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetContentQuality(self, request, context):
+        """Completion and rating of contents.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MetricsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +292,66 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetOverview,
                     request_deserializer=lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewRequest.FromString,
                     response_serializer=lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewResponse.SerializeToString,
+            ),
+            'GetActivityTrend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetActivityTrend,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendResponse.SerializeToString,
+            ),
+            'GetActivityBreakdown': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetActivityBreakdown,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownResponse.SerializeToString,
+            ),
+            'ListRestatements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRestatements,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsResponse.SerializeToString,
+            ),
+            'GetCohorts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCohorts,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsResponse.SerializeToString,
+            ),
+            'GetRetentionForecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetentionForecast,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastResponse.SerializeToString,
+            ),
+            'GetCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalibration,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationResponse.SerializeToString,
+            ),
+            'GetRevenueTrend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevenueTrend,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendResponse.SerializeToString,
+            ),
+            'GetRevenueForecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevenueForecast,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastResponse.SerializeToString,
+            ),
+            'GetBuyingForecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBuyingForecast,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastResponse.SerializeToString,
+            ),
+            'GetFunnel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFunnel,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelResponse.SerializeToString,
+            ),
+            'GetAttribution': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAttribution,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionResponse.SerializeToString,
+            ),
+            'GetContentQuality': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContentQuality,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +516,330 @@ class MetricsService:
             '/lyceum.metrics.v1.MetricsService/GetOverview',
             lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewRequest.SerializeToString,
             lyceum_dot_metrics_dot_v1_dot_metrics__pb2.GetOverviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetActivityTrend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetActivityTrend',
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityTrendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetActivityBreakdown(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetActivityBreakdown',
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.GetActivityBreakdownResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRestatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/ListRestatements',
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_activity__pb2.ListRestatementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCohorts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetCohorts',
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCohortsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetentionForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetRetentionForecast',
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetRetentionForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetCalibration',
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_retention__pb2.GetCalibrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevenueTrend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetRevenueTrend',
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueTrendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevenueForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetRevenueForecast',
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetRevenueForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBuyingForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetBuyingForecast',
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_revenue__pb2.GetBuyingForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFunnel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetFunnel',
+            lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetFunnelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAttribution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetAttribution',
+            lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_conversion__pb2.GetAttributionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContentQuality(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetContentQuality',
+            lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,34 @@
+"""Parts of answers that are common to all."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from lyceum.common.v1 import common_pb2
+from metrics.domain.windows import Window
+from metrics.reading import Reading
+from servicekit import times
+from servicekit.times import stamp
+
+
+def window_message(window: Window) -> common_pb2.Window:
+    """A window: `from` is its first instant, `to` the first instant after it."""
+    message = common_pb2.Window(to=stamp(window.end), days=window.days, time_zone=window.zone.key)
+    getattr(message, "from").CopyFrom(stamp(window.start))
+    return message
+
+
+async def fresh(reading: Reading, *projections: str) -> common_pb2.Freshness:
+    """How far the projections behind an answer have folded."""
+    return times.freshness((one.projection, one) for one in await reading.sources(projections))
+
+
+def told(window: Window, as_of: datetime, freshness: common_pb2.Freshness) -> dict[str, Any]:
+    """The fields in which an answer says what it looks at."""
+    return {"window": window_message(window), "as_of": stamp(as_of), "freshness": freshness}
+
+
+def day_text(day: date) -> str:
+    """A calendar day as YYYY-MM-DD."""
+    return day.isoformat()
