@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test test-nightly lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth generate requirements clean
+.PHONY: help setup demo up down status logs ops account backup restore migration service test test-nightly lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth bench-metrics generate requirements clean
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -124,6 +124,9 @@ bench-reco-nexteval: setup ## RecNextEval judges the recommender by its own prot
 
 bench-reco-growth: setup ## the recommender's time and memory with 1,000, 10,000 and 100,000 items, synthetic
 	$(RUN) bench.recommending_growth
+
+bench-metrics: setup ## how fast metrics folds, and how long its answers take with 1,000,000 events; EVENTS=100000
+	$(RUN) bench.figures $(addprefix --events ,$(EVENTS))
 
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
