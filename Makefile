@@ -126,7 +126,7 @@ bench-reco-growth: setup ## the recommender's time and memory with 1,000, 10,000
 	$(RUN) bench.recommending_growth
 
 bench-metrics: setup ## how fast metrics folds, and how long its answers take with 1,000,000 events; EVENTS=100000
-	$(RUN) bench.figures $(addprefix --events ,$(EVENTS))
+	OPENBLAS_NUM_THREADS=1 $(RUN) bench.figures $(addprefix --events ,$(EVENTS))
 
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate

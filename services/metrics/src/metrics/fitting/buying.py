@@ -97,8 +97,10 @@ def check(one: Histories) -> None:
 def fit_bgnbd(one: Histories) -> BgNbd:
     """By maximum likelihood. Raises `NotAHistory`."""
     check(one)
-    (r, alpha, a, b), least = searched(lambda found: -_bgnbd(one, *found) / len(one.frequency), *_from(4))
-    return BgNbd(r, alpha, a, b, -least * len(one.frequency))
+    (frequency, recency, watched), times = _alike(one.frequency, one.recency, one.watched)
+    histories, members = Histories(frequency, recency, watched), len(one.frequency)
+    (r, alpha, a, b), least = searched(lambda found: -_bgnbd(histories, times, *found) / members, *_from(4))
+    return BgNbd(r, alpha, a, b, -least * members)
 
 
 def fit_gamma_gamma(spent: Floats, purchases: Floats) -> GammaGamma:
@@ -106,34 +108,35 @@ def fit_gamma_gamma(spent: Floats, purchases: Floats) -> GammaGamma:
     bought = (purchases > 0) & (spent > 0)
     if not bought.any():
         raise NotAHistory("nobody has spent anything", 0)
-    spent, purchases = spent[bought], purchases[bought]
-    (p, q, gamma), least = searched(lambda found: -_gamma_gamma(spent, purchases, *found) / len(spent), *_from(3))
-    return GammaGamma(p, q, gamma, -least * len(spent))
+    members = int(np.count_nonzero(bought))
+    (spent, purchases), times = _alike(spent[bought], purchases[bought])
+    (p, q, gamma), least = searched(lambda found: -_gamma_gamma(spent, purchases, times, *found) / members, *_from(3))
+    return GammaGamma(p, q, gamma, -least * members)
 
 
-def _bgnbd(one: Histories, r: float, alpha: float, a: float, b: float) -> float:
-    """Fader, Hardie, Lee 2005, equation 6, in the form of their note of 2019 for numerical stability."""
+def _alike(*columns: Floats) -> tuple[Floats, Floats]:
+    """Members with the same numbers, once, and how many they are: a likelihood is computed for each of them once."""
+    found, times = np.unique(np.stack(columns), axis=1, return_counts=True)
+    return found, times.astype(np.float64)
+
+
+def _bgnbd(one: Histories, times: Floats, r: float, alpha: float, a: float, b: float) -> float:
+    """Fader, Hardie, Lee 2005, equation 6, in the form of their note of 2019 for numerical stability; each history
+    counts so many `times`."""
     x = one.frequency
     first = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
     second = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
     alive = -(r + x) * np.log(alpha + one.watched)
     gone = np.log(a) - np.log(np.maximum(b + x - 1.0, 1e-300)) - (r + x) * np.log(alpha + one.recency)
     either = np.where(x > 0, np.logaddexp(alive, gone), alive)
-    return float(np.sum(first + second + either))
+    return float(times @ (first + second + either))
 
 
-def _gamma_gamma(spent: Floats, purchases: Floats, p: float, q: float, gamma: float) -> float:
+def _gamma_gamma(spent: Floats, purchases: Floats, times: Floats, p: float, q: float, gamma: float) -> float:
     """Fader, Hardie, Lee, J. Marketing Research 42(4), 2005; spending is independent of how often a member buys."""
     total, shape = purchases * spent, p * purchases
-    return float(
-        np.sum(
-            q * np.log(gamma)
-            + shape * np.log(total)
-            - (shape + q) * np.log(gamma + total)
-            - np.log(spent)
-            - betaln(shape, q)
-        )
-    )
+    each = q * np.log(gamma) + shape * np.log(total) - (shape + q) * np.log(gamma + total)
+    return float(times @ (each - np.log(spent) - betaln(shape, q)))
 
 
 def _from(parameters: int) -> tuple[list[list[float]], list[float]]:

@@ -7,7 +7,7 @@ after t periods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,33 +57,37 @@ def check(survivors: Sequence[float]) -> None:
         raise NotASurvival("period 0: a cohort of nobody", 0)
 
 
-def fit_pt(survivors: Sequence[float]) -> Fitted:
+def fit_pt(survivors: Sequence[float], near: Fitted | None = None) -> Fitted:
     """L(t) = p^t: everyone stays each period with the same probability. p is the geometric mean of the periods'
     retention rates, so that the curve ends where the cohort does: what counts for a projection is the end. (The p of
-    the greatest likelihood, stayed / could have left, weighs the first periods most, in which cohorts lose most.)"""
+    the greatest likelihood, stayed / could have left, weighs the first periods most, in which cohorts lose most.)
+    `near` is not needed: there is nothing to search."""
     check(survivors)
     p = (survivors[-1] / survivors[0]) ** (1.0 / (len(survivors) - 1))
     return _fitted("pt", {"p": p}, survivors, lambda times: np.asarray(p**times))
 
 
-def fit_sbg(survivors: Sequence[float]) -> Fitted:
+def fit_sbg(survivors: Sequence[float], near: Fitted | None = None) -> Fitted:
     """Shifted beta-geometric: S(t) = B(a, b+t) / B(a, b); p differs between members as a beta distribution (Fader,
-    Hardie, J. Interactive Marketing 21(1), 2007, doi 10.1002/dir.20074)."""
+    Hardie, J. Interactive Marketing 21(1), 2007, doi 10.1002/dir.20074). With `near`, the search begins there alone and
+    ends sooner: for a fit to almost the same counts."""
     check(survivors)
-    alpha, beta = _searched(survivors, _sbg, (LOG_BOUND, LOG_BOUND))
+    alpha, beta = _searched(survivors, _sbg, (LOG_BOUND, LOG_BOUND), near)
     return _fitted("sbg", {"alpha": alpha, "beta": beta}, survivors, lambda times: _sbg(times, alpha, beta))
 
 
-def fit_bdw(survivors: Sequence[float]) -> Fitted:
+def fit_bdw(survivors: Sequence[float], near: Fitted | None = None) -> Fitted:
     """Beta-discrete-Weibull: S(t) = B(g, d + t^c) / B(g, d); besides, each member's own chance to leave changes with
-    time (Fader, Hardie et al., J. Interactive Marketing, 2018, doi 10.1016/j.intmar.2018.01.002)."""
+    time (Fader, Hardie et al., J. Interactive Marketing, 2018, doi 10.1016/j.intmar.2018.01.002). `near`: as above."""
     check(survivors)
-    gamma, delta, c = _searched(survivors, _bdw, (LOG_BOUND, LOG_BOUND, SHAPE_BOUND))
+    gamma, delta, c = _searched(survivors, _bdw, (LOG_BOUND, LOG_BOUND, SHAPE_BOUND), near)
     parameters = {"gamma": gamma, "delta": delta, "c": c}
     return _fitted("bdw", parameters, survivors, lambda times: _bdw(times, gamma, delta, c))
 
 
-MODELS: Final[Mapping[str, Callable[[Sequence[float]], Fitted]]] = {"pt": fit_pt, "sbg": fit_sbg, "bdw": fit_bdw}
+Fit = Callable[..., Fitted]
+"""Takes the survivors, and perhaps a fit to almost the same ones."""
+MODELS: Final[Mapping[str, Fit]] = {"pt": fit_pt, "sbg": fit_sbg, "bdw": fit_bdw}
 
 
 def held_out_error(fitted: Fitted, survivors: Sequence[float], periods: int) -> float | None:
@@ -102,13 +106,16 @@ def rolling_errors(survivors: Sequence[float], ahead: int, first: int = 3) -> di
     time judged on at most `ahead` periods that follow. None where there are too few periods."""
     found: dict[str, float | None] = {}
     for name, fit in MODELS.items():
-        errors = [
-            held_out_error(fit(survivors[: origin + 1]), survivors[: origin + ahead + 1], origin)
-            for origin in range(first, len(survivors) - 1)
-        ]
-        told = [one for one in errors if one is not None]
+        told = [one for one in _errors(fit, survivors, ahead, first) if one is not None]
         found[name] = float(np.mean(told)) if told else None
     return found
+
+
+def _errors(fit: Fit, survivors: Sequence[float], ahead: int, first: int) -> Iterator[float | None]:
+    fitted = None
+    for origin in range(first, len(survivors) - 1):
+        fitted = fit(survivors[: origin + 1], fitted)
+        yield held_out_error(fitted, survivors[: origin + ahead + 1], origin)
 
 
 def chosen(survivors: Sequence[float], ahead: int = 4) -> Fitted:
@@ -133,11 +140,19 @@ def _log_likelihood(survivors: Sequence[float], shares: Floats) -> float:
     return float(np.sum(left[left > 0] * np.log(chances[left > 0])) + staying)
 
 
-def _searched(survivors: Sequence[float], shares: Callable[..., Floats], bounds: Sequence[float]) -> list[float]:
-    """The parameters of the greatest likelihood, searched on their logarithms from several starts."""
+def _searched(
+    survivors: Sequence[float], shares: Callable[..., Floats], bounds: Sequence[float], near: Fitted | None
+) -> list[float]:
+    """The parameters of the greatest likelihood, searched on their logarithms, from several starts unless `near`."""
     times = np.arange(len(survivors), dtype=np.float64)
     starts = [[start, start, *([0.0] * (len(bounds) - 2))] for start in STARTS]
-    return searched(lambda found: -_log_likelihood(survivors, shares(times, *found)) / survivors[0], starts, bounds)[0]
+    if near is not None:
+        starts = [[float(np.log(one)) for one in near.parameters.values()]]
+
+    def loss(found: Floats) -> float:
+        return -_log_likelihood(survivors, shares(times, *found)) / survivors[0]
+
+    return searched(loss, starts, bounds, polished=near is None)[0]
 
 
 def _fitted(
