@@ -1,4 +1,4 @@
-"""`metrics prepare|serve|work|relay`; and `metrics fit`, which needs no settings of a service."""
+"""`metrics prepare|serve|work|relay|report`; and `metrics fit`, which needs no settings of a service."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def run() -> None:
         from metrics.fitting.command import main as fit
 
         sys.exit(fit(sys.argv[2:]))
+    if sys.argv[1:2] == ["report"]:
+        from metrics.report.command import main as report
+
+        sys.exit(report(sys.argv[2:]))
     from metrics.bootstrap import DEFINITION
     from servicekit.runtime import main
 

@@ -34,10 +34,23 @@ def searched(
         return loss(np.exp(logs))
 
     limits = [(-bound, bound) for bound in bounds]
-    options = {"maxiter": MAX_STEPS, "maxfun": MAX_LOSSES, "eps": STEP, "ftol": 1e-13, "gtol": 1e-9}
-    runs = [minimize(of_logs, np.array(start), method="L-BFGS-B", bounds=limits, options=options) for start in starts]
+    runs = [
+        minimize(
+            of_logs,
+            np.array(start, dtype=np.float64),
+            method="L-BFGS-B",
+            bounds=limits,
+            options={"maxiter": MAX_STEPS, "maxfun": MAX_LOSSES, "eps": STEP, "ftol": 1e-13, "gtol": 1e-9},
+        )
+        for start in starts
+    ]
     best = min(runs, key=lambda run: float(run.fun))
     if polished:
-        options = {"maxiter": MAX_STEPS, "maxfev": MAX_LOSSES, "xatol": 1e-9, "fatol": 1e-13}
-        best = minimize(of_logs, best.x, method="Nelder-Mead", bounds=limits, options=options)
+        best = minimize(
+            of_logs,
+            best.x,
+            method="Nelder-Mead",
+            bounds=limits,
+            options={"maxiter": MAX_STEPS, "maxfev": MAX_LOSSES, "xatol": 1e-9, "fatol": 1e-13},
+        )
     return [float(one) for one in np.exp(best.x)], float(best.fun)
