@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from metrics_facts import Fact, some_facts
@@ -16,9 +17,16 @@ from metrics_oracle import Events, Oracle
 
 from lyceum.metrics.v1 import activity_pb2, conversion_pb2, quality_pb2, retention_pb2, revenue_pb2
 
-EVENTS = 400
+EVENTS = 300
 PRIOR = 10.0
-AS_OF = (NOW, NOW - timedelta(days=17), NOW - timedelta(days=75))
+LORD_HOWE, CAIRO = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Africa/Cairo")
+COMMUNITIES = {
+    "Shanghai": (1, SHANGHAI, NOW),
+    "Lord Howe": (2, LORD_HOWE, datetime(2024, 4, 12, 9, tzinfo=LORD_HOWE)),  # a day of 24.5 hours, five days ago
+    "Cairo": (3, CAIRO, datetime(2023, 10, 29, 9, tzinfo=CAIRO)),  # a day of 25 hours, three days ago
+}
+"""Where the seeds of chance begin, the zone, and now."""
+BACK = (timedelta(0), timedelta(days=17), timedelta(days=75))
 SCOPES: tuple[dict[str, str], ...] = (
     {},
     {"creator": "creator1"},
@@ -34,18 +42,20 @@ def told(scope: dict[str, str]) -> dict[str, Any]:
     return {names[name]: value for name, value in scope.items()}
 
 
-def heard(seed: int) -> list[Fact]:
+def heard(seed: int, now: datetime) -> list[Fact]:
     """What happened, in the order in which it was recorded."""
-    facts = some_facts(seed, EVENTS, NOW)
+    facts = some_facts(seed, EVENTS, now)
     return sorted(facts, key=lambda fact: fact.recorded_at or fact.at)
 
 
 class Both:
     """The service that heard the facts in three pieces, the last of them twice, and what the facts say."""
 
-    def __init__(self, house: MetricsHouse, facts: list[Fact]) -> None:
+    def __init__(self, house: MetricsHouse, facts: list[Fact], zone: ZoneInfo, now: datetime) -> None:
         self.house = house
-        self._events = Events(facts, SHANGHAI)
+        self.now = now
+        self.moments = [now - back for back in BACK]
+        self._events = Events(facts, zone)
 
     def oracle(self, as_of: datetime) -> Oracle:
         return Oracle(self._events, as_of)
@@ -55,18 +65,20 @@ class Both:
         return await self.house.asked(request)
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=COMMUNITIES)
 async def both(postgres_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Both]:
-    facts = heard(request.param)
-    async with metrics_house(postgres_url, tmp_path) as house:
+    seed, zone, now = COMMUNITIES[request.param]
+    facts = heard(seed, now)
+    async with metrics_house(postgres_url, tmp_path, zone) as house:
+        house.now = now
         third = len(facts) // 3
         for until in (third, 2 * third, len(facts), len(facts)):
             await house.hear(facts[:until])
-        yield Both(house, facts)
+        yield Both(house, facts, zone, now)
 
 
 async def test_active_members_and_their_life_cycle(both: Both) -> None:
-    for as_of in AS_OF:
+    for as_of in both.moments:
         oracle = both.oracle(as_of)
         for scope in SCOPES:
             for period in PERIODS:
@@ -76,7 +88,7 @@ async def test_active_members_and_their_life_cycle(both: Both) -> None:
 
 
 async def test_life_cycle_adds_up(both: Both) -> None:
-    found = (await both.ask(activity_pb2.GetActivityTrendRequest(periods=60), NOW))["periods"]
+    found = (await both.ask(activity_pb2.GetActivityTrendRequest(periods=60), both.now))["periods"]
     days = [_numbers(one) for one in found]
     assert any(day["resurrecting"] for day in days) and any(day["dormant"] for day in days)
     for before, day in pairwise(days):
@@ -85,7 +97,7 @@ async def test_life_cycle_adds_up(both: Both) -> None:
 
 
 async def test_breakdowns(both: Both) -> None:
-    for as_of in AS_OF:
+    for as_of in both.moments:
         oracle = both.oracle(as_of)
         for by in ("creator", "content", "tag"):
             request = activity_pb2.GetActivityBreakdownRequest(by=by, window_days=40, limit=200)
@@ -100,11 +112,11 @@ async def test_breakdowns(both: Both) -> None:
 
 async def test_restated_days(both: Both) -> None:
     request = activity_pb2.ListRestatementsRequest(window_days=90, limit=500)
-    found = (await both.ask(request, NOW))["restatements"]
+    found = (await both.ask(request, both.now))["restatements"]
     assert found, "some events are late"
     assert {
         (one["day"], one["seen_on"], one["reason"]): (int(one["interactions"]), int(one["purchases"])) for one in found
-    } == both.oracle(NOW).restated(90)
+    } == both.oracle(both.now).restated(90)
 
 
 @pytest.mark.parametrize("measure", ["bounded", "unbounded", "rolling", "bracket"])
@@ -118,7 +130,7 @@ async def test_cohorts(both: Both, measure: str) -> None:
         if not (period == "month" and clock == "member")
     ]
     for start, period, clock in cases:
-        as_of, scope = draw.choice(AS_OF), draw.choice(SCOPES)
+        as_of, scope = draw.choice(both.moments), draw.choice(SCOPES)
         brackets = [(0, 1), (2, 4), (5, 5), (7, 9)] if measure == "bracket" else [(n, n) for n in range(9)]
         request = retention_pb2.GetCohortsRequest(
             start=start, period=period, measure=measure, clock=clock, cohorts=10, **told(scope)
@@ -139,14 +151,14 @@ async def test_panels_of_survivors(both: Both) -> None:
             request = retention_pb2.GetRetentionForecastRequest(
                 start=start, period="week", fit_periods=6, **told(scope)
             )
-            found = await both.ask(request, NOW)
-            survivors = both.oracle(NOW).panel(start, "week", 6, **scope)
+            found = await both.ask(request, both.now)
+            survivors = both.oracle(both.now).panel(start, "week", 6, **scope)
             assert int(found["members"]) == survivors[0]
             assert found["observed"] == pytest.approx([one / survivors[0] for one in survivors] if survivors[0] else [])
 
 
 async def test_revenue(both: Both) -> None:
-    for as_of in AS_OF:
+    for as_of in both.moments:
         oracle = both.oracle(as_of)
         for scope in ({}, {"creator": "creator1"}, {"creator": "creator0", "content": "membership"}):
             for period in PERIODS:
@@ -164,7 +176,7 @@ async def test_revenue(both: Both) -> None:
 
 
 async def test_funnel(both: Both) -> None:
-    for as_of in AS_OF:
+    for as_of in both.moments:
         for scope in SCOPES:
             request = conversion_pb2.GetFunnelRequest(window_days=60, within_days=20, **told(scope))
             found = await both.ask(request, as_of)
@@ -173,7 +185,7 @@ async def test_funnel(both: Both) -> None:
 
 
 async def test_attribution(both: Both) -> None:
-    for as_of in AS_OF:
+    for as_of in both.moments:
         for scope in ({}, {"creator": "creator1"}):
             request = conversion_pb2.GetAttributionRequest(window_days=60, within_days=9, **told(scope))
             found = await both.ask(request, as_of)
@@ -194,8 +206,8 @@ async def test_attribution(both: Both) -> None:
 async def test_content_quality(both: Both) -> None:
     for scope in SCOPES:
         request = quality_pb2.GetContentQualityRequest(limit=200, **told(scope))
-        found = (await both.ask(request, NOW))["contents"]
-        expected = both.oracle(NOW).quality(PRIOR, **scope)
+        found = (await both.ask(request, both.now))["contents"]
+        expected = both.oracle(both.now).quality(PRIOR, **scope)
         assert {one["content_id"] for one in found} == set(expected)
         for one in found:
             viewers, completed, ratings, mean, bayesian = expected[one["content_id"]]
