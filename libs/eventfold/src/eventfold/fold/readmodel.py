@@ -154,6 +154,11 @@ class PublicRecord(Generic[Data]):
         return datetime.fromisoformat(self.headers.get("ce_recordedtime", self.headers["ce_time"]).decode())
 
     @property
+    def recorded_later(self) -> bool:
+        """Whether `recorded_at` is another instant than `occurred_at`. Cheaper than to compare them."""
+        return self.headers.get("ce_recordedtime", self.headers["ce_time"]) != self.headers["ce_time"]
+
+    @property
     def correlation_id(self) -> str:
         """The id that the whole chain of cause and effect shares; the event's own id if it has none."""
         return self.headers.get("ce_correlationid", self.headers["ce_id"]).decode()

@@ -161,7 +161,8 @@ def _seen(event: PublicRecord, zone: ZoneInfo) -> Seen:
     data, place = event.data, _PLACE[event.type]
     paid = place == _PURCHASE
     at = data["paid_at"] if paid else data["occurred_at"]
-    day, recorded_at = day_of(at, zone), event.recorded_at
+    day = day_of(at, zone)
+    recorded_at = event.recorded_at if event.recorded_later else at
     return Seen(
         member_id=data["member_id"],
         content_id=data["product_id"] if paid else data["content_id"],
