@@ -11,7 +11,7 @@ services=()
 for file in ../services/*/pyproject.toml; do services+=("$(basename "$(dirname "$file")")"); done
 
 compile "${@}" dev.in "${services[@]/%/.in}" -o dev.txt
-for image in build "${services[@]}" simulator clients local; do
+for image in build "${services[@]}" simulator clients web local; do
     compile "$image.in" -c dev.txt -o "$image.txt"
 done
 compile "${@}" reco-train.in -c dev.txt -o reco-train.txt

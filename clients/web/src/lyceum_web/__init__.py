@@ -1,0 +1,1 @@
+"""The web client: pages for the browser that speak to the gateway alone."""

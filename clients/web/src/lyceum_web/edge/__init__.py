@@ -1,0 +1,1 @@
+"""What holds for every request: bounds, headers, forms, the log."""

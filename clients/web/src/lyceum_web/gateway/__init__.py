@@ -1,0 +1,1 @@
+"""The one thing that the web client speaks to."""

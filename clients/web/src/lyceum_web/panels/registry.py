@@ -1,0 +1,23 @@
+"""All panels, in the order in which the dashboard shows them. A new one is a module, a template and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from lyceum_web.panels import activity, overview, own_activity, own_retention, retention, revenue
+from lyceum_web.panels.panel import Panel
+
+PANELS: Final[Sequence[Panel]] = (
+    overview.PANEL,
+    activity.PANEL,
+    retention.PANEL,
+    revenue.PANEL,
+    own_activity.PANEL,
+    own_retention.PANEL,
+)
+
+
+def panels_for(role: str) -> list[Panel]:
+    """The panels of a role; none for a role that is newer than these pages."""
+    return [panel for panel in PANELS if role in panel.roles]

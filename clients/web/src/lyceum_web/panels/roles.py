@@ -1,0 +1,8 @@
+"""Roles, as access tokens name them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPERATORS: Final = frozenset({"importer", "auditor", "admin"})
+MEMBERS: Final = frozenset({"consumer", "creator"})

@@ -1,0 +1,1 @@
+"""Who is logged in: a sealed cookie, and its renewal."""
