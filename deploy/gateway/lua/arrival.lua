@@ -68,6 +68,18 @@ local function as_json(handle, method, path)
   end
 end
 
+-- What browsers get as pages is a web client's affair: which addresses there are, which methods and sizes they take.
+local function is_page(path)
+  return PAGES.at ~= nil and (path == PAGES.at or path:sub(1, #PAGES.at + 1) == PAGES.at .. "/")
+end
+
+local function as_page(headers, notes, method, path)
+  notes:set("lyceum", "page", "yes")
+  notes:set("lyceum", "route", PAGES.at .. "/")
+  if method == "POST" and path == PAGES.log_in then notes:set("lyceum", "limit", "credential") end
+  headers:remove("authorization")
+end
+
 local function look(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method") or "", headers:get(":path") or ""
@@ -77,6 +89,9 @@ local function look(handle)
   notes:set("lyceum", "method", METHODS[method] and method or "other")
   if by_grpc then notes:set("lyceum", "road", "grpc") end -- what the answer looks like; what is meant, the path says
   if not is_time(headers:get("grpc-timeout")) then return refuse(handle, "400", NO_TIME) end
+  local page = path:match("^[^?]*")
+  if is_page(page) then return as_page(headers, notes, method, page) end
+  headers:remove("cookie") -- of the pages, for whose host browsers keep it; no RPC reads one
   local native = NATIVE[path]
   if native == nil then return as_json(handle, method, path) end
   if not by_grpc then return refuse(handle, "404") end

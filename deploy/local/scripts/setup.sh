@@ -77,3 +77,5 @@ if ! current projects "$wanted"; then
     install_java_if_missing
     echo "$wanted" >"$venv/.stamp-projects"
 fi
+
+clients/web/fetch.sh >/dev/null

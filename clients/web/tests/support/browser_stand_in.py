@@ -1,4 +1,4 @@
-"""What a browser does, as far as these pages need it: keeps cookies, follows links, sends forms of the page it is on."""
+"""What a browser does, as far as these pages need it: keeps cookies, opens pages, sends their forms."""
 
 from __future__ import annotations
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from lyceum_gateway import bodies, tables
+from lyceum_gateway import bodies, pages, tables
 from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.methods import METHODS
+from lyceum_gateway.pages import Pages
 from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 
@@ -41,7 +43,8 @@ _LOGGED = {
 @dataclass(frozen=True)
 class Gateway:
     """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
-    `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say.
+    `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
+    `pages` there is no web client behind it.
     """
 
     targets: Mapping[str, tuple[str, int]]
@@ -56,37 +59,66 @@ class Gateway:
     allowed_origins: Sequence[str] = field(default_factory=tuple)
     limits: Limits = field(default_factory=Limits)
     trusted_hops: int = 0
+    pages: Pages | None = None
 
 
 def render(gateway: Gateway) -> str:
     """The Envoy configuration as YAML. Raises KeyError when a service has no target."""
-    template = Template((HOME / "envoy.yaml.tmpl").read_text(encoding="utf-8"))
-    values: dict[str, object] = {
-        name: getattr(gateway, name)
-        for name in ("listener_host", "listener_port", "admin_host", "admin_port", "trusted_hops")
-    }
+    names = ("listener_host", "listener_port", "admin_host", "admin_port")
+    values: dict[str, object] = {name: getattr(gateway, name) for name in names}
     values |= {
+        "listeners": _listeners(gateway),
         "loopback_host": "127.0.0.1" if gateway.listener_host == ANY_HOST else gateway.listener_host,
+        "clusters": _entries(list(_clusters(gateway)), 4),
+    }
+    return _filled("envoy.yaml.tmpl", values)
+
+
+def _clusters(gateway: Gateway) -> Iterator[Mapping[str, object]]:
+    yield from (_cluster(service, *gateway.targets[service]) for service in SERVICES)
+    if gateway.pages:
+        yield pages.cluster(gateway.pages)
+
+
+def _listeners(gateway: Gateway) -> str:
+    """The door for everybody and, where there is a web client, the one for it alone."""
+    if gateway.pages is None:
+        return _listener(gateway, "gateway", gateway.listener_port, gateway.trusted_hops)
+    door = _listener(gateway, "gateway_for_pages", gateway.pages.door_port, pages.HOPS)
+    return f"{_listener(gateway, 'gateway', gateway.listener_port, gateway.trusted_hops, has_pages=True)}\n    {door}"
+
+
+def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_pages: bool = False) -> str:
+    """As an item of the template's list, whose first line the template indents."""
+    values = {
+        "name": name,
+        "port": port,
+        "listener_host": gateway.listener_host,
+        "trusted_hops": trusted_hops,
         "issuer": json.dumps(gateway.issuer),
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
-        "arrival_filter": _filter(tables.routes() + tables.fields(), _ARRIVAL),
+        "arrival_filter": _filter(tables.routes() + tables.fields() + tables.pages(has_pages), _ARRIVAL),
         "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
         "limit_for_all": json.dumps(gateway.limits.for_all),
         "limits_for_each": json.dumps(gateway.limits.for_each),
         "counted_clients": CLIENTS,
         "local_replies": json.dumps(replies()),
-        "token_rules": _entries(list(tables.token_rules()), 24),
+        "token_rules": _entries([*([pages.token_rule()] if has_pages else []), *tables.token_rules()], 20),
         "origins": json.dumps([{"exact": origin} for origin in gateway.allowed_origins]),
         "services": json.dumps([name for _, name in _served()]),
         "usual_body_bytes": bodies.USUAL_BYTES,
-        "body_limits": _entries(bodies.own_limits(METHODS), 24),
-        "service_routes": _entries([_route(*one) for one in _served()], 24),
-        "clusters": _entries([_cluster(service, *gateway.targets[service]) for service in SERVICES], 4),
+        "body_limits": _entries(bodies.own_limits(METHODS), 20),
+        "service_routes": _entries([_route(*one) for one in _served()], 20),
+        "page_routes": _entries([pages.route()] if has_pages else [], 20),
     }
-    return template.substitute(values)
+    return textwrap.indent(_filled("listener.yaml.tmpl", values), "    ").strip()
+
+
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    return Template((HOME / template).read_text(encoding="utf-8")).substitute(values)
 
 
 def _entries(items: Sequence[Mapping[str, object]], indent: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lyceum_gateway import ANY_HOST, HOME, Gateway
 from lyceum_gateway.limits import Limits
+from lyceum_gateway.pages import Pages
 from lyceum_gateway.services import SERVICES
 
 
@@ -30,7 +31,8 @@ class SettingUnusable(ValueError):
 def gateway_of(environment: Mapping[str, str]) -> Gateway:
     """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET (host:port) per service, and optionally
     LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, ALLOWED_ORIGINS (separated by commas), TRUSTED_HOPS, and the limits
-    REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and CREDENTIALS_PER_CLIENT_PER_MIN.
+    REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and CREDENTIALS_PER_CLIENT_PER_MIN. WEB_TARGET (host:port) is where the
+    web client listens, if there is one, and PAGES_PORT (8081) the port that it alone may reach.
 
     It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
     """
@@ -47,7 +49,14 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
         allowed_origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
         limits=_limits(environment),
         trusted_hops=_number(environment, "TRUSTED_HOPS", 0, least=0),
+        pages=_pages(environment),
     )
+
+
+def _pages(environment: Mapping[str, str]) -> Pages | None:
+    if not environment.get("WEB_TARGET"):
+        return None
+    return Pages(*_target(environment, "WEB_TARGET"), _number(environment, "PAGES_PORT", 8081))
 
 
 def _limits(environment: Mapping[str, str]) -> Limits:

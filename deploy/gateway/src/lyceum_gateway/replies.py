@@ -38,7 +38,25 @@ Part = Mapping[str, object]
 def replies() -> list[Part]:
     """The first that matches answers; direct responses below 400 keep their own body."""
     known = [one for status in sorted(_SENTENCES) for one in _answers("EQ", status, _MAPPED.get(status, status))]
-    return [*_about_a_field(), *known, *_answers("GE", 400, 0)]
+    return [*_pages(), *_about_a_field(), *known, *_answers("GE", 400, 0)]
+
+
+def _pages() -> list[Part]:
+    """What a browser shows where the pages themselves cannot: a plain text in both languages."""
+    limited = _page("EQ", 429, f"{_SENTENCES[429][1]} 请求过多，请稍后再试\n", {"retry-after": "1"})
+    return [
+        limited,
+        _page(
+            "GE", 400, "the pages cannot be shown at the moment; try again shortly 页面暂时无法显示，请稍后再试\n", {}
+        ),
+    ]
+
+
+def _page(comparison: str, status: int, sentence: str, headers: Mapping[str, str]) -> Part:
+    as_text = {"text_format_source": {"inline_string": sentence}, "content_type": "text/plain; charset=utf-8"}
+    about = _both(_status(comparison, status), _noted("page", {"present_match": True}))
+    kept = {**headers, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return {"filter": about, "body_format_override": as_text, "headers_to_add": _added(kept)}
 
 
 def _answers(comparison: str, status: int, said_as: int) -> list[Part]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lyceum_gateway.bodies import FORMS
 from lyceum_gateway.method import Bearer, Field, Method
 from lyceum_gateway.methods import FIELDS, METHODS
+from lyceum_gateway.pages import LOG_IN, PATH
 
 OPENAPI_PATH = "/openapi.yaml"
 _OPENAPI = Method("", "GET", OPENAPI_PATH, "", "ignored", "query")
@@ -33,6 +34,11 @@ def fields() -> str:
 def forms() -> str:
     """The Lua table of the paths that take a form."""
     return _assigned("FORMS", dict.fromkeys(FORMS, True))
+
+
+def pages(has_pages: bool) -> str:
+    """What the Lua filter knows of the pages of a web client; nothing where there is none."""
+    return _assigned("PAGES", {"at": PATH, "log_in": LOG_IN}) if has_pages else _assigned("PAGES", {})
 
 
 def _by_name(fields: Sequence[Field]) -> dict[str, list[str | bool]]:
