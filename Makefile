@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up down status logs ops account backup restore migration service test test-nightly lint types imports unit components contracts asyncapi registry-trial reco-train-trial integration api-trial faults faults-stack soak bench bench-reco bench-reco-peers bench-reco-nexteval bench-reco-growth bench-metrics generate requirements clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
@@ -35,6 +35,9 @@ ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARG
 
 account: setup ## an importer, auditor or admin of the local stack, the password asked for; NAME=ada ROLE=importer PASSWORD_FILE=file
 	@$(LOCAL) account $(or $(NAME),$(error say who: make account NAME=ada ROLE=importer)) --role $(or $(ROLE),$(error say which: make account NAME=ada ROLE=importer)) $(addprefix --password-file ,$(PASSWORD_FILE))
+
+dashboard: setup ## the address of the pages of the local stack, and a log-in that may read all figures
+	@$(LOCAL) dashboard
 
 backup: setup ## save databases, keys, passwords and the provider's book while everything runs; TO=folder
 	@$(LOCAL) backup $(addprefix --to ,$(TO))

@@ -138,9 +138,9 @@ def test_given_other_ports_when_the_gateway_is_configured_then_it_is_another_pro
 
 
 def test_given_everything_running_when_it_is_stopped_then_outermost_first_and_postgres_last() -> None:
-    names = ["postgres", "kafka", "billing-serve", "billing-work", "reco-learn", "simulator", "gateway"]
+    names = ["postgres", "kafka", "billing-serve", "billing-work", "reco-learn", "simulator", "web", "gateway"]
     workers = ["billing-work", "reco-learn"]
-    assert _stages(names) == [["simulator", "gateway"], workers, ["billing-serve"], ["kafka"], ["postgres"]]
+    assert _stages(names) == [["simulator", "web", "gateway"], workers, ["billing-serve"], ["kafka"], ["postgres"]]
 
 
 def test_given_a_check_that_never_holds_when_it_is_polled_then_its_last_complaint_comes_back() -> None:

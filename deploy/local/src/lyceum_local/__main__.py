@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lyceum_local import backup as backups
-from lyceum_local import drafting, report, restoring
-from lyceum_local.accounts import make_account
+from lyceum_local import drafting, report, restoring, web
+from lyceum_local.accounts import make_account, make_reader
 from lyceum_local.errors import StackError
 from lyceum_local.java import find_java
 from lyceum_local.settings import SERVICES, StackSettings, ports_of
@@ -24,6 +24,15 @@ def up(stack: LocalStack, arguments: argparse.Namespace) -> None:
     with stack.exclusively():
         stack.up()
     print(f"Lyceum is up: {stack.around.public_url} (data and logs in {stack.data_dir}); make down stops it.")
+    if web.is_installed():
+        print(f"Its pages: {stack.around.public_url}/web/; make dashboard makes a log-in for them.")
+
+
+def dashboard(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """Prints the dashboard's address and a log-in that may read all figures; makes the account at the first time."""
+    name, password = make_reader(stack)
+    print(f"The dashboard: {stack.around.public_url}/web/{arguments.query}")
+    print(f"log in as {name} with the password {password}")
 
 
 def backing(stack: LocalStack, arguments: argparse.Namespace) -> None:
@@ -121,6 +130,7 @@ def account(stack: LocalStack, arguments: argparse.Namespace) -> None:
 Command = Callable[[LocalStack, argparse.Namespace], None]
 COMMANDS: dict[str, Command] = {
     "up": up,
+    "dashboard": dashboard,
     "backing": backing,
     "backup": backup,
     "restore": restore,
@@ -149,6 +159,7 @@ def parser() -> argparse.ArgumentParser:
             help="choose free ports at the first start, for an instance beside another",
         )
     commands.choices["status"].add_argument("--json", action="store_true")
+    commands.choices["dashboard"].add_argument("--query", default="", help="choices of the page, as ?days=90")
     commands.choices["backup"].add_argument("--to", type=Path, help="a new folder; default: one in the data folder")
     commands.choices["restore"].add_argument("--from", dest="source", type=Path, required=True, help="a backup")
     commands.choices["restore"].add_argument("--force", action="store_true", help="also over what is there")

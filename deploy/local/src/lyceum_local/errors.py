@@ -166,6 +166,16 @@ class NoPasswordFile(StackError):
         super().__init__(f"the password cannot be read from {file} ({reason}); its first line must be the password.")
 
 
+class NoReader(StackError):
+    """The account for reading the dashboard could not be made."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f"the account {name} could not be made ({reason}); another one: make account NAME=ada ROLE=auditor"
+        )
+
+
 class BackupUnusable(StackError):
     """The folder is not a backup, is incomplete, or belongs to another format or instance."""
 

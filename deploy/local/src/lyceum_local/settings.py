@@ -26,10 +26,12 @@ class Ports(_PortsOfServices):
 
     gateway: int = 8080
     gateway_admin: int = 15099
+    gateway_pages: int = 15098
     postgres: int = 15432
     kafka: int = 19092
     kafka_controller: int = 19093
     simulator: int = 15090
+    web: int = 15091
 
     def of(self, name: str) -> int:
         """The port called `name`; raises KeyError if no field has this name."""

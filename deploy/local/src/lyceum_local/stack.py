@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 
-from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy
+from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy, web
 from lyceum_local.errors import HalfRestored, HistoryRewound, NotUp, PrepareFailed, StackError
 from lyceum_local.instance import Instance
 from lyceum_local.leftovers import marked_environment
@@ -159,9 +159,16 @@ class LocalStack(Instance):
 
     def start_gateway(self) -> None:
         """Start Envoy in front of the services."""
-        self._launch(gateway.program(self.around), ["gateway", "gateway_admin"])
+        doors = ["gateway", "gateway_admin", *(["gateway_pages"] if web.is_installed() else [])]
+        self._launch(gateway.program(self.around), doors)
         self._await("gateway", partial(gateway.complaint, self.around), GATEWAY_WAIT_S)
         self.say(f"the gateway is ready at {self.around.public_url}")
+
+    def start_web(self) -> None:
+        """Start the web client; it serves its pages through the gateway."""
+        self._launch(web.program(self.around, self.settings.cache_dir), ["web"])
+        self._await("web", partial(web.complaint, self.around), GATEWAY_WAIT_S)
+        self.say(f"the pages are ready at {self.around.public_url}/web/")
 
     def up(self) -> None:
         """Start everything that is installed, in order, and name what is not installed. Safe to repeat, and after a
@@ -174,15 +181,16 @@ class LocalStack(Instance):
         if self.half_restored:
             raise HalfRestored(self.data_dir, self.half_restored)
         present = [name for name in SERVICES if find_spec(name)]
-        self._tell_missing([*SERVICES, "payment_simulator"])
+        self._tell_missing([*SERVICES, "payment_simulator", "lyceum_web"])
         self.start_backing()
         self.prepare(present)
         simulator = [self.start_simulator] if find_spec("payment_simulator") else []
         gateway_ = [self.start_gateway] if "identity" in present else []
+        web_ = [self.start_web] if gateway_ and web.is_installed() else []
         self.launch_servers(present)
         failures = _at_once([*(partial(self.start_servers, [name]) for name in present), *simulator])
         self.launch_workers(present)
-        failures += _at_once([*gateway_, *(partial(self.start_workers, [name]) for name in present)])
+        failures += _at_once([*gateway_, *web_, *(partial(self.start_workers, [name]) for name in present)])
         named = {failure.service for failure in failures if isinstance(failure, HistoryRewound)}
         relays = [partial(self.await_relay, name) for name in present if name not in named]
         failures += _at_once([*(partial(self.start_further, [name]) for name in present), *relays])
@@ -227,9 +235,10 @@ def _raise(failures: Sequence[BaseException]) -> None:
 
 
 def _stages(names: list[str]) -> list[list[str]]:
-    """The order of stopping: gateway and simulator, workers with further roles, servers, then PostgreSQL and Kafka."""
+    """The order of stopping: gateway, pages and simulator, workers with further roles, servers, then PostgreSQL and
+    Kafka."""
     backing_parts = [[name for name in names if name == part] for part in ("kafka", "postgres")]
-    outer = [name for name in names if name in ("gateway", "simulator")]
+    outer = [name for name in names if name in ("gateway", "web", "simulator")]
     workers = [name for name in names if name.rpartition("-")[0] in SERVICES and not name.endswith("-serve")]
     rest = [name for name in names if name not in {"kafka", "postgres", *outer, *workers}]
     return [stage for stage in (outer, workers, rest, *backing_parts) if stage]
