@@ -55,7 +55,8 @@ class Running:
 
 def running(folder: Path, platform: FakePlatform | None = None, public: str = PUBLIC, **changes: Any) -> Running:
     """A site over a fake platform; nothing listens anywhere."""
-    platform, clock, lines = platform or FakePlatform(), Clock(), []
+    platform, clock = platform or FakePlatform(), Clock()
+    lines: list[str] = []
     settings = WebSettings(gateway_url="http://gateway.test", public_url=public, key_dir=folder / "keys", **changes)
     site = site_of(settings, transport=platform.transport(), clock=clock, log=Log(lines.append))
     return Running(site, platform, clock, lines, public)
@@ -72,7 +73,9 @@ class Browser:
         self.page = await self.client.get(path)
         return self.page
 
-    async def send(self, action: str, headers: dict[str, str] | None = None, **changes: str | None) -> httpx.Response:
+    async def send(
+        self, action: str, headers: dict[str, str] | None = None, /, **changes: str | None
+    ) -> httpx.Response:
         """The form of this page with this action, filled in. None takes a field away."""
         fields = {**form_fields(self.page.text, action), **changes}
         told = {name: value for name, value in fields.items() if value is not None}

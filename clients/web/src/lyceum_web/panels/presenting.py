@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,10 +22,12 @@ _NUMBERS = (Count, Rate, Share, Money, Missing)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table; numbers stand on the right."""
+    """A cell of a table, or a figure. Numbers stand on the right; what is missing is a dash, said in words to those who
+    listen."""
 
     text: str
     is_number: bool
+    is_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Presented:
 
     name: str
     trouble: str = ""
-    figures: Sequence[tuple[str, str]] = ()
+    figures: Sequence[tuple[str, Cell]] = ()
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[Cell]] = ()
     chart: Mapping[str, Any] | None = None
@@ -51,13 +53,13 @@ def presented(shown: Shown, look: Look, tongue: Tongue) -> Presented:
     view = shown.view
     return Presented(
         name=shown.panel.name,
-        figures=[(tongue.shown(one.name), tongue.shown(one.value)) for one in view.figures],
+        figures=[(tongue.shown(one.name), _cell(one.value, tongue)) for one in view.figures],
         columns=[tongue.shown(label) for _, label in view.table.columns],
         rows=[[_cell(value, tongue) for value in row] for row in view.table.rows],
         chart=described(view.chart, tongue) if view.chart else None,
         file=file_name(shown.panel.name, view, look),
         is_empty=view.is_empty,
-        told=_told(view, tongue),
+        told=_told(view, look, tongue),
         formula=view.told.formula,
     )
 
@@ -70,15 +72,22 @@ def _trouble(trouble: GatewayTrouble | None, tongue: Tongue) -> str:
 
 
 def _cell(value: Value, tongue: Tongue) -> Cell:
-    return Cell(tongue.shown(value), isinstance(value, _NUMBERS))
+    return Cell(tongue.shown(value), isinstance(value, _NUMBERS), isinstance(value, Missing))
 
 
-def _told(view: View, tongue: Tongue) -> list[tuple[str, str]]:
+def _told(view: View, look: Look, tongue: Tongue) -> list[tuple[str, str]]:
     told, zone = view.told, view.told.window.zone if view.told.window else ZoneInfo("UTC")
-    lines = [*_window(told, tongue), (tongue.text("told.as_of"), tongue.moment(told.as_of, zone))]
+    lines = [*_window(told, tongue), (tongue.text("told.as_of"), _as_of(told.as_of, look, zone, tongue))]
     fresh = [f"{name}: {tongue.moment(at, zone)}" for name, at in told.applied_at.items()]
     text = tongue.text("separator").join(fresh) or tongue.text("told.fresh_none")
     return [*lines, (tongue.text("told.zone"), zone.key), (tongue.text("told.fresh"), text)]
+
+
+def _as_of(as_of: datetime, look: Look, zone: ZoneInfo, tongue: Tongue) -> str:
+    """A chosen day counts whole; without one, what has come so far counts."""
+    if look.as_of is None:
+        return tongue.moment(as_of, zone)
+    return tongue.text("told.whole_day", day=tongue.day(as_of.astimezone(zone).date()))
 
 
 def _window(told: Told, tongue: Tongue) -> list[tuple[str, str]]:

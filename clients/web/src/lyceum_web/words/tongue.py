@@ -20,6 +20,7 @@ _LOCALES: Final = {"en": Locale("en"), "zh": Locale("zh", "CN", script="Hans")}
 _TAGS: Final = {"en": "en", "zh": "zh-CN"}
 _SMALL: Final = 0.001
 """A rate below this is written with its first digits, not as 0."""
+LEAST_SHARE: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Tongue:
             case Rate(number):
                 return format_decimal(number, format=_rate_pattern(number), locale=locale)
             case Share(number):
-                return format_percent(number, format="#,##0.0%", locale=locale)
+                return _share(number, locale)
             case Money():
                 return _money(value, locale)
             case Missing():
@@ -66,6 +67,14 @@ class Tongue:
     def moment(self, at: datetime, zone: ZoneInfo) -> str:
         """A moment as the clocks of the zone show it."""
         return format_datetime(at, "medium", tzinfo=zone, locale=_LOCALES[self.language])
+
+
+def _share(share: float, locale: Locale) -> str:
+    """In tenths of a percent. What is less than half of one, and not nothing, is said to be so."""
+    is_tiny = 0 < share < LEAST_SHARE / 2
+    return ("<" if is_tiny else "") + format_percent(
+        LEAST_SHARE if is_tiny else share, format="#,##0.0%", locale=locale
+    )
 
 
 def _rate_pattern(number: float) -> str:
