@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
-IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
+IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Dockerfile clients/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list

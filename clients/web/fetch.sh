@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 cache=${LYCEUM_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lyceum}
 folder=$cache/web-$(sha256sum package-lock.json | cut -c 1-8)
-export npm_config_fetch_retries=1 npm_config_fetch_timeout=30000
+export npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_timeout=30000
 
 give_up() {
     echo "fetch.sh: $1; pages have no charts until this works: make setup" >&2

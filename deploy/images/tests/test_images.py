@@ -11,7 +11,12 @@ from lyceum_tree import services
 ROOT = Path(__file__).parents[3]
 PATTERN = ROOT / "deploy" / "images" / "service.Dockerfile"
 SERVICES = tuple(services())
-WRITTEN_BY_HAND = ("tools/simulator/Dockerfile", "deploy/gateway/Dockerfile", "services/reco/train.Dockerfile")
+WRITTEN_BY_HAND = (
+    "clients/web/Dockerfile",
+    "tools/simulator/Dockerfile",
+    "deploy/gateway/Dockerfile",
+    "services/reco/train.Dockerfile",
+)
 ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
 
 
@@ -48,6 +53,7 @@ def test_a_build_sees_only_what_it_is_shown() -> None:
         "!schemas/avro",
         "!services",
         "!tools/simulator",
+        "!clients/web",
         "!deploy/gateway",
         "!requirements/*.txt",
     }

@@ -17,6 +17,7 @@ from lyceum_demo.errors import DemoError
 from lyceum_demo.running import FULL, SAMPLE, Demonstration
 from lyceum_demo.showing import tables
 from lyceum_local import report
+from lyceum_local.accounts import make_reader
 from lyceum_local.errors import StackError
 from lyceum_local.memory import BYTES_PER_MIB
 from lyceum_local.stack import LocalStack
@@ -71,6 +72,10 @@ def _summary(demonstration: Demonstration, console: Console, figures: int, diffe
         f"memory: {pss_bytes / BYTES_PER_MIB:,.0f} MiB (sum of PSS; at most {BUDGET_PSS_BYTES / BYTES_PER_MIB:,.0f})"
     )
     console.print(f"demonstration: {demonstration.stages.total_s:.1f} s")
+    if demonstration.dashboard:
+        name, password = make_reader(LocalStack())
+        console.print(f"the figures as pages: {demonstration.dashboard}", highlight=False, soft_wrap=True)
+        console.print(f"log in as {name} with the password {password}", highlight=False, soft_wrap=True)
 
 
 def _json(demonstration: Demonstration, compared: Sequence[Compared], pss_bytes: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from rich.console import Console
 
@@ -27,10 +28,13 @@ from lyceum_demo.buying import Buyers
 from lyceum_demo.comparing import Compared, compare
 from lyceum_demo.errors import CommandFailed, OtherSlice, RowsRejected
 from lyceum_demo.showing import Stages, bar, recommended
+from lyceum_local import web
 from lyceum_local.stack import LocalStack
 
 CODES_SHOWN: Final = 3
 ORACLE_TIMEOUT_S: Final = 300.0
+DASHBOARD_DAYS: Final = 365
+"""The window that the dashboard begins with, as that of the figures below."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Demonstration:
         self._console = console
         self._folder = stack.data_dir / "demo"
         self.stages = Stages(console)
+        self.dashboard = ""
+        """The address of the pages with these figures, once they are there; empty where there are no pages."""
 
     async def run(self) -> list[Compared]:
         """Run all stages; returns both sides of every figure. Raises `DemoError` or `CliError`."""
@@ -71,6 +77,7 @@ class Demonstration:
         with self.stages.stage("read"):
             made = self._community(inputs)
         self._tell(made)
+        self.dashboard = self._dashboard(made)
         async with (
             Gateway(self._stack.around.public_url) as importer,
             Gateway(self._stack.around.public_url) as creator,
@@ -115,6 +122,12 @@ class Demonstration:
             f"price 2.00 above what was charged.",
             highlight=False,
         )
+
+    def _dashboard(self, made: community.Community) -> str:
+        if not web.is_installed():
+            return ""
+        choices = {"days": DASHBOARD_DAYS, "as_of": made.as_of.date().isoformat(), "currency": community.CURRENCY}
+        return f"{self._stack.around.public_url}/web/?{urlencode(choices)}"
 
     async def _accounts(self, importer: Gateway, creator: Gateway) -> None:
         accounts.create_importer(self._stack)
