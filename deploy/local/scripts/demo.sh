@@ -23,3 +23,4 @@ slice=()
 timed demo .venv/bin/python -m lyceum_demo "${slice[@]}"
 .venv/bin/python -m lyceum_local status
 echo "in all: $SECONDS s"
+[[ ${KEEP:-1} == 0 ]] || .venv/bin/python -m lyceum_local dashboard --query "$(.venv/bin/python -m lyceum_demo --look)"

@@ -14,10 +14,9 @@ from rich.console import Console
 from lyceum_cli.errors import CliError
 from lyceum_demo.comparing import Compared
 from lyceum_demo.errors import DemoError
-from lyceum_demo.running import FULL, SAMPLE, Demonstration
+from lyceum_demo.running import FULL, SAMPLE, Demonstration, look_file
 from lyceum_demo.showing import tables
 from lyceum_local import report
-from lyceum_local.accounts import make_reader
 from lyceum_local.errors import StackError
 from lyceum_local.memory import BYTES_PER_MIB
 from lyceum_local.stack import LocalStack
@@ -33,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON, everything else on standard error"
     )
+    parser.add_argument("--look", action="store_true", help="only print what the dashboard has to look at")
     parsed = parser.parse_args(arguments)
+    if parsed.look:
+        return _look(LocalStack())
     terminal = Console(stderr=parsed.json)
     console = terminal if terminal.is_terminal else Console(stderr=parsed.json, width=NO_TERMINAL_COLUMNS)
     try:
@@ -44,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except* KeyboardInterrupt:
         print("demo: interrupted; run again, it goes on from here", file=sys.stderr)
     return 1
+
+
+def _look(stack: LocalStack) -> int:
+    file = look_file(stack)
+    if file.exists():
+        print(file.read_text())
+    return 0
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -72,10 +81,6 @@ def _summary(demonstration: Demonstration, console: Console, figures: int, diffe
         f"memory: {pss_bytes / BYTES_PER_MIB:,.0f} MiB (sum of PSS; at most {BUDGET_PSS_BYTES / BYTES_PER_MIB:,.0f})"
     )
     console.print(f"demonstration: {demonstration.stages.total_s:.1f} s")
-    if demonstration.dashboard:
-        name, password = make_reader(LocalStack())
-        console.print(f"the figures as pages: {demonstration.dashboard}", highlight=False, soft_wrap=True)
-        console.print(f"log in as {name} with the password {password}", highlight=False, soft_wrap=True)
 
 
 def _json(demonstration: Demonstration, compared: Sequence[Compared], pss_bytes: int) -> str:

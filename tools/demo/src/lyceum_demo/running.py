@@ -28,11 +28,12 @@ from lyceum_demo.buying import Buyers
 from lyceum_demo.comparing import Compared, compare
 from lyceum_demo.errors import CommandFailed, OtherSlice, RowsRejected
 from lyceum_demo.showing import Stages, bar, recommended
-from lyceum_local import web
 from lyceum_local.stack import LocalStack
 
 CODES_SHOWN: Final = 3
 ORACLE_TIMEOUT_S: Final = 300.0
+FOLDER: Final = "demo"
+"""In the stack's data folder."""
 DASHBOARD_DAYS: Final = 365
 """The window that the dashboard begins with, as that of the figures below."""
 
@@ -55,6 +56,11 @@ SAMPLE: Final = Slice("sample", full=False, first_ratings=community.RATINGS_SLIC
 FULL: Final = Slice("full", full=True, first_ratings=0)
 
 
+def look_file(stack: LocalStack) -> Path:
+    """Holds the query of the dashboard's address once the demonstration has read its input."""
+    return stack.data_dir / FOLDER / "look"
+
+
 class Demonstration:
     """Runs one slice on one stack, and prints its progress on `console`."""
 
@@ -62,10 +68,8 @@ class Demonstration:
         self._stack = stack
         self._taken = taken
         self._console = console
-        self._folder = stack.data_dir / "demo"
+        self._folder = stack.data_dir / FOLDER
         self.stages = Stages(console)
-        self.dashboard = ""
-        """The address of the pages with these figures, once they are there; empty where there are no pages."""
 
     async def run(self) -> list[Compared]:
         """Run all stages; returns both sides of every figure. Raises `DemoError` or `CliError`."""
@@ -77,7 +81,7 @@ class Demonstration:
         with self.stages.stage("read"):
             made = self._community(inputs)
         self._tell(made)
-        self.dashboard = self._dashboard(made)
+        self._remember_look(made)
         async with (
             Gateway(self._stack.around.public_url) as importer,
             Gateway(self._stack.around.public_url) as creator,
@@ -123,11 +127,10 @@ class Demonstration:
             highlight=False,
         )
 
-    def _dashboard(self, made: community.Community) -> str:
-        if not web.is_installed():
-            return ""
+    def _remember_look(self, made: community.Community) -> None:
+        """What the dashboard has to look at to show these figures, for who opens it later."""
         choices = {"days": DASHBOARD_DAYS, "as_of": made.as_of.date().isoformat(), "currency": community.CURRENCY}
-        return f"{self._stack.around.public_url}/web/?{urlencode(choices)}"
+        look_file(self._stack).write_text(f"?{urlencode(choices)}")
 
     async def _accounts(self, importer: Gateway, creator: Gateway) -> None:
         accounts.create_importer(self._stack)
