@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from browser_stand_in import Running
@@ -12,7 +12,7 @@ from browser_stand_in import Running
 from lyceum_web.panels.exporting import as_csv
 from lyceum_web.panels.panel import Table, Told, View
 from lyceum_web.words.tongue import Tongue
-from lyceum_web.words.values import Count, Label, Money, Rate, Raw, Value
+from lyceum_web.words.values import Count, Day, Label, Money, Rate, Raw, Value
 
 
 async def _file(web: Running, path: str, username: str = "ada") -> tuple[str, list[dict[str, str]]]:
@@ -71,6 +71,11 @@ def _csv(*values: Value) -> str:
 
 def _view_time() -> datetime:
     return datetime(2026, 3, 31, tzinfo=UTC)
+
+
+def test_a_day_is_written_as_programs_read_it() -> None:
+    [row] = list(csv.reader(io.StringIO(_csv(Day(date(2026, 3, 1))))))[1:]
+    assert row[0] == "2026-03-01"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "＝1", "=cmd|' /C calc'!A0"])

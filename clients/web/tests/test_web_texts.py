@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from lyceum_web.panels.registry import PANELS
 from lyceum_web.words.choosing import tongue_for
 from lyceum_web.words.texts import TEXTS, Text
 from lyceum_web.words.tongue import LANGUAGES, Tongue
-from lyceum_web.words.values import Count, Missing, Money, Rate, Share, Value
+from lyceum_web.words.values import Count, Day, Missing, Money, Rate, Share, Value
 
 ROOT = Path(lyceum_web.__file__).parent
 GAP = re.compile(r"\{(\w+)\}")
@@ -91,6 +92,7 @@ def test_a_browser_gets_what_was_chosen_or_else_what_it_prefers(chosen: str, acc
     ("value", "en", "zh"),
     [
         (Count(1_000_000), "1,000,000", "1,000,000"),
+        (Day(date(2026, 3, 1)), "Mar 1, 2026", "2026年3月1日"),
         (Rate(1 / 3), "0.333", "0.333"),
         (Rate(0.0000123), "0.000012", "0.000012"),
         (Rate(0.0), "0", "0"),

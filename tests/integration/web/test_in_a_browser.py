@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from chromium import Window, executable, fetched, window
@@ -16,12 +17,17 @@ from operating import make_account
 from playwright.async_api import Route
 
 from lyceum_local.stack import LocalStack
+from lyceum_web.panels.charts import Chart, Series, described
+from lyceum_web.site import as_data
+from lyceum_web.words.tongue import Tongue
+from lyceum_web.words.values import Raw
 
 AS_OF = datetime(1975, 5, 31, 12, tzinfo=UTC)
 ASKED = {"as_of": rfc3339(AS_OF)}
 QUERY = "?days=30&as_of=1975-05-31"
 MEMBERS, PAYERS, PRICE_MINOR = 20, 4, 12_345
 SMALL = {"width": 320, "height": 640}
+WEEKS = [Raw("1"), Raw("2")]
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ async def test_charts_are_drawn_under_the_policy_and_saved_as_files(data: Data, 
     fetched("echarts.min.js")
     async with window(data.url) as shown:
         await shown.log_in(data.auditor, f"/web/{QUERY}")
-        canvases = shown.page.locator("figure.chart canvas")
+        canvases = shown.page.locator("figure.chart .canvas[role=img]")
         await canvases.first.wait_for()
         assert await canvases.count() == 4
         for at in range(4):
@@ -151,6 +157,60 @@ async def test_charts_are_drawn_under_the_policy_and_saved_as_files(data: Data, 
             rows = {row["window"]: row for row in csv.DictReader(file)}
         assert rows["last 30 days"]["r"] == "493.80"
         await _nothing_is_wrong(shown)
+
+
+KINDS: Final = (
+    Chart(
+        "line",
+        Raw("a"),
+        "share",
+        [Series(Raw("s"), [0.5, None]), Series(Raw("p"), [0.5, 0.3], [0.5, 0.2], [0.5, 0.4])],
+        WEEKS,
+    ),
+    Chart(
+        "bar",
+        Raw("b"),
+        "money",
+        [Series(Raw("s"), [9, 5], [8, 4], [10, 6]), Series(Raw("t"), [1, 2])],
+        WEEKS,
+        currency="CNY",
+    ),
+    Chart(
+        "heat",
+        Raw("c"),
+        "share",
+        [Series(Raw("<b>2026-01</b>"), [1.0, 0.5]), Series(Raw("2026-02"), [1.0, None])],
+        WEEKS,
+    ),
+    Chart("gauge", Raw("d"), "share", [Series(Raw("s"), [0.73])]),
+)
+
+
+async def test_every_kind_of_chart_is_drawn_under_the_policy(data: Data) -> None:
+    fetched("echarts.min.js")
+    descriptions = iter([str(as_data(described(kind, Tongue("en")))) for kind in KINDS])
+
+    async def other_charts(route: Route) -> None:
+        answer = await route.fetch()
+        page = re.sub(
+            r'(<script type="application/json">).*?(</script>)',
+            lambda found: found[1] + next(descriptions) + found[2],
+            await answer.text(),
+        )
+        await route.fulfill(response=answer, body=page)
+
+    async with window(data.url) as shown:
+        await shown.log_in(data.auditor)
+        await shown.page.route("**/web/?*", other_charts)
+        await shown.open(f"/web/{QUERY}")
+        drawn = shown.page.locator("figure.chart .canvas[role=img]")
+        assert await drawn.count() == len(KINDS)
+        for at in range(len(KINDS)):
+            await drawn.nth(at).hover()
+            await shown.page.wait_for_timeout(100)
+        await _nothing_is_wrong(shown)
+        await shown.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color:red\">x</p>')")
+        assert await shown.refused_by_policy() == ["style-src-attr"], "the watch is awake"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ Point = float | None
 class Series:
     """Values in the order of the chart's categories. With `low` and `high`, each has an interval around it."""
 
-    name: Label
+    name: Value
     values: Sequence[Point]
     low: Sequence[Point] = ()
     high: Sequence[Point] = ()
@@ -33,7 +33,7 @@ class Chart:
     """`line` and `bar` have series over categories; `gauge` one share; `heat` rows (its series) by categories."""
 
     kind: Literal["line", "bar", "gauge", "heat"]
-    title: Label
+    title: Value
     form: Form
     series: Sequence[Series]
     categories: Sequence[Value] = field(default_factory=tuple)

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 from lyceum_web.panels.look import Look
 from lyceum_web.panels.panel import View
 from lyceum_web.words.tongue import Tongue
-from lyceum_web.words.values import Count, Label, Missing, Money, Rate, Raw, Share, Value
+from lyceum_web.words.values import Count, Day, Label, Missing, Money, Rate, Raw, Share, Value
 
 _FORMULA: Final = tuple("=+-@\t\r＝＋－＠")
 """What a text may not begin with; the full-width signs count as formulas in East Asian spreadsheets."""
@@ -44,6 +44,8 @@ def _plain(value: Value, tongue: Tongue) -> str:
     match value:
         case Label() | Raw():
             return _harmless(tongue.shown(value))
+        case Day(day):
+            return day.isoformat()
         case Count(count):
             return str(count)
         case Rate(number) | Share(number):

@@ -8,6 +8,7 @@
   const LOCALE = LANGUAGE.startsWith("zh") ? "ZH" : "EN";
   const SERIES_COLOURS = 4;
   const CAP_PX = 6;
+  const BAR_PX = 48;
   const stillness = matchMedia("(prefers-reduced-motion: reduce)");
   const darkness = matchMedia("(prefers-color-scheme: dark)");
 
@@ -33,7 +34,7 @@
   const writer = (chart) => {
     const money = { style: "currency", currency: chart.currency, minimumFractionDigits: chart.digits, maximumFractionDigits: chart.digits };
     const format = new Intl.NumberFormat(LANGUAGE, chart.form === "money" ? money : FORMATS[chart.form]);
-    return (value) => (typeof value === "number" && Number.isFinite(value) ? format.format(value) : "–");
+    return (value) => (Number.isFinite(value) ? format.format(value) : "–");
   };
 
   // On an axis there is little room: large numbers are shortened there.
@@ -52,20 +53,29 @@
 
   const hasInterval = (series) => series.low.length > 0 && series.high.length > 0;
 
-  const intervalText = (series, at, write) =>
-    hasInterval(series) ? ` (${write(series.low[at])} – ${write(series.high[at])})` : "";
+  const isKnown = (value) => typeof value === "number";
+
+  const pointText = (series, at, write) => {
+    const interval = hasInterval(series) && isKnown(series.low[at]) ? ` (${write(series.low[at])} – ${write(series.high[at])})` : "";
+    return `${series.name}: ${write(series.values[at])}${interval}`;
+  };
+
+  // Where the middle of a series' own bar is, from the middle of its category.
+  const shift = (chart, place, api) =>
+    chart.kind === "bar" ? api.barLayout({ count: chart.series.length, barMaxWidth: BAR_PX })[place].offsetCenter : 0;
 
   // A vertical line from the low to the high end, with caps.
-  const intervals = (series, stroke) => ({
+  const intervals = (chart, series, place, stroke) => ({
     type: "custom",
     name: series.name,
     silent: true,
     z: 3,
     tooltip: { show: false },
     encode: { x: 0, y: [1, 2] },
-    data: series.low.map((low, at) => [at, low, series.high[at]]).filter(([, low, high]) => low !== null && high !== null),
+    data: series.low.map((low, at) => [at, low, series.high[at]]).filter(([, low, high]) => isKnown(low) && isKnown(high)),
     renderItem: (_, api) => {
-      const [x, low] = api.coord([api.value(0), api.value(1)]);
+      const [middle, low] = api.coord([api.value(0), api.value(1)]);
+      const x = middle + shift(chart, place, api);
       const high = api.coord([api.value(0), api.value(2)])[1];
       const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke, lineWidth: 1.5 } });
       return {
@@ -92,20 +102,20 @@
       data: series.values,
       color: colours.series[at % SERIES_COLOURS],
       symbolSize: 7,
-      barMaxWidth: 48,
+      barMaxWidth: BAR_PX,
       connectNulls: false,
     }));
-    const errors = chart.series.filter(hasInterval).map((series, at) => intervals(series, colours[at % 2 ? "faint" : "text"]));
+    const errors = chart.series.flatMap((series, at) => (hasInterval(series) ? [intervals(chart, series, at, colours.text)] : []));
     return {
       grid: { left: 8, right: 16, top: chart.series.length > 1 ? 40 : 16, bottom: chart.categoryName ? 28 : 8, containLabel: true },
-      legend: { show: chart.series.length > 1, textStyle: { color: colours.text } },
+      legend: { show: chart.series.length > 1, top: 0, data: chart.series.map((series) => series.name), textStyle: { color: colours.text } },
       xAxis: { type: "category", data: chart.categories, name: chart.categoryName, nameLocation: "middle", nameGap: 28, ...axisOf(colours) },
       yAxis: { type: "value", ...axisOf(colours), axisLabel: { color: colours.text, formatter: shortener(chart) } },
       tooltip: tip(colours, {
         trigger: "axis",
         formatter: (points) => {
           const at = points[0].dataIndex;
-          const lines = chart.series.map((series) => `${series.name}: ${write(series.values[at])}${intervalText(series, at, write)}`);
+          const lines = chart.series.filter((series) => isKnown(series.values[at])).map((series) => pointText(series, at, write));
           return [chart.categories[at], ...lines].join("\n");
         },
       }),
@@ -137,14 +147,15 @@
 
   const heat = (chart, colours) => {
     const write = writer(chart);
-    const cells = chart.series.flatMap((series, y) => series.values.map((value, x) => [x, y, value])).filter((cell) => cell[2] !== null);
+    const cells = chart.series.flatMap((series, y) => series.values.map((value, x) => [x, y, value])).filter((cell) => isKnown(cell[2]));
     const values = cells.map((cell) => cell[2]);
+    const [least, most] = [Math.min(0, ...values), Math.max(...values)];
     return {
       grid: { left: 8, right: 16, top: 16, bottom: 64, containLabel: true },
       xAxis: { type: "category", data: chart.categories, name: chart.categoryName, nameLocation: "middle", nameGap: 28, ...axisOf(colours) },
       yAxis: { type: "category", inverse: true, data: chart.series.map((series) => series.name), ...axisOf(colours) },
       visualMap: {
-        min: Math.min(0, ...values), max: Math.max(...values), orient: "horizontal", left: "center", bottom: 0, calculable: false,
+        min: least, max: most, text: [write(most), write(least)], orient: "horizontal", left: "center", bottom: 0, calculable: false,
         inRange: { color: colours.heat }, textStyle: { color: colours.text }, formatter: write,
       },
       tooltip: tip(colours, {

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
 
 from lyceum_web.words.texts import TEXTS
-from lyceum_web.words.values import Count, Label, Missing, Money, Rate, Raw, Share, Value
+from lyceum_web.words.values import Count, Day, Label, Missing, Money, Rate, Raw, Share, Value
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
@@ -47,6 +47,8 @@ class Tongue:
                 return self.text(key, **fields)
             case Raw(text):
                 return text
+            case Day(day):
+                return self.day(day)
             case Count(count):
                 return format_decimal(count, locale=locale)
             case Rate(number):

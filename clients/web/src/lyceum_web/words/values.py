@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -23,6 +24,13 @@ class Raw:
     """A text as it came from outside."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day of the platform's zone."""
+
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Missing:
     """There is not enough data to say."""
 
 
-Value: TypeAlias = Label | Raw | Count | Rate | Share | Money | Missing
+Value: TypeAlias = Label | Raw | Day | Count | Rate | Share | Money | Missing
 
 
 def rate(found: float | None) -> Value:
