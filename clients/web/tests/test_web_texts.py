@@ -13,8 +13,10 @@ from fake_platform import refusal
 import lyceum_web
 from lyceum_web.errors import Trouble
 from lyceum_web.panels.registry import PANELS
+from lyceum_web.words import member_texts, money_texts, page_texts
 from lyceum_web.words.choosing import tongue_for
-from lyceum_web.words.texts import TEXTS, Text
+from lyceum_web.words.text import Text
+from lyceum_web.words.texts import TEXTS
 from lyceum_web.words.tongue import LANGUAGES, Tongue
 from lyceum_web.words.values import Count, Day, Missing, Money, Rate, Share, Value
 
@@ -159,3 +161,7 @@ async def test_every_page_is_whole_in_each_language(web: Running, language: str)
 def _is_common(both: Text, language: str) -> bool:
     """Short English words stand in formulas and names, which are not translated."""
     return language == "zh" and len(both.en) < 12
+
+
+def test_a_text_stands_in_one_module_only() -> None:
+    assert len(TEXTS) == sum(len(module.TEXTS) for module in (member_texts, money_texts, page_texts))

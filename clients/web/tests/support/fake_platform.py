@@ -10,23 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from fake_figures import AS_OF, figures, fresh, window
 
 ACCESS_S = 600
 PASSWORD = "password123"
-AS_OF = "2026-03-31T12:00:00Z"
 FORMULA = "L(t) = p^t"
 
 Reply = httpx.Response | Callable[[httpx.Request], httpx.Response]
-
-
-def window(days: int = 30, zone: str = "Asia/Shanghai") -> dict[str, Any]:
-    """30 days to 31 March in Shanghai, as answers tell it."""
-    return {"from": "2026-03-01T16:00:00Z", "to": "2026-03-31T16:00:00Z", "days": days, "time_zone": zone}
-
-
-def fresh() -> dict[str, Any]:
-    source = {"topic": "t", "partition": 0, "sequence": "0", "applied_at": "2026-03-31T11:59:00Z"}
-    return {"sources": [{"projection": "activity", **source}, {"projection": "registry", **source}]}
 
 
 def common(**figures: Any) -> dict[str, Any]:
@@ -38,6 +28,7 @@ def community(members: int = 1000, payers: int = 100, events: int = 1_000_000) -
     per_member = events / members if members else 0.0
     revenue_minor = payers * 10_000
     return {
+        **figures(members, payers, events),
         "/v1/metrics/overview": {
             **{key: value for key, value in common().items() if key not in ("formula", "window")},
             "members": str(members),

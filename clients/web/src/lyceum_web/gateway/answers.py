@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,6 +69,29 @@ class Answer:
         if not math.isfinite(value):
             return None
         return value if abs(value) <= MOST else self._refuse(name, "a number of usual size")
+
+    def maybe(self, name: str) -> float | None:
+        """A number that an answer may leave out; None then, and where it is not finite."""
+        return self.number(name) if self.body.get(name) is not None else None
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        found = self.body.get(name)
+        return found if isinstance(found, bool) else self._refuse(name, "true or false")
+
+    def day(self, name: str) -> date:
+        """A calendar day."""
+        try:
+            return date.fromisoformat(self.text(name))
+        except ValueError:
+            return self._refuse(name, "a day")
+
+    def numbers(self, name: str) -> list[float | None]:
+        """A list of numbers; None for those that are not finite."""
+        found = self.body.get(name)
+        if not isinstance(found, list):
+            return self._refuse(name, "a list of numbers")
+        return [Answer(self.path, {name: one}).number(name) for one in found]
 
     def wholes(self, name: str) -> Mapping[str, int]:
         """Whole numbers by their names, in the order of the names."""

@@ -59,6 +59,6 @@ async def _shown(visit: Visit, look: Look, panels: Sequence[Panel]) -> list[Show
             raise SessionOver
         zone = visit.site.zone or await zone_of(ask, session.role, session.member_id)
         visit.site.believe(zone)
-        return await Fetching(ask, look, session.member_id, zone).shown(panels)
+        return await Fetching(ask, look, session, zone).shown(panels)
 
     return await visit.in_session(work)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,18 @@ Ask = Callable[[str, Parameters], Awaitable[Answer]]
 Given = TypeVar("Given")
 
 
+class Reader(Protocol):
+    """Who looks at the page."""
+
+    @property
+    def role(self) -> str:
+        """As the access token names it."""
+
+    @property
+    def member_id(self) -> str:
+        """The reader's own id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A panel with what it shows, or with what went wrong."""
@@ -39,10 +51,10 @@ class Shown:
 class Fetching:
     """The questions of one page."""
 
-    def __init__(self, ask: Ask, look: Look, member_id: str, zone: ZoneInfo) -> None:
+    def __init__(self, ask: Ask, look: Look, reader: Reader, zone: ZoneInfo) -> None:
         self._ask = ask
         self._look = look
-        self._member_id = member_id
+        self._reader = reader
         self._moment = look.moment(zone)
         self._turns = asyncio.Semaphore(PANEL_CALLS_AT_ONCE)
         self._asked: dict[tuple[str, str], asyncio.Task[Answer]] = {}
@@ -65,7 +77,9 @@ class Fetching:
 
     def _answer(self, query: Query) -> Awaitable[Answer]:
         parameters = {**query.parameters, **({"as_of": self._moment} if self._moment else {})}
-        path = _path(query.path, self._member_id)
+        if query.of_creator and self._reader.role not in OPERATORS:
+            parameters["creator_id"] = self._reader.member_id
+        path = _path(query.path, self._reader.member_id)
         known = (path, repr(sorted(parameters.items())))
         if known not in self._asked:
             self._asked[known] = asyncio.ensure_future(self._in_turn(path, parameters))

@@ -15,10 +15,14 @@ from lyceum_web.words.values import Label, Value
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A GET of the gateway. `{member_id}` in the path is the reader's own; `as_of` is added where the look has one."""
+    """A GET of the gateway. `{member_id}` in the path is the reader's own; `as_of` is added where the look has one.
+
+    What is `of_creator` is of all content for operators, and for creators of their own: `creator_id` is added then.
+    """
 
     path: str
     parameters: Parameters = field(default_factory=dict)
+    of_creator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,12 @@ class Panel:
 def told(answer: Answer, *, has_window: bool = True, formula: str | None = None) -> Told:
     """What nearly every answer of metrics says of itself."""
     return Told(
-        formula=answer.text("formula") if formula is None else formula,
+        formula=_formula(answer) if formula is None else formula,
         window=answer.window("window") if has_window else None,
         as_of=answer.moment("as_of"),
         applied_at=answer.applied_at("freshness"),
     )
+
+
+def _formula(answer: Answer) -> str:
+    return answer.text("definition" if "definition" in answer.body else "formula")

@@ -5,14 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lyceum_web.panels import activity, overview, own_activity, own_retention, retention, revenue
+from lyceum_web.panels import (
+    activity,
+    buying,
+    calibration,
+    cohorts,
+    earnings,
+    funnel,
+    outlook,
+    overview,
+    own_activity,
+    own_retention,
+    promotions,
+    quality,
+    restated,
+    retention,
+    revenue,
+    slots,
+    survival,
+    trend,
+    worth,
+)
 from lyceum_web.panels.panel import Panel
 
 PANELS: Final[Sequence[Panel]] = (
     overview.PANEL,
+    trend.PANEL,
     activity.PANEL,
     retention.PANEL,
+    cohorts.PANEL,
+    worth.PANEL,
+    survival.PANEL,
+    calibration.PANEL,
     revenue.PANEL,
+    earnings.PANEL,
+    outlook.PANEL,
+    buying.PANEL,
+    funnel.PANEL,
+    slots.PANEL,
+    promotions.PANEL,
+    quality.PANEL,
+    restated.PANEL,
     own_activity.PANEL,
     own_retention.PANEL,
 )

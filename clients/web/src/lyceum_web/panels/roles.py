@@ -6,3 +6,5 @@ from typing import Final
 
 OPERATORS: Final = frozenset({"importer", "auditor", "admin"})
 MEMBERS: Final = frozenset({"consumer", "creator"})
+AUTHORS: Final = OPERATORS | {"creator"}
+"""Who sees figures of content: operators of all, creators of their own."""
