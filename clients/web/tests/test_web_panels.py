@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,12 +16,18 @@ from fake_figures import window
 from fake_platform import FakePlatform, Reply, community, refusal
 
 from lyceum_web.bounds import CALLS_PER_PAGE, PANEL_CALLS_AT_ONCE
+from lyceum_web.errors import Trouble
+from lyceum_web.gateway.answers import Answer
+from lyceum_web.gateway.client import Parameters
+from lyceum_web.panels import retention
+from lyceum_web.panels.fetching import Fetching
 from lyceum_web.panels.look import Look, look_of
-from lyceum_web.panels.panel import Panel
+from lyceum_web.panels.panel import Panel, Query
 from lyceum_web.panels.registry import PANELS, panels_for
 from lyceum_web.panels.roles import MEMBERS, OPERATORS
 
 MOST_QUERIES = 6
+AUDITOR = SimpleNamespace(role="auditor", member_id="m")
 ROOT = Path(__file__).parents[1] / "src" / "lyceum_web"
 
 
@@ -152,7 +160,7 @@ async def test_each_panel_says_what_its_figures_look_at_and_how_fresh_they_are(w
 BAD: list[tuple[Reply, str]] = [
     (refusal(429, **{"retry-after": "3"}), "Try again in 3 seconds."),
     (refusal(403), "Your account may not see these figures."),
-    (refusal(404), "The platform does not serve these figures for you."),
+    (refusal(404), "The platform has no such figures for you yet."),
     (refusal(400, "currency"), "The platform refused the question: currency."),
     (refusal(500), "The platform failed at these figures."),
     (refusal(503), "The platform does not answer for these figures at the moment."),
@@ -199,7 +207,35 @@ async def test_questions_go_out_side_by_side_but_not_all_at_once(web: Running) -
     await _page(web)
     assert 2 < web.platform.most_at_once <= PANEL_CALLS_AT_ONCE
     metrics = [str(request.url) for request in web.platform.asked if "metrics" in request.url.path]
-    assert len(metrics) == len(set(metrics)) + metrics.count(metrics[0]) - 1 and len(metrics) <= CALLS_PER_PAGE
+    assert len(metrics) == len(set(metrics)) <= CALLS_PER_PAGE
+
+
+async def test_what_two_panels_want_to_know_is_asked_once() -> None:
+    asked: list[str] = []
+
+    async def ask(path: str, parameters: Parameters) -> Answer:
+        asked.append(path)
+        return Answer(path, community()[path])
+
+    shown = await Fetching(ask, Look(), AUDITOR, "").shown([retention.PANEL, replace(retention.PANEL, name="again")])
+    assert [one.panel.name for one in shown if one.view] == ["retention", "again"] and len(asked) == 1
+
+
+async def test_a_page_asks_no_more_than_its_bound() -> None:
+    many = {str(number): Query(f"/v1/{number}") for number in range(CALLS_PER_PAGE + 1)}
+
+    async def ask(path: str, parameters: Parameters) -> Answer:
+        return Answer(path, {})
+
+    panel = Panel("many", OPERATORS, lambda look: many, retention.PANEL.view)
+    [shown] = await Fetching(ask, Look(), AUDITOR, "").shown([panel])
+    assert shown.trouble is not None and shown.trouble.trouble is Trouble.LIMITED
+
+
+async def test_where_the_zone_is_not_known_yet_one_panel_that_fails_is_still_one(web: Running) -> None:
+    web.platform.replies["/v1/metrics/activity"] = refusal(500)
+    html = await _page(web)
+    assert _figures(html, "overview")["Members"] == "1,000" and html.count('class="complaint"') == 1
 
 
 async def test_every_question_tells_how_much_time_is_left(web: Running) -> None:

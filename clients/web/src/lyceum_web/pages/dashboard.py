@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -14,6 +15,8 @@ from lyceum_web.panels.panel import Panel
 from lyceum_web.panels.presenting import presented
 from lyceum_web.panels.registry import panels_for
 from lyceum_web.panels.roles import OPERATORS
+from lyceum_web.session.sessions import Session
+from lyceum_web.site import Site
 from lyceum_web.visit import Visit
 
 
@@ -57,8 +60,16 @@ async def _shown(visit: Visit, look: Look, panels: Sequence[Panel]) -> list[Show
         session = visit.session
         if session is None:
             raise SessionOver
-        zone = visit.site.zone or await zone_of(ask, session.role, session.member_id)
-        visit.site.believe(zone)
-        return await Fetching(ask, look, session, zone).shown(panels)
+        moment = look.moment(await _zone(visit.site, ask, session)) if look.as_of else ""
+        return await Fetching(ask, look, session, moment).shown(panels)
 
-    return await visit.in_session(work)
+    shown = await visit.in_session(work)
+    for one in shown:
+        if one.view and one.view.told.window:
+            visit.site.believe(one.view.told.window.zone)
+    return shown
+
+
+async def _zone(site: Site, ask: Ask, session: Session) -> ZoneInfo:
+    """The zone of the platform's days; asked for where no answer told it lately."""
+    return site.zone or await zone_of(ask, session.role, session.member_id)

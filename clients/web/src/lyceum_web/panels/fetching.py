@@ -49,13 +49,13 @@ class Shown:
 
 
 class Fetching:
-    """The questions of one page."""
+    """The questions of one page, as of `moment` (empty: now)."""
 
-    def __init__(self, ask: Ask, look: Look, reader: Reader, zone: ZoneInfo) -> None:
+    def __init__(self, ask: Ask, look: Look, reader: Reader, moment: str) -> None:
         self._ask = ask
         self._look = look
         self._reader = reader
-        self._moment = look.moment(zone)
+        self._moment = moment
         self._turns = asyncio.Semaphore(PANEL_CALLS_AT_ONCE)
         self._asked: dict[tuple[str, str], asyncio.Task[Answer]] = {}
 

@@ -70,7 +70,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Too many questions were asked. Try again in {seconds} seconds.", "查询过于频繁，请在 {seconds} 秒后再试。"
     ),
     "trouble.forbidden": Text("Your account may not see these figures.", "您的账号无权查看这些数据。"),
-    "trouble.not_served": Text("The platform does not serve these figures for you.", "平台没有为您提供这些数据。"),
+    "trouble.not_served": Text("The platform has no such figures for you yet.", "平台暂时没有您的这些数据。"),
     "trouble.refused": Text("The platform refused the question: {field}.", "平台拒绝了该查询：{field}。"),
     "trouble.failed": Text("The platform failed at these figures.", "平台计算这些数据时出错。"),
     "trouble.unexpected": Text("The platform gave an answer that cannot be read.", "平台返回了无法识别的数据。"),
