@@ -163,8 +163,10 @@ def made(position: str, **more: object) -> ReleaseMade:
         sources=(Source("activity", "t", 0, 1),),
         accounting="pure",
         loss=Loss(1),
+        is_open=False,
         is_suppressed=False,
         drawn=(),
+        selection=None,
         public={},
         made_at=datetime(2026, 11, 1, tzinfo=UTC),
     )

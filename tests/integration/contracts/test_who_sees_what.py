@@ -48,8 +48,9 @@ OF_THE_CALLER = {
     "ListContinueLearning",
     "GetPreferences",
     "ListSignals",
+    "GetPublicTrend",
 }
-"""Every role; they show the caller's own and nobody else's."""
+"""Every role; they show the caller's own and nobody else's, or what is released about all."""
 OF_ONE_MEMBER = {
     "GetMemberRetention": "member_id",
     "GetMemberActivity": "member_id",
@@ -69,8 +70,11 @@ OF_ONE_CREATOR = {
     "GetFunnel": ("creator_id", "{}"),
     "GetAttribution": ("creator_id", "{}"),
     "GetContentQuality": ("creator_id", "{}"),
+    "GetPrivacyBudget": ("owner", "{}"),
 }
 """As above, by the creator's id or account; operators may leave it out."""
+OF_CREATORS = {"GetPrivateBenchmark", "GetReleasedRetention"}
+"""Creators and operators; whose cohorts a creator may see is decided behind the policy."""
 OF_THE_PLATFORM = {
     "GetRetention",
     "GetActivity",
@@ -115,7 +119,7 @@ def admitted(rpc: str, role: str, asked: Any, member_id: str = "me") -> bool:
 
 
 def test_every_query_is_told_here_once() -> None:
-    told = [*OPEN, *OF_THE_CALLER, *OF_ONE_MEMBER, *OF_ONE_CREATOR, *OF_THE_PLATFORM]
+    told = [*OPEN, *OF_THE_CALLER, *OF_ONE_MEMBER, *OF_ONE_CREATOR, *OF_CREATORS, *OF_THE_PLATFORM]
     assert sorted(told) == QUERIES
 
 
@@ -126,7 +130,7 @@ def test_who_asks_about_nobody_in_particular(rpc: str, role: str) -> None:
     elif rpc in OF_THE_CALLER or rpc in OF_ONE_MEMBER:
         allowed = role != NOBODY
     else:
-        allowed = role in OPERATORS
+        allowed = role in OPERATORS or (rpc in OF_CREATORS and role == "creator")
     assert admitted(rpc, role, request(rpc)) is allowed
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from metrics.domain.kinds import QUALITY, Kind, Weights
+from metrics.release.settings import ReleaseSettings
 from servicekit.settings import ServiceSettings
 
 
@@ -32,7 +33,7 @@ class ZoneSettings(BaseSettings):
         return ZoneInfo(self.metrics_zone)
 
 
-class MetricsSettings(ServiceSettings, ZoneSettings):
+class MetricsSettings(ServiceSettings, ZoneSettings, ReleaseSettings):
     """The common settings, the zone, and what figures are computed with.
 
     `metrics_weights` are the weights of the kinds of interaction by which the quality of activity is measured, as

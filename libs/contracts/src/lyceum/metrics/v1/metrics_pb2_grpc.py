@@ -7,6 +7,7 @@ from lyceum.metrics.v1 import activity_pb2 as lyceum_dot_metrics_dot_v1_dot_acti
 from lyceum.metrics.v1 import conversion_pb2 as lyceum_dot_metrics_dot_v1_dot_conversion__pb2
 from lyceum.metrics.v1 import metrics_pb2 as lyceum_dot_metrics_dot_v1_dot_metrics__pb2
 from lyceum.metrics.v1 import quality_pb2 as lyceum_dot_metrics_dot_v1_dot_quality__pb2
+from lyceum.metrics.v1 import release_pb2 as lyceum_dot_metrics_dot_v1_dot_release__pb2
 from lyceum.metrics.v1 import retention_pb2 as lyceum_dot_metrics_dot_v1_dot_retention__pb2
 from lyceum.metrics.v1 import revenue_pb2 as lyceum_dot_metrics_dot_v1_dot_revenue__pb2
 
@@ -128,6 +129,26 @@ class MetricsServiceStub:
                 '/lyceum.metrics.v1.MetricsService/GetContentQuality',
                 request_serializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.SerializeToString,
                 response_deserializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.FromString,
+                _registered_method=True)
+        self.GetPrivateBenchmark = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetPrivateBenchmark',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkResponse.FromString,
+                _registered_method=True)
+        self.GetPublicTrend = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetPublicTrend',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendResponse.FromString,
+                _registered_method=True)
+        self.GetReleasedRetention = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetReleasedRetention',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionResponse.FromString,
+                _registered_method=True)
+        self.GetPrivacyBudget = channel.unary_unary(
+                '/lyceum.metrics.v1.MetricsService/GetPrivacyBudget',
+                request_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetRequest.SerializeToString,
+                response_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetResponse.FromString,
                 _registered_method=True)
 
 
@@ -260,6 +281,34 @@ class MetricsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPrivateBenchmark(self, request, context):
+        """Noised figures of the whole platform or of a category, beside which a creator compares their own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPublicTrend(self, request, context):
+        """Tags or categories by noised numbers of active members.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReleasedRetention(self, request, context):
+        """How many members of a cohort were still active in or after each period, noised.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrivacyBudget(self, request, context):
+        """What may still be lost of members' privacy in a period, and what was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MetricsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -352,6 +401,26 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetContentQuality,
                     request_deserializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.FromString,
                     response_serializer=lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.SerializeToString,
+            ),
+            'GetPrivateBenchmark': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrivateBenchmark,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkResponse.SerializeToString,
+            ),
+            'GetPublicTrend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPublicTrend,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendResponse.SerializeToString,
+            ),
+            'GetReleasedRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReleasedRetention,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionResponse.SerializeToString,
+            ),
+            'GetPrivacyBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrivacyBudget,
+                    request_deserializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetRequest.FromString,
+                    response_serializer=lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -840,6 +909,114 @@ class MetricsService:
             '/lyceum.metrics.v1.MetricsService/GetContentQuality',
             lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityRequest.SerializeToString,
             lyceum_dot_metrics_dot_v1_dot_quality__pb2.GetContentQualityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrivateBenchmark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetPrivateBenchmark',
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivateBenchmarkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPublicTrend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetPublicTrend',
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPublicTrendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReleasedRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetReleasedRetention',
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetReleasedRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrivacyBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.metrics.v1.MetricsService/GetPrivacyBudget',
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetRequest.SerializeToString,
+            lyceum_dot_metrics_dot_v1_dot_release__pb2.GetPrivacyBudgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

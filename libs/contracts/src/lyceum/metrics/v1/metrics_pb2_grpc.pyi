@@ -11,6 +11,7 @@ from lyceum.metrics.v1 import activity_pb2 as _activity_pb2
 from lyceum.metrics.v1 import conversion_pb2 as _conversion_pb2
 from lyceum.metrics.v1 import metrics_pb2 as _metrics_pb2
 from lyceum.metrics.v1 import quality_pb2 as _quality_pb2
+from lyceum.metrics.v1 import release_pb2 as _release_pb2
 from lyceum.metrics.v1 import retention_pb2 as _retention_pb2
 from lyceum.metrics.v1 import revenue_pb2 as _revenue_pb2
 import abc as _abc_1
@@ -74,6 +75,14 @@ class MetricsServiceStub:
     """Which recommendation slots and promotions views and orders are owed to."""
     GetContentQuality: _grpc.UnaryUnaryMultiCallable[_quality_pb2.GetContentQualityRequest, _quality_pb2.GetContentQualityResponse]
     """Completion and rating of contents."""
+    GetPrivateBenchmark: _grpc.UnaryUnaryMultiCallable[_release_pb2.GetPrivateBenchmarkRequest, _release_pb2.GetPrivateBenchmarkResponse]
+    """Noised figures of the whole platform or of a category, beside which a creator compares their own."""
+    GetPublicTrend: _grpc.UnaryUnaryMultiCallable[_release_pb2.GetPublicTrendRequest, _release_pb2.GetPublicTrendResponse]
+    """Tags or categories by noised numbers of active members."""
+    GetReleasedRetention: _grpc.UnaryUnaryMultiCallable[_release_pb2.GetReleasedRetentionRequest, _release_pb2.GetReleasedRetentionResponse]
+    """How many members of a cohort were still active in or after each period, noised."""
+    GetPrivacyBudget: _grpc.UnaryUnaryMultiCallable[_release_pb2.GetPrivacyBudgetRequest, _release_pb2.GetPrivacyBudgetResponse]
+    """What may still be lost of members' privacy in a period, and what was."""
 
 @_typing.type_check_only
 class MetricsServiceAsyncStub(MetricsServiceStub):
@@ -114,6 +123,14 @@ class MetricsServiceAsyncStub(MetricsServiceStub):
     """Which recommendation slots and promotions views and orders are owed to."""
     GetContentQuality: _aio.UnaryUnaryMultiCallable[_quality_pb2.GetContentQualityRequest, _quality_pb2.GetContentQualityResponse]  # type: ignore[assignment]
     """Completion and rating of contents."""
+    GetPrivateBenchmark: _aio.UnaryUnaryMultiCallable[_release_pb2.GetPrivateBenchmarkRequest, _release_pb2.GetPrivateBenchmarkResponse]  # type: ignore[assignment]
+    """Noised figures of the whole platform or of a category, beside which a creator compares their own."""
+    GetPublicTrend: _aio.UnaryUnaryMultiCallable[_release_pb2.GetPublicTrendRequest, _release_pb2.GetPublicTrendResponse]  # type: ignore[assignment]
+    """Tags or categories by noised numbers of active members."""
+    GetReleasedRetention: _aio.UnaryUnaryMultiCallable[_release_pb2.GetReleasedRetentionRequest, _release_pb2.GetReleasedRetentionResponse]  # type: ignore[assignment]
+    """How many members of a cohort were still active in or after each period, noised."""
+    GetPrivacyBudget: _aio.UnaryUnaryMultiCallable[_release_pb2.GetPrivacyBudgetRequest, _release_pb2.GetPrivacyBudgetResponse]  # type: ignore[assignment]
+    """What may still be lost of members' privacy in a period, and what was."""
 
 class MetricsServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -259,5 +276,37 @@ class MetricsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_quality_pb2.GetContentQualityResponse, _abc.Awaitable[_quality_pb2.GetContentQualityResponse]]:
         """Completion and rating of contents."""
+
+    @_abc_1.abstractmethod
+    def GetPrivateBenchmark(
+        self,
+        request: _release_pb2.GetPrivateBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.GetPrivateBenchmarkResponse, _abc.Awaitable[_release_pb2.GetPrivateBenchmarkResponse]]:
+        """Noised figures of the whole platform or of a category, beside which a creator compares their own."""
+
+    @_abc_1.abstractmethod
+    def GetPublicTrend(
+        self,
+        request: _release_pb2.GetPublicTrendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.GetPublicTrendResponse, _abc.Awaitable[_release_pb2.GetPublicTrendResponse]]:
+        """Tags or categories by noised numbers of active members."""
+
+    @_abc_1.abstractmethod
+    def GetReleasedRetention(
+        self,
+        request: _release_pb2.GetReleasedRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.GetReleasedRetentionResponse, _abc.Awaitable[_release_pb2.GetReleasedRetentionResponse]]:
+        """How many members of a cohort were still active in or after each period, noised."""
+
+    @_abc_1.abstractmethod
+    def GetPrivacyBudget(
+        self,
+        request: _release_pb2.GetPrivacyBudgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.GetPrivacyBudgetResponse, _abc.Awaitable[_release_pb2.GetPrivacyBudgetResponse]]:
+        """What may still be lost of members' privacy in a period, and what was."""
 
 def add_MetricsServiceServicer_to_server(servicer: MetricsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

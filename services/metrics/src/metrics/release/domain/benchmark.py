@@ -1,10 +1,11 @@
-"""The benchmark: the platform's noised figures beside which a creator compares their own."""
+"""The benchmark: noised figures of the platform or of a category, beside which a creator compares their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Any, Final
 
 from metrics.release.domain.budget import PLATFORM
@@ -25,50 +26,64 @@ from metrics.release.domain.release import Drawn
 
 COUNTED_IN: Final = "active_members"
 """The paid-for number by which a benchmark is suppressed. It is always drawn."""
+CREATORS_AT_MOST: Final = 10
+"""Creators with whose content one member is active in the window; more of them count as so many."""
 INTERACTIONS_AT_MOST: Final = 100
 """Counted interactions of one member in the window; more of them count as so many."""
+RATINGS_AT_MOST: Final = 10
+"""Ratings of one member in the window, the newest."""
+MIDDLE_RATING: Final = 3
+"""Ratings from 1 to 5 are summed as distances from it, so that one moves the sum by 2 at most, and not by 5."""
 SPEND_AT_MOST_MINOR: Final = 100_000
 """What one member paid in the window, in minor units; more counts as so much."""
 
 NUMBERS: Final[Mapping[str, Bounds]] = {
     COUNTED_IN: Bounds(),
+    "audiences": Bounds(high=CREATORS_AT_MOST),
     "interactions": Bounds(high=INTERACTIONS_AT_MOST),
-    "members": Bounds(),
     "payers": Bounds(),
+    "ratings": Bounds(per_partition=RATINGS_AT_MOST),
+    "rating_distances": Bounds(per_partition=RATINGS_AT_MOST, low=1 - MIDDLE_RATING, high=5 - MIDDLE_RATING),
     "spend_minor": Bounds(high=SPEND_AT_MOST_MINOR),
 }
-"""The numbers that get noise, each with the most that one member adds to it."""
+"""The numbers that get noise, each with the most that one member adds to it. `audiences`: pairs of an active member and
+a creator with whose content the member was active."""
+CREATORS: Final = "creators"
+"""How many creators have published: public, because their works are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A figure as a quotient, cut to what it can be. `below` may be a public number."""
+    """A figure as a quotient plus `offset`, cut to what it can be. `below` may be a public number."""
 
     above: str
     below: str
-    low: float = 0.0
-    high: float = float("inf")
+    low: float
+    high: float
+    offset: float = 0.0
 
 
 RATIOS: Final[Mapping[str, Ratio]] = {
-    "active_members_per_creator": Ratio(COUNTED_IN, "creators"),
-    "interactions_per_active_member": Ratio("interactions", COUNTED_IN, high=float(INTERACTIONS_AT_MOST)),
-    "conversion": Ratio("payers", "members", high=1.0),
-    "mean_spend_minor": Ratio("spend_minor", "payers", high=float(SPEND_AT_MOST_MINOR)),
+    "active_members_per_creator": Ratio("audiences", CREATORS, 0, inf),
+    "interactions_per_active_member": Ratio("interactions", COUNTED_IN, 0, INTERACTIONS_AT_MOST),
+    "conversion": Ratio("payers", COUNTED_IN, 0, 1),
+    "mean_rating": Ratio("rating_distances", "ratings", 1, 5, MIDDLE_RATING),
+    "mean_spend_minor": Ratio("spend_minor", "payers", 0, SPEND_AT_MOST_MINOR),
 }
-USUAL: Final = ("active_members_per_creator", "conversion", "interactions_per_active_member")
+USUAL: Final = ("active_members_per_creator", "conversion", "interactions_per_active_member", "mean_rating")
 """The figures of a benchmark that names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Figures (sorted names of `RATIOS`) of all members in the `window_days` days that end with `last_day`. `currency`
-    is that of money, empty where no figure is money."""
+    """Figures (sorted names of `RATIOS`) of the `window_days` days that end with `last_day`: of all members, or of what
+    they did with content of a category. `currency` is that of money, empty where no figure is money."""
 
     figures: tuple[str, ...]
     window_days: int
     last_day: date
     zone: str
+    category: str = ""
     currency: str = ""
 
     kind = "benchmark"
@@ -82,6 +97,7 @@ class Benchmark:
             "window_days": self.window_days,
             "last_day": self.last_day.isoformat(),
             "zone": self.zone,
+            "category": self.category,
             "currency": self.currency,
             "bounds": bounds,
         }
@@ -103,21 +119,24 @@ class Benchmark:
     def figures_of(self, drawn: Sequence[Drawn], public: Mapping[str, int]) -> list[Figure]:
         """The noisy numbers, and the quotients whose noise leaves them a value."""
         by_name = {one.name: one for one in drawn}
-        quotients = [self._quotient(name, RATIOS[name], by_name, public) for name in self.figures] if drawn else []
+        quotients = [_quotient(name, RATIOS[name], by_name, public) for name in self.figures] if drawn else []
         return [*map(number, drawn), *(one for one in quotients if one)]
 
     def _bounds(self) -> dict[str, Bounds]:
         used = {COUNTED_IN, *(part for name in self.figures for part in (RATIOS[name].above, RATIOS[name].below))}
         return {name: bounds for name, bounds in NUMBERS.items() if name in used}
 
-    def _quotient(self, name: str, one: Ratio, drawn: Mapping[str, Drawn], public: Mapping[str, int]) -> Figure | None:
-        confidence = CONFIDENCE if one.below in public else BOTH
-        below = Interval(public[one.below]) if one.below in public else _interval(drawn[one.below], confidence)
-        found = ratio(_interval(drawn[one.above], confidence), below)
-        if found is None:
-            return None
-        value, error = found
-        return Figure(name, "", min(one.high, max(one.low, value)), error, of=(one.above, one.below))
+
+def _quotient(name: str, one: Ratio, drawn: Mapping[str, Drawn], public: Mapping[str, int]) -> Figure | None:
+    is_public = one.below in public
+    confidence = CONFIDENCE if is_public else BOTH
+    below = Interval(public[one.below]) if is_public else _interval(drawn[one.below], confidence)
+    found = ratio(_interval(drawn[one.above], confidence), below)
+    if found is None:
+        return None
+    value, error = found
+    formula = f"{one.above} / {one.below}" + (f" + {one.offset:g}" if one.offset else "")
+    return Figure(name, "", min(one.high, max(one.low, value + one.offset)), error, formula=formula)
 
 
 def _interval(one: Drawn, confidence: float) -> Interval:

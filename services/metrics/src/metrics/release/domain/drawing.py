@@ -40,15 +40,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A released figure. `error` is the half width of its 95% interval. A figure with `of` is made of the noisy numbers
-    named there, else it is one, and `mechanism` says how it was drawn."""
+    """A released figure. `error` is the half width of its 95% interval. `mechanism` says how it was drawn; a figure
+    that is made of drawn ones has a `formula` instead."""
 
     name: str
     partition: str
     value: float
     error: float
     mechanism: Mechanism | None = None
-    of: tuple[str, ...] = ()
+    formula: str = ""
 
 
 def noise(accounting: Accounting, nano: int, bounds: Bounds) -> Mechanism:
@@ -59,7 +59,7 @@ def noise(accounting: Accounting, nano: int, bounds: Bounds) -> Mechanism:
 def drawn_of(wanted: Iterable[Wanted], values: Iterable[Sequence[int | None]]) -> tuple[Drawn, ...]:
     """The noisy numbers; partitions that the selection dropped (None) are left out."""
     return tuple(
-        Drawn(one.name, partition, value, one.mechanism)
+        Drawn(one.name, partition, value, half_width(one.mechanism), one.mechanism)
         for one, noisy in zip(wanted, values, strict=True)
         for (partition, _), value in zip(one.numbers, noisy, strict=True)
         if value is not None
@@ -68,7 +68,7 @@ def drawn_of(wanted: Iterable[Wanted], values: Iterable[Sequence[int | None]]) -
 
 def number(one: Drawn) -> Figure:
     """A noisy number as a figure."""
-    return Figure(one.name, one.partition, float(one.value), float(half_width(one.mechanism)), one.mechanism)
+    return Figure(one.name, one.partition, float(one.value), float(one.half_width), one.mechanism)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,20 +29,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One noisy number. `partition` names the place in a histogram, or the tag; empty where there is one number
-    only."""
+    """One noisy number, and the half width of the 95% interval of its noise. `partition` names the place in a
+    histogram, or the tag; empty where there is one number only."""
 
     name: str
     partition: str
     value: int
+    half_width: int
     mechanism: Mechanism
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseMade:
-    """Noisy numbers were drawn, paid for and released. `question` is normalised JSON. If `is_suppressed`, they were
-    drawn and paid for, but too few members stand behind them, and they are not kept. `public` are numbers without noise
-    that are known to all, such as how many creators there are."""
+    """Noisy numbers were drawn, paid for and released. `question` is normalised JSON. `selection` says by which
+    mechanism partitions were chosen, if they were. If `is_suppressed`, numbers were drawn and paid for, but too few
+    members stand behind them, and they are not kept. `public` are numbers without noise that are known to all, such as
+    how many creators there are. `is_open`: paid for a caller who does not answer for the budget."""
 
     release_id: str
     owner: str
@@ -52,8 +54,10 @@ class ReleaseMade:
     sources: tuple[Source, ...]
     accounting: Accounting
     loss: Loss
+    is_open: bool
     is_suppressed: bool
     drawn: tuple[Drawn, ...]
+    selection: Mechanism | None
     public: dict[str, int]
     made_at: datetime
 

@@ -1,11 +1,10 @@
-"""Released retention: how many members of a cohort were still active in or after each period since they registered."""
+"""Released retention: how many members of a cohort were still active in or after each period since they began."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
 from typing import Any, Final
 
 from metrics.release.domain.budget import PLATFORM
@@ -22,17 +21,23 @@ LAST_ACTIVE: Final = "last_active_period"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Members who registered from `first_day` to `last_day`, in the `periods` periods of `period_days` days that follow
-    each one's day of registration (the first begins with that day)."""
+    """Members who began from `first_day` to `last_day`, in the `periods` periods of `period_days` days that follow (the
+    first begins with each one's own day). A member begins by registering, or with a `creator_id` by the first activity
+    with that creator's content, and then only activity with that counts."""
 
     first_day: date
     last_day: date
     period_days: int
     periods: int
     zone: str
+    creator_id: str = ""
 
     kind = "retention"
-    owner = PLATFORM
+
+    @property
+    def owner(self) -> str:
+        """Who answers for the data."""
+        return self.creator_id or PLATFORM
 
     def canonical(self) -> dict[str, Any]:
         """What tells the question from others."""
@@ -42,6 +47,7 @@ class Retention:
             "period_days": self.period_days,
             "periods": self.periods,
             "zone": self.zone,
+            "creator_id": self.creator_id,
         }
 
     @property
@@ -68,20 +74,16 @@ class Retention:
             Figure("survivors", place, value, half_width(mechanism, terms), mechanism)
             for place, value, terms in zip(self.places, values, range(len(values), 0, -1), strict=True)
         ]
-        return [replace(size, name="cohort", partition=""), *rest, *self._shares(values, mechanism)]
-
-    def _shares(self, values: Sequence[int], mechanism: Mechanism) -> list[Figure]:
-        """Never increasing: a period's share is at most that of the one before."""
-        wide = [half_width(mechanism, terms, BOTH) for terms in range(len(values), 0, -1)]
-        size = Interval(values[0], wide[0])
-        found = [ratio(Interval(value, error), size) for value, error in zip(values[1:], wide[1:], strict=True)]
-        return [
-            Figure("retention", str(period), min(1.0, one[0]), min(1.0, one[1]), of=("survivors", "cohort"))
-            for period, one in enumerate(found)
-            if one is not None
-        ]
+        return [replace(size, name="cohort", partition=""), *rest, *_shares(values, mechanism)]
 
 
-def is_monotone(values: Sequence[float]) -> bool:
-    """Whether no value is above the one before."""
-    return all(one >= other for one, other in pairwise(values))
+def _shares(values: Sequence[int], mechanism: Mechanism) -> list[Figure]:
+    """Never increasing: a period's share is at most that of the one before."""
+    wide = [half_width(mechanism, terms, BOTH) for terms in range(len(values), 0, -1)]
+    size = Interval(values[0], wide[0])
+    found = [ratio(Interval(value, error), size) for value, error in zip(values[1:], wide[1:], strict=True)]
+    return [
+        Figure("retention", str(period), min(1.0, one[0]), min(1.0, one[1]), formula="survivors / cohort")
+        for period, one in enumerate(found)
+        if one is not None
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 from collections.abc import Sequence
 from typing import Final
@@ -14,11 +14,15 @@ from eventfold.errors import DeadlineExceeded, PeerUnavailable
 from metrics.release.noise.frames import DrawnInFork, Noisy, Numbers
 from metrics.release.noise.link import Link, NoiseDied
 
+log = logging.getLogger(__name__)
+
 MAX_WAITING: Final = 200
 """Requests that may wait for noise; more are refused."""
 MAX_TRIES: Final = 3
 """Processes that may die under one request."""
 RESTART_PAUSE_S: Final = 0.5
+MAX_RESTART_PAUSE_S: Final = 30.0
+"""The pauses grow while no process becomes ready."""
 NAME: Final = "noise"
 
 DRAW_SECONDS = Histogram(
@@ -83,10 +87,16 @@ class NoiseProcess:
 
     async def run(self) -> None:
         """Keep a process ready, so that no caller waits for its start. Until cancelled."""
+        pause_s = RESTART_PAUSE_S
         while True:
-            with contextlib.suppress(NoiseDied):
-                await (await self.link()).ended.wait()
-            await asyncio.sleep(RESTART_PAUSE_S)
+            try:
+                link = await self.link()
+                pause_s = RESTART_PAUSE_S
+                await link.ended.wait()
+            except NoiseDied as failure:
+                pause_s = min(MAX_RESTART_PAUSE_S, 2 * pause_s)
+                log.warning("no noise process", extra={"after_s": pause_s, "reason": str(failure)})
+            await asyncio.sleep(pause_s)
 
     async def aclose(self) -> None:
         """End the process; from here on nothing is drawn."""
