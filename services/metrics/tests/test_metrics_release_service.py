@@ -218,6 +218,8 @@ async def test_two_replicas_that_release_at_once_cannot_overspend_together(house
     assert {type(one) for one in answers if isinstance(one, Exception)} == {BudgetExceeded}
     [budget] = (await house.call(pb.GetPrivacyBudgetRequest(owner="platform"), ADMIN)).budgets
     assert (budget.spent, budget.releases) == (12.0, 24)
+    kinds = [kind for kind, _ in await recorded(house)]
+    assert (kinds.count("release_budget.spent"), kinds.count("release.made")) == (24, 24), "none was paid for twice"
 
 
 async def test_200_calls_at_once_with_one_question_pay_once_and_get_one_answer(house: MetricsHouse) -> None:

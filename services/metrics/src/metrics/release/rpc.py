@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from lyceum.metrics.v1 import release_pb2 as pb
 from metrics.domain.windows import Window, day_of, ending
 from metrics.release import parsing, shaping
-from metrics.release.application import Answer, Order, Releasing
+from metrics.release.application import Releasing
 from metrics.release.budgets import Budgets
 from metrics.release.domain.questions import Question
 from metrics.release.domain.trend import Trend
+from metrics.release.orders import Answer, Order
 from metrics.release.parsing import Asker
 from metrics.release.projections import BUDGETS
 from metrics.release.queries import READS, Tables

@@ -6,12 +6,12 @@ import math
 from typing import Final
 
 from lyceum.metrics.v1 import release_pb2 as pb
-from metrics.release.application import Answer
 from metrics.release.domain.budget import Grant, Ledger
 from metrics.release.domain.drawing import SUPPRESSED_UNDER_MEMBERS, Figure
 from metrics.release.domain.loss import NANO, Accounting, Loss, epsilon_of
 from metrics.release.domain.mechanism import Mechanism, variance
 from metrics.release.domain.questions import Question
+from metrics.release.orders import Answer
 from metrics.release.projections import BudgetRow
 from servicekit.times import stamp
 
