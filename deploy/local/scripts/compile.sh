@@ -21,3 +21,4 @@ compile "${@}" uv.in -o uv.txt
 compile "${@}" ../bench/peers/requirements.in -o ../bench/peers/requirements.txt
 compile "${@}" ../bench/peers/recommending.in -o ../bench/peers/recommending.txt
 PYTHON=3.13 compile "${@}" ../bench/peers/recommending_nexteval.in -o ../bench/peers/recommending_nexteval.txt
+compile "${@}" ../bench/peers/privacy.in -o ../bench/peers/privacy.txt
