@@ -127,7 +127,7 @@ def test_shares_add_up_exactly_and_none_is_below_its_weight(nano: int, weights: 
 
 
 def test_a_payment_far_below_the_precision_of_a_float_is_still_counted() -> None:
-    """openmed 2457: a positive payment vanished beside what was spent, and the exhausted budget went on paying."""
+    """openmed #2457: a positive payment vanished beside what was spent, and the exhausted budget went on paying."""
     assert 1e16 + 1.0 == 1e16, "what a ledger of floats does"
     state = Ledger(Grant("pure", Loss(10**25, 0), 100), spent=Loss(10**25 - 1))
     paid = LEDGER.decider.fold(LEDGER.decider.decide(replace(spend(1.0), loss=Loss(1)), state), state)

@@ -176,7 +176,7 @@ def _clopper_pearson(hits: int, tries: int, confidence: float = CONFIDENCE) -> t
 
 
 async def test_noised_numbers_are_whole_and_tell_nothing_by_their_last_bits(noise_process: NoiseProcess) -> None:
-    """OpenDP 414: the precision of a noisy double told the number under it. There is one grid here, whatever the
+    """opendp #414: the precision of a noisy double told the number under it. There is one grid here, whatever the
     number."""
     for value in (0, 1, 10**12):
         assert all(type(one) is int for one in await drawn(noise_process, COUNT, value))

@@ -201,7 +201,7 @@ async def test_the_selection_keeps_as_often_as_the_truncated_geometric_mechanism
     ids=str,
 )
 async def test_what_pydp_would_wrap_hand_on_or_never_finish_is_refused(noise: NoiseProcess, numbers: Numbers) -> None:
-    """OpenDP 2935 (NaN became 0) and google/differential-privacy 405 (NaN and an overflow reached the noise)."""
+    """opendp #2935 (NaN became 0) and google/differential-privacy #405 (NaN and an overflow reached the noise)."""
     with pytest.raises(NoiseRefused):
         await noise.draw([numbers], 30)
     assert len(await noise.draw([LAPLACE], 30)) == 1, "and the process goes on"
