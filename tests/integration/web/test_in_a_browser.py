@@ -39,9 +39,14 @@ class Data:
     session: Session
 
 
+@pytest.fixture(scope="session")
+def browser_is_there() -> str:
+    """Asked for before the stack: where there is no browser, nothing is started for one."""
+    return executable()
+
+
 @pytest.fixture(scope="module")
-def data(stack: LocalStack, community: Community) -> Data:
-    executable()  # nothing is imported where nobody looks at it
+def data(browser_is_there: str, stack: LocalStack, community: Community) -> Data:
     importer, dataset = community.importer(), f"w{uuid.uuid4().hex[:8]}"
     tokens = [importer.import_all("members", dataset, _members(dataset))]
     tokens.append(importer.import_all("contents", dataset, [_content()]))
