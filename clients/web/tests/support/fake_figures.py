@@ -36,6 +36,8 @@ def figures(members: int, payers: int, events: int) -> dict[str, dict[str, Any]]
         "/v1/metrics/funnel": _funnel(members if events else 0, payers),
         "/v1/metrics/attribution": _attribution(payers),
         "/v1/metrics/contents/quality": _quality(members if events else 0),
+        "/v1/metrics/releases/benchmark": _benchmark(members),
+        "/v1/metrics/releases/budget": {"budgets": [_budget()] if members else [], "next_page_token": ""},
         "/v1/metrics/restatements": told(restatements=[_restated()] if events else []),
     }
 
@@ -215,4 +217,36 @@ def _restated() -> dict[str, Any]:
         "interactions": "3",
         "purchases": "1",
         **at,
+    }
+
+
+def _benchmark(members: int) -> dict[str, Any]:
+    figures = [
+        {"name": "active_members_per_creator", "partition": "", "value": 41.5, "error": 2.5, "formula": "a / b"},
+        {"name": "active_members", "partition": "", "value": 415.0, "error": 25.0, "formula": ""},
+        {"name": "conversion", "partition": "", "value": 0.1, "error": 0.05, "formula": "a / b"},
+    ]
+    suppressed = members < 100
+    release = {
+        "figures": [] if suppressed else figures,
+        "suppressed": suppressed,
+        "suppressed_under_members": 100,
+        "guarantee": "a promise",
+        "made_at": AS_OF,
+    }
+    return {"release": release, "window": window(28)}
+
+
+def _budget() -> dict[str, Any]:
+    return {
+        "owner": "platform",
+        "period": "2026-03",
+        "accounting": "pure",
+        "granted": 8.0,
+        "spent": 2.0,
+        "left": 6.0,
+        "releases": "4",
+        "epsilon": 2.0,
+        "delta": 1e-06,
+        "conversion": "epsilons add up",
     }

@@ -22,7 +22,7 @@ KINDS: Final = ("came", "expected", "naive")
 
 def queries(look: Look) -> Mapping[str, Query]:
     """Of the usual number of weeks."""
-    return {"buying": Query("/v1/metrics/revenue/buying", {"currency": look.currency}, of_creator=True)}
+    return {"buying": Query("/v1/metrics/revenue/buying", {"currency": look.currency}, own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

@@ -25,7 +25,7 @@ LARGE: Final = (1, 4, 8)
 def cohorts_query(look: Look) -> Query:
     """Twelve weeks, by first activity; the panel of learning and money asks the same."""
     asked: Parameters = {"start": "first_active", "cohorts": WEEKS, "intervals": WEEKS, "currency": look.currency}
-    return Query("/v1/metrics/cohorts", asked, of_creator=True)
+    return Query("/v1/metrics/cohorts", asked, own="creator_id")
 
 
 def queries(look: Look) -> Mapping[str, Query]:

@@ -31,7 +31,7 @@ def queries(look: Look) -> Mapping[str, Query]:
     by_day = look.days <= MOST_DAYS
     periods = look.days if by_day else -(-look.days // DAYS_PER_MONTH)
     asked = {"period": "day" if by_day else "month", "periods": periods, "currency": look.currency}
-    return {"trend": Query("/v1/metrics/revenue/trend", asked, of_creator=True)}
+    return {"trend": Query("/v1/metrics/revenue/trend", asked, own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

@@ -23,13 +23,16 @@ def as_csv(view: View, tongue: Tongue) -> str:
     writer.writerow([*(key for key, _ in view.table.columns), "currency", "as_of", "time_zone"])
     zone = view.told.window.zone.key if view.told.window else ""
     for row in view.table.rows:
-        context = [_currency(row), view.told.as_of.isoformat(), zone]
+        context = [_currency(row), view.told.as_of.isoformat() if view.told.as_of else "", zone]
         writer.writerow([*(_plain(value, tongue) for value in row), *context])
     return out.getvalue()
 
 
 def file_name(panel: str, view: View, look: Look) -> str:
-    """The same for the same question, without its ending: panel, days, and the last day that the figures look at."""
+    """The same for the same question, without its ending: panel, days, and the last day that the figures look at. What
+    is of now has neither."""
+    if view.told.as_of is None:
+        return f"lyceum-{panel}"
     zone = view.told.window.zone if view.told.window else None
     day = look.as_of or view.told.as_of.astimezone(zone).date()
     return f"lyceum-{panel}-{look.days}d-{day.isoformat()}"

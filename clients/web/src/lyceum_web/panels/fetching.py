@@ -76,9 +76,9 @@ class Fetching:
         return {name: _given(one) for name, one in zip(queries, found, strict=True)}
 
     def _answer(self, query: Query) -> Awaitable[Answer]:
-        parameters = {**query.parameters, **({"as_of": self._moment} if self._moment else {})}
-        if query.of_creator and self._reader.role not in OPERATORS:
-            parameters["creator_id"] = self._reader.member_id
+        parameters = {**query.parameters, **({"as_of": self._moment} if self._moment and query.dated else {})}
+        if query.own and self._reader.role not in OPERATORS:
+            parameters[query.own] = self._reader.member_id
         path = _path(query.path, self._reader.member_id)
         known = (path, repr(sorted(parameters.items())))
         if known not in self._asked:

@@ -24,7 +24,7 @@ COLUMNS: Final = (
 
 def queries(look: Look) -> Mapping[str, Query]:
     """First views in the chosen window."""
-    return {"funnel": Query("/v1/metrics/funnel", {"window_days": look.days}, of_creator=True)}
+    return {"funnel": Query("/v1/metrics/funnel", {"window_days": look.days}, own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

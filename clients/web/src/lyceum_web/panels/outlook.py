@@ -27,7 +27,7 @@ COLUMNS: Final = (
 def queries(look: Look) -> Mapping[str, Query]:
     """Of windows as long as the chosen one."""
     asked: Parameters = {"window_days": min(look.days, MAX_DAYS), "currency": look.currency}
-    return {"forecast": Query("/v1/metrics/revenue/forecast", asked, of_creator=True)}
+    return {"forecast": Query("/v1/metrics/revenue/forecast", asked, own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

@@ -15,14 +15,16 @@ from lyceum_web.words.values import Label, Value
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A GET of the gateway. `{member_id}` in the path is the reader's own; `as_of` is added where the look has one.
+    """A GET of the gateway. `{member_id}` in the path is the reader's own; `as_of` is added where the look has one and
+    the question is `dated`.
 
-    What is `of_creator` is of all content for operators, and for creators of their own: `creator_id` is added then.
+    `own` names the parameter by which creators ask for what is theirs; operators leave it out, and so ask for all.
     """
 
     path: str
     parameters: Parameters = field(default_factory=dict)
-    of_creator: bool = False
+    own: str = ""
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says of its figures. `window` is None for figures that have none."""
+    """What an answer says of its figures. `window` and `as_of` are None for figures that have none: they are of now."""
 
     formula: str
     window: Window | None
-    as_of: datetime
+    as_of: datetime | None
     applied_at: Mapping[str, datetime]
 
 

@@ -77,7 +77,10 @@ def _cell(value: Value, tongue: Tongue) -> Cell:
 
 def _told(view: View, look: Look, tongue: Tongue) -> list[tuple[str, str]]:
     told, zone = view.told, view.told.window.zone if view.told.window else ZoneInfo("UTC")
-    lines = [*_window(told, tongue), (tongue.text("told.as_of"), _as_of(told.as_of, look, zone, tongue))]
+    lines = _window(told, tongue)
+    if told.as_of is None:
+        return lines
+    lines = [*lines, (tongue.text("told.as_of"), _as_of(told.as_of, look, zone, tongue))]
     fresh = [f"{name}: {tongue.moment(at, zone)}" for name, at in told.applied_at.items()]
     text = tongue.text("separator").join(fresh) or tongue.text("told.fresh_none")
     return [*lines, (tongue.text("told.zone"), zone.key), (tongue.text("told.fresh"), text)]

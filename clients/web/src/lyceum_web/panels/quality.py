@@ -26,7 +26,7 @@ COLUMNS: Final = (
 
 def queries(look: Look) -> Mapping[str, Query]:
     """The usual number of contents, best first."""
-    return {"quality": Query("/v1/metrics/contents/quality", of_creator=True)}
+    return {"quality": Query("/v1/metrics/contents/quality", own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

@@ -7,6 +7,7 @@ from typing import Final
 
 from lyceum_web.panels import (
     activity,
+    benchmark,
     buying,
     calibration,
     cohorts,
@@ -16,6 +17,7 @@ from lyceum_web.panels import (
     overview,
     own_activity,
     own_retention,
+    privacy,
     promotions,
     quality,
     restated,
@@ -45,6 +47,8 @@ PANELS: Final[Sequence[Panel]] = (
     slots.PANEL,
     promotions.PANEL,
     quality.PANEL,
+    benchmark.PANEL,
+    privacy.PANEL,
     restated.PANEL,
     own_activity.PANEL,
     own_retention.PANEL,

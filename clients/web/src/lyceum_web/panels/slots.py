@@ -26,7 +26,7 @@ COLUMNS: Final = (
 def attribution_query(look: Look) -> Query:
     """In the chosen window; the panel of promotions asks the same."""
     asked: Parameters = {"window_days": min(look.days, MAX_DAYS), "currency": look.currency}
-    return Query("/v1/metrics/attribution", asked, of_creator=True)
+    return Query("/v1/metrics/attribution", asked, own="creator_id")
 
 
 def queries(look: Look) -> Mapping[str, Query]:

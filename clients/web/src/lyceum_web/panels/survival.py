@@ -24,7 +24,7 @@ COLUMNS: Final = (
 
 def queries(look: Look) -> Mapping[str, Query]:
     """Weeks, as many observed and ahead as is usual."""
-    return {"forecast": Query("/v1/metrics/retention/forecast", of_creator=True)}
+    return {"forecast": Query("/v1/metrics/retention/forecast", own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

@@ -26,7 +26,7 @@ COLUMNS: Final = (
 
 def queries(look: Look) -> Mapping[str, Query]:
     """The chosen days, as many as an answer may have."""
-    return {"trend": Query("/v1/metrics/activity/trend", {"periods": min(look.days, MAX_DAYS)}, of_creator=True)}
+    return {"trend": Query("/v1/metrics/activity/trend", {"periods": min(look.days, MAX_DAYS)}, own="creator_id")}
 
 
 def view(look: Look, answers: Mapping[str, Answer]) -> View:

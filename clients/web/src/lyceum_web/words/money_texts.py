@@ -147,6 +147,43 @@ TEXTS: Final[Mapping[str, Text]] = {
     "quality.prior": Text("Mean of all ratings", "全部评分的平均"),
     "quality.weight": Text("Ratings that it counts as", "其计入的评分数"),
     "quality.empty": Text("Nobody has viewed or rated a content yet.", "还没有会员浏览或评分。"),
+    # -- benchmark
+    "benchmark.title": Text("What is usual on the platform", "平台一般水平"),
+    "benchmark.about": Text(
+        "Figures of all creators together, noised so that no single member can be told from them. The bounds hold the "
+        "true value 95 times of 100.",
+        "全部创作者的合计数据，已加入噪声，无法从中辨认任何会员。上下限有 95% 的把握包含真实值。",
+    ),
+    "benchmark.chart": Text("Usual figures with the bounds of their noise", "一般水平及其噪声范围"),
+    "benchmark.value": Text("Noised value", "加噪值"),
+    "benchmark.low": Text("Low bound", "下限"),
+    "benchmark.high": Text("High bound", "上限"),
+    "benchmark.active_members_per_creator": Text("Active members per creator", "每位创作者的活跃会员"),
+    "benchmark.interactions_per_active_member": Text("Interactions per active member", "活跃会员人均互动"),
+    "benchmark.conversion": Text("Conversion", "转化率"),
+    "benchmark.mean_rating": Text("Mean rating", "平均评分"),
+    "benchmark.under": Text("Not shown for fewer members than", "少于此数的会员不予显示"),
+    "benchmark.empty": Text("Too few members stand behind these figures to show them.", "会员太少，不予显示。"),
+    # -- privacy
+    "privacy.title": Text("Privacy budget", "隐私预算"),
+    "privacy.about": Text(
+        "Each noised figure that leaves for others loses a little of members’ privacy. What may be lost in a month is "
+        "bounded; when it is used up, nothing new is released.",
+        "每次对外发布加噪数据都会损失少量会员隐私。每月可损失的总量有上限，用尽后不再发布新数据。",
+    ),
+    "privacy.chart": Text("Left of this period’s budget", "本期剩余预算"),
+    "privacy.owner": Text("Whose", "归属"),
+    "privacy.platform": Text("The platform", "平台"),
+    "privacy.period": Text("Period", "周期"),
+    "privacy.accounting": Text("Accounting", "计量方式"),
+    "privacy.granted": Text("Granted", "总额"),
+    "privacy.spent": Text("Spent", "已用"),
+    "privacy.left": Text("Left", "剩余"),
+    "privacy.left_share": Text("Left", "剩余比例"),
+    "privacy.releases": Text("Releases", "发布次数"),
+    "privacy.epsilon": Text("Spent, as epsilon", "已用（折合 epsilon）"),
+    "privacy.delta": Text("at delta", "对应 delta"),
+    "privacy.empty": Text("There is no budget.", "没有预算。"),
     # -- restated
     "restated.title": Text("Days that changed later", "事后变动的日期"),
     "restated.about": Text(
