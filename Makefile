@@ -132,7 +132,7 @@ bench-metrics: setup ## how fast metrics folds, and how long its answers take wi
 	OPENBLAS_NUM_THREADS=1 $(RUN) bench.figures $(addprefix --events ,$(EVENTS))
 
 bench-privacy: setup ## private releases beside OpenDP and PyDP's own aggregations, 10^4 to 10^6 rows; ROWS="10000 100000" RELEASES=100
-	$(RUN) bench.releasing $(addprefix --rows ,$(ROWS)) $(addprefix --releases ,$(RELEASES))
+	$(RUN) bench.releasing $(if $(ROWS),--rows $(ROWS)) $(addprefix --releases ,$(RELEASES))
 
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
