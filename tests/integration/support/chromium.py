@@ -69,6 +69,12 @@ class Window:
         pairs = await self.page.eval_on_selector_all(f"#{panel} .figures div", script)
         return {name: " ".join(value.split()) for name, value in pairs}
 
+    async def rows(self, panel: str) -> list[list[str]]:
+        """The cells of a panel's table, row by row."""
+        script = """(all) => all.map((row) => [...row.children].map((cell) => cell.innerText.trim()))"""
+        found: list[list[str]] = await self.page.eval_on_selector_all(f"#{panel} tbody tr", script)
+        return found
+
     async def axe(self, source: str) -> list[str]:
         """What is seriously or critically wrong for people with disabilities."""
         await self.page.evaluate(source)

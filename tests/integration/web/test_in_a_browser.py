@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,9 @@ from playwright.async_api import Route
 
 from lyceum_local.stack import LocalStack
 from lyceum_web.panels.charts import Chart, Series, described
+from lyceum_web.panels.registry import panels_for
 from lyceum_web.site import as_data
+from lyceum_web.words.texts import TEXTS
 from lyceum_web.words.tongue import Tongue
 from lyceum_web.words.values import Raw
 
@@ -26,6 +30,7 @@ AS_OF = datetime(1975, 5, 31, 12, tzinfo=UTC)
 ASKED = {"as_of": rfc3339(AS_OF)}
 QUERY = "?days=30&as_of=1975-05-31"
 MEMBERS, PAYERS, PRICE_MINOR = 20, 4, 12_345
+FEWEST_CHARTS: Final = 8
 SMALL = {"width": 320, "height": 640}
 WEEKS = [Raw("1"), Raw("2")]
 
@@ -125,10 +130,32 @@ async def test_the_figures_on_the_page_are_those_of_the_gateway(data: Data) -> N
         await _nothing_is_wrong(shown)
 
 
+async def test_figures_on_the_page_are_those_of_the_raw_events(data: Data) -> None:
+    """Counted here from what was imported, without any service of ours."""
+    async with window(data.url) as shown:
+        await shown.log_in(data.auditor, f"/web/{QUERY}")
+        by_day: dict[date, set[str]] = defaultdict(set)
+        for one in _views():
+            by_day[datetime.fromisoformat(one["occurred_at"]).date()].add(one["member_external_id"])
+        buyers = {f"{n}" for n in range(1, PAYERS + 1)}
+        bought_on = (AS_OF - timedelta(days=5)).date()
+        by_day[bought_on] |= buyers
+        days = [(AS_OF - timedelta(days=back)).date() for back in range(29, -1, -1)]
+        rows = await shown.rows("trend")
+        assert [int(row[1]) for row in rows] == [len(by_day[day]) for day in days]
+        before = [by_day[day - timedelta(days=1)] & by_day[day] for day in days]
+        assert [int(row[3]) for row in rows] == [len(stayed) for stayed in before]
+        [paid] = [row for row in await shown.rows("earnings") if row[1] != "0"]
+        assert (paid[1], paid[2], paid[5]) == (str(PAYERS), str(PAYERS), f"CN¥{PAYERS * PRICE_MINOR / 100:,.2f}")
+        viewers = {one["member_external_id"] for one in _views() if one["interaction"]["kind"] == "view"}
+        assert (await shown.rows("quality"))[0][1] == str(len(viewers))
+        await _nothing_is_wrong(shown)
+
+
 async def test_without_scripts_every_figure_is_there_and_nothing_looks_broken(data: Data) -> None:
     async with window(data.url, java_script_enabled=False) as shown:
         await shown.log_in(data.auditor, f"/web/{QUERY}")
-        assert await shown.page.locator("table").count() == 4
+        assert await shown.page.locator("table").count() == len(panels_for("auditor"))
         assert not await shown.page.locator("figure.chart").first.is_visible()
         assert "CN¥493.80" in await shown.page.inner_text("#revenue table")
         assert shown.wrong == []
@@ -140,8 +167,8 @@ async def test_charts_are_drawn_under_the_policy_and_saved_as_files(data: Data, 
         await shown.log_in(data.auditor, f"/web/{QUERY}")
         canvases = shown.page.locator("figure.chart .canvas[role=img]")
         await canvases.first.wait_for()
-        assert await canvases.count() == 4
-        for at in range(4):
+        assert await canvases.count() >= FEWEST_CHARTS
+        for at in range(await canvases.count()):
             await canvases.nth(at).hover()  # the tip of a point, where libraries like to write styles
             await shown.page.wait_for_timeout(150)
         label = await shown.page.get_attribute("#revenue .canvas", "aria-label")
@@ -193,7 +220,7 @@ KINDS: Final = (
 
 async def test_every_kind_of_chart_is_drawn_under_the_policy(data: Data) -> None:
     fetched("echarts.min.js")
-    descriptions = iter([str(as_data(described(kind, Tongue("en")))) for kind in KINDS])
+    descriptions = cycle([str(as_data(described(kind, Tongue("en")))) for kind in KINDS])
 
     async def other_charts(route: Route) -> None:
         answer = await route.fetch()
@@ -209,7 +236,7 @@ async def test_every_kind_of_chart_is_drawn_under_the_policy(data: Data) -> None
         await shown.page.route("**/web/?*", other_charts)
         await shown.open(f"/web/{QUERY}")
         drawn = shown.page.locator("figure.chart .canvas[role=img]")
-        assert await drawn.count() == len(KINDS)
+        assert await drawn.count() >= len(KINDS)
         for at in range(len(KINDS)):
             await drawn.nth(at).hover()
             await shown.page.wait_for_timeout(100)
@@ -315,5 +342,5 @@ async def test_a_creator_sees_their_own_figures_and_a_wrong_password_is_told(dat
         assert await shown.page.inner_text("#complaint") == "The user name or the password is wrong."
         await shown.log_in(creator)
         titles = await shown.page.locator("h2").all_inner_texts()
-        assert titles == ["Your activity", "Your retention score"]
+        assert titles == [TEXTS[f"{panel.name}.title"].en for panel in panels_for("creator")]
         assert "You have no counted interaction" in await shown.page.inner_text("#own_activity")
