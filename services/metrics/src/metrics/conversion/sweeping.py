@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from prometheus_client import Counter
 
 from eventfold import Pool
-from eventfold.fold.sweeping import sweep
+from eventfold.fold.sweeping import keep_swept
 from metrics.projections.impressions import SHOWN
 
 SWEPT = Counter("lyceum_metrics_impressions_swept", "Shown contents deleted from the table because of their age.")
 ROWS: Final = 10_000
 """Of one transaction."""
-PAUSE_S: Final = 1.0
-EVERY_S: Final = 3_600.0
 
 
 async def sweep_impressions(pool: Pool, keep_days: int) -> None:
     """Delete what was shown more than `keep_days` ago until cancelled. Of several processes one at a time does it."""
-    while True:
-        async with pool.connection() as conn:
-            swept = await sweep(conn, SHOWN, keep_days=keep_days, limit_rows=ROWS)
-        SWEPT.inc(swept)
-        await asyncio.sleep(PAUSE_S if swept == ROWS else EVERY_S)
+    await keep_swept(pool, SHOWN, keep_days=keep_days, limit_rows=ROWS, swept=SWEPT.inc)
