@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 
@@ -78,28 +78,40 @@ def _spells(periods: Periods, scope: Scope) -> str:
 _COLUMNS = ("views", "likes", "comments", "shares", "ratings", "completions")
 
 
-async def spans(reading: Reading, window: Window, scope: Scope, days: int) -> Mapping[date, int]:
-    """For members active within the last `days` days: by day, those who begin to be minus those who cease to."""
+async def spans(
+    reading: Reading, window: Window, scope: Scope, lengths_days: Sequence[int]
+) -> Mapping[int, Mapping[date, int]]:
+    """For members active within the last so many days, by this number: by day, those who begin to be minus those who
+    cease to."""
     parameters = {
         **scope.parameters,
-        "from": window.first_day - (days - 1) * DAY,
+        "from": window.first_day - (max(lengths_days) - 1) * DAY,
         "to": window.last_day,
-        "days": days,
+        "lengths": list(lengths_days),
     }
-    return dict(await reading.rows(_spans(scope), parameters))
+    found: dict[int, dict[date, int]] = {length: {} for length in lengths_days}
+    for length, day, change in await reading.rows(_spans(scope), parameters):
+        found[length][day] = change
+    return found
 
 
 def _spans(scope: Scope) -> str:
     """A member's active days, each lasting until the next one or for so many days: no day is in two of them."""
     return f"""WITH active AS (
-        SELECT DISTINCT member_id, day FROM {scope.days} d JOIN member m USING (member_id)
-        WHERE day BETWEEN %(from)s AND %(to)s AND m.role = ANY(%(roles)s)
-    ), span AS (
-        SELECT day, least(day + %(days)s::int, lead(day) OVER (PARTITION BY member_id ORDER BY day)) AS until
-        FROM active
+        SELECT member_id, day, lead(day) OVER (PARTITION BY member_id ORDER BY day) AS next_day FROM (
+            SELECT DISTINCT member_id, day FROM {scope.days} d JOIN member m USING (member_id)
+            WHERE day BETWEEN %(from)s AND %(to)s AND m.role = ANY(%(roles)s)
+        ) AS one
+    ), begun AS (
+        SELECT day, count(*) AS members FROM active GROUP BY day
+    ), over AS (
+        SELECT length, least(day + length, next_day) AS day, count(*) AS members
+        FROM active CROSS JOIN unnest(%(lengths)s::int[]) AS length GROUP BY 1, 2
     )
-    SELECT day, sum(change)::bigint
-    FROM (SELECT day, 1 AS change FROM span UNION ALL SELECT until, -1 FROM span) AS changes GROUP BY day"""  # noqa: S608
+    SELECT length, day, sum(change)::bigint FROM (
+        SELECT length, day, members AS change FROM begun CROSS JOIN unnest(%(lengths)s::int[]) AS length
+        UNION ALL SELECT length, day, -members FROM over
+    ) AS changes GROUP BY 1, 2"""  # noqa: S608
 
 
 class Share(NamedTuple):

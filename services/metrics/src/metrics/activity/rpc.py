@@ -198,8 +198,9 @@ async def _add_rolling(
 ) -> None:
     window = asked.window
     days = [window.first_day + ahead * DAY for ahead in range(window.days)]
-    weekly = domain.covered(await queries.spans(reading, window, scope, domain.WEEKLY_DAYS), days)
-    monthly = domain.covered(await queries.spans(reading, window, scope, domain.MONTHLY_DAYS), days)
+    lengths = (domain.WEEKLY_DAYS, domain.MONTHLY_DAYS)
+    spans = await queries.spans(reading, window, scope, lengths)
+    weekly, monthly = (domain.covered(spans[length], days) for length in lengths)
     for one, last_7, last_30 in zip(found, weekly, monthly, strict=True):
         one.weekly_active, one.monthly_active = last_7, last_30
         one.stickiness = domain.stickiness(one.active, last_30)
