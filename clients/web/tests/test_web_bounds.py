@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +27,11 @@ from lyceum_web.session.sealing import KEY_FILE, Seals, seals_in
 @pytest.fixture
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page has half a second in all."""
-    monkeypatch.setattr("lyceum_web.app.Guard", lambda pages, refusal, log: guard.Guard(pages, refusal, log, 0.5))
+
+    def in_half_a_second(pages: Any, refusal: Any, log: Any, is_draining: Any) -> guard.Guard:
+        return guard.Guard(pages, refusal, log, is_draining, deadline_s=0.5)
+
+    monkeypatch.setattr("lyceum_web.app.Guard", in_half_a_second)
     monkeypatch.setattr("lyceum_web.visit.PAGE_MARGIN_S", 0.2)
 
 
@@ -99,8 +104,10 @@ async def test_the_gateways_id_of_a_request_is_its_reference_and_nothing_else_is
 async def test_it_says_that_it_is_well_without_asking_anybody(web: Running) -> None:
     async with web.browser() as browser:
         assert ((await browser.open("/web/healthz")).status_code, browser.page.text) == (200, "ok\n")
+        assert "connection" not in browser.page.headers
         web.site.is_draining = True
         assert ((await browser.open("/web/healthz")).status_code, browser.page.text) == (503, "draining\n")
+        assert (await browser.open("/web/login")).headers["connection"] == "close"
     assert not web.platform.asked
 
 
@@ -198,7 +205,7 @@ async def test_what_is_no_request_of_http_passes_the_guard() -> None:
     async def pages(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    await guard.Guard(pages, None, None)({"type": "lifespan"}, None, None)  # type: ignore[arg-type]
+    await guard.Guard(pages, None, None, lambda: False)({"type": "lifespan"}, None, None)  # type: ignore[arg-type]
     assert seen == ["lifespan"]
 
 

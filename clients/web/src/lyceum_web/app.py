@@ -48,4 +48,4 @@ def app_of(site: Site) -> ASGIApp:
     routes = [Route(path, resource(path, handlers)) for path, handlers in PAGES.items()]
     routes.append(Route("/web", resource("/web", {"GET": to_dashboard})))
     router = Router(routes, redirect_slashes=False, default=resource("", {"GET": not_found, "POST": not_found}))
-    return Guard(router, refusal, site.log)
+    return Guard(router, refusal, site.log, lambda: site.is_draining)

@@ -112,7 +112,7 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "usual_body_bytes": bodies.USUAL_BYTES,
         "body_limits": _entries(bodies.own_limits(METHODS), 20),
         "service_routes": _entries([_route(*one) for one in _served()], 20),
-        "page_routes": _entries([pages.route()] if has_pages else [], 20),
+        "page_routes": _entries(pages.routes() if has_pages else [], 20),
     }
     return textwrap.indent(_filled("listener.yaml.tmpl", values), "    ").strip()
 

@@ -23,6 +23,7 @@ TIMEOUT_S: Final = 20
 IDLE_S: Final = 60
 """The web client keeps idle connections longer."""
 MAX_RETRIES: Final = 100
+NOT_BEGUN: Final = "connect-failure,refused-stream,reset-before-request"
 _OFF: Final = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 
 
@@ -35,16 +36,21 @@ class Pages:
     door_port: int
 
 
-def route() -> Mapping[str, object]:
+def routes() -> list[Mapping[str, object]]:
     """Everything under the path goes to the web client as it came. Tried again, some 9 s, is what it has not begun
-    with: while it is started again."""
+    with: while it is started again. What is only read is tried again also where a connection ended under it."""
+    reading = [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}]
+    return [_route({"headers": reading}, "connect-failure,refused-stream,reset"), _route({}, NOT_BEGUN)]
+
+
+def _route(also: Mapping[str, object], retry_on: str) -> Mapping[str, object]:
     return {
-        "match": {"path_separated_prefix": PATH},
+        "match": {"path_separated_prefix": PATH, **also},
         "route": {
             "cluster": "web",
             "timeout": f"{TIMEOUT_S}s",
             "retry_policy": {
-                "retry_on": "connect-failure,refused-stream,reset-before-request",
+                "retry_on": retry_on,
                 "num_retries": 20,
                 "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
             },

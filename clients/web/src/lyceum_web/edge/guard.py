@@ -33,15 +33,26 @@ _REFERENCE: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 Refusal = Callable[[Scope, int, str], ASGIApp]
 """Makes the page of a refusal: scope, status, key of the text."""
+IsDraining = Callable[[], bool]
+"""Whether the process was asked to end: each answer then closes its connection, so that nobody has one open any more
+that is closed under a request."""
 
 
 class Guard:
     """Wraps the pages. `scope["state"]` gets `deadline_at` (the event loop's time) and `reference` of this request."""
 
-    def __init__(self, pages: ASGIApp, refusal: Refusal, log: Log, deadline_s: float = REQUEST_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        pages: ASGIApp,
+        refusal: Refusal,
+        log: Log,
+        is_draining: IsDraining,
+        deadline_s: float = REQUEST_DEADLINE_S,
+    ) -> None:
         self._pages = pages
         self._refusal = refusal
         self._log = log
+        self._is_draining = is_draining
         self._deadline_s = deadline_s
         self._running = 0
 
@@ -50,7 +61,7 @@ class Guard:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, send, self._is_draining)
         state = scope.setdefault("state", {})
         state["reference"] = _reference(Headers(scope=scope))
         state["deadline_at"] = asyncio.get_running_loop().time() + self._deadline_s
@@ -87,8 +98,8 @@ class Guard:
 class _Answer:
     """What goes out, with the headers that every answer has."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, send
+    def __init__(self, scope: Scope, send: Send, is_draining: IsDraining) -> None:
+        self._scope, self._send, self._is_draining = scope, send, is_draining
         self.began = time.monotonic()
         self.status = 0
 
@@ -98,6 +109,8 @@ class _Answer:
             headers = MutableHeaders(raw=message["headers"])
             for name, value in _headers(self.status, self._scope["state"]).items():
                 headers.setdefault(name, value)
+            if self._is_draining():
+                headers["connection"] = "close"
         await self._send(message)
 
 
