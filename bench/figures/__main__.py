@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """Measure, and print tables or JSON."""
     parser = argparse.ArgumentParser(prog="bench.figures", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--calls", type=int, default=100, help="of each question")
+    parser.add_argument("--calls", type=int, default=200, help="of each question, asked again")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
@@ -60,12 +60,15 @@ async def _measured(url: str, folder: Path, events: int, calls: int) -> list[Sec
     )
     async with folding.folded(url, folder, community) as house:
         answers = await asking.measured(house, community, calls)
-    slowest = max(one.p99_ms for one in answers)
+    slowest, first = max(one.p99_ms for one in answers), max(one.first_p50_ms for one in answers)
     asked = Section(
         f"Answers over {events:,} events ({calls} calls each, one after another, without the network)",
-        ("question", "p50 ms", "p99 ms"),
-        [(one.name, one.p50_ms, one.p99_ms) for one in answers],
-        [Ratio("answers: 100 ms / the slowest p99", P99_MS / slowest, 1.0)],
+        ("question", "first, p50 ms", "first, most ms", "again, p50 ms", "again, p99 ms"),
+        answers,
+        [
+            Ratio("answers asked again: 100 ms / the slowest p99", P99_MS / slowest, 1.0),
+            Ratio("answers asked first: 100 ms / the slowest p50", P99_MS / first, 1.0),
+        ],
     )
     beside = raw.measured(community, calls)
     duck = Section(

@@ -16,8 +16,11 @@ Reached = tuple[Hashable, ...]
 
 
 async def reached(reading: Reading, projections: Sequence[str]) -> Reached:
-    """How far these projections have come, to compare with."""
-    return tuple((one.projection, one.topic, one.partition, one.seq) for one in await reading.sources(projections))
+    """How far these projections have come, to compare with. A rebuild leaves the numbers and changes the times."""
+    return tuple(
+        (one.projection, one.topic, one.partition, one.seq, one.applied_at)
+        for one in await reading.sources(projections)
+    )
 
 
 class Kept(Generic[Answer]):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 from lyceum.common.v1 import common_pb2
 from metrics.domain.windows import Window
@@ -22,11 +21,6 @@ def window_message(window: Window) -> common_pb2.Window:
 async def fresh(reading: Reading, *projections: str) -> common_pb2.Freshness:
     """How far the projections behind an answer have folded."""
     return times.freshness((one.projection, one) for one in await reading.sources(projections))
-
-
-def told(window: Window, as_of: datetime, freshness: common_pb2.Freshness) -> dict[str, Any]:
-    """The fields in which an answer says what it looks at."""
-    return {"window": window_message(window), "as_of": stamp(as_of), "freshness": freshness}
 
 
 def day_text(day: date) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lyceum.metrics.v1 import activity_pb2, metrics_pb2
 from metrics import parsing
 from metrics.activity import domain, queries
+from metrics.answering import Answering
 from metrics.domain import periods
 from metrics.domain.kinds import Weights, weighted
 from metrics.domain.periods import Periods
@@ -15,7 +16,7 @@ from metrics.domain.windows import DAY, day_of, ending
 from metrics.members import member_interactions, members, require_member
 from metrics.reading import Look, Reading
 from metrics.scope import Scope
-from metrics.shaping import day_text, fresh, told
+from metrics.shaping import day_text, fresh, window_message
 from servicekit.policy import OPERATORS, Policies, Policy
 from servicekit.times import stamp
 
@@ -24,12 +25,15 @@ MAX_PERIODS, DEFAULT_PERIODS = 400, 30
 MAX_ROWS, DEFAULT_ROWS = 200, 20
 MAX_RESTATEMENTS, DEFAULT_RESTATEMENTS = 500, 100
 
+MEMBERS_READ: Final = ("activity", "registry")
+OVERVIEW_READS: Final = ("activity", "orders", "registry")
+
 POLICIES: Final[Policies] = {
-    "GetActivity": Policy("query", OPERATORS, reads=("activity", "registry")),
-    "GetMemberActivity": Policy("query", OPERATORS, own="member_id", reads=("activity", "registry")),
-    "GetOverview": Policy("query", OPERATORS, reads=("activity", "orders", "registry")),
-    "GetActivityTrend": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=("activity", "registry")),
-    "GetActivityBreakdown": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=("activity", "registry")),
+    "GetActivity": Policy("query", OPERATORS, reads=MEMBERS_READ),
+    "GetMemberActivity": Policy("query", OPERATORS, own="member_id", reads=MEMBERS_READ),
+    "GetOverview": Policy("query", OPERATORS, reads=OVERVIEW_READS),
+    "GetActivityTrend": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=MEMBERS_READ),
+    "GetActivityBreakdown": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=MEMBERS_READ),
     "ListRestatements": Policy("query", OPERATORS, reads=("activity",)),
 }
 
@@ -39,6 +43,7 @@ class ActivityRpcs:
 
     def __init__(self, look: Look, weights: Weights) -> None:
         self._look = look
+        self._answering = Answering(look)
         self._weights = weights
 
     async def GetActivity(
@@ -46,21 +51,23 @@ class ActivityRpcs:
     ) -> metrics_pb2.GetActivityResponse:
         """A(t) of all members."""
         as_of, days = parsing.as_of(request), _window_days(request)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> metrics_pb2.GetActivityResponse:
             window = ending(day_of(as_of, reading.zone), days, reading.zone)
             by_kind = await queries.interactions(reading, window.first_day, window.last_day)
             found = domain.Activity(by_kind, await members(reading, window.end), window, self._weights)
-            freshness = await fresh(reading, "activity", "registry")
-        return metrics_pb2.GetActivityResponse(
-            formula=domain.FORMULA_ACTIVITY,
-            activity=found.activity,
-            activity_per_day=found.per_day,
-            weighted_activity=found.weighted,
-            interactions=found.interactions,
-            members=found.members,
-            weights=self._told_weights,
-            **told(window, as_of, freshness),
-        )
+            return metrics_pb2.GetActivityResponse(
+                formula=domain.FORMULA_ACTIVITY,
+                activity=found.activity,
+                activity_per_day=found.per_day,
+                weighted_activity=found.weighted,
+                interactions=found.interactions,
+                members=found.members,
+                weights=self._told_weights,
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, MEMBERS_READ, compute)
 
     async def GetMemberActivity(
         self, request: metrics_pb2.GetMemberActivityRequest, context: Any
@@ -71,12 +78,14 @@ class ActivityRpcs:
             await require_member(reading, member_id)
             window = ending(day_of(as_of, reading.zone), days, reading.zone)
             found = domain.MemberActivity(await member_interactions(reading, member_id, window), window)
-            freshness = await fresh(reading, "activity", "registry")
+            freshness = await fresh(reading, *MEMBERS_READ)
         return metrics_pb2.GetMemberActivityResponse(
             formula=domain.FORMULA_MEMBER_ACTIVITY,
             rate_per_day=found.rate_per_day,
             interactions=found.interactions,
-            **told(window, as_of, freshness),
+            window=window_message(window),
+            as_of=stamp(as_of),
+            freshness=freshness,
         )
 
     async def GetOverview(
@@ -84,21 +93,20 @@ class ActivityRpcs:
     ) -> metrics_pb2.GetOverviewResponse:
         """Counts up to and including the day of `as_of`."""
         as_of = parsing.as_of(request)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> metrics_pb2.GetOverviewResponse:
             window = ending(day_of(as_of, reading.zone), 1, reading.zone)
             found = await queries.counted(reading, window.end)
             by_kind = await queries.interactions(reading, None, window.last_day)
-            registered = await members(reading, window.end)
-            freshness = await fresh(reading, "activity", "orders", "registry")
-        return metrics_pb2.GetOverviewResponse(
-            members=registered,
-            contents=found.contents,
-            interactions={str(kind): number for kind, number in by_kind.items()},
-            orders_placed=found.orders_placed,
-            orders_paid=found.orders_paid,
-            as_of=stamp(as_of),
-            freshness=freshness,
-        )
+            return metrics_pb2.GetOverviewResponse(
+                members=await members(reading, window.end),
+                contents=found.contents,
+                interactions={str(kind): number for kind, number in by_kind.items()},
+                orders_placed=found.orders_placed,
+                orders_paid=found.orders_paid,
+            )
+
+        return await self._answering.answer(request, as_of, OVERVIEW_READS, compute)
 
     async def GetActivityTrend(
         self, request: activity_pb2.GetActivityTrendRequest, context: Any
@@ -106,17 +114,18 @@ class ActivityRpcs:
         """Active members period by period."""
         as_of, scope, period = parsing.as_of(request), parsing.scope(request), parsing.period(request, "day")
         number = parsing.count(request, "periods", most=MAX_PERIODS, default=DEFAULT_PERIODS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> activity_pb2.GetActivityTrendResponse:
             asked = periods.ending(day_of(as_of, reading.zone), number, period, reading.zone)
-            found = await self._periods(reading, asked, scope)
-            freshness = await fresh(reading, "activity", "registry")
-        return activity_pb2.GetActivityTrendResponse(
-            definition=domain.FORMULA_TREND,
-            periods=found,
-            period=period,
-            weights=self._told_weights,
-            **told(asked.window, as_of, freshness),
-        )
+            return activity_pb2.GetActivityTrendResponse(
+                definition=domain.FORMULA_TREND,
+                periods=await self._periods(reading, asked, scope),
+                period=period,
+                weights=self._told_weights,
+                window=window_message(asked.window),
+            )
+
+        return await self._answering.answer(request, as_of, MEMBERS_READ, compute)
 
     async def _periods(self, reading: Reading, asked: Periods, scope: Scope) -> list[activity_pb2.ActivityPeriod]:
         spells = await queries.spells(reading, asked, scope)
@@ -149,15 +158,17 @@ class ActivityRpcs:
         as_of, scope, days = parsing.as_of(request), parsing.scope(request), _window_days(request)
         by = parsing.one_of(request, "by", queries.BYS, "content")
         limit = parsing.count(request, "limit", most=MAX_ROWS, default=DEFAULT_ROWS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> activity_pb2.GetActivityBreakdownResponse:
             window = ending(day_of(as_of, reading.zone), days, reading.zone)
             found = await queries.shares(reading, window, scope, by, limit)
-            freshness = await fresh(reading, "activity", "registry")
-        return activity_pb2.GetActivityBreakdownResponse(
-            definition=domain.FORMULA_BREAKDOWN,
-            shares=[self._share(one) for one in found],
-            **told(window, as_of, freshness),
-        )
+            return activity_pb2.GetActivityBreakdownResponse(
+                definition=domain.FORMULA_BREAKDOWN,
+                shares=[self._share(one) for one in found],
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, MEMBERS_READ, compute)
 
     def _share(self, one: queries.Share) -> activity_pb2.ActivityShare:
         return activity_pb2.ActivityShare(
@@ -181,7 +192,9 @@ class ActivityRpcs:
         return activity_pb2.ListRestatementsResponse(
             definition=domain.FORMULA_RESTATEMENTS,
             restatements=[_restatement(one) for one in found],
-            **told(window, as_of, freshness),
+            window=window_message(window),
+            as_of=stamp(as_of),
+            freshness=freshness,
         )
 
     @property

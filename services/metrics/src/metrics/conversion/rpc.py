@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from lyceum.metrics.v1 import conversion_pb2
 from metrics import parsing
+from metrics.answering import Answering
 from metrics.conversion import queries
 from metrics.conversion.domain import FORMULA_ATTRIBUTION, FORMULA_FUNNEL, Step, from_previous, share
 from metrics.domain.windows import day_of, ending
-from metrics.reading import Look
+from metrics.reading import Look, Reading
 from metrics.scope import Scope
-from metrics.shaping import fresh, told
+from metrics.shaping import window_message
 from servicekit.policy import OPERATORS, Policies, Policy
 
 DEFAULT_WINDOW_DAYS: Final = 30
@@ -34,7 +35,7 @@ class ConversionRpcs:
     """How members come to content, and what leads them."""
 
     def __init__(self, look: Look) -> None:
-        self._look = look
+        self._answering = Answering(look)
 
     async def GetFunnel(
         self, request: conversion_pb2.GetFunnelRequest, context: Any
@@ -43,16 +44,18 @@ class ConversionRpcs:
         as_of, scope = parsing.as_of(request), parsing.scope(request)
         days = parsing.count(request, "window_days", most=parsing.MAX_WINDOW_DAYS, default=DEFAULT_WINDOW_DAYS)
         within = parsing.count(request, "within_days", most=MAX_STEPS_DAYS, default=DEFAULT_STEPS_DAYS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> conversion_pb2.GetFunnelResponse:
             window = ending(day_of(as_of, reading.zone), days, reading.zone)
             steps, still_open = await queries.funnel(reading, window, scope, timedelta(days=within))
-            freshness = await fresh(reading, *FUNNEL_READS)
-        return conversion_pb2.GetFunnelResponse(
-            definition=FORMULA_FUNNEL,
-            steps=[_step(steps, at) for at in range(len(steps))],
-            open=still_open,
-            **told(window, as_of, freshness),
-        )
+            return conversion_pb2.GetFunnelResponse(
+                definition=FORMULA_FUNNEL,
+                steps=[_step(steps, at) for at in range(len(steps))],
+                open=still_open,
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, FUNNEL_READS, compute)
 
     async def GetAttribution(
         self, request: conversion_pb2.GetAttributionRequest, context: Any
@@ -61,18 +64,20 @@ class ConversionRpcs:
         as_of, currency, scope = parsing.as_of(request), parsing.currency(request), Scope(parsing.creator_id(request))
         days = parsing.count(request, "window_days", most=MAX_ATTRIBUTED_DAYS, default=DEFAULT_WINDOW_DAYS)
         within = timedelta(days=parsing.count(request, "within_days", most=MAX_OWED_DAYS, default=DEFAULT_OWED_DAYS))
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> conversion_pb2.GetAttributionResponse:
             window = ending(day_of(as_of, reading.zone), days, reading.zone)
             slots = await queries.slots(reading, window, scope, within, currency)
             promotions = await queries.promotions(reading, window, scope, currency)
-            freshness = await fresh(reading, *ATTRIBUTION_READS)
-        return conversion_pb2.GetAttributionResponse(
-            definition=FORMULA_ATTRIBUTION,
-            slots=[conversion_pb2.SlotShare(**one._asdict()) for one in slots],
-            promotions=[conversion_pb2.PromotionShare(**one._asdict()) for one in promotions],
-            currency=currency,
-            **told(window, as_of, freshness),
-        )
+            return conversion_pb2.GetAttributionResponse(
+                definition=FORMULA_ATTRIBUTION,
+                slots=[conversion_pb2.SlotShare(**one._asdict()) for one in slots],
+                promotions=[conversion_pb2.PromotionShare(**one._asdict()) for one in promotions],
+                currency=currency,
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, ATTRIBUTION_READS, compute)
 
 
 def _step(steps: Sequence[Step], at: int) -> conversion_pb2.FunnelStep:

@@ -7,17 +7,16 @@ from typing import Any, Final
 
 from lyceum.metrics.v1 import metrics_pb2, retention_pb2
 from metrics import parsing as common
+from metrics.answering import Answering
 from metrics.domain.periods import DAYS_PER_WEEK
 from metrics.domain.windows import Window, day_of, ending
-from metrics.kept import Kept, reached
 from metrics.members import member_interactions, require_member
-from metrics.reading import Look
+from metrics.reading import Look, Reading
 from metrics.retention import cohort_queries, parsing, queries, shaping
 from metrics.retention.calibrations import Calibrations
 from metrics.retention.domain.calibration import FORMULA_PROBABILITY
-from metrics.retention.domain.cohorts import total
-from metrics.retention.domain.forecast import FORMULA_FORECAST, Forecast, forecast
-from metrics.retention.domain.reliability import MAX_ORIGINS, Reliability, judged, weeks_read
+from metrics.retention.domain.forecast import forecast
+from metrics.retention.domain.reliability import MAX_ORIGINS, judged, weeks_read
 from metrics.retention.domain.retention import (
     FORMULA_RETENTION,
     FORMULA_SCORE,
@@ -26,23 +25,23 @@ from metrics.retention.domain.retention import (
     W_HISTORY,
     Engagement,
 )
-from metrics.shaping import fresh, told, window_message
+from metrics.shaping import fresh, window_message
 from servicekit.policy import OPERATORS, Policies, Policy
 from servicekit.times import stamp
 
 DEFAULT_T_DAYS: Final = (1, 7, 30)
 DEFAULT_ORIGINS: Final = 8
-MAX_KEPT: Final = 32
 SEED: Final = 1
 """Of the panels that are drawn for intervals: the same question at the same data has the same answer."""
+MEMBERS_READ: Final = ("activity", "registry")
 COHORT_READS: Final = ("activity", "journeys", "orders", "registry")
 
 POLICIES: Final[Policies] = {
     "GetRetention": Policy("query", OPERATORS, reads=("activity",)),
-    "GetMemberRetention": Policy("query", OPERATORS, own="member_id", reads=("activity", "registry")),
+    "GetMemberRetention": Policy("query", OPERATORS, own="member_id", reads=MEMBERS_READ),
     "GetCohorts": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=COHORT_READS),
-    "GetRetentionForecast": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=("activity", "registry")),
-    "GetCalibration": Policy("query", OPERATORS, reads=("activity", "registry")),
+    "GetRetentionForecast": Policy("query", OPERATORS, own="creator_id", own_form="{}", reads=MEMBERS_READ),
+    "GetCalibration": Policy("query", OPERATORS, reads=MEMBERS_READ),
 }
 
 
@@ -51,29 +50,30 @@ class RetentionRpcs:
 
     def __init__(self, look: Look) -> None:
         self._look = look
+        self._answering = Answering(look)
         self._calibrations = Calibrations()
-        self._forecasts: Kept[Forecast] = Kept(MAX_KEPT)
-        self._judged: Kept[Reliability] = Kept(MAX_KEPT)
 
     async def GetRetention(
         self, request: metrics_pb2.GetRetentionRequest, context: Any
     ) -> metrics_pb2.GetRetentionResponse:
         """L(t) = p^t over all days from the first active day to that of `as_of`."""
         as_of, asked = common.as_of(request), parsing.t_days(request) or DEFAULT_T_DAYS
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> metrics_pb2.GetRetentionResponse:
             last_day = day_of(as_of, reading.zone)
             found = await queries.survival(reading, last_day)
             first_day = await queries.first_active_day(reading)
-            freshness = await fresh(reading, "activity")
-        window = Window(min(first_day or last_day, last_day), last_day, reading.zone)
-        return metrics_pb2.GetRetentionResponse(
-            formula=FORMULA_RETENTION,
-            p=found.p,
-            exposed=found.exposed,
-            survived=found.survived,
-            points=[metrics_pb2.RetentionPoint(t_days=t, l=found.retained(t)) for t in asked],
-            **told(window, as_of, freshness),
-        )
+            window = Window(min(first_day or last_day, last_day), last_day, reading.zone)
+            return metrics_pb2.GetRetentionResponse(
+                formula=FORMULA_RETENTION,
+                p=found.p,
+                exposed=found.exposed,
+                survived=found.survived,
+                points=[metrics_pb2.RetentionPoint(t_days=t, l=found.retained(t)) for t in asked],
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, ("activity",), compute)
 
     async def GetMemberRetention(
         self, request: metrics_pb2.GetMemberRetentionRequest, context: Any
@@ -89,7 +89,7 @@ class RetentionRpcs:
             counts = [await member_interactions(reading, member_id, one) for one in (history, current)]
             engagement = Engagement(*counts)
             tally = (await self._calibrations.get(reading, current)).of(engagement)
-            freshness = await fresh(reading, "activity", "registry")
+            freshness = await fresh(reading, *MEMBERS_READ)
         return metrics_pb2.GetMemberRetentionResponse(
             formula=FORMULA_SCORE,
             score=engagement.score(w_history, w_current),
@@ -109,47 +109,28 @@ class RetentionRpcs:
     ) -> retention_pb2.GetCohortsResponse:
         """Cohorts of members, from interval to interval."""
         as_of = common.as_of(request)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> retention_pb2.GetCohortsResponse:
             asked = parsing.cohorts(request, day_of(as_of, reading.zone), reading.zone)
-            counted = await cohort_queries.counted(reading, asked)
-            freshness = await fresh(reading, *COHORT_READS)
-        numbers = range(asked.periods.first, asked.periods.last + 1)
-        rows = [counted.cells(number, asked.brackets) for number in numbers]
-        return retention_pb2.GetCohortsResponse(
-            definition=shaping.definition(asked),
-            cohorts=[
-                shaping.cohort(asked, number, counted, cells) for number, cells in zip(numbers, rows, strict=True)
-            ],
-            total=[shaping.cell(one) for one in total(rows)],
-            start=asked.start,
-            period=asked.periods.period,
-            measure=asked.measure,
-            clock=asked.clock,
-            currency=asked.currency,
-            **told(asked.periods.window, as_of, freshness),
-        )
+            return shaping.cohorts(asked, await cohort_queries.counted(reading, asked))
+
+        return await self._answering.answer(request, as_of, COHORT_READS, compute)
 
     async def GetRetentionForecast(
         self, request: retention_pb2.GetRetentionForecastRequest, context: Any
     ) -> retention_pb2.GetRetentionForecastResponse:
         """Survival as observed, and as three models project it."""
         as_of, fit, ahead = common.as_of(request), parsing.fit_periods(request), parsing.ahead_periods(request)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> retention_pb2.GetRetentionForecastResponse:
             asked = parsing.panel(request, day_of(as_of, reading.zone), reading.zone)
+            survivors = await cohort_queries.panel(reading, asked, fit)
+            found = await asyncio.to_thread(forecast, survivors, ahead, SEED)
+            return retention_pb2.GetRetentionForecastResponse(
+                **shaping.forecast_fields(found), window=window_message(asked.periods.window)
+            )
 
-            async def compute() -> Forecast:
-                survivors = await cohort_queries.panel(reading, asked, fit)
-                return await asyncio.to_thread(forecast, survivors, ahead, SEED)
-
-            question = asked.start, asked.periods.period, asked.periods.last_day, asked.scope, fit, ahead
-            position = await reached(reading, ("activity", "registry"))
-            found = await self._forecasts.get(question, position, compute)
-            freshness = await fresh(reading, "activity", "registry")
-        return retention_pb2.GetRetentionForecastResponse(
-            definition=FORMULA_FORECAST,
-            **shaping.forecast_fields(found),
-            **told(asked.periods.window, as_of, freshness),
-        )
+        return await self._answering.answer(request, as_of, MEMBERS_READ, compute)
 
     async def GetCalibration(
         self, request: retention_pb2.GetCalibrationRequest, context: Any
@@ -157,18 +138,15 @@ class RetentionRpcs:
         """How well the probability held in the past weeks."""
         as_of = common.as_of(request)
         origins = common.count(request, "weeks", most=MAX_ORIGINS, default=DEFAULT_ORIGINS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> retention_pb2.GetCalibrationResponse:
             week = ending(day_of(as_of, reading.zone), DAYS_PER_WEEK, reading.zone)
+            active = await queries.member_weeks(reading, week, weeks_read(origins))
+            registered = await queries.registered_by_week(reading, week, weeks_read(origins))
+            found = await asyncio.to_thread(judged, active, registered, origins)
+            window = ending(week.last_day, DAYS_PER_WEEK * origins, week.zone)
+            return retention_pb2.GetCalibrationResponse(
+                **shaping.reliability_fields(found), window=window_message(window)
+            )
 
-            async def compute() -> Reliability:
-                active = await queries.member_weeks(reading, week, weeks_read(origins))
-                registered = await queries.registered_by_week(reading, week, weeks_read(origins))
-                return await asyncio.to_thread(judged, active, registered, origins)
-
-            position = await reached(reading, ("activity", "registry"))
-            found = await self._judged.get((week.last_day, origins), position, compute)
-            freshness = await fresh(reading, "activity", "registry")
-        judged_window = ending(week.last_day, DAYS_PER_WEEK * origins, week.zone)
-        return retention_pb2.GetCalibrationResponse(
-            **shaping.reliability_fields(found), **told(judged_window, as_of, freshness)
-        )
+        return await self._answering.answer(request, as_of, MEMBERS_READ, compute)

@@ -15,10 +15,11 @@ from metrics.retention.domain.cohorts import (
     START_WORDS,
     Cell,
     Counted,
+    total,
 )
-from metrics.retention.domain.forecast import Forecast, Projected
+from metrics.retention.domain.forecast import FORMULA_FORECAST, Forecast, Projected
 from metrics.retention.domain.reliability import BINS, FORMULA_RELIABILITY, Reliability
-from metrics.shaping import day_text
+from metrics.shaping import day_text, window_message
 
 
 def definition(asked: Asked) -> str:
@@ -31,17 +32,32 @@ def definition(asked: Asked) -> str:
     )
 
 
-def cohort(asked: Asked, number: int, counted: Counted, cells: Sequence[Cell]) -> retention_pb2.Cohort:
-    """One row of the table."""
-    return retention_pb2.Cohort(
-        first_day=day_text(first_day(number, asked.periods.period)),
-        members=counted.members(number),
-        cells=[cell(one) for one in cells],
+def cohorts(asked: Asked, counted: Counted) -> retention_pb2.GetCohortsResponse:
+    """The whole table."""
+    numbers = range(asked.periods.first, asked.periods.last + 1)
+    rows = [counted.cells(number, asked.brackets) for number in numbers]
+    return retention_pb2.GetCohortsResponse(
+        definition=definition(asked),
+        cohorts=[_cohort(asked, number, counted, cells) for number, cells in zip(numbers, rows, strict=True)],
+        total=[_cell(one) for one in total(rows)],
+        start=asked.start,
+        period=asked.periods.period,
+        measure=asked.measure,
+        clock=asked.clock,
+        currency=asked.currency,
+        window=window_message(asked.periods.window),
     )
 
 
-def cell(one: Cell) -> retention_pb2.CohortCell:
-    """One cell of the table."""
+def _cohort(asked: Asked, number: int, counted: Counted, cells: Sequence[Cell]) -> retention_pb2.Cohort:
+    return retention_pb2.Cohort(
+        first_day=day_text(first_day(number, asked.periods.period)),
+        members=counted.members(number),
+        cells=[_cell(one) for one in cells],
+    )
+
+
+def _cell(one: Cell) -> retention_pb2.CohortCell:
     return retention_pb2.CohortCell(
         first_interval=one.bracket.first,
         last_interval=one.bracket.last,
@@ -58,6 +74,7 @@ def forecast_fields(found: Forecast) -> dict[str, Any]:
     """The panel, its observed shares, and the models."""
     members = found.survivors[0]
     return {
+        "definition": FORMULA_FORECAST,
         "members": members,
         "observed": [count / members for count in found.survivors] if members else [],
         "models": [_model(one) for one in found.models.values()],

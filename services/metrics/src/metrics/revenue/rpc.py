@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from lyceum.metrics.v1 import metrics_pb2, revenue_pb2
 from metrics import parsing
+from metrics.answering import Answering
 from metrics.domain import periods
 from metrics.domain.periods import DAYS_PER_WEEK
 from metrics.domain.windows import DAY, Window, day_of, ending
-from metrics.kept import Kept, reached
 from metrics.members import members
 from metrics.reading import Look, Reading
 from metrics.revenue import queries, shaping
 from metrics.revenue.domain import buying, forecast
 from metrics.revenue.domain.revenue import FORMULA_REVENUE, FORMULA_TREND, Revenue
 from metrics.scope import Scope
-from metrics.shaping import fresh, told
+from metrics.shaping import window_message
 from servicekit import validate
 from servicekit.policy import OPERATORS, Policies, Policy
 
@@ -28,7 +28,6 @@ MAX_FORECAST_DAYS, DEFAULT_FORECAST_DAYS = 366, 28
 MAX_WINDOWS, DEFAULT_WINDOWS = 52, 12
 MAX_WEEKS, DEFAULT_WEEKS = 104, 12
 MAX_HISTORY_DAYS: Final = parsing.MAX_WINDOW_DAYS
-MAX_KEPT: Final = 32
 SEED: Final = 1
 """Of what is drawn for intervals: the same question at the same data has the same answer."""
 
@@ -44,29 +43,30 @@ class RevenueRpcs:
     """What is earned, and what may be expected."""
 
     def __init__(self, look: Look) -> None:
-        self._look = look
-        self._buying: Kept[buying.BuyingForecast] = Kept(MAX_KEPT)
+        self._answering = Answering(look)
 
     async def GetRevenue(self, request: metrics_pb2.GetRevenueRequest, context: Any) -> metrics_pb2.GetRevenueResponse:
         """R = N*C*P over a window that ends with the day of `as_of`; 0 days: since the first paid order."""
         as_of, currency = parsing.as_of(request), parsing.currency(request)
         days = validate.between(request.window_days, "window_days", 0, parsing.MAX_WINDOW_DAYS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> metrics_pb2.GetRevenueResponse:
             window = await _window(reading, as_of, days, currency)
             paid = await queries.payments(reading, window, currency)
             found = Revenue(await members(reading, window.end), paid.payers, paid.revenue_minor)
-            freshness = await fresh(reading, *READS)
-        return metrics_pb2.GetRevenueResponse(
-            formula=FORMULA_REVENUE,
-            members=found.members,
-            payers=found.payers,
-            mean_spend_minor=float(found.mean_spend_minor),
-            mean_spend_fraction=str(found.mean_spend_minor),
-            conversion=float(found.conversion),
-            revenue_minor=found.revenue_minor,
-            currency=currency,
-            **told(window, as_of, freshness),
-        )
+            return metrics_pb2.GetRevenueResponse(
+                formula=FORMULA_REVENUE,
+                members=found.members,
+                payers=found.payers,
+                mean_spend_minor=float(found.mean_spend_minor),
+                mean_spend_fraction=str(found.mean_spend_minor),
+                conversion=float(found.conversion),
+                revenue_minor=found.revenue_minor,
+                currency=currency,
+                window=window_message(window),
+            )
+
+        return await self._answering.answer(request, as_of, READS, compute)
 
     async def GetRevenueTrend(
         self, request: revenue_pb2.GetRevenueTrendRequest, context: Any
@@ -76,19 +76,21 @@ class RevenueRpcs:
         number = parsing.count(request, "periods", most=MAX_PERIODS, default=DEFAULT_PERIODS)
         product_id = validate.text(request.product_id, "product_id", min_chars=0, max_chars=parsing.MAX_ID_CHARS)
         scope = Scope(parsing.creator_id(request), product_id)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> revenue_pb2.GetRevenueTrendResponse:
             asked = periods.ending(day_of(as_of, reading.zone), number, period, reading.zone)
             by_period, total = await queries.earned(reading, asked, scope, currency)
             registered = await queries.members_by(reading, asked)
-            freshness = await fresh(reading, *READS)
-        return revenue_pb2.GetRevenueTrendResponse(
-            definition=FORMULA_TREND,
-            periods=shaping.trend(asked, by_period, registered),
-            total=shaping.total(asked, total, registered[asked.last]),
-            period=period,
-            currency=currency,
-            **told(asked.window, as_of, freshness),
-        )
+            return revenue_pb2.GetRevenueTrendResponse(
+                definition=FORMULA_TREND,
+                periods=shaping.trend(asked, by_period, registered),
+                total=shaping.total(asked, total, registered[asked.last]),
+                period=period,
+                currency=currency,
+                window=window_message(asked.window),
+            )
+
+        return await self._answering.answer(request, as_of, READS, compute)
 
     async def GetRevenueForecast(
         self, request: revenue_pb2.GetRevenueForecastRequest, context: Any
@@ -97,14 +99,16 @@ class RevenueRpcs:
         as_of, currency, scope = parsing.as_of(request), parsing.currency(request), Scope(parsing.creator_id(request))
         days = parsing.count(request, "window_days", most=MAX_FORECAST_DAYS, default=DEFAULT_FORECAST_DAYS)
         windows = parsing.count(request, "windows", most=MAX_WINDOWS, default=DEFAULT_WINDOWS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> revenue_pb2.GetRevenueForecastResponse:
             latest = ending(day_of(as_of, reading.zone), days, reading.zone)
             spent = await queries.spent(reading, latest, windows + 1, scope, currency)
-            freshness = await fresh(reading, *READS)
-        found = await asyncio.to_thread(forecast.forecast, spent, SEED)
-        return revenue_pb2.GetRevenueForecastResponse(
-            **shaping.forecast_fields(found), currency=currency, **told(latest, as_of, freshness)
-        )
+            found = await asyncio.to_thread(forecast.forecast, spent, SEED)
+            return revenue_pb2.GetRevenueForecastResponse(
+                **shaping.forecast_fields(found), currency=currency, window=window_message(latest)
+            )
+
+        return await self._answering.answer(request, as_of, READS, compute)
 
     async def GetBuyingForecast(
         self, request: revenue_pb2.GetBuyingForecastRequest, context: Any
@@ -112,20 +116,17 @@ class RevenueRpcs:
         """What those who have bought will buy."""
         as_of, currency, scope = parsing.as_of(request), parsing.currency(request), Scope(parsing.creator_id(request))
         weeks = parsing.count(request, "ahead_weeks", most=MAX_WEEKS, default=DEFAULT_WEEKS)
-        async with self._look() as reading:
+
+        async def compute(reading: Reading) -> revenue_pb2.GetBuyingForecastResponse:
             window = ending(day_of(as_of, reading.zone), MAX_HISTORY_DAYS, reading.zone)
+            purchases = await queries.purchases(reading, window, scope, currency)
+            before = window.last_day - weeks * DAYS_PER_WEEK * DAY
+            found = await asyncio.to_thread(buying.forecast, purchases, window.last_day, before, weeks)
+            return revenue_pb2.GetBuyingForecastResponse(
+                **shaping.buying_fields(found), currency=currency, window=window_message(window)
+            )
 
-            async def compute() -> buying.BuyingForecast:
-                purchases = await queries.purchases(reading, window, scope, currency)
-                before = window.last_day - weeks * DAYS_PER_WEEK * DAY
-                return await asyncio.to_thread(buying.forecast, purchases, window.last_day, before, weeks)
-
-            question = window.last_day, scope, currency, weeks
-            found = await self._buying.get(question, await reached(reading, READS), compute)
-            freshness = await fresh(reading, *READS)
-        return revenue_pb2.GetBuyingForecastResponse(
-            **shaping.buying_fields(found), currency=currency, **told(window, as_of, freshness)
-        )
+        return await self._answering.answer(request, as_of, READS, compute)
 
 
 async def _window(reading: Reading, as_of: datetime, days: int, currency: str) -> Window:
