@@ -210,6 +210,7 @@ def test_given_a_service_with_a_further_role_when_all_is_brought_up_then_it_is_s
     with_learner(identity, monkeypatch)
     monkeypatch.setattr("lyceum_local.stack.find_spec", lambda name: name == "identity")
     monkeypatch.setattr(identity, "start_gateway", lambda: None)
+    monkeypatch.setattr(identity, "start_web", lambda: None)
     monkeypatch.setattr(identity, "await_relay", lambda name: None)
     started: list[str] = []
     launch = identity._launch
