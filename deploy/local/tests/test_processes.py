@@ -81,6 +81,11 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **roles: str) -> Non
     monkeypatch.setattr("lyceum_local.stack.sys.executable", str(shim))
 
 
+def not_running(stack: LocalStack, *names: str) -> None:
+    """Stops those of the processes that a test before this one left running: tests may come in any order."""
+    stack.supervisor.stop([name for name in names if name in stack.states()])
+
+
 def with_learner(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives the stack's `identity` the further role `learn`, with a free port."""
     fields: Any = {"identity_learn_metrics": (int, free_block(1))}
@@ -127,7 +132,7 @@ def test_given_a_server_that_ends_when_it_is_started_then_it_is_not_ready_and_it
 ) -> None:
     monkeypatch.setattr("lyceum_local.stack.SERVE_WAIT_S", 1.0)
     stand_in(tmp_path, monkeypatch, serve="fail")
-    stack.supervisor.stop(["identity-serve"])
+    not_running(stack, "identity-serve")
     with pytest.raises(NotReady, match=r"(?s)identity-serve was not ready after 1 s.*no such table"):
         stack.start_servers(["identity"])
     stack.stop("identity-serve")
@@ -138,7 +143,7 @@ def test_given_a_server_whose_store_went_back_when_it_is_started_then_it_is_name
 ) -> None:
     monkeypatch.setattr("lyceum_local.stack.SERVE_WAIT_S", 3600.0)
     stand_in(tmp_path, monkeypatch, serve="went_back")
-    stack.supervisor.stop(["identity-serve"])
+    not_running(stack, "identity-serve")
     with pytest.raises(HistoryRewound, match="SERVICE=identity"):
         stack.start_servers(["identity"])
     stack.stop("identity-serve")
@@ -148,7 +153,7 @@ def test_given_a_relay_that_looks_after_its_server_serves_when_it_finds_its_stor
     tmp_path: Path, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(tmp_path, monkeypatch, serve="went_back_late")
-    stack.supervisor.stop(["identity-serve"])
+    not_running(stack, "identity-serve")
     stack.start_servers(["identity"])
     with pytest.raises(HistoryRewound, match="SERVICE=identity"):
         stack.await_relay("identity")
@@ -160,7 +165,7 @@ def test_given_a_relay_that_never_looks_when_it_is_waited_for_then_that_is_told(
 ) -> None:
     monkeypatch.setattr("lyceum_local.stack.COMPARE_WAIT_S", 0.5)
     stand_in(tmp_path, monkeypatch, serve="never_looks")
-    stack.supervisor.stop(["identity-serve"])
+    not_running(stack, "identity-serve")
     stack.start_servers(["identity"])
     with pytest.raises(NotReady, match="has not compared its store with its topics yet"):
         stack.await_relay("identity")
@@ -172,7 +177,7 @@ def test_given_a_worker_that_joins_no_group_when_it_is_started_then_it_is_not_re
 ) -> None:
     monkeypatch.setattr("lyceum_local.stack.WORK_WAIT_S", 3.0)
     stand_in(tmp_path, monkeypatch, work="never_reads")
-    stack.supervisor.stop(["identity-work"])
+    not_running(stack, "identity-work")
     with pytest.raises(NotReady, match=r"identity-work was not ready after 3 s \(the worker reads no events"):
         stack.start_workers(["identity"])
     stack.stop("identity-work")
@@ -220,8 +225,7 @@ def test_given_a_service_with_a_further_role_when_all_is_brought_up_then_it_is_s
         launch(program, port_names)
 
     monkeypatch.setattr(identity, "_launch", launched)
-    for name in ("identity-serve", "identity-work"):
-        identity.supervisor.stop([name])
+    not_running(identity, "identity-serve", "identity-work")
     identity.up()
 
     assert [name for name in dict.fromkeys(started) if name not in ("postgres", "kafka")] == [
