@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from metrics.domain.windows import day_of
 from metrics.kept import Kept, reached
 from metrics.reading import Look, Reading
-from metrics.shaping import fresh
+from metrics.shaping import freshness
 from servicekit.times import stamp
 
 MAX_KEPT: Final = 256
@@ -38,12 +38,12 @@ class Answering:
         """
         async with self._look() as reading:
             question = type(request).__name__, _of_any_moment(request), day_of(as_of, reading.zone)
-            found = await self._kept.get(question, await reached(reading, reads), lambda: compute(reading))
-            freshness = await fresh(reading, *reads)
+            sources = await reading.sources(reads)
+            found = await self._kept.get(question, reached(sources), lambda: compute(reading))
         answer: Told = type(found)()
         answer.CopyFrom(found)
         answer.as_of.CopyFrom(stamp(as_of))  # type: ignore[attr-defined]
-        answer.freshness.CopyFrom(freshness)  # type: ignore[attr-defined]
+        answer.freshness.CopyFrom(freshness(sources))  # type: ignore[attr-defined]
         return answer
 
 

@@ -8,19 +8,16 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from metrics.reading import Reading
+from metrics.reading import Source
 
 Answer = TypeVar("Answer")
 Reached = tuple[Hashable, ...]
 """How far each projection has come; empty if nothing was folded yet."""
 
 
-async def reached(reading: Reading, projections: Sequence[str]) -> Reached:
-    """How far these projections have come, to compare with. A rebuild leaves the numbers and changes the times."""
-    return tuple(
-        (one.projection, one.topic, one.partition, one.seq, one.applied_at)
-        for one in await reading.sources(projections)
-    )
+def reached(sources: Sequence[Source]) -> Reached:
+    """How far projections have come, to compare with. A rebuild leaves the numbers and changes the times."""
+    return tuple((one.projection, one.topic, one.partition, one.seq, one.applied_at) for one in sources)
 
 
 class Kept(Generic[Answer]):

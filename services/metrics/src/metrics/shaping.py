@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from lyceum.common.v1 import common_pb2
 from metrics.domain.windows import Window
-from metrics.reading import Reading
+from metrics.reading import Reading, Source
 from servicekit import times
 from servicekit.times import stamp
 
@@ -20,7 +21,12 @@ def window_message(window: Window) -> common_pb2.Window:
 
 async def fresh(reading: Reading, *projections: str) -> common_pb2.Freshness:
     """How far the projections behind an answer have folded."""
-    return times.freshness((one.projection, one) for one in await reading.sources(projections))
+    return freshness(await reading.sources(projections))
+
+
+def freshness(sources: Iterable[Source]) -> common_pb2.Freshness:
+    """The same, of sources that were read already."""
+    return times.freshness((one.projection, one) for one in sources)
 
 
 def day_text(day: date) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-ARITHMETIC = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+from servicekit.arithmetic import in_one_thread
 
 
 def run() -> None:
     """Run what the command line says. Leaves with its exit status."""
-    for name in ARITHMETIC:  # matrices here are small: threads wait for each other longer than they help
-        os.environ.setdefault(name, "1")
+    in_one_thread()
     match sys.argv[1:2]:
         case ["evaluate"]:
             from reco.evaluation.command import main as evaluate

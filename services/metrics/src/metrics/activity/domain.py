@@ -80,12 +80,11 @@ class MemberActivity:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Active members of one period, and what they did. `dormant`: see `FORMULA_TREND`."""
+    """Active members of one period, and what they did."""
 
     active: int = 0
     new: int = 0
     returning: int = 0
-    dormant: int = 0
     by_kind: Mapping[Kind, int] | None = None
 
     @property

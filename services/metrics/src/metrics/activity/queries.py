@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 
 from metrics.activity.domain import Spell
-from metrics.domain.kinds import INTERACTIONS_SQL, KINDS, SUMS_SQL, Kind
+from metrics.domain.kinds import COLUMN_OF, INTERACTIONS_SQL, KINDS, SUMS_SQL, Kind
 from metrics.domain.periods import NUMBER_SQL, Periods, first_day
 from metrics.domain.windows import DAY, Window
 from metrics.reading import Reading
@@ -61,7 +61,7 @@ async def spells(reading: Reading, periods: Periods, scope: Scope) -> Mapping[in
 
 def _spells(periods: Periods, scope: Scope) -> str:
     """`registered` is the number of the period of the registration, where it is one of them."""
-    kinds = ", ".join(f"sum({kind})::bigint AS {kind}" for kind in _COLUMNS)
+    kinds = ", ".join(f"sum({kind})::bigint AS {kind}" for kind in COLUMN_OF.values())
     return f"""WITH active AS (
         SELECT member_id, {NUMBER_SQL[periods.period].format("day")} AS number, {kinds}
         FROM {scope.days} d WHERE day BETWEEN %(from)s AND %(to)s GROUP BY 1, 2
@@ -73,9 +73,6 @@ def _spells(periods: Periods, scope: Scope) -> str:
     SELECT number, count(*), count(*) FILTER (WHERE registered = number AND stayed IS NOT TRUE),
         count(*) FILTER (WHERE stayed), {SUMS_SQL}
     FROM known GROUP BY number"""  # noqa: S608 - declared columns
-
-
-_COLUMNS = ("views", "likes", "comments", "shares", "ratings", "completions")
 
 
 async def spans(

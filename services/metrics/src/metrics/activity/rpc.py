@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from lyceum.metrics.v1 import activity_pb2, metrics_pb2
@@ -136,7 +135,6 @@ class ActivityRpcs:
 
     def _message(self, asked: Periods, spells: Any, number: int) -> activity_pb2.ActivityPeriod:
         one, before = spells.get(number, domain.Spell()), spells.get(number - 1, domain.Spell())
-        one = replace(one, dormant=before.active - one.returning)
         return activity_pb2.ActivityPeriod(
             first_day=day_text(periods.first_day(number, asked.period)),
             last_day=day_text(asked.last_day_of(number)),
@@ -145,7 +143,7 @@ class ActivityRpcs:
             new_members=one.new,
             returning=one.returning,
             resurrecting=one.resurrecting,
-            dormant=one.dormant,
+            dormant=before.active - one.returning,
             interactions=one.interactions,
             frequency=one.frequency,
             weighted=one.weighted(self._weights),

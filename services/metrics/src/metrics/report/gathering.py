@@ -144,10 +144,7 @@ async def survival(month: Month, ask: Ask) -> Section:
     observed: list[float | None] = [*found.observed, *([None] * (length - len(found.observed)))]
     series = [Series(month.say("observed"), observed)]
     series += [Series(one.model, [share.share for share in one.shares]) for one in found.models]
-    rows = [
-        [str(at), *("" if one.values[at] is None else _share(one.values[at] or 0.0) for one in series)]
-        for at in range(length)
-    ]
+    rows = [[str(at), *(_share_or_none(one.values[at]) for one in series)] for at in range(length)]
     return Section(
         month.say("survival"),
         found.definition,

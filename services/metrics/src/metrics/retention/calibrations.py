@@ -24,7 +24,8 @@ class Calibrations:
     async def get(self, reading: Reading, week: Window) -> Calibration:
         """The calibration as of the end of a week."""
         key = week.last_day, week.zone.key
-        return await self._kept.get(key, await reached(reading, PROJECTIONS), lambda: _computed(reading, week))
+        position = reached(await reading.sources(PROJECTIONS))
+        return await self._kept.get(key, position, lambda: _computed(reading, week))
 
 
 async def _computed(reading: Reading, week: Window) -> Calibration:

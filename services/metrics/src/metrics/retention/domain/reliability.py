@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from metrics.retention.domain.calibration import QUIET, WEEKS_READ, Calibration, MemberWeeks, bucket, calibrate
+from metrics.retention.domain.calibration import QUIET, WEEKS_READ, MemberWeeks, Tally, bucket, calibrate
 
 FORMULA_RELIABILITY = (
     "for each of the last week ends that are followed by a whole week: the probability of every member registered by "
@@ -99,14 +99,10 @@ def _situations(active: Sequence[MemberWeeks], registered: Mapping[int, int], or
     members[QUIET] += sum(count for week, count in registered.items() if week >= origin) - len(seen_then)
     for situation, count in members.items():
         if count:
-            yield Situation(_probability(calibration, situation), count, followed[situation])
+            tally = calibration.tallies.get(situation, Tally())
+            yield Situation(tally.probability, count, followed[situation])
 
 
 def _as_of(one: MemberWeeks, origin: int) -> MemberWeeks:
     past = {week - origin: count for week, count in one.interactions.items() if week >= origin}
     return MemberWeeks(one.registered_week - origin, past)
-
-
-def _probability(calibration: Calibration, situation: tuple[int, int]) -> float:
-    tally = calibration.tallies.get(situation)
-    return tally.probability if tally else 0.5
