@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from eventfold.publish.brokers import Brokers
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
 
@@ -39,7 +40,7 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
 
 
 @pytest.fixture(scope="session")
-def backing(local_stack: LocalStack, postgres_url: str, kafka_bootstrap: str) -> LocalStack:
+def backing(local_stack: LocalStack, postgres_url: str, brokers: Brokers) -> LocalStack:
     """The instance with PostgreSQL and Kafka running."""
     return local_stack
 
@@ -52,7 +53,7 @@ def postgres_url(local_stack: LocalStack) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(local_stack: LocalStack) -> str:
-    """host:port of the broker."""
+def brokers(local_stack: LocalStack) -> Brokers:
+    """The broker, in plain text."""
     local_stack.start_kafka()
-    return local_stack.kafka_bootstrap
+    return local_stack.brokers

@@ -28,6 +28,7 @@ from bench import running
 from bench.visible import Crowd
 from bench.workload import TYPE
 from contracts.avro import AvroCodec
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import partition_of
 from eventfold.publish.sending import Producer
 from eventfold.publish.topics import prepare_topics
@@ -98,7 +99,7 @@ async def serve(url: str, bootstrap: str, port: str) -> None:
         url, min_size=CONNECTIONS, max_size=CONNECTIONS, open=False, kwargs={"autocommit": True}
     )
     await pool.open()
-    session = Producer(bootstrap, "bare")
+    session = Producer(Brokers(bootstrap), "bare")
     await session.start()
     server = grpc.aio.server()
     servicer = Servicer(pool, session)  # type: ignore[abstract]  # methods that are never called stay unimplemented
@@ -131,7 +132,7 @@ async def _apply(conn: Any, avro: AvroCodec, batches: Any) -> None:
 def running_chain(stack: LocalStack) -> Iterator[tuple[str, Crowd]]:
     """Runs both processes with their own schema and topic; yields the server's address and the crowd that asks it."""
     url, port = running.fresh_schema(stack, TABLES), free_block(1)
-    asyncio.run(prepare_topics(stack.kafka_bootstrap, [TOPIC], partitions=PARTITIONS))
+    asyncio.run(prepare_topics(stack.brokers, [TOPIC], partitions=PARTITIONS))
     command = [sys.executable, "-m", "bench.bare_chain"]
     arguments = [url, stack.kafka_bootstrap, str(port)]
     processes = [subprocess.Popen([*command, role, *arguments]) for role in ("serve", "work")]

@@ -32,6 +32,7 @@ from eventfold.fold.positions import Run
 from eventfold.fold.projecting import load_rows, write_changes
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
+from eventfold.publish.brokers import Brokers
 
 TAKE, TAKE_WITHIN_S = 1000, 0.1
 """Faust yields a list of events once it has TAKE events, or after TAKE_WITHIN_S."""
@@ -58,7 +59,7 @@ def eventfold(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch)
     runner = TimedRunner(worker="bench", pool=pool, avro=AvroCodec(), groups=[FoldGroup("bench", (views(topic),))])
     runner.watch, runner.work = watch, work
     group = f"bench-{uuid.uuid4().hex[:8]}"
-    run(fold_app(group=group, bootstrap=bootstrap, runner=runner, pool=pool), loglevel="ERROR")
+    run(fold_app(group=group, brokers=Brokers(bootstrap), runner=runner, pool=pool), loglevel="ERROR")
 
 
 def bare(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:

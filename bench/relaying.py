@@ -15,6 +15,7 @@ from bench.workload import TYPE
 from contracts.avro import AvroCodec
 from eventfold import Ask, Connection, Context, Item, Recorded, StreamType
 from eventfold.fold.garbage import collect_less
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher, Record, partition_of
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
@@ -30,17 +31,17 @@ RECORDED_AT_ONCE = 1000
 BY_MEMBER = StreamType("view", STREAM.decider, partition_key=lambda stream_id: stream_id.rsplit("/", 1)[-1])
 
 
-async def records_per_s(url: str, bootstrap: str, events: int, prefix: str) -> dict[str, float]:
+async def records_per_s(url: str, brokers: Brokers, events: int, prefix: str) -> dict[str, float]:
     """Rates after connecting: of the relay, of aiokafka sending batches (as the relay does), and of aiokafka sending
     single records."""
     publisher = Publisher("/lyceum/catalog", to_public, AvroCodec(), prefix)
-    await prepare_topics(bootstrap, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
+    await prepare_topics(brokers, [prefix + topic_of(TYPE)], partitions=PARTITIONS)
     await seed(url, events)
     collect_less()  # as in a relay's process, and the same for all contestants
-    found = {"relay": await _relay(url, bootstrap, publisher, events, prefix)}
+    found = {"relay": await _relay(url, brokers, publisher, events, prefix)}
     records = _encoded(publisher, events)
-    found["aiokafka batches"] = await _produced(bootstrap, records, _by_batch)
-    found["aiokafka send"] = await _produced(bootstrap, records, _one_by_one)
+    found["aiokafka batches"] = await _produced(brokers, records, _by_batch)
+    found["aiokafka send"] = await _produced(brokers, records, _one_by_one)
     return {name: events / seconds for name, seconds in found.items()}
 
 
@@ -58,16 +59,16 @@ def _view(n: int) -> Viewed:
     return Viewed(f"member-{n % 1000}", f"content-{n % 100}", 1000)
 
 
-async def _relay(url: str, bootstrap: str, publisher: Publisher, events: int, prefix: str) -> float:
+async def _relay(url: str, brokers: Brokers, publisher: Publisher, events: int, prefix: str) -> float:
     running = Relay(
         name="relay",
         holder="bench",
         connect=lambda: database.connect(url),
-        producers=lambda: Producer(bootstrap, "bench"),
+        producers=lambda: Producer(brokers, "bench"),
         publisher=publisher,
         codec=CODEC,
         topics=[prefix + topic_of(TYPE)],
-        tails=tails_of(bootstrap),
+        tails=tails_of(brokers),
     )
     task = asyncio.create_task(running.run())
     try:
@@ -104,8 +105,8 @@ def _encoded(publisher: Publisher, events: int) -> list[Record]:
     return made
 
 
-async def _produced(bootstrap: str, records: Sequence[Record], way: object) -> float:
-    session = Producer(bootstrap, "bench")
+async def _produced(brokers: Brokers, records: Sequence[Record], way: object) -> float:
+    session = Producer(brokers, "bench")
     await session.start()
     try:
         started = time.perf_counter()

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from bench.environments import made
 from bench.workload import COUNTERS, PAIRS, Load, records
 from eventfold.postgres import schema
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import partition_of
 from eventfold.publish.topics import prepare_topics
 from lyceum_local.stack import LocalStack
@@ -49,13 +50,13 @@ def produce(stack: LocalStack, load: Load) -> None:
     """Put the load on its topic, once per stack."""
     if (stack.data_dir, load.topic) not in _produced:
         print(f"producing {load.topic}", file=sys.stderr, flush=True)
-        asyncio.run(_produce(stack.kafka_bootstrap, load))
+        asyncio.run(_produce(stack.brokers, load))
         _produced.add((stack.data_dir, load.topic))
 
 
-async def _produce(bootstrap: str, load: Load) -> None:
-    await prepare_topics(bootstrap, [load.topic], partitions=load.partitions)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=500_000)
+async def _produce(brokers: Brokers, load: Load) -> None:
+    await prepare_topics(brokers, [load.topic], partitions=load.partitions)
+    producer = AIOKafkaProducer(**brokers.client(), linger_ms=20, max_batch_size=500_000)
     await producer.start()
     try:
         for one in records(load, seed=42):

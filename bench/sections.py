@@ -98,7 +98,7 @@ def relay(stack: LocalStack, quick: bool) -> Section:
     events = 10_000 if quick else 100_000
     rates = _medians_of(
         [
-            asyncio.run(relaying.records_per_s(running.fresh_schema(stack), stack.kafka_bootstrap, events, f"r{turn}."))
+            asyncio.run(relaying.records_per_s(running.fresh_schema(stack), stack.brokers, events, f"r{turn}."))
             for turn in range(1 if quick else REPEATS)
         ]
     )

@@ -81,7 +81,7 @@ class Installation:
             conn.execute(f"CREATE SCHEMA {SCHEMA}")
             for statement in [*schema.all_statements(), COUNTS.create_sql]:
                 conn.execute(statement.encode())
-        asyncio.run(prepare_topics(self.stack.kafka_bootstrap, [self.topic], partitions=PARTITIONS))
+        asyncio.run(prepare_topics(self.stack.brokers, [self.topic], partitions=PARTITIONS))
 
     def _start_proxy(self, name: str, target_port: int) -> None:
         port = self._ports.of(f"{name}_proxy")
@@ -120,7 +120,7 @@ class Installation:
         return [bool(one.assignment) for one in assigned] == [True] * len(FOLDS)
 
     async def _group(self) -> dict[str, Any]:
-        async with administrator(self.stack.kafka_bootstrap) as admin:
+        async with administrator(self.stack.brokers) as admin:
             (answer,) = await admin.describe_consumer_groups([self.settings.fold_group])
             return dict(answer.to_object()["groups"][0])
 

@@ -26,6 +26,7 @@ from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add, to_public
 from eventfold import Connection, Context, EventStore, Idempotency, Pool
 from eventfold.fold.runner import FoldRunner
 from eventfold.publish import lease
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.lease import Head, Lease
 from eventfold.publish.publisher import Publisher
 from eventfold.publish.relay import Relay
@@ -117,12 +118,12 @@ async def lead(settings: Settings, strikes: Strikes, name: str) -> None:
         publisher=settings.publisher,
         codec=CODEC,
         topics=[settings.prefix + TOPIC],
-        tails=tails_of(settings.bootstrap),
+        tails=tails_of(Brokers(settings.bootstrap)),
     ).run()
 
 
 def struck_producer(settings: Settings, strikes: Strikes, name: str) -> AIOKafkaProducer:
-    made = Producer(settings.bootstrap, name)
+    made = Producer(Brokers(settings.bootstrap), name)
     send = made.send_batch
 
     async def send_batch(*arguments: Any, **named: Any) -> Any:
@@ -151,7 +152,7 @@ def work(settings: Settings, strikes: Strikes) -> None:
         worker="shelf", pool=pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=settings.prefix
     )
     runner.strikes = strikes
-    run(fold_app(group=settings.fold_group, bootstrap=settings.bootstrap, runner=runner, pool=pool))
+    run(fold_app(group=settings.fold_group, brokers=Brokers(settings.bootstrap), runner=runner, pool=pool))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer
 
+from eventfold.publish.brokers import Brokers
 from tests.faults.installation import Installation
 from tests.faults.keeper import until
 
@@ -35,9 +36,9 @@ class TopicReader:
     offsets: dict[int, int] = field(default_factory=dict)
     highest: dict[int, int] = field(default_factory=dict)
 
-    async def read_on(self, bootstrap: str, topic: str) -> tuple[dict[int, list[int]], int]:
+    async def read_on(self, brokers: Brokers, topic: str) -> tuple[dict[int, list[int]], int]:
         """The fresh seqs of each partition since the last call, and the number of duplicates."""
-        consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(topic, **brokers.client(), auto_offset_reset="earliest")
         await consumer.start()
         fresh: dict[int, list[int]] = defaultdict(list)
         duplicates = 0
@@ -110,7 +111,7 @@ def _judge_topic(installation: Installation, reader: TopicReader, verdict: Verdi
     """The fresh seqs of all partitions must be the stored ones. Each partition's are in ascending order by
     construction."""
     above = max(reader.highest.values(), default=0)
-    fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.stack.kafka_bootstrap, installation.topic))
+    fresh, verdict.duplicates = asyncio.run(reader.read_on(installation.stack.brokers, installation.topic))
     read = sorted(seq for seqs in fresh.values() for seq in seqs)
     due = [row[0] for row in installation.rows("SELECT seq FROM event_sequence WHERE seq > %s ORDER BY seq", above)]
     verdict.missing_on_topic = len(set(due) - set(read))

@@ -22,6 +22,7 @@ from fastavro import parse_schema, schemaless_reader
 from contracts.avro import AvroCodec, frame_of, schema_folder, shipped_schemas
 from contracts.golden import golden_files, read_golden
 from contracts.registry import Registry, SchemaRefused, avro_codec, register_all
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 HOME, JAVA = os.environ.get("APICURIO_HOME", ""), os.environ.get("APICURIO_JAVA", "java")
@@ -94,18 +95,16 @@ def test_an_optional_field_is_taken_and_an_incompatible_one_refused(registry: st
     assert len(_get(f"{registry}/subjects/{CLAIMED}/versions")) == 2
 
 
-async def test_values_on_kafka_are_read_by_us_and_by_whoever_asks_the_registry(
-    registry: str, kafka_bootstrap: str
-) -> None:
+async def test_values_on_kafka_are_read_by_us_and_by_whoever_asks_the_registry(registry: str, brokers: Brokers) -> None:
     topic = "registry-trial.events"
-    await prepare_topics(kafka_bootstrap, [topic], partitions=1)
+    await prepare_topics(brokers, [topic], partitions=1)
     codec, plain = avro_codec(registry), AvroCodec()
     sent = [(path.stem.rsplit(".", 1)[0], read_golden(path)) for path in golden_files(GOLDEN)]
-    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+    async with AIOKafkaProducer(**brokers.client()) as producer:
         for type_name, datum in sent:
             await producer.send_and_wait(topic, plain.encode(type_name, datum))
             await producer.send_and_wait(topic, codec.encode(type_name, datum))
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, **brokers.client(), auto_offset_reset="earliest")
     async with consumer:
         values = [(await consumer.getone()).value or b"" for _ in range(2 * len(sent))]
     assert [codec.decode(value) for value in values] == [datum for _, datum in sent for _ in range(2)]

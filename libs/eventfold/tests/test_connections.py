@@ -20,6 +20,7 @@ from relaying import eventually
 
 from eventfold.fold.faust_transport import BatchConsumer
 from eventfold.publish import sending
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.connections import Connection, closed
 from eventfold.publish.publisher import Record
 from eventfold.publish.topics import prepare_topics
@@ -64,11 +65,11 @@ async def _reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 @LOOPS
 def test_every_client_has_such_connections_and_outlives_their_end(
-    kafka_bootstrap: str, new_loop: Callable[[], Any]
+    brokers: Brokers, new_loop: Callable[[], Any]
 ) -> None:
     async def outlived() -> None:
-        await prepare_topics(kafka_bootstrap, [TOPIC], partitions=1)
-        producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+        await prepare_topics(brokers, [TOPIC], partitions=1)
+        producer = AIOKafkaProducer(**brokers.client())
         await producer.start()
         try:
             async with asyncio.timeout(WAIT_S):

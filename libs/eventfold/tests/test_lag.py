@@ -18,6 +18,7 @@ from eventfold import FoldGroup
 from eventfold.fold.lag import FoldLag
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.publish import lag, lease
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 LATE = replace(COUNTING, name="late")
@@ -106,7 +107,7 @@ async def test_a_relay_is_as_late_as_the_oldest_event_that_is_not_acknowledged(h
         assert await lag.of_relay_s(conn, "relay") == 0
 
 
-async def test_a_relay_tells_also_where_no_term_comes_about(house: House, kafka_bootstrap: str) -> None:
+async def test_a_relay_tells_also_where_no_term_comes_about(house: House, brokers: Brokers) -> None:
     def told() -> float | None:
         return REGISTRY.get_sample_value("eventfold_relay_lag_seconds", {"relay": "relay"})
 
@@ -115,9 +116,9 @@ async def test_a_relay_tells_also_where_no_term_comes_about(house: House, kafka_
 
     await house.store.handle(add("one", "a"), context())
     await house.rows("UPDATE events SET recorded_at = clock_timestamp() - interval '60 s' RETURNING 1")
-    async with relaying(house, kafka_bootstrap):  # without its topic nothing is sent
+    async with relaying(house, brokers):  # without its topic nothing is sent
         await eventually(late)
     assert (told() or 0) > 50, "it is what is stored that tells, not a term"
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=1)
-    async with relaying(house, kafka_bootstrap):
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=1)
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))

@@ -12,19 +12,20 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
 from eventfold.publish import sending, term
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.sending import Producer
 from eventfold.publish.topics import prepare_topics
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=2)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=2)
     return house.prefix + TOPIC
 
 
-def swallowing(bootstrap: str) -> Any:
+def swallowing(brokers: Brokers) -> Any:
     """A producer whose batches nobody ever answers, and that cannot be stopped while they wait."""
-    made = Producer(bootstrap, "swallowing")
+    made = Producer(brokers, "swallowing")
 
     async def send_batch(*_: Any, **__: Any) -> Any:
         return asyncio.get_running_loop().create_future()
@@ -37,32 +38,32 @@ def swallowing(bootstrap: str) -> Any:
 
 
 async def test_a_relay_that_cannot_deliver_gives_way_and_is_not_kept_by_its_own_stop(
-    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "SEND_WITHIN_S", 1000.0)  # nothing else ends it
     monkeypatch.setattr(term, "PROGRESS_WITHIN_S", 1.0)
     await house.store.handle(add("one", "a"), context())
-    async with relaying(house, kafka_bootstrap, "stuck", producers=lambda: swallowing(kafka_bootstrap)):
+    async with relaying(house, brokers, "stuck", producers=lambda: swallowing(brokers)):
 
         async def leads() -> bool:
             return await house.rows("SELECT 1 FROM lease WHERE holder = 'stuck'") != []
 
         await eventually(leads)
-        async with relaying(house, kafka_bootstrap, "well"):
+        async with relaying(house, brokers, "well"):
             await eventually(lambda: everything_acknowledged(house), 30)
-    assert len(await read_all(kafka_bootstrap, topic)) == 1
+    assert len(await read_all(brokers, topic)) == 1
 
 
-async def test_who_cannot_reach_kafka_never_takes_the_lease(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_who_cannot_reach_kafka_never_takes_the_lease(house: House, brokers: Brokers, topic: str) -> None:
     tried = asyncio.Event()
 
     def unreachable() -> Any:
         tried.set()
-        return Producer("127.0.0.1:1", "nobody")
+        return Producer(Brokers("127.0.0.1:1"), "nobody")
 
-    async with relaying(house, kafka_bootstrap, "cut off", producers=unreachable):
+    async with relaying(house, brokers, "cut off", producers=unreachable):
         await asyncio.wait_for(tried.wait(), 10)
         await house.store.handle(add("one", "a"), context())
-        async with relaying(house, kafka_bootstrap, "well"):
+        async with relaying(house, brokers, "well"):
             await eventually(lambda: everything_acknowledged(house))
     assert await house.rows("SELECT holder FROM lease") == [("well",)]

@@ -19,6 +19,7 @@ from processes import SUPPORT, started
 from relaying import eventually, relaying
 from shelf import TOPIC, add
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 from eventfold.timers.intents import INTENT, RecordIntent, number_of
 
@@ -108,9 +109,9 @@ async def _rang(house: House, alarm: str) -> bool:
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=2)
-    async with relaying(house, kafka_bootstrap):
+async def topic(house: House, brokers: Brokers) -> AsyncIterator[str]:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=2)
+    async with relaying(house, brokers):
         yield house.prefix + TOPIC
 
 
@@ -122,15 +123,15 @@ async def audits(house: House) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("point", reacting_process.POINTS)
 async def test_a_reacting_worker_killed_at_either_side_of_its_commit_reacts_once_to_each(
-    house: House, kafka_bootstrap: str, topic: str, point: str
+    house: House, brokers: Brokers, topic: str, point: str
 ) -> None:
-    with started(SUPPORT / "reacting_process.py", house.url, kafka_bootstrap, house.prefix, point) as victim:
+    with started(SUPPORT / "reacting_process.py", house.url, brokers.bootstrap, house.prefix, point) as victim:
         for n in range(BOOKS):
             await house.store.handle_batch([add(f"{shelf}", f"{n}") for shelf in range(SHELVES)], context())
             await eventually(functools.partial(_audited_or_dead, house, (n + 1) * SHELVES, victim), WITHIN_S)
         await killed_itself(victim)
     assert 0 < await audited(house) < SHELVES * BOOKS, "it was killed in mid work"
-    with started(SUPPORT / "reacting_process.py", house.url, kafka_bootstrap, house.prefix, "none"):
+    with started(SUPPORT / "reacting_process.py", house.url, brokers.bootstrap, house.prefix, "none"):
         await eventually(lambda: _all_audited(house), WITHIN_S)
     assert await audits(house) == [(f"shelf-audits-of-shelf-{shelf}", BOOKS) for shelf in range(SHELVES)]
 

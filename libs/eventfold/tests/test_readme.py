@@ -20,6 +20,7 @@ from reading import read_all
 from relaying import eventually
 
 from eventfold.errors import WrongState
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 README = Path(__file__).parents[1] / "README.md"
@@ -64,10 +65,8 @@ def working(script: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-async def test_the_example_folds_what_it_records(
-    house: House, kafka_bootstrap: str, script: Path, example: Any
-) -> None:
-    await prepare_topics(kafka_bootstrap, [example.LENT.topic], partitions=4)
+async def test_the_example_folds_what_it_records(house: House, brokers: Brokers, script: Path, example: Any) -> None:
+    await prepare_topics(brokers, [example.LENT.topic], partitions=4)
     async with house.pool.connection() as conn:
         await conn.execute(example.READERS.create_sql)
     await example.lend(house.pool, "emma", "ada")
@@ -75,16 +74,16 @@ async def test_the_example_folds_what_it_records(
     assert (await example.lend(house.pool, "emma", "ada")).position is None
     with pytest.raises(WrongState):
         await example.lend(house.pool, "emma", "grace")
-    relaying = asyncio.create_task(example.make_relay(house.url, kafka_bootstrap).run())
+    relaying = asyncio.create_task(example.make_relay(house.url, brokers).run())
     try:
-        with working(script, house.url, kafka_bootstrap) as worker:
+        with working(script, house.url, brokers.bootstrap) as worker:
 
             async def folded() -> bool:
                 assert worker.poll() is None
                 return await house.rows("SELECT reader, books FROM reader") == [("ada", 2)]
 
             await eventually(folded)
-        said = dict((await read_all(kafka_bootstrap, example.LENT.topic))[0].headers)
+        said = dict((await read_all(brokers, example.LENT.topic))[0].headers)
         assert (said["ce_source"], said["content-type"]) == (b"/example/library", b"application/json")
     finally:
         relaying.cancel()

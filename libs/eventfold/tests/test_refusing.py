@@ -14,6 +14,7 @@ from shelf import TOPIC, add
 from working import folded_as_recorded, worker
 
 from eventfold.publish import term
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.sending import Producer
 from eventfold.publish.term import ROWS_PER_BATCH
 from eventfold.publish.topics import administrator, prepare_topics
@@ -25,15 +26,15 @@ TOO_LONG = "x" * 5000
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=PARTITIONS)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=PARTITIONS)
     return house.prefix + TOPIC
 
 
-async def takes(bootstrap: str, topic: str, size_bytes: int) -> None:
+async def takes(brokers: Brokers, topic: str, size_bytes: int) -> None:
     """Have the topic refuse larger batches, as somebody else's tool may."""
     changed = {"max.message.bytes": str(size_bytes)}
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=changed)])
 
 
@@ -46,24 +47,24 @@ def refused() -> float | None:
 
 
 async def test_a_refused_event_holds_up_its_key_alone_and_goes_when_it_can(
-    house: House, kafka_bootstrap: str, topic: str, caplog: pytest.LogCaptureFixture
+    house: House, brokers: Brokers, topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await takes(kafka_bootstrap, topic, 4000)
+    await takes(brokers, topic, 4000)
     await written(house, "a", "b")
     await house.store.handle(add("3", TOO_LONG), context())
     await written(house, "c")
     others = SHELVES * 3 - 1
-    async with relaying(house, kafka_bootstrap) as running:
+    async with relaying(house, brokers) as running:
 
         async def rest_is_there() -> bool:
-            return len(await read_all(kafka_bootstrap, topic)) >= others
+            return len(await read_all(brokers, topic)) >= others
 
         await eventually(rest_is_there)
         await written(house, "d")
         running.wake()
         others += SHELVES - 1
         await eventually(rest_is_there)
-        records = await read_all(kafka_bootstrap, topic)
+        records = await read_all(brokers, topic)
         assert len(records) == others, "nothing is sent twice"
         mine = [header(one, "ce_aggregateversion") for one in records if one.key == b"3"]
         assert mine == ["1", "2"], "what comes after it under its key waits"
@@ -71,11 +72,11 @@ async def test_a_refused_event_holds_up_its_key_alone_and_goes_when_it_can(
         assert row[2] == "3" and "MessageSizeTooLarge" in str(row[1]) and str(row[0]) in caplog.text
         assert refused() == 1
 
-        await takes(kafka_bootstrap, topic, 900_000)
+        await takes(brokers, topic, 900_000)
         await house.rows("UPDATE refused SET next_try_at = clock_timestamp() RETURNING 1")
 
         async def all_is_there() -> bool:
-            return len(await read_all(kafka_bootstrap, topic)) >= SHELVES * 4 + 1
+            return len(await read_all(brokers, topic)) >= SHELVES * 4 + 1
 
         await eventually(all_is_there)
 
@@ -83,10 +84,10 @@ async def test_a_refused_event_holds_up_its_key_alone_and_goes_when_it_can(
             return refused() == 0 and await house.rows("SELECT 1 FROM refused") == []
 
         await eventually(none_refused)
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert [header(one, "ce_aggregateversion") for one in records if one.key == b"3"] == ["1", "2", "3", "4", "5"]
     assert len({header(one, "ce_sequence") for one in records}) == len(records), "no number is given twice"
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await eventually(lambda: _folded(house))
 
 
@@ -96,12 +97,12 @@ async def _folded(house: House) -> bool:
 
 
 async def test_a_refused_event_that_stays_so_is_tried_at_growing_pauses_and_multiplies_nothing(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
-    await takes(kafka_bootstrap, topic, 4000)
+    await takes(brokers, topic, 4000)
     await written(house, "a")
     await house.store.handle(add("3", TOO_LONG), context())
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         for attempt in (1, 2, 3):
 
             async def tried(attempt: int = attempt) -> bool:
@@ -109,19 +110,19 @@ async def test_a_refused_event_that_stays_so_is_tried_at_growing_pauses_and_mult
 
             await eventually(tried)
             await house.rows("UPDATE refused SET next_try_at = clock_timestamp() RETURNING 1")
-    assert len(await read_all(kafka_bootstrap, topic)) == SHELVES
+    assert len(await read_all(brokers, topic)) == SHELVES
     pauses = await house.rows("SELECT next_try_at - refused_at < interval '1 hour' FROM refused")
     assert pauses == [(True,)]
 
 
 async def test_a_broker_that_is_away_parks_nothing(
-    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable() -> Any:
-        return Producer("127.0.0.1:1", "nobody")
+        return Producer(Brokers("127.0.0.1:1"), "nobody")
 
     await written(house, "a")
-    async with relaying(house, kafka_bootstrap, producers=unreachable):
+    async with relaying(house, brokers, producers=unreachable):
 
         async def late() -> bool:
             shown = REGISTRY.get_sample_value("eventfold_relay_restarts_total", {"relay": "relay"})
@@ -130,13 +131,13 @@ async def test_a_broker_that_is_away_parks_nothing(
         before = REGISTRY.get_sample_value("eventfold_relay_restarts_total", {"relay": "relay"}) or 0
         await eventually(late)
     assert await house.rows("SELECT 1 FROM refused") == []
-    async with relaying(house, kafka_bootstrap):
-        with worker(house, kafka_bootstrap):
+    async with relaying(house, brokers):
+        with worker(house, brokers):
             await folded_as_recorded(house)
 
 
 async def test_a_batch_is_bounded_in_bytes(
-    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(term, "BYTES_PER_BATCH", 20_000)
     sizes: list[int] = []
@@ -148,11 +149,11 @@ async def test_a_batch_is_bounded_in_bytes(
 
     monkeypatch.setattr(term.Term, "_made", watched)
     await written(house, *(f"{n}{TOO_LONG}" for n in range(8)))
-    async with relaying(house, kafka_bootstrap):
-        with worker(house, kafka_bootstrap):
+    async with relaying(house, brokers):
+        with worker(house, brokers):
             await folded_as_recorded(house)
     assert max(sizes) <= 20_000 + 6_000 and len(sizes) >= 20
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))
     async with house.pool.connection() as conn:
         assert await bounded(conn, 0, ROWS_PER_BATCH, 1) == 1, "one that is too large by itself goes alone"
         assert 2 <= await bounded(conn, 0, ROWS_PER_BATCH, 60_000) < 12

@@ -20,6 +20,7 @@ from shelf import CODEC, TOPIC, add
 from eventfold import EventCodec
 from eventfold.errors import InvalidInput, LeaseLost, TopicMisconfigured
 from eventfold.publish import generations, lease, relay, term
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.outgoing import Target
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
@@ -33,16 +34,16 @@ PARTITIONS = 4
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=PARTITIONS)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=PARTITIONS)
     return house.prefix + TOPIC
 
 
-async def test_events_arrive_keyed_in_order_with_their_envelope(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_events_arrive_keyed_in_order_with_their_envelope(house: House, brokers: Brokers, topic: str) -> None:
     await house.store.handle_batch([add("one", "a"), add("one", "audit"), add("one", "b"), add("two", "c")], context())
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert_unbroken_runs(records, await stored_order(house))
     first = next(record for record in records if header(record, "ce_sequence") == "1")
     assert first.key == b"one" and header(first, "ce_partitionkey") == "one"
@@ -51,13 +52,11 @@ async def test_events_arrive_keyed_in_order_with_their_envelope(house: House, ka
     assert {header(record, "ce_aggregateversion") for record in records if record.key == b"one"} == {"1", "3"}
 
 
-async def test_interleaved_writers_are_published_in_stream_order(
-    house: House, kafka_bootstrap: str, topic: str
-) -> None:
-    async with relaying(house, kafka_bootstrap) as running:
+async def test_interleaved_writers_are_published_in_stream_order(house: House, brokers: Brokers, topic: str) -> None:
+    async with relaying(house, brokers) as running:
         await asyncio.gather(*(_write_shelf(house, running, shelf, 25) for shelf in range(8)))
         await eventually(lambda: everything_acknowledged(house))
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))
     rows = await house.rows("SELECT seq FROM event_sequence ORDER BY seq")
     assert [row[0] for row in rows] == list(range(1, 201)), "the sequence is dense"
     disorder = await house.rows(
@@ -74,12 +73,12 @@ async def _write_shelf(house: House, running: Relay, shelf: int, books: int) -> 
 
 
 async def test_a_late_commit_with_a_lower_position_is_not_overlooked(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     async with await psycopg.AsyncConnection.connect(house.url) as slow:
         await house.store.decide(slow, [add("slow", "first position")], context())
         await house.store.handle(add("fast", "second position"), context())
-        async with relaying(house, kafka_bootstrap):
+        async with relaying(house, brokers):
             await eventually(lambda: everything_acknowledged(house))
             await slow.commit()
             await eventually(lambda: everything_acknowledged(house))
@@ -89,19 +88,19 @@ async def test_a_late_commit_with_a_lower_position_is_not_overlooked(
         ("shelf-slow", 2),
         ("shelf-fast", 1),
     ]
-    assert len(await read_all(kafka_bootstrap, topic)) == 2
+    assert len(await read_all(brokers, topic)) == 2
 
 
 async def test_a_relay_that_died_between_send_and_cursor_is_followed_without_loss(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     await house.store.handle_batch([add(str(n % 5), f"book {n}") for n in range(50)], context())
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
     await house.rows("UPDATE lease SET cursor = 20 RETURNING 1")
-    async with relaying(house, kafka_bootstrap, "two"):
+    async with relaying(house, brokers, "two"):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert len(records) == 50, "what the topic holds already is not sent again"
     assert_unbroken_runs(records, await stored_order(house))
 
@@ -109,8 +108,8 @@ async def test_a_relay_that_died_between_send_and_cursor_is_followed_without_los
 class FailingOnce:
     """A producer whose nth batch fails after the broker took it: the send error that leaves the outcome unknown."""
 
-    def __init__(self, bootstrap: str, fail_at: int) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers, fail_at: int) -> None:
+        self._bootstrap = brokers
         self._left = fail_at
         self.fired = False
 
@@ -133,13 +132,13 @@ class FailingOnce:
 
 @pytest.mark.parametrize("fail_at", [1, 2, 4])
 async def test_after_a_send_error_the_run_goes_on_where_the_topic_ends(
-    house: House, kafka_bootstrap: str, topic: str, fail_at: int
+    house: House, brokers: Brokers, topic: str, fail_at: int
 ) -> None:
     await house.store.handle_batch([add(str(n), f"book {n}") for n in range(40)], context())
-    failing = FailingOnce(kafka_bootstrap, fail_at)
-    async with relaying(house, kafka_bootstrap, producers=failing):
+    failing = FailingOnce(brokers, fail_at)
+    async with relaying(house, brokers, producers=failing):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert failing.fired and len(records) == 40, "what the topic holds already is not sent again"
     assert_unbroken_runs(records, await stored_order(house))
 
@@ -151,7 +150,7 @@ class Unreadable(EventCodec):
         raise UnknownEventType(name, version)
 
 
-async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, brokers: Brokers, topic: str) -> None:
     """So an event that passed its check can be sent, whatever is deployed between."""
     await house.store.handle_batch([add("one", "a"), add("one", "b")], context())
     running = Relay(
@@ -160,9 +159,9 @@ async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, ka
         connect=house.connect,
         publisher=house.publisher,
         codec=Unreadable({}),
-        producers=lambda: Producer(kafka_bootstrap, "one"),
+        producers=lambda: Producer(brokers, "one"),
         topics=[topic],
-        tails=tails_of(kafka_bootstrap),
+        tails=tails_of(brokers),
     )
     task = asyncio.create_task(running.run())
     try:
@@ -170,18 +169,18 @@ async def test_what_was_recorded_is_sent_as_it_was_encoded_then(house: House, ka
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))
 
 
 async def test_events_of_a_server_that_stored_no_public_values_are_sent_too(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     await house.store.handle_batch([add("one", "a"), add("one", "audit"), add("one", "b")], context())
     values = await house.rows("SELECT public_value FROM events WHERE public_value IS NOT NULL ORDER BY position")
     await house.rows("UPDATE events SET public_value = NULL RETURNING 1")
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert [(record.value,) for record in records] == values
     assert_unbroken_runs(records, await stored_order(house))
 
@@ -206,11 +205,11 @@ class StoppedOnce(psycopg.AsyncConnection[Any]):
         assert ended, "the transaction may stand idle for as long as it likes"
 
 
-async def _filled_generation(house: House, bootstrap: str, topic: str) -> str:
+async def _filled_generation(house: House, brokers: Brokers, topic: str) -> str:
     """A generation to which the next leader switches, in a transaction."""
     async with await house.connect() as conn:
         made = await generations.begin(conn, topic, PARTITIONS, PARTITIONS, predecessor_lost=False)
-        await prepare_topics(bootstrap, [made.name], partitions=PARTITIONS)
+        await prepare_topics(brokers, [made.name], partitions=PARTITIONS)
         await generations.mark_filled(conn, made)
     return made.name
 
@@ -221,7 +220,7 @@ async def _is_current(house: House, name: str) -> bool:
 
 
 async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
-    house: House, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "IDLE_IN_TRANSACTION_MS", 100)
     monkeypatch.setattr(StoppedOnce, "stops", 0)
@@ -230,13 +229,13 @@ async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
         holder="one",
         connect=lambda: StoppedOnce.connect(house.url, autocommit=True),
         codec=CODEC,
-        producers=lambda: Producer(kafka_bootstrap, "one"),
+        producers=lambda: Producer(brokers, "one"),
         publisher=house.publisher,
         topics=[topic],
-        tails=tails_of(kafka_bootstrap),
+        tails=tails_of(brokers),
     )
     await house.store.handle(add("one", "a"), context())
-    next_topic = await _filled_generation(house, kafka_bootstrap, topic)
+    next_topic = await _filled_generation(house, brokers, topic)
     task = asyncio.create_task(running.run())
     try:
         await eventually(lambda: _is_current(house, next_topic))
@@ -248,16 +247,16 @@ async def test_a_leader_that_was_stopped_in_its_transaction_leads_again(
 
 
 async def test_only_one_relay_leads_and_its_successor_takes_over_at_once(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
-    async with relaying(house, kafka_bootstrap, "one"):
+    async with relaying(house, brokers, "one"):
         await house.store.handle(add("one", "a"), context())
         await eventually(lambda: everything_acknowledged(house))
-        async with relaying(house, kafka_bootstrap, "two"):
+        async with relaying(house, brokers, "two"):
             await house.store.handle(add("one", "b"), context())
             await eventually(lambda: everything_acknowledged(house))
             assert (await house.rows("SELECT holder, epoch FROM lease"))[0] == ("one", 1)
-    async with relaying(house, kafka_bootstrap, "three"):
+    async with relaying(house, brokers, "three"):
         await house.store.handle(add("one", "c"), context())
         await eventually(lambda: everything_acknowledged(house))
         assert (await house.rows("SELECT holder FROM lease"))[0] == ("three",)
@@ -279,7 +278,7 @@ async def test_a_holder_of_an_old_epoch_can_neither_sequence_nor_move_the_cursor
         await lease.hold(conn, new)
 
 
-async def test_a_token_resolves_once_its_event_is_sequenced(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_a_token_resolves_once_its_event_is_sequenced(house: House, brokers: Brokers, topic: str) -> None:
     handled = await house.store.handle(add("one", "a"), context())
     one, everything = Token("library", handled.position or 0), Token("library", handled.position or 0, covers_all=True)
 
@@ -288,7 +287,7 @@ async def test_a_token_resolves_once_its_event_is_sequenced(house: House, kafka_
             return await consistency.resolve(conn, house.store, house.publisher, "relay", token)
 
     assert await resolved(one) is None and await resolved(everything) is None
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
     targets = await resolved(one)
     assert len(targets) == 1 and targets[0].topic == topic and targets[0].seq == 1
@@ -357,11 +356,11 @@ class Hearing:
 
 
 async def test_a_listener_is_told_where_each_event_goes_and_when_the_term_is_over(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     books = [add("one", "a"), add("one", "audit"), add("two", "b")]
     hearing = Hearing()
-    async with relaying(house, kafka_bootstrap) as running:
+    async with relaying(house, brokers) as running:
         running.listen(hearing)
         await house.store.handle_batch(books, context())
         await eventually(lambda: everything_acknowledged(house))

@@ -13,6 +13,7 @@ from shelf import CODEC, TOPIC, add
 from stepped_relay import GatedConnection, SteppedRelay
 
 from eventfold.publish import term
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
 from eventfold.publish.witness import tails_of
@@ -95,11 +96,11 @@ async def test_who_waits_for_others_to_come_is_not_woken_by_the_first_of_them(ho
         name="relay",
         holder="one",
         connect=house.connect,
-        producers=lambda: Producer("", ""),
+        producers=lambda: Producer(Brokers(""), ""),
         publisher=house.publisher,
         codec=CODEC,
         topics=[],
-        tails=tails_of(""),
+        tails=tails_of(Brokers("")),
     )
     waiting.wake()
     started = time.monotonic()

@@ -14,6 +14,7 @@ from reading import assert_unbroken_runs, read_all, stored_order
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 TAKEOVER_S = 10.0
@@ -21,15 +22,15 @@ BATCHES, SHELVES = 60, 40
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=4)
     return house.prefix + TOPIC
 
 
 def relay_process(
-    house: House, bootstrap: str, holder: str
+    house: House, brokers: Brokers, holder: str
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
-    return running(SUPPORT / "shelf_relay.py", house, bootstrap, holder)
+    return running(SUPPORT / "shelf_relay.py", house, brokers, holder)
 
 
 async def write_on(house: House) -> None:
@@ -48,35 +49,33 @@ async def sent_more_than(house: House, seq: int) -> bool:
 
 
 async def test_a_stopped_leader_is_succeeded_and_its_late_sends_harm_nothing(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
-    with relay_process(house, kafka_bootstrap, "sleeper") as sleeper:
+    with relay_process(house, brokers, "sleeper") as sleeper:
         writing = asyncio.create_task(write_on(house))
         await eventually(lambda: sent_more_than(house, 100))
         assert await leader(house) == "sleeper"
         sleeper.send_signal(signal.SIGSTOP)
-        async with relaying(house, kafka_bootstrap, "successor"):
+        async with relaying(house, brokers, "successor"):
             await eventually(lambda: _leads(house, "successor"), TAKEOVER_S)
             await writing
             sleeper.send_signal(signal.SIGCONT)
             await eventually(lambda: everything_acknowledged(house))
             assert await leader(house) == "successor"
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))
 
 
-async def test_relays_killed_in_mid_send_are_followed_without_loss(
-    house: House, kafka_bootstrap: str, topic: str
-) -> None:
+async def test_relays_killed_in_mid_send_are_followed_without_loss(house: House, brokers: Brokers, topic: str) -> None:
     writing = asyncio.create_task(write_on(house))
     for life in range(2):
         reached = int(str((await house.rows("SELECT coalesce(max(cursor), 0) FROM lease"))[0][0]))
-        with relay_process(house, kafka_bootstrap, f"life {life}") as victim:
+        with relay_process(house, brokers, f"life {life}") as victim:
             await eventually(lambda reached=reached: sent_more_than(house, reached))  # type: ignore[misc]
             victim.send_signal(signal.SIGKILL)
     await writing
-    async with relaying(house, kafka_bootstrap, "last"):
+    async with relaying(house, brokers, "last"):
         await eventually(lambda: everything_acknowledged(house))
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))
 
 
 async def _leads(house: House, holder: str) -> bool:

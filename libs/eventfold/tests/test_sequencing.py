@@ -25,6 +25,7 @@ from eventfold import Connection, EventStore
 from eventfold.postgres import schema
 from eventfold.publish import lease as leases
 from eventfold.publish import sequencing
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 from eventfold.write.rows import AFTER, LAST_SEQ
 from lyceum_local import postgres
@@ -35,8 +36,8 @@ DUMP_TIMEOUT_S = 60
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=4)
     return house.prefix + TOPIC
 
 
@@ -52,7 +53,7 @@ def fresh_cluster(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_an_open_write_in_another_database_of_the_cluster_hides_nothing(
-    house: House, postgres_url: str, kafka_bootstrap: str, topic: str
+    house: House, postgres_url: str, brokers: Brokers, topic: str
 ) -> None:
     neighbour = f"neighbour_{house.prefix.rstrip('.')}"
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
@@ -62,19 +63,19 @@ async def test_an_open_write_in_another_database_of_the_cluster_hides_nothing(
             await writing.execute("CREATE TABLE held (n integer)")
             before = await house.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
             await house.store.handle_batch([add(f"{n}", "a") for n in range(20)], context())
-            async with relaying(house, kafka_bootstrap):
+            async with relaying(house, brokers):
                 await eventually(lambda: everything_acknowledged(house))
             horizon = await house.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
             assert horizon == before, "the neighbour holds the horizon of the whole cluster"
         await admin.execute(f"DROP DATABASE {neighbour}")
-    assert len(await read_all(kafka_bootstrap, topic)) == 20
+    assert len(await read_all(brokers, topic)) == 20
 
 
 async def test_a_store_restored_into_a_fresh_cluster_goes_on_where_it_was(
-    house: House, kafka_bootstrap: str, topic: str, fresh_cluster: str
+    house: House, brokers: Brokers, topic: str, fresh_cluster: str
 ) -> None:
     await house.store.handle_batch([add(f"{n % 5}", f"{n}") for n in range(50)], context())
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
     await house.store.handle(add("0", "committed, and not yet sequenced"), context())
     await asyncio.to_thread(_copy, house, fresh_cluster)
@@ -82,10 +83,10 @@ async def test_a_store_restored_into_a_fresh_cluster_goes_on_where_it_was(
     async with AsyncConnectionPool(url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
         moved = replace(house, url=url, pool=pool, store=EventStore(pool, CODEC, house.publisher, house.store._rng))
         await moved.store.handle_batch([add(f"{n % 5}", f"later {n}") for n in range(50)], context())
-        async with relaying(moved, kafka_bootstrap, holder="two"):
+        async with relaying(moved, brokers, holder="two"):
             await eventually(lambda: everything_acknowledged(moved))
         assert await moved.rows("SELECT min(seq), max(seq), count(*) FROM event_sequence") == [(1, 101, 101)]
-        assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(moved))
+        assert_unbroken_runs(await read_all(brokers, topic), await stored_order(moved))
 
 
 def _copy(house: House, to: str) -> None:
@@ -106,7 +107,7 @@ def _copy(house: House, to: str) -> None:
     )
 
 
-async def test_whoever_inserts_an_event_has_it_published(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_whoever_inserts_an_event_has_it_published(house: House, brokers: Brokers, topic: str) -> None:
     """An older server, which knows nothing of `unsequenced`, may still run when the tables are new."""
     await house.store.handle(add("one", "a"), context())
     columns = "stream, version, type, schema_version, data, partition_key, occurred_at, recorded_at, meta, public_value"
@@ -114,9 +115,9 @@ async def test_whoever_inserts_an_event_has_it_published(house: House, kafka_boo
         f"INSERT INTO events ({columns}) SELECT {columns.replace('version,', 'version + n,', 1)} "
         "FROM events, generate_series(1, 3) n RETURNING 1"
     )
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert [header(record, "ce_aggregateversion") for record in records] == ["1", "2", "3", "4"]
 
 

@@ -20,6 +20,7 @@ from shelf import CODEC, TOPIC, JsonInsteadOfAvro, add, to_public
 from eventfold import EventStore
 from eventfold.errors import TopicMisconfigured, Unpublishable
 from eventfold.publish import relay
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import MAX_AROUND_BYTES, MAX_BATCH_BYTES, MAX_VALUE_BYTES, Publisher
 from eventfold.publish.topic_settings import CREATED, complaint
 from eventfold.publish.topics import administrator, check_topics, prepare_topics
@@ -62,26 +63,26 @@ def test_a_topic_that_judges_times_is_complained_of_unless_the_broker_stamps_rec
     assert complaint({**GOOD, bound: AN_HOUR_MS}, replicas=1) is None
 
 
-async def make(bootstrap: str, settings: dict[str, str]) -> str:
+async def make(brokers: Brokers, settings: dict[str, str]) -> str:
     name = f"t{uuid.uuid4().hex[:12]}.topic"
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         await admin.create_topics([NewTopic(name, 1, 1, topic_configs=settings)])
     return name
 
 
-async def settings_of(bootstrap: str, name: str) -> dict[str, str]:
-    async with administrator(bootstrap) as admin:
+async def settings_of(brokers: Brokers, name: str) -> dict[str, str]:
+    async with administrator(brokers) as admin:
         [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
     return {entry[0]: entry[1] for entry in answer.resources[0][4]}
 
 
-async def test_preparing_sets_up_a_topic_of_an_earlier_build_and_keeps_what_was_set(kafka_bootstrap: str) -> None:
-    name = await make(kafka_bootstrap, {"cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": "20000000"})
-    await prepare_topics(kafka_bootstrap, [name], partitions=1)
-    found = await settings_of(kafka_bootstrap, name)
+async def test_preparing_sets_up_a_topic_of_an_earlier_build_and_keeps_what_was_set(brokers: Brokers) -> None:
+    name = await make(brokers, {"cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": "20000000"})
+    await prepare_topics(brokers, [name], partitions=1)
+    found = await settings_of(brokers, name)
     assert found["message.timestamp.type"] == "LogAppendTime"
     assert (found["retention.ms"], found["segment.bytes"]) == ("-1", "20000000")
-    await check_topics(kafka_bootstrap, [name])
+    await check_topics(brokers, [name])
 
 
 @pytest.mark.parametrize(
@@ -96,51 +97,51 @@ async def test_preparing_sets_up_a_topic_of_an_earlier_build_and_keeps_what_was_
     ids=lambda settings: next(iter(settings)),
 )
 async def test_what_somebody_has_set_so_that_it_loses_or_refuses_is_refused(
-    kafka_bootstrap: str, settings: dict[str, str]
+    brokers: Brokers, settings: dict[str, str]
 ) -> None:
-    name = await make(kafka_bootstrap, {"retention.ms": "-1"} | settings)
-    for checked in (prepare_topics(kafka_bootstrap, [name], partitions=1), check_topics(kafka_bootstrap, [name])):
+    name = await make(brokers, {"retention.ms": "-1"} | settings)
+    for checked in (prepare_topics(brokers, [name], partitions=1), check_topics(brokers, [name])):
         with pytest.raises(TopicMisconfigured):
             await checked
 
 
-async def test_a_start_without_its_topic_is_refused(kafka_bootstrap: str) -> None:
+async def test_a_start_without_its_topic_is_refused(brokers: Brokers) -> None:
     with pytest.raises(TopicMisconfigured, match="run `prepare`"):
-        await check_topics(kafka_bootstrap, ["nobody.made.this"])
+        await check_topics(brokers, ["nobody.made.this"])
 
 
 async def test_a_relay_sends_nothing_to_a_topic_that_somebody_made_lose_its_history_until_it_is_put_right(
-    house: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "RETRY_MAX_S", 0.2)
     topic = house.prefix + TOPIC
-    await prepare_topics(kafka_bootstrap, [topic], partitions=1)
+    await prepare_topics(brokers, [topic], partitions=1)
     refused: list[TopicMisconfigured] = []
 
     async def examine(topics: Sequence[str]) -> None:
         try:
-            await check_topics(kafka_bootstrap, topics)
+            await check_topics(brokers, topics)
         except TopicMisconfigured as misconfigured:
             refused.append(misconfigured)
             raise
 
-    await set_on(kafka_bootstrap, topic, {**CREATED, "retention.ms": "86400000"})
-    async with relaying(house, kafka_bootstrap, examine=examine):
+    await set_on(brokers, topic, {**CREATED, "retention.ms": "86400000"})
+    async with relaying(house, brokers, examine=examine):
         await house.store.handle(add("one", "a"), context())
         await eventually(lambda: more_than(refused, 2))
-        assert not await read_all(kafka_bootstrap, topic)
-        await set_on(kafka_bootstrap, topic, CREATED)
+        assert not await read_all(brokers, topic)
+        await set_on(brokers, topic, CREATED)
         await eventually(lambda: everything_acknowledged(house))
     assert "retention.ms" in str(refused[0])
-    assert len(await read_all(kafka_bootstrap, topic)) == 1
+    assert len(await read_all(brokers, topic)) == 1
 
 
 async def more_than(found: Sequence[object], count: int) -> bool:
     return len(found) > count
 
 
-async def set_on(bootstrap: str, name: str, settings: Mapping[str, str]) -> None:
-    async with administrator(bootstrap) as admin:
+async def set_on(brokers: Brokers, name: str, settings: Mapping[str, str]) -> None:
+    async with administrator(brokers) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(settings))])
 
 
@@ -156,20 +157,20 @@ def with_clock(house: House, ahead: timedelta) -> House:
 
 @pytest.mark.parametrize("sender_ahead", [timedelta(0), timedelta(hours=2)], ids=["right again", "still wrong"])
 async def test_an_event_of_a_server_whose_clock_is_two_hours_ahead_is_sent_all_the_same(
-    house: House, kafka_bootstrap: str, sender_ahead: timedelta
+    house: House, brokers: Brokers, sender_ahead: timedelta
 ) -> None:
     # Given a server that lives two hours ahead, and a relay whose clock is right, or as wrong
     ahead = datetime.now(UTC) + timedelta(hours=2)
     house = with_clock(house, sender_ahead)
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=1)
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=1)
     # When it records events, one of them imported from before 1970
     await house.store.handle(add("one", "a"), replace(context(), now=ahead))
     early = datetime(1912, 6, 23, tzinfo=UTC)
     await house.store.handle(add("one", "b"), replace(context(), now=ahead, occurred_at=early))
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
     # Then both are on the topic, each with its own time
-    records = await read_all(kafka_bootstrap, house.prefix + TOPIC)
+    records = await read_all(brokers, house.prefix + TOPIC)
     assert [header(record, "ce_time")[:13] for record in records] == [f"{ahead:%Y-%m-%dT%H}", "1912-06-23T00"]
 
 
@@ -181,13 +182,13 @@ async def test_headers_that_would_not_fit_fail_their_command(house: House, long:
     assert await house.rows("SELECT count(*) FROM events") == [(0,)]
 
 
-async def test_the_largest_record_that_a_command_may_cause_is_taken(house: House, kafka_bootstrap: str) -> None:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=1)
+async def test_the_largest_record_that_a_command_may_cause_is_taken(house: House, brokers: Brokers) -> None:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=1)
     title = "x" * (MAX_VALUE_BYTES - 200)
     await house.store.handle(add("one", title), replace(context(), correlation_id="y" * (MAX_AROUND_BYTES - 50)))
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    [record] = await read_all(kafka_bootstrap, house.prefix + TOPIC)
+    [record] = await read_all(brokers, house.prefix + TOPIC)
     around = len(record.key) + sum(len(name) + len(value) for name, value in record.headers)
     assert len(record.value) > MAX_VALUE_BYTES - 300 and around > MAX_AROUND_BYTES - 100
     assert len(record.value) + around < MAX_BATCH_BYTES

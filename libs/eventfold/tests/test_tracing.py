@@ -22,6 +22,7 @@ from spanning import CAUSE, cause, exported, linked, told
 
 from eventfold import Ask, FoldGroup, Item, Process, Projection, PublicRecord, tracing
 from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 COUNTING = Projection("counting", (FILLED,), (COUNTS,), keys, count)
@@ -46,8 +47,8 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=1)
+async def topic(house: House, brokers: Brokers) -> AsyncIterator[str]:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=1)
     yield house.prefix + TOPIC
 
 
@@ -76,15 +77,15 @@ def with_cause(one: Delivered, traceparent: str) -> Delivered:
 
 
 async def test_a_commands_span_is_linked_from_the_batch_that_sends_and_from_the_one_that_folds_its_events(
-    house: House, kafka_bootstrap: str, topic: str, spans: InMemorySpanExporter
+    house: House, brokers: Brokers, topic: str, spans: InMemorySpanExporter
 ) -> None:
     """Given a command inside a span, when its event is relayed and folded, then both spans link to the command's."""
     with tracing.span("command", SpanKind.SERVER, {}, parent=CAUSE) as serving:
         traceparent = tracing.current()
         await house.store.handle(add("one", "a"), replace(context(), traceparent=traceparent))
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    records = await read_all(kafka_bootstrap, topic)
+    records = await read_all(brokers, topic)
     assert header(records[0], "traceparent") == traceparent
     await runner(house).apply([PartitionBatch(topic, 0, records)])
 
@@ -109,10 +110,10 @@ async def test_a_commands_span_is_linked_from_the_batch_that_sends_and_from_the_
 
 
 async def test_private_events_alone_send_nothing_and_have_no_span(
-    house: House, kafka_bootstrap: str, topic: str, spans: InMemorySpanExporter
+    house: House, brokers: Brokers, topic: str, spans: InMemorySpanExporter
 ) -> None:
     await house.store.handle(add("one", "audit"), context())
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
     assert of(spans, "send") == []
 
@@ -192,12 +193,12 @@ async def test_a_fold_that_fails_is_an_error_of_which_only_the_kind_is_told(
 
 
 async def test_no_title_or_shelf_of_an_event_is_in_any_span(
-    house: House, kafka_bootstrap: str, topic: str, spans: InMemorySpanExporter
+    house: House, brokers: Brokers, topic: str, spans: InMemorySpanExporter
 ) -> None:
     await house.store.handle(add("secret-shelf", "secret-title"), replace(context(), traceparent=CAUSE))
-    async with relaying(house, kafka_bootstrap):
+    async with relaying(house, brokers):
         await eventually(lambda: everything_acknowledged(house))
-    await runner(house).apply([PartitionBatch(topic, 0, await read_all(kafka_bootstrap, topic))])
+    await runner(house).apply([PartitionBatch(topic, 0, await read_all(brokers, topic))])
     found = [span.to_json() for span in spans.get_finished_spans()]
     assert len(found) == 2 and not [text for text in found if "secret" in text]
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from eventfold.fold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
 LINGER_S = 0.2
@@ -77,17 +78,17 @@ def as_it_was() -> Iterator[None]:
         yield
 
 
-def batching(bootstrap: str, linger_s: float = 0.0) -> Any:
+def batching(brokers: Brokers, linger_s: float = 0.0) -> Any:
     """Faust's consumer of a worker with this setting."""
-    app = faust.App(uuid.uuid4().hex, broker=f"kafka://{bootstrap}", store="memory://")
+    app = faust.App(uuid.uuid4().hex, store="memory://", **brokers.faust())
     transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=asyncio.get_running_loop())
     transport.linger_s = linger_s
     return BatchConsumer(transport, nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing)
 
 
-def consumer_of(bootstrap: str, linger_s: float) -> AIOKafkaConsumer:
+def consumer_of(brokers: Brokers, linger_s: float) -> AIOKafkaConsumer:
     """aiokafka's consumer of a worker with this setting."""
-    consumer = batching(bootstrap, linger_s)
+    consumer = batching(brokers, linger_s)
     thread = ConsumerThread(consumer, loop=consumer.loop, beacon=consumer.beacon)
     return thread._create_worker_consumer(consumer.transport)
 
@@ -97,7 +98,7 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
     """Each run is a commit's worth of messages, by how many records each stands for."""
 
     async def acknowledging() -> None:
-        consumer = batching("nowhere:9")
+        consumer = batching(Brokers("nowhere:9"))
         consumer.app.topics.acks_enabled_for = lambda _: True
         place, offset = TP("t", 0), 100
         for run in runs:
@@ -121,7 +122,7 @@ async def nothing(_: Any) -> None:
 
 @pytest.mark.usefixtures("as_it_was")
 async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands() -> None:
-    consumer = batching("nowhere:9")
+    consumer = batching(Brokers("nowhere:9"))
 
     def ready() -> float | None:
         return REGISTRY.get_sample_value("eventfold_fold_ready", {"group": consumer.app.conf.id})
@@ -133,10 +134,10 @@ async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands
 
 
 @pytest.mark.usefixtures("as_it_was")
-async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str) -> None:
+async def test_with_linger_many_small_fetches_become_few(brokers: Brokers) -> None:
     topic = f"linger.{uuid.uuid4().hex}"
-    await prepare_topics(kafka_bootstrap, [topic], partitions=1)
-    consumer, producer = consumer_of(kafka_bootstrap, LINGER_S), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    await prepare_topics(brokers, [topic], partitions=1)
+    consumer, producer = consumer_of(brokers, LINGER_S), AIOKafkaProducer(**brokers.client())
     await asyncio.gather(consumer.start(), producer.start())
     try:
         consumer.assign([TopicPartition(topic, 0)])
@@ -155,11 +156,11 @@ async def test_with_linger_many_small_fetches_become_few(kafka_bootstrap: str) -
 
 
 @pytest.mark.usefixtures("as_it_was")
-async def test_a_partition_left_out_of_a_fetch_is_not_kept_waiting_for_the_others(kafka_bootstrap: str) -> None:
+async def test_a_partition_left_out_of_a_fetch_is_not_kept_waiting_for_the_others(brokers: Brokers) -> None:
     """As under back-pressure: while one partition is paused, a fetch waits for the other, which has nothing."""
     topic = f"partial.{uuid.uuid4().hex}"
-    await prepare_topics(kafka_bootstrap, [topic], partitions=2)
-    consumer, producer = consumer_of(kafka_bootstrap, 0.0), AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    await prepare_topics(brokers, [topic], partitions=2)
+    consumer, producer = consumer_of(brokers, 0.0), AIOKafkaProducer(**brokers.client())
     consumer._fetch_max_wait_ms = LONG_MS
     await asyncio.gather(consumer.start(), producer.start())
     try:

@@ -14,6 +14,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, TOPIC, BookAdded, JsonInsteadOfAvro, add, to_public
 
 from eventfold import EventCodec
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
@@ -35,13 +36,13 @@ OLD_CODEC = EventCodec({BookAdded: CODEC.types[BookAdded]})
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> str:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=2)
+async def topic(house: House, brokers: Brokers) -> str:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=2)
     return house.prefix + TOPIC
 
 
 @contextlib.asynccontextmanager
-async def old_relay(house: House, bootstrap: str, topic: str) -> AsyncIterator[asyncio.Task[Any]]:
+async def old_relay(house: House, brokers: Brokers, topic: str) -> AsyncIterator[asyncio.Task[Any]]:
     running = Relay(
         name="relay",
         holder="old",
@@ -49,8 +50,8 @@ async def old_relay(house: House, bootstrap: str, topic: str) -> AsyncIterator[a
         codec=OLD_CODEC,
         topics=[topic],
         publisher=Publisher("/library", to_public, OldAvro(), house.prefix),
-        tails=tails_of(bootstrap),
-        producers=lambda: Producer(bootstrap, "old"),
+        tails=tails_of(brokers),
+        producers=lambda: Producer(brokers, "old"),
     )
     task = asyncio.create_task(running.run())
     try:
@@ -61,20 +62,20 @@ async def old_relay(house: House, bootstrap: str, topic: str) -> AsyncIterator[a
 
 
 async def test_a_private_event_of_a_newer_build_does_not_end_the_older_relay(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     await house.store.handle_batch([add("one", "a"), add("one", "audit"), add("one", "b")], context())
-    async with old_relay(house, kafka_bootstrap, topic) as old:
+    async with old_relay(house, brokers, topic) as old:
         await eventually(lambda: everything_acknowledged(house))
         assert not old.done()
-    assert len(await read_all(kafka_bootstrap, topic)) == 2
+    assert len(await read_all(brokers, topic)) == 2
 
 
 async def test_what_the_older_relay_cannot_send_the_newer_one_does(
-    house: House, kafka_bootstrap: str, topic: str, caplog: pytest.LogCaptureFixture
+    house: House, brokers: Brokers, topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await house.store.handle_batch([add("one", "a"), add("one", "new"), add("two", "b")], context())
-    async with old_relay(house, kafka_bootstrap, topic) as old:
+    async with old_relay(house, brokers, topic) as old:
 
         async def named() -> bool:
             return "shelf-one version 2 is of a newer build" in str(
@@ -83,6 +84,6 @@ async def test_what_the_older_relay_cannot_send_the_newer_one_does(
 
         await eventually(named)
         assert not old.done(), "it waits for one that knows"
-        async with relaying(house, kafka_bootstrap, "new"):
+        async with relaying(house, brokers, "new"):
             await eventually(lambda: everything_acknowledged(house))
-    assert_unbroken_runs(await read_all(kafka_bootstrap, topic), await stored_order(house))
+    assert_unbroken_runs(await read_all(brokers, topic), await stored_order(house))

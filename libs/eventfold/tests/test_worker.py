@@ -20,14 +20,15 @@ from shelf import TOPIC, add
 from working import BOOKS, SHELVES, applied, folded_as_recorded, loading, publish, shared_by, tell_who_applies, worker
 
 from eventfold.fold.worker import HALTED
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import administrator, existing_topics, prepare_topics
 from lyceum_local.ports import free_block
 
 
 @pytest.fixture
-async def topic(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
-    async with relaying(house, kafka_bootstrap):
+async def topic(house: House, brokers: Brokers) -> AsyncIterator[str]:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=4)
+    async with relaying(house, brokers):
         yield house.prefix + TOPIC
 
 
@@ -39,27 +40,27 @@ async def assert_each_applied_once_in_order(house: House, rounds: int) -> None:
 
 
 async def test_a_worker_killed_between_write_and_commit_loses_and_doubles_nothing(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     for round_ in range(2):
         before = await applied(house)
-        with worker(house, kafka_bootstrap, "slow") as victim:
+        with worker(house, brokers, "slow") as victim:
             publishing = asyncio.create_task(publish(house, round_))
             await eventually(functools.partial(_more_than, house, before))
             victim.send_signal(signal.SIGKILL)
         await publishing
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await eventually(lambda: _exactly(house, 2 * SHELVES * BOOKS), deadline_s=60)
     await assert_each_applied_once_in_order(house, 2)
 
 
 async def test_workers_that_come_and_go_share_the_partitions_without_loss(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     await tell_who_applies(house)
-    with worker(house, kafka_bootstrap, "slow") as first:
+    with worker(house, brokers, "slow") as first:
         await publish(house, 0)
-        with worker(house, kafka_bootstrap, "slow") as second:
+        with worker(house, brokers, "slow") as second:
             async with loading(house, "during"):
                 await shared_by(house, first, second)
                 second.send_signal(signal.SIGSTOP)
@@ -70,16 +71,16 @@ async def test_workers_that_come_and_go_share_the_partitions_without_loss(
 
 
 async def test_three_workers_share_the_partitions_under_load_and_one_goes_on_alone(
-    house: House, kafka_bootstrap: str, topic: str
+    house: House, brokers: Brokers, topic: str
 ) -> None:
     """Given two workers under load, when a third joins, then all three apply; when the two end, one in order and one
     killed, then the third applies the rest."""
     await tell_who_applies(house)
     with contextlib.ExitStack() as workers:
         async with loading(house, "during"):
-            pair = [workers.enter_context(worker(house, kafka_bootstrap, "slow")) for _ in range(2)]
+            pair = [workers.enter_context(worker(house, brokers, "slow")) for _ in range(2)]
             await shared_by(house, *pair)
-            last = workers.enter_context(worker(house, kafka_bootstrap, "slow"))
+            last = workers.enter_context(worker(house, brokers, "slow"))
             await shared_by(house, *pair, last)
             pair[0].send_signal(signal.SIGTERM)
             pair[1].send_signal(signal.SIGKILL)
@@ -88,21 +89,19 @@ async def test_three_workers_share_the_partitions_under_load_and_one_goes_on_alo
         assert last.poll() is None
 
 
-async def test_a_worker_halts_with_a_status_when_it_must_not_go_on(
-    house: House, kafka_bootstrap: str, topic: str
-) -> None:
+async def test_a_worker_halts_with_a_status_when_it_must_not_go_on(house: House, brokers: Brokers, topic: str) -> None:
     await house.store.handle(add("one", "poison"), context())
     await eventually(lambda: everything_acknowledged(house))
-    with worker(house, kafka_bootstrap, "halt") as process:
+    with worker(house, brokers, "halt") as process:
         assert await asyncio.to_thread(process.wait, 60) == HALTED
     assert await applied(house) == 0
 
 
-async def test_a_halted_workers_page_says_so_until_it_leaves(house: House, kafka_bootstrap: str, topic: str) -> None:
+async def test_a_halted_workers_page_says_so_until_it_leaves(house: House, brokers: Brokers, topic: str) -> None:
     await house.store.handle(add("one", "poison"), context())
     await eventually(lambda: everything_acknowledged(house))
     port = free_block(1)
-    with worker(house, kafka_bootstrap, "halt", str(port)) as process:
+    with worker(house, brokers, "halt", str(port)) as process:
 
         async def halted() -> bool:
             return 'eventfold_fold_halted{reason="Poison"} 1.0' in await asyncio.to_thread(page, port)
@@ -121,16 +120,16 @@ def page(port: int) -> str:
         return ""
 
 
-async def remade(house: House, bootstrap: str, topic: str, extra_rounds: int) -> None:
+async def remade(house: House, brokers: Brokers, topic: str, extra_rounds: int) -> None:
     """The topic deleted and made again, with only what is published from now on."""
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         await admin.delete_topics([topic])
 
         async def gone() -> bool:
-            return topic not in await existing_topics(bootstrap)
+            return topic not in await existing_topics(brokers)
 
         await eventually(gone)
-    await prepare_topics(bootstrap, [topic], partitions=4)
+    await prepare_topics(brokers, [topic], partitions=4)
     for round_ in range(1, extra_rounds + 1):
         await publish(house, round_)
     await eventually(lambda: everything_acknowledged(house), 60)
@@ -138,13 +137,13 @@ async def remade(house: House, bootstrap: str, topic: str, extra_rounds: int) ->
 
 @pytest.mark.parametrize("extra_rounds", [0, 2])
 async def test_a_topic_made_anew_is_filled_again_and_read_on_where_it_was_left(
-    house: House, kafka_bootstrap: str, topic: str, extra_rounds: int
+    house: House, brokers: Brokers, topic: str, extra_rounds: int
 ) -> None:
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         await eventually(lambda: _exactly(house, SHELVES * BOOKS), deadline_s=60)
-    await remade(house, kafka_bootstrap, topic, extra_rounds)
-    with worker(house, kafka_bootstrap) as process:
+    await remade(house, brokers, topic, extra_rounds)
+    with worker(house, brokers) as process:
         await folded_as_recorded(house)
         assert process.poll() is None
     await assert_each_applied_once_in_order(house, 1 + extra_rounds)
@@ -152,17 +151,17 @@ async def test_a_topic_made_anew_is_filled_again_and_read_on_where_it_was_left(
 
 @pytest.mark.parametrize("extra_records", [0, 3])
 async def test_a_truncated_topic_halts_a_worker_instead_of_resetting_it(
-    house: House, kafka_bootstrap: str, topic: str, extra_records: int
+    house: House, brokers: Brokers, topic: str, extra_records: int
 ) -> None:
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         await eventually(lambda: _exactly(house, SHELVES * BOOKS), deadline_s=60)
     await publish(house, 1)
     await eventually(lambda: everything_acknowledged(house))
-    ends = {one.partition: one.offset + 1 - extra_records for one in await read_all(kafka_bootstrap, topic)}
-    async with administrator(kafka_bootstrap) as admin:
+    ends = {one.partition: one.offset + 1 - extra_records for one in await read_all(brokers, topic)}
+    async with administrator(brokers) as admin:
         await admin.delete_records({TopicPartition(topic, part): RecordsToDelete(at) for part, at in ends.items()})
-    with worker(house, kafka_bootstrap) as process:
+    with worker(house, brokers) as process:
         assert await asyncio.to_thread(process.wait, 60) == HALTED
     await assert_each_applied_once_in_order(house, 1)
 

@@ -10,6 +10,7 @@ from house import House, built, context
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 from eventfold_ops.deployment import Deployment
 
@@ -21,13 +22,13 @@ async def house(postgres_url: str) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def library(house: House, kafka_bootstrap: str) -> Deployment:
+async def library(house: House, brokers: Brokers) -> Deployment:
     """The example domain as its operators see it, with its topic of two partitions."""
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=2)
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=2)
     return Deployment(
         name="library",
         database_url=house.url,
-        kafka_bootstrap=kafka_bootstrap,
+        brokers=brokers,
         group=f"{house.prefix}library",
         relay_name="relay",
         codec=CODEC,
@@ -43,7 +44,7 @@ async def library(house: House, kafka_bootstrap: str) -> Deployment:
 @pytest.fixture
 async def healthy(house: House, library: Deployment) -> Deployment:
     """Books recorded, sent and counted; the relay has gone, and its lease says otherwise for an hour."""
-    async with relaying(house, library.kafka_bootstrap):
+    async with relaying(house, library.brokers):
         await house.store.handle_batch([add(f"s{n % 4}", f"t{n}") for n in range(BOOKS)], context())
         await eventually(lambda: everything_acknowledged(house))
     await fold(house, library)

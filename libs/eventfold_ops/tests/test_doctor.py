@@ -16,6 +16,7 @@ from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
 from eventfold import Connection
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import administrator
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor import examining, folding, reading
@@ -91,7 +92,7 @@ async def test_a_connection_that_breaks_under_a_check_is_a_finding(
 
 
 async def test_an_absent_broker_is_one_finding_and_the_store_is_still_looked_at(healthy: Deployment) -> None:
-    findings = await examine(replace(healthy, kafka_bootstrap="127.0.0.1:1"))
+    findings = await examine(replace(healthy, brokers=Brokers("127.0.0.1:1")))
     assert of(findings, "Kafka").state == "broken" and of(findings, "sequence").state == "ok"
 
 
@@ -121,7 +122,7 @@ async def test_a_topic_that_is_made_is_kept_whatever_the_brokers_default_is(libr
     asked = ConfigResource(
         ConfigResourceType.TOPIC, library.topic_prefix + TOPIC, {"retention.ms": None, "retention.bytes": None}
     )
-    async with administrator(library.kafka_bootstrap) as admin:
+    async with administrator(library.brokers) as admin:
         [answer] = await admin.describe_configs([asked])
     set_on_the_topic = {entry[0]: entry[1] for entry in answer.resources[0][4] if entry[3] == TOPICS_OWN}
     assert set_on_the_topic == {"retention.ms": "-1", "retention.bytes": "-1"}
@@ -178,7 +179,7 @@ async def test_what_is_sequenced_and_not_acknowledged_is_found(house: House, hea
 
 
 async def test_a_fold_that_stands_still_is_broken(house: House, healthy: Deployment) -> None:
-    async with relaying(house, healthy.kafka_bootstrap):
+    async with relaying(house, healthy.brokers):
         await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'")
         await house.store.handle_batch([add("s1", f"later{n}") for n in range(3)], context())
         await eventually(lambda: everything_acknowledged(house))
@@ -262,7 +263,7 @@ async def test_a_position_below_the_topics_beginning_is_broken(house: House, hea
 
 
 async def test_a_record_of_a_newer_schema_is_found(house: House, healthy: Deployment) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=healthy.kafka_bootstrap) as producer:
+    async with AIOKafkaProducer(**healthy.brokers.client()) as producer:
         await producer.send_and_wait(house.prefix + TOPIC, b"not json", partition=0)
     await change(house, "UPDATE fold_position SET next_offset = next_offset + 1 WHERE partition = 0")
     found = await only_complaint(healthy)

@@ -51,7 +51,7 @@ async def test_events_in_nobodys_queue_are_found_and_what_is_advised_queues_them
     await change(house, numbering.QUEUE)  # again, as it may be
     assert await house.rows("SELECT count(*)::int FROM unsequenced") == [(4,)]
     await change(house, "UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'")
-    async with relaying(house, healthy.kafka_bootstrap):
+    async with relaying(house, healthy.brokers):
         await eventually(lambda: everything_acknowledged(house))
         findings = await examine(healthy)
     assert of(findings, "trigger").state == "ok"

@@ -18,6 +18,7 @@ from shelf import COUNTING, TOPIC, add
 from working import worker
 
 from eventfold import Ask, EventCodec, EventStore, Item
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold.timers.intents import EVENTS, INTENT, RecordIntent
 from eventfold_ops.cli import main, parser
@@ -69,18 +70,18 @@ def program(
     house: House, library: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Program:
     monkeypatch.setenv("DATABASE_URL", house.url)
-    monkeypatch.setenv("KAFKA_BOOTSTRAP", library.kafka_bootstrap)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", library.brokers.bootstrap)
     monkeypatch.setenv("TOPIC_PREFIX", house.prefix)
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "support"))
     return Program(capsys)
 
 
-async def folded_with_two_parked(house: House, bootstrap: str) -> None:
+async def folded_with_two_parked(house: House, brokers: Brokers) -> None:
     """Shelf s1 has a poisonous record with one behind it."""
     books = (("s0", "a"), ("s1", "poison"), ("s1", "b"), ("s2", "c"))
     await house.store.handle_batch([add(*book) for book in books], context())
     await eventually(lambda: everything_acknowledged(house))
-    with worker(house, bootstrap):
+    with worker(house, brokers):
 
         async def done() -> bool:
             counted = await house.rows("SELECT 1 FROM shelf_count")
@@ -92,8 +93,8 @@ async def folded_with_two_parked(house: House, bootstrap: str) -> None:
 async def test_every_command_gives_a_document(house: House, library: Deployment, program: Program) -> None:
     assert {*commands(parser())} == {*WHILE_A_RELAY_RUNS, *AFTERWARDS}, "a new command is tried here too"
     said: dict[str, Any] = {}
-    async with relaying(house, library.kafka_bootstrap):
-        await folded_with_two_parked(house, library.kafka_bootstrap)
+    async with relaying(house, library.brokers):
+        await folded_with_two_parked(house, library.brokers)
         poison = str((await house.rows("SELECT event_id FROM dead_letter ORDER BY seq LIMIT 1"))[0][0])
         for command, arguments in WHILE_A_RELAY_RUNS.items():
             given = tuple(one.replace("POISON", poison) for one in arguments)

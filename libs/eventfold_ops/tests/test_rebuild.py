@@ -21,6 +21,7 @@ from working import SHELVES, as_recorded, folded_as_recorded, loading, publish, 
 
 from eventfold import FoldGroup
 from eventfold.errors import NotFound
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import administrator, prepare_topics
 from eventfold_ops import compare, comparing, dlq, rebuild, replay
 from eventfold_ops.at_live import RebuildRunning
@@ -31,9 +32,9 @@ HEALED = replace(COUNTING, fold=count)
 
 
 @pytest.fixture
-async def relayed(house: House, kafka_bootstrap: str) -> AsyncIterator[None]:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
-    async with relaying(house, kafka_bootstrap):
+async def relayed(house: House, brokers: Brokers) -> AsyncIterator[None]:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=4)
+    async with relaying(house, brokers):
         yield
 
 
@@ -46,8 +47,8 @@ async def damage(house: House) -> None:
     await house.rows("DELETE FROM shelf_count WHERE shelf = 'shelf-33' RETURNING 1")
 
 
-async def grow(house: House, bootstrap: str) -> None:
-    assert await command(replay, deployment(house, bootstrap), TOPIC, "--partitions", "8") == 0
+async def grow(house: House, brokers: Brokers) -> None:
+    assert await command(replay, deployment(house, brokers), TOPIC, "--partitions", "8") == 0
 
     async def crossed() -> bool:
         return len(await house.rows("SELECT 1 FROM fold_position WHERE topic LIKE '%.g2'")) == 8
@@ -63,18 +64,16 @@ async def indexes(house: House) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.usefixtures("relayed")
-async def test_damaged_rows_are_healed_under_load_and_the_worker_just_goes_on(
-    house: House, kafka_bootstrap: str
-) -> None:
+async def test_damaged_rows_are_healed_under_load_and_the_worker_just_goes_on(house: House, brokers: Brokers) -> None:
     async with house.pool.connection() as conn:
         await conn.execute("CREATE INDEX shelf_count_by_books ON shelf_count (books DESC) WHERE books > 3")
     as_migrated = await indexes(house)
-    with worker(house, kafka_bootstrap) as live:
+    with worker(house, brokers) as live:
         await publish(house, 0)
         await folded_as_recorded(house)
         await damage(house)
         async with loading(house, "during"):
-            assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0
+            assert await command(rebuild, deployment(house, brokers), "counting") == 0
         await publish(house, 1)
         await folded_as_recorded(house)
         assert live.poll() is None, "the worker never halted"
@@ -83,9 +82,9 @@ async def test_damaged_rows_are_healed_under_load_and_the_worker_just_goes_on(
     assert await house.rows(f"SELECT 1 FROM {shadow_of(house)}.fold_position") == []
 
 
-async def kill_a_rebuild_half_way(house: House, bootstrap: str) -> None:
+async def kill_a_rebuild_half_way(house: House, brokers: Brokers) -> None:
     shadow = shadow_of(house)
-    with running(REBUILDER, house, bootstrap) as killed:
+    with running(REBUILDER, house, brokers) as killed:
 
         async def half_way() -> bool:
             assert killed.poll() is None, "the rebuild was not slow enough to be killed"
@@ -99,31 +98,29 @@ async def kill_a_rebuild_half_way(house: House, bootstrap: str) -> None:
 
 
 @pytest.mark.usefixtures("relayed")
-async def test_a_rebuild_that_another_build_began_is_not_resumed(house: House, kafka_bootstrap: str) -> None:
-    with worker(house, kafka_bootstrap):
+async def test_a_rebuild_that_another_build_began_is_not_resumed(house: House, brokers: Brokers) -> None:
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
         await damage(house)
-        await kill_a_rebuild_half_way(house, kafka_bootstrap)
+        await kill_a_rebuild_half_way(house, brokers)
         await house.rows(f"UPDATE {shadow_of(house)}.shelf_count SET digest = 'as the old code had it' RETURNING 1")
-        deployed = replace(deployment(house, kafka_bootstrap), build="next")
+        deployed = replace(deployment(house, brokers), build="next")
         assert await command(rebuild, deployed, "counting") == 0
         assert await as_recorded(house)
 
 
 @pytest.mark.parametrize("grown_meanwhile", [False, True])
 @pytest.mark.usefixtures("relayed")
-async def test_a_rebuild_killed_in_the_middle_is_resumed(
-    house: House, kafka_bootstrap: str, grown_meanwhile: bool
-) -> None:
-    with worker(house, kafka_bootstrap):
+async def test_a_rebuild_killed_in_the_middle_is_resumed(house: House, brokers: Brokers, grown_meanwhile: bool) -> None:
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
         await damage(house)
-        await kill_a_rebuild_half_way(house, kafka_bootstrap)
+        await kill_a_rebuild_half_way(house, brokers)
         if grown_meanwhile:
-            await grow(house, kafka_bootstrap)
-        assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0
+            await grow(house, brokers)
+        assert await command(rebuild, deployment(house, brokers), "counting") == 0
         await publish(house, 1)
         await folded_as_recorded(house)
 
@@ -164,28 +161,28 @@ async def parked_and_damaged(house: House, model: Model) -> None:
     await damage(house)
 
 
-async def rebuilt_while_more_is_parked(house: House, bootstrap: str, model: Model, *, killed: bool) -> None:
-    with running(REBUILDER, house, bootstrap) as rebuilding:
+async def rebuilt_while_more_is_parked(house: House, brokers: Brokers, model: Model, *, killed: bool) -> None:
+    with running(REBUILDER, house, brokers) as rebuilding:
         await eventually(lambda: parked_in_the_shadow(house, rebuilding), 60)
         await put_on_the_sick_shelf(house, model, "c", "d")
         assert rebuilding.poll() is None, "it came while the rebuild ran"
         if not killed:
             assert await asyncio.to_thread(rebuilding.wait, 60) == 0
     if killed:
-        assert await command(rebuild, deployment(house, bootstrap), "counting") == 0
+        assert await command(rebuild, deployment(house, brokers), "counting") == 0
 
 
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.usefixtures("relayed")
 async def test_what_is_parked_before_and_during_a_rebuild_is_parked_after_it_in_order_and_redriven(
-    house: House, kafka_bootstrap: str, killed: bool
+    house: House, brokers: Brokers, killed: bool
 ) -> None:
     """Given a parked key, when more of it comes while the projection is folded anew (in one go, or killed and resumed),
     then all of it is parked after the swap, with what comes then behind it; redriven, it is what the model says."""
     model = Model()
-    with worker(house, kafka_bootstrap) as live:
+    with worker(house, brokers) as live:
         await parked_and_damaged(house, model)
-        await rebuilt_while_more_is_parked(house, kafka_bootstrap, model, killed=killed)
+        await rebuilt_while_more_is_parked(house, brokers, model, killed=killed)
         assert await parked_as(house, model) and await sick_shelf(house) == model.rows()
         await put_on_the_sick_shelf(house, model, "e")
         async with house.pool.connection() as conn:
@@ -199,11 +196,11 @@ async def test_what_is_parked_before_and_during_a_rebuild_is_parked_after_it_in_
 
 @pytest.mark.usefixtures("relayed")
 async def test_a_rebuild_by_a_healed_fold_leaves_nothing_parked_to_be_redriven_twice(
-    house: House, kafka_bootstrap: str
+    house: House, brokers: Brokers
 ) -> None:
     model = Model()
-    healed = replace(deployment(house, kafka_bootstrap), groups=(FoldGroup("shelves", (HEALED,), parks=True),))
-    with worker(house, kafka_bootstrap):
+    healed = replace(deployment(house, brokers), groups=(FoldGroup("shelves", (HEALED,), parks=True),))
+    with worker(house, brokers):
         await put_on_the_sick_shelf(house, model, "a", "poison", "b")
         assert await command(rebuild, healed, "counting") == 0
         model.redriven(SICK)
@@ -213,26 +210,26 @@ async def test_a_rebuild_by_a_healed_fold_leaves_nothing_parked_to_be_redriven_t
 
 
 @pytest.mark.usefixtures("relayed")
-async def test_after_a_growth_the_new_generation_alone_is_enough(house: House, kafka_bootstrap: str) -> None:
-    with worker(house, kafka_bootstrap):
+async def test_after_a_growth_the_new_generation_alone_is_enough(house: House, brokers: Brokers) -> None:
+    with worker(house, brokers):
         await publish(house, 0)
-        await grow(house, kafka_bootstrap)
-    async with administrator(kafka_bootstrap) as admin:
+        await grow(house, brokers)
+    async with administrator(brokers) as admin:
         await admin.delete_topics([house.prefix + TOPIC])
     await damage(house)
-    assert await command(rebuild, deployment(house, kafka_bootstrap), "counting") == 0
+    assert await command(rebuild, deployment(house, brokers), "counting") == 0
     assert await as_recorded(house)
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 1)
         await folded_as_recorded(house)
 
 
 @pytest.mark.usefixtures("relayed")
 async def test_compare_says_equal_then_finds_a_damaged_row_and_changes_nothing(
-    house: House, kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
+    house: House, brokers: Brokers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deployed = deployment(house, kafka_bootstrap)
-    with worker(house, kafka_bootstrap):
+    deployed = deployment(house, brokers)
+    with worker(house, brokers):
         await publish(house, 0)
         async with loading(house, "during"):
             assert await command(compare, deployed, "counting") == 0
@@ -250,7 +247,7 @@ async def test_compare_says_equal_then_finds_a_damaged_row_and_changes_nothing(
 
 @pytest.mark.usefixtures("relayed")
 async def test_the_worker_goes_on_while_what_it_had_is_compared(
-    house: House, kafka_bootstrap: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = comparing.compare
 
@@ -260,17 +257,17 @@ async def test_the_worker_goes_on_while_what_it_had_is_compared(
         return await whole(*arguments)
 
     monkeypatch.setattr(comparing, "compare", after_a_while)
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
-        assert await command(compare, deployment(house, kafka_bootstrap), "counting") == 0
+        assert await command(compare, deployment(house, brokers), "counting") == 0
     assert f"shelf_count: equal, {SHELVES} rows" in capsys.readouterr().out
     assert await house.rows(f"SELECT to_regclass('{shadow_of(house)}.shelf_count')::text") == [(None,)]
 
 
 @pytest.mark.usefixtures("relayed")
 async def test_a_comparison_that_fails_leaves_nothing_behind(
-    house: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = comparing.compare
 
@@ -280,27 +277,27 @@ async def test_a_comparison_that_fails_leaves_nothing_behind(
 
     monkeypatch.setattr(comparing, "compare", failing)
     with pytest.raises(OperationalError, match="away"):
-        await asyncio.wait_for(command(compare, deployment(house, kafka_bootstrap), "counting"), 20)
+        await asyncio.wait_for(command(compare, deployment(house, brokers), "counting"), 20)
     assert await house.rows(f"SELECT to_regclass('{shadow_of(house)}.shelf_count')::text") == [(None,)]
 
 
-async def test_what_does_not_exist_is_refused_by_name(house: House, kafka_bootstrap: str) -> None:
+async def test_what_does_not_exist_is_refused_by_name(house: House, brokers: Brokers) -> None:
     with pytest.raises(NotFound, match="it has counting"):
-        await command(rebuild, deployment(house, kafka_bootstrap), "cuonting")
+        await command(rebuild, deployment(house, brokers), "cuonting")
 
 
-async def test_a_second_rebuild_of_the_same_projection_is_refused(house: House, kafka_bootstrap: str) -> None:
+async def test_a_second_rebuild_of_the_same_projection_is_refused(house: House, brokers: Brokers) -> None:
     async with await house.connect() as other:
         await other.execute("SELECT pg_advisory_lock(hashtextextended(current_schema() || '|rebuild|counting', 0))")
         with pytest.raises(RebuildRunning):
-            await asyncio.wait_for(command(rebuild, deployment(house, kafka_bootstrap), "counting"), 20)
+            await asyncio.wait_for(command(rebuild, deployment(house, brokers), "counting"), 20)
 
 
 async def test_what_a_rebuild_left_before_a_migration_is_not_gone_on_with(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    deployed, shadow = deployment(house, kafka_bootstrap), f"{house.prefix.rstrip('.')}_shadow"
-    with worker(house, kafka_bootstrap):
+    deployed, shadow = deployment(house, brokers), f"{house.prefix.rstrip('.')}_shadow"
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
     assert await command(rebuild, deployed, "counting") == 0

@@ -29,6 +29,7 @@ from working import (
 
 from eventfold.fold.worker import HALTED
 from eventfold.publish import generations, sending
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.generations import CLOSED_TYPE, physical
 from eventfold.publish.topics import OnRecord, administrator, existing_topics, on_record, prepare_topics
 from eventfold_ops import compare, rebuild, replay, switch
@@ -40,9 +41,9 @@ REPLAYER = Path(__file__).parent / "support" / "slow_replay.py"
 
 
 @pytest.fixture
-async def relayed(house: House, kafka_bootstrap: str) -> AsyncIterator[str]:
-    await prepare_topics(kafka_bootstrap, [house.prefix + TOPIC], partitions=4)
-    async with relaying(house, kafka_bootstrap):
+async def relayed(house: House, brokers: Brokers) -> AsyncIterator[str]:
+    await prepare_topics(brokers, [house.prefix + TOPIC], partitions=4)
+    async with relaying(house, brokers):
         yield house.prefix + TOPIC
 
 
@@ -54,63 +55,63 @@ async def applied_on(house: House, topic: str) -> list[tuple[object, ...]]:
     return await house.rows(f"SELECT partition, closed FROM fold_position WHERE topic = '{topic}' ORDER BY 1")
 
 
-async def whole_history_is_on(house: House, bootstrap: str, topic: str) -> None:
-    records = [one for one in await read_all(bootstrap, topic) if one.key is not None]
+async def whole_history_is_on(house: House, brokers: Brokers, topic: str) -> None:
+    records = [one for one in await read_all(brokers, topic) if one.key is not None]
     assert_unbroken_runs(records, await stored_order(house))
 
 
-async def delete(bootstrap: str, topic: str) -> None:
-    async with administrator(bootstrap) as admin:
+async def delete(brokers: Brokers, topic: str) -> None:
+    async with administrator(brokers) as admin:
         await admin.delete_topics([topic])
 
     async def gone() -> bool:
-        return topic not in await existing_topics(bootstrap)
+        return topic not in await existing_topics(brokers)
 
     await eventually(gone)
 
 
 @pytest.mark.parametrize("partitions", [4, 8])
 async def test_workers_cross_over_to_a_replayed_topic_under_load(
-    house: House, kafka_bootstrap: str, relayed: str, partitions: int
+    house: House, brokers: Brokers, relayed: str, partitions: int
 ) -> None:
     grow = ["--partitions", "8"] if partitions == 8 else []
-    with worker(house, kafka_bootstrap) as one, worker(house, kafka_bootstrap) as two:
+    with worker(house, brokers) as one, worker(house, brokers) as two:
         await publish(house, 0)
         await folded_as_recorded(house)
         async with loading(house, "during"):
-            assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, *grow) == 0
+            assert await command(replay, deployment(house, brokers), TOPIC, *grow) == 0
         await publish(house, 1)
         await folded_as_recorded(house)
         assert one.poll() is None and two.poll() is None, "they start anew within their processes"
     assert await generation_states(house) == [(1, 4, "closed"), (2, partitions, "current")]
     assert await applied_on(house, relayed) == [(partition, True) for partition in range(4)]
     assert await applied_on(house, f"{relayed}.g2") == [(partition, False) for partition in range(partitions)]
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
-    ends = [one for one in await read_all(kafka_bootstrap, relayed) if one.key is None]
+    await whole_history_is_on(house, brokers, f"{relayed}.g2")
+    ends = [one for one in await read_all(brokers, relayed) if one.key is None]
     assert sorted(one.partition for one in ends) == [0, 1, 2, 3], "one closing record for each partition"
     assert {dict(one.headers)["ce_type"] for one in ends} == {CLOSED_TYPE.encode()}
 
 
 async def test_a_worker_that_was_down_crosses_each_barrier_in_turn(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    await folded_by_a_worker_that_left(house, kafka_bootstrap)
-    deployed = deployment(house, kafka_bootstrap)
+    await folded_by_a_worker_that_left(house, brokers)
+    deployed = deployment(house, brokers)
     async with loading(house, "down"):
         assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
         assert await command(replay, deployed, TOPIC) == 0
     assert not await as_recorded(house)
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await folded_as_recorded(house)
     assert len(await applied_on(house, f"{relayed}.g3")) == 8
 
 
 async def test_a_killed_replay_is_resumed_and_a_finished_one_is_not_repeated(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
-    with running(REPLAYER, house, kafka_bootstrap) as killed:
+    with running(REPLAYER, house, brokers) as killed:
 
         async def half_way() -> bool:
             assert killed.poll() is None, "the replay was not slow enough to be killed"
@@ -118,19 +119,19 @@ async def test_a_killed_replay_is_resumed_and_a_finished_one_is_not_repeated(
 
         await eventually(half_way, 60)
     assert await generation_states(house) == [(1, 4, "current"), (2, 8, "filling")]
-    deployed = deployment(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
     with pytest.raises(CannotReplay, match="was begun"):
         await command(replay, deployed, TOPIC, "--partitions", "6")
     for _ in range(2):
         assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
         assert await generation_states(house) == [(1, 4, "closed"), (2, 8, "current")]
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
-    with worker(house, kafka_bootstrap):
+    await whole_history_is_on(house, brokers, f"{relayed}.g2")
+    with worker(house, brokers):
         await folded_as_recorded(house)
 
 
 async def test_a_relay_that_dies_while_it_closes_is_followed_by_one_that_closes(
-    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, relayed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, failures = generations.close, 0
 
@@ -148,50 +149,50 @@ async def test_a_relay_that_dies_while_it_closes_is_followed_by_one_that_closes(
         raise KafkaError("died")
 
     monkeypatch.setattr(generations, "close", dying)
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         async with loading(house, "during"):
-            assert await command(replay, deployment(house, kafka_bootstrap), TOPIC) == 0
+            assert await command(replay, deployment(house, brokers), TOPIC) == 0
         assert failures == 3
         await folded_as_recorded(house)
 
 
 async def test_a_lost_topic_is_made_anew_from_the_store_and_handlers_go_on_where_they_were(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    deployed = deployment(house, kafka_bootstrap)
-    with worker(house, kafka_bootstrap):
+    deployed = deployment(house, brokers)
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
         assert await command(switch, deployed, TOPIC) == 0, "nothing to do"
-    await delete(kafka_bootstrap, relayed)
+    await delete(brokers, relayed)
     with pytest.raises(CannotSwitch, match="no generation after"):
         await command(switch, deployed, TOPIC)
-    with worker(house, kafka_bootstrap) as halted:
+    with worker(house, brokers) as halted:
         assert await asyncio.to_thread(halted.wait, 60) == HALTED
     async with loading(house, "without a topic"):
-        async with relaying(house, kafka_bootstrap, "again"):
+        async with relaying(house, brokers, "again"):
             assert await command(replay, deployed, TOPIC, "--lost") == 0
         assert await command(switch, deployed, TOPIC) == 0
         assert await command(switch, deployed, TOPIC) == 0, "said twice, done once"
-    async with relaying(house, kafka_bootstrap, "once more"):
-        with worker(house, kafka_bootstrap):
+    async with relaying(house, brokers, "once more"):
+        with worker(house, brokers):
             await folded_as_recorded(house)
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
-    assert relayed not in await existing_topics(kafka_bootstrap)
-    await prepare_topics(kafka_bootstrap, [relayed], partitions=4)
-    assert relayed not in await existing_topics(kafka_bootstrap), "what has a successor is not made again"
+    await whole_history_is_on(house, brokers, f"{relayed}.g2")
+    assert relayed not in await existing_topics(brokers)
+    await prepare_topics(brokers, [relayed], partitions=4)
+    assert relayed not in await existing_topics(brokers), "what has a successor is not made again"
 
 
 async def test_a_projection_that_was_carried_to_a_beginning_is_rebuilt_from_what_it_had_applied(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
     """Given a switch after which no worker has read yet, when the projection is compared and rebuilt, then what it had
     applied is there, no less."""
-    deployed = deployment(house, kafka_bootstrap)
-    await folded_by_a_worker_that_left(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
+    await folded_by_a_worker_that_left(house, brokers)
     before = await house.rows("SELECT * FROM shelf_count ORDER BY 1")
-    await delete(kafka_bootstrap, relayed)
+    await delete(brokers, relayed)
     assert await command(replay, deployed, TOPIC, "--lost") == 0
     assert await command(switch, deployed, TOPIC) == 0
     await publish(house, 1)
@@ -199,7 +200,7 @@ async def test_a_projection_that_was_carried_to_a_beginning_is_rebuilt_from_what
     assert await command(compare, deployed, "counting") == 0
     assert await command(rebuild, deployed, "counting") == 0
     assert await house.rows("SELECT * FROM shelf_count ORDER BY 1") == before != []
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await folded_as_recorded(house)
 
 
@@ -209,57 +210,57 @@ async def known_topics(house: House) -> OnRecord:
 
 
 async def test_a_lost_topic_is_left_to_its_owner_and_filled_again_from_the_store(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
-    await delete(kafka_bootstrap, relayed)
+    await delete(brokers, relayed)
     known, others = await known_topics(house), f"{house.prefix}other"
-    await prepare_topics(kafka_bootstrap, [others, relayed], partitions=6, on_record=OnRecord({}, known.read))
-    assert {others, relayed} & set(await existing_topics(kafka_bootstrap)) == {others}, "who only reads it waits"
-    await prepare_topics(kafka_bootstrap, [relayed], partitions=6, on_record=OnRecord(known.written, {}))
+    await prepare_topics(brokers, [others, relayed], partitions=6, on_record=OnRecord({}, known.read))
+    assert {others, relayed} & set(await existing_topics(brokers)) == {others}, "who only reads it waits"
+    await prepare_topics(brokers, [relayed], partitions=6, on_record=OnRecord(known.written, {}))
     await publish(house, 1)
     await eventually(lambda: everything_acknowledged(house))
-    await whole_history_is_on(house, kafka_bootstrap, relayed)
-    assert (await existing_topics(kafka_bootstrap))[relayed] == 4, "as many as on record"
-    with worker(house, kafka_bootstrap):
+    await whole_history_is_on(house, brokers, relayed)
+    assert (await existing_topics(brokers))[relayed] == 4, "as many as on record"
+    with worker(house, brokers):
         await folded_as_recorded(house)
 
 
-async def test_a_lost_generation_comes_back_and_not_the_first(house: House, kafka_bootstrap: str, relayed: str) -> None:
+async def test_a_lost_generation_comes_back_and_not_the_first(house: House, brokers: Brokers, relayed: str) -> None:
     await publish(house, 0)
-    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC) == 0
+    assert await command(replay, deployment(house, brokers), TOPIC) == 0
     assert (await known_topics(house)).written == {f"{relayed}.g2": 4}
     for topic in (relayed, f"{relayed}.g2"):
-        await delete(kafka_bootstrap, topic)
-    await prepare_topics(kafka_bootstrap, [relayed], partitions=4, on_record=await known_topics(house))
-    assert relayed not in await existing_topics(kafka_bootstrap)
+        await delete(brokers, topic)
+    await prepare_topics(brokers, [relayed], partitions=4, on_record=await known_topics(house))
+    assert relayed not in await existing_topics(brokers)
 
     async def whole() -> bool:
-        return len(await read_all(kafka_bootstrap, f"{relayed}.g2")) >= SHELVES * BOOKS
+        return len(await read_all(brokers, f"{relayed}.g2")) >= SHELVES * BOOKS
 
     await eventually(whole)
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+    await whole_history_is_on(house, brokers, f"{relayed}.g2")
 
 
 async def test_a_topic_that_is_lost_while_it_grows_is_made_anew_with_the_partitions_that_were_begun(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
     async with house.pool.connection() as conn:
         await generations.begin(conn, relayed, 4, 8, predecessor_lost=False)
-    await delete(kafka_bootstrap, relayed)
-    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--lost") == 0
+    await delete(brokers, relayed)
+    assert await command(replay, deployment(house, brokers), TOPIC, "--lost") == 0
     assert await generation_states(house) == [(1, 4, "closed"), (2, 8, "current")]
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g2")
+    await whole_history_is_on(house, brokers, f"{relayed}.g2")
 
 
 async def test_a_generation_that_is_lost_while_it_is_filled_is_filled_from_the_first_event_again(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    deployed = deployment(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
     async with house.pool.connection() as conn:
@@ -269,17 +270,17 @@ async def test_a_generation_that_is_lost_while_it_is_filled_is_filled_from_the_f
             one = await generations.fill(conn, session, deployed.publisher, deployed.codec, one)
         assert one.cursor > 0
         await generations.mark_filled(conn, one)
-    await delete(kafka_bootstrap, one.name)
+    await delete(brokers, one.name)
     assert await command(replay, deployed, TOPIC) == 0
     assert await generation_states(house) == [(1, 4, "closed"), (2, 4, "current")]
-    await whole_history_is_on(house, kafka_bootstrap, one.name)
+    await whole_history_is_on(house, brokers, one.name)
 
 
 async def test_a_filler_that_wakes_up_late_moves_nothing_back(
-    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, relayed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generations, "ROWS_PER_FILL", 20)
-    deployed = deployment(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
     await deployed.prepare_topic(f"{relayed}.g2", 4)  # so early that it has a leader when it is filled
     await publish(house, 0)
     await eventually(lambda: everything_acknowledged(house))
@@ -293,11 +294,11 @@ async def test_a_filler_that_wakes_up_late_moves_nothing_back(
         [_, kept] = await generations.load(conn, relayed)
     assert kept == ahead
     assert await command(replay, deployed, TOPIC) == 0
-    await whole_history_is_on(house, kafka_bootstrap, begun.name)
+    await whole_history_is_on(house, brokers, begun.name)
 
 
 async def test_a_generation_that_is_lost_before_the_one_before_it_was_closed_is_made_anew(
-    house: House, kafka_bootstrap: str, relayed: str, monkeypatch: pytest.MonkeyPatch
+    house: House, brokers: Brokers, relayed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(house, 0)
 
@@ -307,20 +308,20 @@ async def test_a_generation_that_is_lost_before_the_one_before_it_was_closed_is_
     monkeypatch.setattr(generations, "close", dying)
     monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", 2.0)
     with pytest.raises(replay.NotSwitched):
-        await command(replay, deployment(house, kafka_bootstrap), TOPIC)
+        await command(replay, deployment(house, brokers), TOPIC)
     assert await generation_states(house) == [(1, 4, "closing"), (2, 4, "current")]
     monkeypatch.undo()
-    await delete(kafka_bootstrap, f"{relayed}.g2")
-    assert await command(replay, deployment(house, kafka_bootstrap), TOPIC, "--lost") == 0
+    await delete(brokers, f"{relayed}.g2")
+    assert await command(replay, deployment(house, brokers), TOPIC, "--lost") == 0
     assert await generation_states(house) == [(1, 4, "closed"), (2, 4, "closed"), (3, 4, "current")]
-    await whole_history_is_on(house, kafka_bootstrap, f"{relayed}.g3")
+    await whole_history_is_on(house, brokers, f"{relayed}.g3")
 
 
 async def test_floors_are_not_carried_to_another_number_of_partitions(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    deployed = deployment(house, kafka_bootstrap)
-    await folded_by_a_worker_that_left(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
+    await folded_by_a_worker_that_left(house, brokers)
     assert await command(replay, deployed, TOPIC, "--partitions", "8") == 0
     with pytest.raises(CannotSwitch, match="had 4 partitions"):
         await command(switch, deployed, TOPIC)
@@ -336,20 +337,20 @@ async def test_floors_are_not_carried_to_another_number_of_partitions(
     ],
 )
 async def test_what_makes_no_sense_is_refused_and_leaves_nothing(
-    house: House, kafka_bootstrap: str, relayed: str, arguments: list[str], reason: str
+    house: House, brokers: Brokers, relayed: str, arguments: list[str], reason: str
 ) -> None:
     with pytest.raises(CannotReplay, match=reason):
-        await command(replay, deployment(house, kafka_bootstrap), *arguments)
+        await command(replay, deployment(house, brokers), *arguments)
     assert await generation_states(house) == []
-    assert physical(relayed, 2) not in await existing_topics(kafka_bootstrap)
+    assert physical(relayed, 2) not in await existing_topics(brokers)
 
 
 async def test_what_was_parked_before_a_growth_is_redriven_after_it(
-    house: House, kafka_bootstrap: str, relayed: str
+    house: House, brokers: Brokers, relayed: str
 ) -> None:
-    deployed = deployment(house, kafka_bootstrap)
+    deployed = deployment(house, brokers)
     await house.store.handle_batch([add("one", "poison"), add("one", "b")], context())
-    with worker(house, kafka_bootstrap):
+    with worker(house, brokers):
 
         async def both_parked() -> bool:
             return await house.rows("SELECT seq FROM dead_letter ORDER BY seq") == [(1,), (2,)]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.emitters import EMITTERS
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import administrator
 from lyceum_local.settings import SERVICES
 from tests.faults.stack import restores
@@ -104,12 +105,12 @@ def _remove(place: Path) -> None:
 
 def deleted_topic(product: Product, rng: random.Random) -> Done:
     """Delete a topic while everything runs."""
-    topic = rng.choice(asyncio.run(_delete(product.stack.kafka_bootstrap, rng)))
+    topic = rng.choice(asyncio.run(_delete(product.stack.brokers, rng)))
     return Done(topic)
 
 
-async def _delete(bootstrap: str, rng: random.Random) -> list[str]:
-    async with administrator(bootstrap) as admin:
+async def _delete(brokers: Brokers, rng: random.Random) -> list[str]:
+    async with administrator(brokers) as admin:
         names = sorted(name for name in await admin.list_topics() if name.startswith(f"{PREFIX}lyceum."))
         chosen = rng.choice(names)
         await admin.delete_topics([chosen])

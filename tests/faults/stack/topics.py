@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.generations import current_names
 from eventfold.publish.topics import existing_topics
 
@@ -25,16 +26,16 @@ class OnTopic:
     """Number of events that are not in the order of their streams."""
 
 
-async def read(bootstrap: str, database_url: str, topics: list[str]) -> dict[str, OnTopic]:
+async def read(brokers: Brokers, database_url: str, topics: list[str]) -> dict[str, OnTopic]:
     """The content of each topic, in its present generation."""
     async with await psycopg.AsyncConnection.connect(database_url) as conn:
         names = await current_names(conn, topics)
-    there = await existing_topics(bootstrap)
-    return {topic: await _read(bootstrap, name, there.get(name, 0)) for topic, name in names.items()}
+    there = await existing_topics(brokers)
+    return {topic: await _read(brokers, name, there.get(name, 0)) for topic, name in names.items()}
 
 
-async def _read(bootstrap: str, name: str, partitions: int) -> OnTopic:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
+async def _read(brokers: Brokers, name: str, partitions: int) -> OnTopic:
+    consumer = AIOKafkaConsumer(**brokers.client(), auto_offset_reset="earliest", group_id=None)
     await consumer.start()
     found = OnTopic()
     try:

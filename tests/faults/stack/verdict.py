@@ -116,7 +116,7 @@ def topics(product: Product) -> list[str]:
 def _topics(product: Product, service: str) -> list[str]:
     declared = importlib.import_module(f"{service}.bootstrap").DEFINITION.topics
     names = [PREFIX + topic for topic in declared]
-    found = asyncio.run(read(product.stack.kafka_bootstrap, product.stack.database_url(service), names))
+    found = asyncio.run(read(product.stack.brokers, product.stack.database_url(service), names))
     wanted = [str(event_id(*row)) for row in product.rows(service, _PUBLISHED)]
     said = _compare(f"{service}'s topics", wanted, [one for topic in found.values() for one in topic.ids])
     return said + [f"{name}: {one.disorder} events out of order" for name, one in found.items() if one.disorder]

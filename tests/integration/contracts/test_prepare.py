@@ -34,4 +34,4 @@ def test_a_deployment_makes_a_lost_topic_anew_with_the_partitions_that_it_had(wr
     ran = subprocess.run(command, env=child, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert ran.returncode == 0, ran.stderr
     assert f"topic {PREFIX + TOPIC} is not on Kafka: it is made anew" in ran.stderr + ran.stdout
-    assert asyncio.run(existing_topics(written.kafka_bootstrap))[PREFIX + TOPIC] == 2
+    assert asyncio.run(existing_topics(written.brokers))[PREFIX + TOPIC] == 2

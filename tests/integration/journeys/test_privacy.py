@@ -10,14 +10,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from community import PASSWORD, Community
 
+from eventfold.publish.brokers import Brokers
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
 READ_S = 10.0
 
 
-async def every_byte_on_kafka(bootstrap: str) -> bytes:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+async def every_byte_on_kafka(brokers: Brokers) -> bytes:
+    consumer = AIOKafkaConsumer(**brokers.client(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         topics = [topic for topic in await consumer.topics() if not topic.startswith("__")]
@@ -53,7 +54,7 @@ async def test_personal_text_stays_sealed(community: Community, stack: LocalStac
     own = member.get("/v1/members/me")
     assert (own["username"], own["email"], own["phone"]) == (name, email, phone)
 
-    public = await every_byte_on_kafka(stack.kafka_bootstrap)
+    public = await every_byte_on_kafka(stack.brokers)
     assert content_id.encode() in public, "the event itself is there"
     logs = every_log(stack)
     with psycopg.connect(stack.admin_url.rsplit("/", 1)[0] + "/" + _database(stack)) as conn:

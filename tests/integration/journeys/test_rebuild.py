@@ -75,7 +75,7 @@ async def content(url: str, table: ReadTable[tuple[object, ...]]) -> list[tuple[
 
 async def refold(stack: LocalStack, url: str, projection: Projection, ends: Ends) -> None:
     """Fold every record below `ends` from zero."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka_bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**stack.brokers.client(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         async with database.make_pool(url, 2) as pool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
+from eventfold.publish.brokers import Brokers
 from lyceum_local import backing, postgres, services, tenancy
 from lyceum_local.errors import Busy, NotReady
 from lyceum_local.ports import LOOPBACK, require_free
@@ -66,6 +67,11 @@ class Instance:
     def kafka_bootstrap(self) -> str:
         """host:port of the broker."""
         return self.settings.kafka_bootstrap or f"{LOOPBACK}:{self.ports.kafka}"
+
+    @property
+    def brokers(self) -> Brokers:
+        """The broker as the clients of this machine reach it."""
+        return Brokers(self.kafka_bootstrap)
 
     @property
     def around(self) -> services.Surroundings:

@@ -347,3 +347,11 @@ class TopicLost(EventfoldError):
         )
         self.topic = topic
         self.handler = handler
+
+
+class CertificateUnusable(EventfoldError):
+    """A file of a certificate folder is missing, cannot be parsed, or does not fit the others. Shows no key."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file} {reason}")
+        self.file = file

@@ -97,3 +97,13 @@ BACKGROUND_RESTARTS = Counter(
     "Times that something beside a server started again after a passing failure; growing: it cannot work.",
     ["task"],
 )
+CERTIFICATE_EXPIRES = Gauge(
+    "lyceum_certificate_expires_timestamp_seconds",
+    "When the certificate in use ends to be valid, by its folder; renewed long before: alert 7 days ahead.",
+    ["folder"],
+)
+CERTIFICATE_REFUSED = Counter(
+    "lyceum_certificate_refused_total",
+    "Times that renewed files were found unusable, by their folder; the ones before serve on, until they expire: look.",
+    ["folder"],
+)

@@ -7,15 +7,16 @@ from typing import Any
 from house import House
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro
 
+from eventfold.publish.brokers import Brokers
 from eventfold_ops import cli
 from eventfold_ops.deployment import Deployment
 
 
-def deployment(house: House, bootstrap: str) -> Deployment:
+def deployment(house: House, brokers: Brokers) -> Deployment:
     return Deployment(
         name="library",
         database_url=house.url,
-        kafka_bootstrap=bootstrap,
+        brokers=brokers,
         group=f"{house.prefix}shelf",
         relay_name="relay",
         codec=CODEC,

@@ -11,6 +11,7 @@ from house import House
 from memory_kafka import Gates, Kafka, Reader, Session
 
 from eventfold import Connection
+from eventfold.publish.brokers import Brokers
 from eventfold_ops.deployment import Deployment
 
 
@@ -46,4 +47,4 @@ def in_memory(
     house: House, kafka: Kafka, connected: Callable[[], Awaitable[Connection]], gates: Gates | None = None
 ) -> InMemory:
     """An installation of the example domain over this Kafka."""
-    return InMemory(**vars(deployment(house, "")), kafka=kafka, connected=connected, gates=gates or Gates())
+    return InMemory(**vars(deployment(house, Brokers(""))), kafka=kafka, connected=connected, gates=gates or Gates())

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from house import House
 
+from eventfold.publish.brokers import Brokers
+
 SUPPORT = Path(__file__).parent
 
 
 def running(
-    script: Path, house: House, bootstrap: str, *arguments: str
+    script: Path, house: House, brokers: Brokers, *arguments: str
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     """`script URL BOOTSTRAP PREFIX …`; see `started`."""
-    return started(script, house.url, bootstrap, house.prefix, *arguments)
+    return started(script, house.url, brokers.bootstrap, house.prefix, *arguments)
 
 
 @contextlib.contextmanager

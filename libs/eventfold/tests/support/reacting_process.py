@@ -19,6 +19,7 @@ from shelf import CODEC, FILLED, SHELF, AddBook, JsonInsteadOfAvro, to_public
 from eventfold import Ask, EventStore, FoldGroup, Item, Process, PublicRecord
 from eventfold.fold.runner import FoldRunner
 from eventfold.fold.worker import fold_app, run
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 
 POINTS = ("after-append-before-commit", "after-commit-before-acknowledge")
@@ -77,7 +78,7 @@ def main(url: str, bootstrap: str, prefix: str, point: str) -> None:
     )
     store.striking = runner.striking = Striking(point)
     logging.basicConfig(level="WARNING")
-    run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))
+    run(fold_app(group=f"{prefix}shelf", brokers=Brokers(bootstrap), runner=runner, pool=pool))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from aiokafka import AIOKafkaConsumer
 from house import House
 from relaying import DEADLINE_S
 
+from eventfold.publish.brokers import Brokers
 
-async def read_all(bootstrap: str, topic: str) -> list[Any]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+
+async def read_all(brokers: Brokers, topic: str) -> list[Any]:
+    consumer = AIOKafkaConsumer(topic, **brokers.client(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         ends = await consumer.end_offsets(consumer.assignment())

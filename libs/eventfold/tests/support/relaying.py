@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from house import House
 from shelf import CODEC, TOPIC
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.relay import Relay
 from eventfold.publish.relay_context import Examine, taken_as_they_are
 from eventfold.publish.sending import Producer
@@ -21,7 +22,7 @@ DEADLINE_S = 20.0
 @contextlib.asynccontextmanager
 async def relaying(
     house: House,
-    bootstrap: str,
+    brokers: Brokers,
     holder: str = "one",
     producers: Callable[[], AIOKafkaProducer] | None = None,
     examine: Examine = taken_as_they_are,
@@ -32,9 +33,9 @@ async def relaying(
         connect=house.connect,
         publisher=house.publisher,
         codec=CODEC,
-        producers=producers or (lambda: Producer(bootstrap, holder)),
+        producers=producers or (lambda: Producer(brokers, holder)),
         topics=[house.prefix + TOPIC],
-        tails=tails_of(bootstrap),
+        tails=tails_of(brokers),
         examine=examine,
     )
     task = asyncio.create_task(running.run())

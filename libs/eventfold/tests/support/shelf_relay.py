@@ -9,6 +9,7 @@ import psycopg
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, to_public
 
 from eventfold import Connection
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
@@ -19,15 +20,16 @@ async def main(url: str, bootstrap: str, prefix: str, holder: str) -> None:
     async def connect() -> Connection:
         return await psycopg.AsyncConnection.connect(url, autocommit=True)
 
+    brokers = Brokers(bootstrap)
     await Relay(
         name="relay",
         holder=holder,
         connect=connect,
-        producers=lambda: Producer(bootstrap, holder),
+        producers=lambda: Producer(brokers, holder),
         publisher=Publisher("/library", to_public, JsonInsteadOfAvro(), prefix),
         codec=CODEC,
         topics=[prefix + TOPIC],
-        tails=tails_of(bootstrap),
+        tails=tails_of(brokers),
     ).run()
 
 

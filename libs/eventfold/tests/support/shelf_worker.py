@@ -22,6 +22,7 @@ from eventfold import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.fold import halting
 from eventfold.fold.runner import FoldRunner
 from eventfold.fold.worker import fold_app, run
+from eventfold.publish.brokers import Brokers
 
 PAUSE_S = 0.05
 SHOWN_S = 120.0
@@ -48,7 +49,7 @@ def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "") -> No
         topic_prefix=prefix,
     )
     logging.basicConfig(level="WARNING")
-    run(fold_app(group=f"{prefix}shelf", bootstrap=bootstrap, runner=runner, pool=pool))
+    run(fold_app(group=f"{prefix}shelf", brokers=Brokers(bootstrap), runner=runner, pool=pool))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,17 @@ from processes import SUPPORT, running
 from relaying import eventually, everything_acknowledged
 from shelf import add
 
+from eventfold.publish.brokers import Brokers
+
 SHELVES, BOOKS = 40, 50
 LOAD_PAUSE_S = 0.02
 
 
 def worker(
-    house: House, bootstrap: str, mode: str = "plain", *port: str
+    house: House, brokers: Brokers, mode: str = "plain", *port: str
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     """A fold worker, killed when the block ends."""
-    return running(SUPPORT / "shelf_worker.py", house, bootstrap, mode, *port)
+    return running(SUPPORT / "shelf_worker.py", house, brokers, mode, *port)
 
 
 _TELLING = """ALTER TABLE fold_position ADD COLUMN applied_by text;
@@ -52,9 +54,9 @@ async def publish(house: House, round_: int) -> None:
         await house.store.handle_batch(items, context())
 
 
-async def folded_by_a_worker_that_left(house: House, bootstrap: str) -> None:
+async def folded_by_a_worker_that_left(house: House, brokers: Brokers) -> None:
     """A first round is published and in the projection; no worker runs any more."""
-    with worker(house, bootstrap):
+    with worker(house, brokers):
         await publish(house, 0)
         await folded_as_recorded(house)
 

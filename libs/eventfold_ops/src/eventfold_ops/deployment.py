@@ -14,6 +14,7 @@ from eventfold import Connection, EventCodec, FoldGroup, Handler, Projection
 from eventfold.errors import NotFound
 from eventfold.postgres import sessions
 from eventfold.publish import topics, witness
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Avro, Publisher
 from eventfold.publish.sending import Producer
 
@@ -45,7 +46,7 @@ class Deployment:
 
     name: str
     database_url: str = field(repr=False)
-    kafka_bootstrap: str
+    brokers: Brokers
     group: str
     relay_name: str
     codec: EventCodec
@@ -94,28 +95,26 @@ class Deployment:
 
     async def existing_topics(self) -> dict[str, int]:
         """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
-        return await topics.existing_topics(self.kafka_bootstrap)
+        return await topics.existing_topics(self.brokers)
 
     async def prepare_topic(self, name: str, partitions: int) -> None:
         """Create the topic (named with prefix) unless it exists. Raises `TopicMisconfigured` and `KafkaError`."""
-        await topics.prepare_topics(
-            self.kafka_bootstrap, [name], partitions=partitions, replication=self.topic_replication
-        )
+        await topics.prepare_topics(self.brokers, [name], partitions=partitions, replication=self.topic_replication)
 
     async def continues_at(self, place: tuple[str, int], seq: int) -> int | None:
         """The offset of a partition from which on there are only records above a number; see `witness.continues_at`.
         Raises `KafkaError`."""
-        return await witness.continues_at(self.kafka_bootstrap, place, seq, 0)
+        return await witness.continues_at(self.brokers, place, seq, 0)
 
     def producer(self, purpose: str) -> AIOKafkaProducer:
         """A producer of this process with the relay's settings. Not started."""
-        return Producer(self.kafka_bootstrap, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
+        return Producer(self.brokers, f"{self.name}-{purpose}-{socket.gethostname()}-{os.getpid()}")
 
     def consumer(self, purpose: str, partition_fetch_bytes: int) -> AIOKafkaConsumer:
         """A consumer that is told what to read and where to begin. Its group, named for `purpose`, is only for lag
         monitoring. Not started."""
         return AIOKafkaConsumer(
-            bootstrap_servers=self.kafka_bootstrap,
+            **self.brokers.client(),
             group_id=f"{self.group}.{purpose}",
             enable_auto_commit=False,
             auto_offset_reset="none",

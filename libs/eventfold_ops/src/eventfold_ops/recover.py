@@ -130,7 +130,7 @@ async def _tails(
 ) -> Mapping[TopicPartition, Tail]:
     """The tails of every generation that exists."""
     names = [name for name in existing if logical(name) in topics]
-    return await witness.tails_of(deployment.kafka_bootstrap)([(n, p) for n in names for p in range(existing[n])])
+    return await witness.tails_of(deployment.brokers)([(n, p) for n in names for p in range(existing[n])])
 
 
 async def _partitions(conn: Connection, deployment: Deployment, name: str, existing: Mapping[str, int]) -> int:
@@ -154,7 +154,7 @@ async def _agreed(deployment: Deployment, conn: Connection, found: Mapping[Topic
         end = tail.end
         while end > tail.begin:
             start = max(tail.begin, end - LOOK_BACK_RECORDS)
-            records = await witness.between(deployment.kafka_bootstrap, place, start, end)
+            records = await witness.between(deployment.brokers, place, start, end)
             foreign = await _foreign(conn, known, [one for one in records if one.seq])
             kept = min([kept, *(one.seq - 1 for one in foreign)])
             if len(foreign) < len([one for one in records if one.seq]):

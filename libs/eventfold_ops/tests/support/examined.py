@@ -29,7 +29,7 @@ async def fold(house: House, library: Deployment) -> None:
     runner = FoldRunner(
         worker="t", pool=house.pool, avro=JsonInsteadOfAvro(), groups=[SHELVES], topic_prefix=house.prefix
     )
-    consumer = AIOKafkaConsumer(bootstrap_servers=library.kafka_bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**library.brokers.client(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         places = [TopicPartition(house.prefix + TOPIC, n) for n in range(2)]
@@ -55,7 +55,7 @@ async def only_complaint(library: Deployment, *, but: str = "-") -> Finding:
 
 
 async def with_admin(library: Deployment, act: Any) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=library.kafka_bootstrap)
+    admin = AIOKafkaAdminClient(**library.brokers.client())
     await admin.start()
     try:
         await act(admin)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from shelf import CODEC, SHELVES, TOPIC, JsonInsteadOfAvro, to_public
 
 from eventfold import EventCodec
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold.timers.intents import EVENTS
 from eventfold_ops.deployment import Deployment
@@ -20,7 +21,7 @@ def deployment() -> Deployment:
     return Deployment(
         name="library",
         database_url=os.environ["DATABASE_URL"],
-        kafka_bootstrap=os.environ["KAFKA_BOOTSTRAP"],
+        brokers=Brokers(os.environ["KAFKA_BOOTSTRAP"]),
         group=f"{prefix}library",
         relay_name="relay",
         codec=CODEC,

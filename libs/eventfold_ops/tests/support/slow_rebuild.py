@@ -11,6 +11,7 @@ from shelf import CODEC, COUNTING, TOPIC, JsonInsteadOfAvro, to_public
 from shelf_worker import slow_fold
 
 from eventfold import FoldGroup
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold_ops import rebuild, refold
 from eventfold_ops.deployment import Deployment
@@ -22,7 +23,7 @@ def main(url: str, bootstrap: str, prefix: str) -> int:
     deployed = Deployment(
         name="library",
         database_url=url,
-        kafka_bootstrap=bootstrap,
+        brokers=Brokers(bootstrap),
         group=f"{prefix}shelf",
         relay_name="relay",
         codec=CODEC,

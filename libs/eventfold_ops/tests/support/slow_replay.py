@@ -9,6 +9,7 @@ from deployed import command
 from shelf import CODEC, TOPIC, JsonInsteadOfAvro, to_public
 
 from eventfold.publish import generations
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.publisher import Publisher
 from eventfold_ops import replay
 from eventfold_ops.deployment import Deployment
@@ -20,7 +21,7 @@ def main(url: str, bootstrap: str, prefix: str) -> int:
     deployed = Deployment(
         name="library",
         database_url=url,
-        kafka_bootstrap=bootstrap,
+        brokers=Brokers(bootstrap),
         group=f"{prefix}shelf",
         relay_name="relay",
         codec=CODEC,

@@ -48,7 +48,7 @@ def deployment_of(definition: ServiceDefinition) -> Deployment:
     return Deployment(
         name=definition.name,
         database_url=settings.database_url,
-        kafka_bootstrap=settings.kafka_bootstrap,
+        brokers=settings.brokers,
         group=group_of(definition, settings),
         relay_name=definition.relay_name,
         codec=definition.codec,

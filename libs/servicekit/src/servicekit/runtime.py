@@ -17,7 +17,7 @@ from prometheus_client import start_http_server
 
 from contracts.registry import avro_codec
 from eventfold import Pool, telemetry
-from eventfold.errors import BuiltUnderOther, HistoryRewound
+from eventfold.errors import BuiltUnderOther, CertificateUnusable, HistoryRewound
 from eventfold.fold import halting
 from eventfold.fold.garbage import collect_less
 from eventfold.fold.runner import FoldRunner
@@ -54,7 +54,8 @@ Role = Callable[[ServiceDefinition, Any], None]
 HALT_SHOWN_S = 20.0
 """How long the page of a halted worker stays: longer than the interval of metrics collection (15 s)."""
 REFUSED = 78
-"""Exit status of a process that does not fit its database (sysexits' EX_CONFIG). The log names the reason."""
+"""Exit status of a process that does not fit its database, or has no usable certificate (sysexits' EX_CONFIG). The log
+names the reason."""
 SWEEP_ROWS, SWEEP_PAUSE_S, SWEEP_EVERY_S = 5000, 1.0, 3600.0
 
 
@@ -86,10 +87,12 @@ def main(definition: ServiceDefinition, arguments: Sequence[str] | None = None) 
 
 
 def run_role(role: Role, definition: ServiceDefinition, settings: ServiceSettings) -> None:
-    """Run a role. Leaves with `REFUSED` and one line in the log if this process does not fit its database."""
+    """Run a role. Leaves with `REFUSED` and one line in the log if this process does not fit its database, or if its
+    certificates cannot be used."""
     try:
+        settings.check_certificates()
         role(definition, settings)
-    except (SchemaBehind, BuiltUnderOther) as refused:
+    except (SchemaBehind, BuiltUnderOther, CertificateUnusable) as refused:
         log.critical("%s: %s", type(refused).__name__, refused)
         sys.exit(REFUSED)
 
@@ -115,7 +118,7 @@ async def _prepare_topics(settings: ServiceSettings, topics: Sequence[str]) -> N
     async with await database.connect(settings.database_url) as conn:
         known = await on_record(conn)
     await prepare_topics(
-        settings.kafka_bootstrap,
+        settings.brokers,
         topics,
         partitions=settings.topic_partitions,
         replication=settings.topic_replication,
@@ -129,14 +132,14 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
         name=definition.relay_name,
         holder=holder(),
         connect=lambda: database.connect(settings.database_url),
-        producers=lambda: Producer(settings.kafka_bootstrap, f"{definition.name}-relay"),
-        tails=tails_of(settings.kafka_bootstrap),
+        producers=lambda: Producer(settings.brokers, f"{definition.name}-relay"),
+        tails=tails_of(settings.brokers),
         publisher=Publisher(
             definition.source, definition.to_public, avro_codec(settings.schema_registry_url), settings.topic_prefix
         ),
         codec=definition.codec,
         topics=[settings.topic_prefix + topic for topic in definition.topics],
-        examine=partial(check_topics, settings.kafka_bootstrap),
+        examine=partial(check_topics, settings.brokers),
     )
 
 
@@ -235,7 +238,7 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     run(
         fold_app(
             group=group,
-            bootstrap=settings.kafka_bootstrap,
+            brokers=settings.brokers,
             runner=runner,
             pool=pool,
             linger_s=definition.linger_s,

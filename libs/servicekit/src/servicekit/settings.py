@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventfold.certificates import Renewed
+from eventfold.publish.brokers import Brokers
 
 POOL_CONNECTIONS_COMMANDS = 6
 POOL_CONNECTIONS_QUERIES = 4
@@ -35,6 +39,9 @@ class ServiceSettings(BaseSettings):
     lyceum_profile: Literal["production", "local"] = "production"
     database_url: str
     kafka_bootstrap: str
+    kafka_tls_dir: str = ""
+    """A folder with `tls.crt`, `tls.key` and `ca.crt`. If set, Kafka is reached over mutual TLS; if empty, in plain
+    text."""
     schema_registry_url: str = ""
     """Root of a Confluent-compatible registry. If empty, values are framed by fingerprint."""
     topic_prefix: str = ""
@@ -44,6 +51,11 @@ class ServiceSettings(BaseSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
     metrics_port: int = 0
+    health_port: int = 0
+    """If above 0, every role serves plaintext grpc.health.v1 there and nothing else (see `servicekit.health`)."""
+    tls_dir: str = ""
+    """A folder with `tls.crt`, `tls.key` and `ca.crt`. If set, gRPC is served to clients with a certificate of `ca.crt`
+    alone, and other services are reached over mutual TLS; if empty, all is plain text."""
     relay_inline: bool = False
     drain_notice_s: float = 5.0
     """How long a server that is being stopped reports "not ready" and still serves. Must be longer than routers need to
@@ -64,6 +76,20 @@ class ServiceSettings(BaseSettings):
     def is_local(self) -> bool:
         """Whether this is a developer's machine."""
         return self.lyceum_profile == "local"
+
+    @cached_property
+    def brokers(self) -> Brokers:
+        """Kafka's address, with the certificate for it. Raises `CertificateUnusable` when it is first asked for."""
+        return Brokers.at(self.kafka_bootstrap, self.kafka_tls_dir)
+
+    @cached_property
+    def tls(self) -> Renewed | None:
+        """This process's certificate for gRPC; None for plain text. Raises `CertificateUnusable` at first."""
+        return Renewed(Path(self.tls_dir)) if self.tls_dir else None
+
+    def check_certificates(self) -> None:
+        """Raise `CertificateUnusable` if a folder that is set holds no usable certificate."""
+        _ = self.tls, self.brokers
 
     def target(self, service: str) -> str:
         """host:port of another service's gRPC server, from <SERVICE>_TARGET; empty if it is not set."""

@@ -41,6 +41,7 @@ from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.postgres import sessions
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.publish import witness
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.generations import logical, number
 from eventfold.publish.lag import LOOK_EVERY_S
 from eventfold.publish.topics import existing_topics
@@ -76,64 +77,64 @@ async def apply_with_retry(runner: FoldRunner, runs: Sequence[Run]) -> None:
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
-async def learn_topics(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
+async def learn_topics(brokers: Brokers, runner: FoldRunner, pool: Pool) -> crossing.Names:
     """The generation of each topic that the handlers read now. Opens a connection of its own.
 
     Raises `TopicLost`, `TopicMisconfigured`, and the errors of PostgreSQL and Kafka.
     """
-    existing = await existing_topics(bootstrap)
+    existing = await existing_topics(brokers)
     async with await sessions.connect(str(pool.conninfo)) as conn:
-        await _leave(conn, bootstrap, runner, existing)
+        await _leave(conn, brokers, runner, existing)
         names = await crossing.names(conn, runner.wanted, existing)
         await crossing.check_partitions(conn, set(names.values()), existing)
     return names
 
 
-async def _leave(conn: Connection, bootstrap: str, runner: FoldRunner, existing: Mapping[str, int]) -> None:
+async def _leave(conn: Connection, brokers: Brokers, runner: FoldRunner, existing: Mapping[str, int]) -> None:
     """Move handlers to a later generation if theirs is gone, or holds events that never happened. They do not read the
     old one to its end."""
     for (handler, topic), old in (await crossing.reached(conn, runner.wanted)).items():
         later = sorted((n for n in existing if logical(n) == topic and number(n) > number(old)), key=number)
-        openings = {name: await witness.opening_of(bootstrap, name, existing[name]) for name in later}
+        openings = {name: await witness.opening_of(brokers, name, existing[name]) for name in later}
         instead = next((name for name in later if openings[name].instead), None)
         new = instead or (later[-1] if later and old not in existing else None)
         if new:
             await runner.over(conn, handler, old, new, existing[new], openings[new].histories)
 
 
-async def _regain(bootstrap: str, runner: FoldRunner, partitions: Sequence[TopicPartition]) -> None:
+async def _regain(brokers: Brokers, runner: FoldRunner, partitions: Sequence[TopicPartition]) -> None:
     """Let handlers that lost their places on these partitions find them again."""
-    misfits = await runner.misfits(partitions, witness.looks_at(bootstrap))
+    misfits = await runner.misfits(partitions, witness.looks_at(brokers))
     if not misfits:
         return
-    counts = await existing_topics(bootstrap)
+    counts = await existing_topics(brokers)
     for one in misfits:
         topic = one.place[0]
-        opening = await witness.opening_of(bootstrap, topic, counts[topic])
-        await runner.find_again(one, counts[topic], opening.histories, partial(witness.continues_at, bootstrap))
+        opening = await witness.opening_of(brokers, topic, counts[topic])
+        await runner.find_again(one, counts[topic], opening.histories, partial(witness.continues_at, brokers))
 
 
-async def _learned(bootstrap: str, runner: FoldRunner, pool: Pool) -> crossing.Names:
+async def _learned(brokers: Brokers, runner: FoldRunner, pool: Pool) -> crossing.Names:
     give_up_at = time.monotonic() + RETRY_FOR_S
     while True:
         try:
-            return await learn_topics(bootstrap, runner, pool)
+            return await learn_topics(brokers, runner, pool)
         except (OperationalError, KafkaError):
             if time.monotonic() >= give_up_at:
                 raise
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
-def _follow(bootstrap: str, runner: FoldRunner, pool: Pool) -> None:
+def _follow(brokers: Brokers, runner: FoldRunner, pool: Pool) -> None:
     """Blocks, in a thread of its own: Faust's loop must not exist yet, and no other loop may be left behind."""
     try:
         with ThreadPoolExecutor(1) as thread:
-            runner.follow(thread.submit(asyncio.run, _learned(bootstrap, runner, pool)).result())
+            runner.follow(thread.submit(asyncio.run, _learned(brokers, runner, pool)).result())
     except Exception:  # noqa: BLE001 - every failure halts
         _halt("it cannot be learnt which topics to read")
 
 
-def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, linger_s: float = 0.0) -> faust.App:
+def fold_app(*, group: str, brokers: Brokers, runner: FoldRunner, pool: Pool, linger_s: float = 0.0) -> faust.App:
     """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group.
 
     `linger_s` is for a worker that need not be up to date at once. At a low rate of records it limits the worker to `1
@@ -143,10 +144,10 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     `eventfold_fold_ready` is 0 from here on until the worker reads.
     """
     telemetry.FOLD_READY.labels(group).set(0)
-    _follow(bootstrap, runner, pool)
+    _follow(brokers, runner, pool)
     app = faust.App(
         group,
-        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        **brokers.faust(),
         store="memory://",
         datadir=Path(tempfile.gettempdir()) / f"eventfold-{os.getuid()}",  # Faust makes it; nothing is kept there
         web_enabled=False,
@@ -163,7 +164,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         consumer_auto_offset_reset="earliest",
     )
     transport = BatchTransport(url=app.conf.broker_consumer, app=app, loop=app.loop)
-    transport.start_offsets = _opening(bootstrap, pool, runner)
+    transport.start_offsets = _opening(brokers, pool, runner)
     transport.linger_s = linger_s
     app.transport = transport
     topic = app.topic(*runner.topics, key_serializer="raw", value_serializer="raw", internal=True)
@@ -181,7 +182,7 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
         finally:
             applying.cancel()
 
-    lag, made_anew = FoldLag(runner), _MadeAnew(bootstrap, runner)
+    lag, made_anew = FoldLag(runner), _MadeAnew(brokers, runner)
 
     async def look() -> None:
         await lag.look(app.consumer)
@@ -198,13 +199,13 @@ def fold_app(*, group: str, bootstrap: str, runner: FoldRunner, pool: Pool, ling
     return app
 
 
-def _opening(bootstrap: str, pool: Pool, runner: FoldRunner) -> Any:
+def _opening(brokers: Brokers, pool: Pool, runner: FoldRunner) -> Any:
     async def start_offsets(partitions: Any, consumer: Any) -> Any:
         try:
             await pool.open(wait=True, timeout=RETRY_FOR_S)
-            if await _learned(bootstrap, runner, pool) != runner.names:  # another worker of the group has crossed over
+            if await _learned(brokers, runner, pool) != runner.names:  # another worker of the group has crossed over
                 _start_anew()
-            await _regain(bootstrap, runner, partitions)
+            await _regain(brokers, runner, partitions)
             offsets = await runner.start_offsets(partitions)
             places = [TP(*place) for place in partitions]
             check_within(offsets, await consumer.earliest_offsets(*places), await consumer.highwaters(*places))
@@ -240,8 +241,8 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
 class _MadeAnew:
     """Notices a topic that was gone and exists again: no worker would get its partitions until the next rebalance."""
 
-    def __init__(self, bootstrap: str, runner: FoldRunner) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers, runner: FoldRunner) -> None:
+        self._brokers = brokers
         self._runner = runner
         self._gone: set[str] = set()
 
@@ -250,7 +251,7 @@ class _MadeAnew:
         unknown = consumer.unknown(self._runner.topics)
         gone, self._gone = self._gone & unknown, unknown
         with contextlib.suppress(KafkaError):
-            if gone and gone & (await existing_topics(self._bootstrap)).keys():
+            if gone and gone & (await existing_topics(self._brokers)).keys():
                 _start_anew()
 
 

@@ -32,6 +32,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.offset import OffsetRequest
 
 from eventfold.errors import RefusedForGood
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.connections import closed
 from eventfold.publish.publisher import Record
 from eventfold.vocabulary.public import TopicPartition
@@ -90,9 +91,9 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
     after one refused batch.
     """
 
-    def __init__(self, bootstrap: str, client_id: str) -> None:
+    def __init__(self, brokers: Brokers, client_id: str) -> None:
         super().__init__(
-            bootstrap_servers=bootstrap,
+            **brokers.client(),
             client_id=client_id,
             acks="all",
             max_batch_size=1_000_000,

@@ -14,6 +14,7 @@ from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionErro
 
 from eventfold.errors import TopicMisconfigured
 from eventfold.postgres.sessions import Connection
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.connections import closed
 from eventfold.publish.generations import logical, number
 from eventfold.publish.topic_settings import ADOPTED, CREATED, complaint
@@ -39,7 +40,7 @@ NOTHING_ON_RECORD = OnRecord({}, {})
 
 
 async def prepare_topics(
-    bootstrap: str,
+    brokers: Brokers,
     topics: Sequence[str],
     *,
     partitions: int,
@@ -54,7 +55,7 @@ async def prepare_topics(
     left to them. If a topic has later generations, its first one is left alone. Raises `TopicMisconfigured` for a topic
     with another number of partitions, and for one that would lose its history or refuse records that may be written.
     """
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         existing = set(await admin.list_topics())
         lost = {name: count for name, count in on_record.written.items() if name not in existing}
         for name, count in lost.items():
@@ -70,10 +71,10 @@ async def prepare_topics(
         await _check(admin, [*missing, *present], partitions, on_record.written)
 
 
-async def check_topics(bootstrap: str, topics: Sequence[str]) -> None:
+async def check_topics(brokers: Brokers, topics: Sequence[str]) -> None:
     """Raise `TopicMisconfigured` for the first of these topics on Kafka that is missing, would lose its history, or
     would refuse records that may be written. Raises `KafkaError`. A few round trips."""
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         existing = set(await admin.list_topics())
         for topic in topics:
             if topic not in existing:
@@ -87,17 +88,17 @@ async def on_record(conn: Connection) -> OnRecord:
     return OnRecord(dict(await written.fetchall()), dict(await read.fetchall()))
 
 
-async def existing_topics(bootstrap: str) -> dict[str, int]:
+async def existing_topics(brokers: Brokers) -> dict[str, int]:
     """Every topic on Kafka with its number of partitions. Raises `KafkaError`."""
-    async with administrator(bootstrap) as admin:
+    async with administrator(brokers) as admin:
         described = await admin.describe_topics()
     return {one["topic"]: len(one["partitions"]) for one in described}
 
 
 @contextlib.asynccontextmanager
-async def administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administrator(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client. It is closed on leaving, and also if it cannot start."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**brokers.client())
     try:
         await admin.start()
         yield admin

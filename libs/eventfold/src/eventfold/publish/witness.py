@@ -15,6 +15,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
+from eventfold.publish.brokers import Brokers
 from eventfold.publish.connections import closed
 from eventfold.publish.history import Histories, History, of_json
 
@@ -77,13 +78,13 @@ def tail_of(begin: int, end: int, records: Sequence[Any]) -> Tail:
     return Tail(begin, end, max(events, key=lambda one: one.seq, default=None))
 
 
-def tails_of(bootstrap: str) -> Tails:
-    """Reads tails from the brokers at `bootstrap`."""
+def tails_of(brokers: Brokers) -> Tails:
+    """Reads tails from `brokers`."""
 
     async def tails(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, Tail]:
         if not places:
             return {}
-        async with _reader(bootstrap) as reader:
+        async with _reader(brokers) as reader:
             at = [TopicPartition(*place) for place in places]
             begins, ends = await reader.beginning_offsets(at), await reader.end_offsets(at)
             starts = {place: max(begins[place], ends[place] - TAIL_RECORDS) for place in at}
@@ -93,13 +94,13 @@ def tails_of(bootstrap: str) -> Tails:
     return tails
 
 
-def looks_at(bootstrap: str) -> Look:
+def looks_at(brokers: Brokers) -> Look:
     """Reads single records by partition and offset; None if the partition does not hold the record."""
 
     async def look(wanted: Collection[tuple[TopicPartition, int]]) -> dict[tuple[TopicPartition, int], Seen | None]:
         if not wanted:
             return {}
-        async with _reader(bootstrap) as reader:
+        async with _reader(brokers) as reader:
             places = {TopicPartition(*place) for place, _ in wanted}
             begins, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
             return {one: await _one(reader, TopicPartition(*one[0]), one[1], begins, ends) for one in wanted}
@@ -114,9 +115,9 @@ async def _one(reader: Any, place: Any, offset: int, begins: Mapping[Any, int], 
     return seen(found[0]) if found else None
 
 
-async def between(bootstrap: str, at: TopicPartition, start: int, end: int) -> list[Seen]:
+async def between(brokers: Brokers, at: TopicPartition, start: int, end: int) -> list[Seen]:
     """The events on a partition from offset `start` to below `end`."""
-    async with _reader(bootstrap) as reader:
+    async with _reader(brokers) as reader:
         place = TopicPartition(*at)
         found = (await _between(reader, {place: start}, {place: end}))[place]
         return [seen(one) for one in found if one.key is not None]
@@ -131,9 +132,9 @@ class Opening:
     instead: bool = False
 
 
-async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
+async def opening_of(brokers: Brokers, topic: str, partitions: int) -> Opening:
     """The opening record of a generation; if it has none, the history of its first events."""
-    async with _reader(bootstrap) as reader:
+    async with _reader(brokers) as reader:
         places = [TopicPartition(topic, partition) for partition in range(partitions)]
         begins, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
         filled = {place: begins[place] for place in places if begins[place] < ends[place]}
@@ -147,13 +148,13 @@ async def opening_of(bootstrap: str, topic: str, partitions: int) -> Opening:
         return Opening()
 
 
-async def continues_at(bootstrap: str, at: TopicPartition, applied_seq: int, next_offset: int) -> int | None:
+async def continues_at(brokers: Brokers, at: TopicPartition, applied_seq: int, next_offset: int) -> int | None:
     """The offset at which a reader that has applied all numbers up to `applied_seq` reads on; the end of the partition
     if nothing is left to apply. None if the next record is missing, or may have been deleted from `next_offset` on.
 
     Reads the partition from its beginning: records that were sent again may lie after records that were sent too early.
     """
-    async with _reader(bootstrap, SCAN_WITHIN_S) as reader:
+    async with _reader(brokers, SCAN_WITHIN_S) as reader:
         place = TopicPartition(*at)
         begin, end = (await reader.beginning_offsets([place]))[place], (await reader.end_offsets([place]))[place]
         reader.assign([place])
@@ -174,10 +175,10 @@ def opens(record: Any) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _reader(bootstrap: str, within_s: float = READ_WITHIN_S) -> AsyncIterator[Any]:
+async def _reader(brokers: Brokers, within_s: float = READ_WITHIN_S) -> AsyncIterator[Any]:
     """A consumer that moves nobody's position. Raises `KafkaTimeoutError` after `within_s`."""
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **brokers.client(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,

@@ -69,7 +69,7 @@ async def look(deployment: Deployment) -> Cluster:
 @asynccontextmanager
 async def consumer_of(deployment: Deployment) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group: it moves nobody's position."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=deployment.kafka_bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**deployment.brokers.client(), enable_auto_commit=False)
     await consumer.start()
     try:
         yield consumer
@@ -78,7 +78,7 @@ async def consumer_of(deployment: Deployment) -> AsyncIterator[AIOKafkaConsumer]
 
 
 async def _topics(deployment: Deployment) -> dict[str, Topic]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=deployment.kafka_bootstrap)
+    admin = AIOKafkaAdminClient(**deployment.brokers.client())
     await admin.start()
     try:
         existing = set(await admin.list_topics())

@@ -56,7 +56,7 @@ async def ends(conn: Connection, deployment: Deployment, cluster: Cluster) -> li
     heads = {(topic, n): seq for topic, n, seq in await (await conn.execute(_HEADS)).fetchall()}
     known = await history.load(conn)
     places = [(place.topic, place.partition) for name in names for place in cluster.places(name)]
-    tails = await witness.tails_of(deployment.kafka_bootstrap)(places)
+    tails = await witness.tails_of(deployment.brokers)(places)
     ids = await standing.ids_of(conn, known, [tail.last.seq for tail in tails.values() if tail.last])
     return [_end(name, {at: tail for at, tail in tails.items() if at[0] == name}, heads, ids, known) for name in names]
 
