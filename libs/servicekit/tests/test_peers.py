@@ -26,7 +26,6 @@ from eventfold.publish.outgoing import Target
 from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
-from servicekit.closing import Closing
 from servicekit.peers import TracedCalls, peer_channel
 from servicekit.sealed_tokens import sealed
 from servicekit.server import remote_resolver
@@ -88,7 +87,7 @@ async def test_a_call_that_makes_another_and_what_the_other_does_are_one_trace(
     peer: Peer, spans: InMemorySpanExporter
 ) -> None:
     """Given a call being served, when it asks another service, then serving, asking and answering are one line."""
-    resolve = remote_resolver(peer.target, Closing())
+    resolve = remote_resolver(peer_channel(peer.target))
     with tracing.span("read", SpanKind.INTERNAL, {}, parent=CAUSE) as serving:
         assert await resolve(TOKEN) == FOUND
     asking, answering = of(spans, SpanKind.CLIENT), of(spans, SpanKind.SERVER)
@@ -104,7 +103,7 @@ async def test_a_call_that_makes_another_and_what_the_other_does_are_one_trace(
 
 
 async def test_a_call_outside_of_any_span_begins_a_trace(peer: Peer, spans: InMemorySpanExporter) -> None:
-    assert await remote_resolver(peer.target, Closing())(TOKEN) == FOUND
+    assert await remote_resolver(peer_channel(peer.target))(TOKEN) == FOUND
     asking = of(spans, SpanKind.CLIENT)
     assert asking.parent is None and peer.metadata["traceparent"] == written(asking)
 
@@ -129,7 +128,7 @@ async def test_what_the_other_refuses_is_raised_and_told_by_its_status_alone(
 ) -> None:
     peer.failure = failure
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await remote_resolver(peer.target, Closing())(TOKEN)
+        await remote_resolver(peer_channel(peer.target))(TOKEN)
     assert refusal.value.code().name == status
     asking = of(spans, SpanKind.CLIENT)
     assert asking.status.status_code is StatusCode.ERROR and not asking.status.description
@@ -139,7 +138,7 @@ async def test_what_the_other_refuses_is_raised_and_told_by_its_status_alone(
 
 async def test_a_peer_that_is_away_is_an_error_too(unused_tcp_port: int, spans: InMemorySpanExporter) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
-        await remote_resolver(f"127.0.0.1:{unused_tcp_port}", Closing())(TOKEN)
+        await remote_resolver(peer_channel(f"127.0.0.1:{unused_tcp_port}"))(TOKEN)
     assert told(of(spans, SpanKind.CLIENT))["error.type"] == "UNAVAILABLE"
 
 
@@ -158,7 +157,7 @@ async def test_who_is_cancelled_while_asking_leaves_the_other_and_ends_the_span(
 
 
 async def test_concurrent_calls_keep_to_the_spans_of_their_tasks(peer: Peer, spans: InMemorySpanExporter) -> None:
-    resolve = remote_resolver(peer.target, Closing())
+    resolve = remote_resolver(peer_channel(peer.target))
 
     async def serve(number: int) -> None:
         with tracing.span("read", SpanKind.INTERNAL, {}, parent=cause(number)):
@@ -171,7 +170,7 @@ async def test_concurrent_calls_keep_to_the_spans_of_their_tasks(peer: Peer, spa
 
 
 async def test_where_no_spans_are_recorded_nothing_is_added(peer: Peer) -> None:
-    assert await remote_resolver(peer.target, Closing())(TOKEN) == FOUND
+    assert await remote_resolver(peer_channel(peer.target))(TOKEN) == FOUND
     assert "traceparent" not in peer.metadata
 
 
@@ -191,7 +190,7 @@ async def _ask(channel: grpc.aio.Channel, metadata: grpc.aio.Metadata | None = N
 async def refused_through(peer: Peer, failure: Exception) -> grpc.aio.AioRpcError:
     """What a client of another service sees, which asks `peer` on its way."""
     peer.failure = failure
-    ask_peer = remote_resolver(peer.target, Closing())
+    ask_peer = remote_resolver(peer_channel(peer.target))
     async with serving(lambda _: ask_peer(TOKEN)) as between, peer_channel(between) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await _ask(channel)

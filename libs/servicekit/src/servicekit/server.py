@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from contracts.emitters import EMITTERS
+from eventfold.certificates import Pem, Renewed
 from eventfold.errors import HistoryRewound, HistoryRewritten, InvalidInput, PeerUnavailable
 from eventfold.publish.outgoing import Target
 from eventfold.reading import consistency
@@ -26,7 +27,7 @@ from servicekit.closing import Closing
 from servicekit.definition import Wiring
 from servicekit.edge import Edge
 from servicekit.limits import MemberCeiling
-from servicekit.peers import peer_channel
+from servicekit.peers import own_channel, peer_channel
 from servicekit.policy import NoPolicy, rpcs_of
 from servicekit.reading import ReadGate, Resolve
 
@@ -80,9 +81,9 @@ def local_resolver(wiring: Wiring) -> Resolve:
     return resolve
 
 
-def remote_resolver(target: str, closing: Closing) -> Resolve:
+def remote_resolver(channel: grpc.aio.Channel) -> Resolve:
     """Resolves another service's tokens by asking that service, within the time of the caller."""
-    stub = consistency_pb2_grpc.ConsistencyServiceStub(_channel(target, closing))
+    stub = consistency_pb2_grpc.ConsistencyServiceStub(channel)
 
     async def resolve(token: Token) -> tuple[Target, ...] | None:
         call = present_call()
@@ -100,19 +101,24 @@ def remote_resolver(target: str, closing: Closing) -> Resolve:
     return resolve
 
 
-def _channel(target: str, closing: Closing) -> grpc.aio.Channel:
-    channel = peer_channel(target)
+def _kept(target: str, channel: grpc.aio.Channel, closing: Closing) -> grpc.aio.Channel:
     closing.add(target, channel.close)
     return channel
+
+
+def _to(service: str, wiring: Wiring) -> grpc.aio.Channel | None:
+    """A channel to a service whose address is configured."""
+    target = wiring.settings.target(service)
+    return _kept(target, peer_channel(target, wiring.settings.tls), wiring.closing) if target else None
 
 
 def read_gate(wiring: Wiring) -> ReadGate:
     """The gate before this service's queries. It knows tokens of every service whose address is configured."""
     own = wiring.definition.name
     resolvers: dict[str, Resolve] = {
-        service: remote_resolver(target, wiring.closing)
+        service: remote_resolver(channel)
         for service in EMITTERS
-        if service != own and (target := wiring.settings.target(service))
+        if service != own and (channel := _to(service, wiring))
     }
     resolvers[own] = local_resolver(wiring)
 
@@ -122,8 +128,8 @@ def read_gate(wiring: Wiring) -> ReadGate:
     return ReadGate(wiring.queries, wiring.projection_topics(), resolvers, pause)
 
 
-def _remote_keys(target: str, closing: Closing) -> FetchKeys:
-    stub = identity_pb2_grpc.IdentityServiceStub(_channel(target, closing))
+def _remote_keys(channel: grpc.aio.Channel) -> FetchKeys:
+    stub = identity_pb2_grpc.IdentityServiceStub(channel)
 
     async def fetch() -> Mapping[str, Any]:
         try:
@@ -137,8 +143,10 @@ def _remote_keys(target: str, closing: Closing) -> FetchKeys:
 
 def _edge(wiring: Wiring) -> Edge:
     settings = wiring.settings
-    identity = settings.target("identity") or f"{settings.grpc_host}:{settings.grpc_port}"
-    verifier = TokenVerifier(_remote_keys(identity, wiring.closing), settings.jwt_issuer, settings.jwt_audience)
+    identity = _to("identity", wiring) or _kept(
+        "identity", own_channel(settings.grpc_port, settings.grpc_host, settings.tls), wiring.closing
+    )
+    verifier = TokenVerifier(_remote_keys(identity), settings.jwt_issuer, settings.jwt_audience)
     return Edge(
         wiring.definition.name,
         verifier,
@@ -146,6 +154,34 @@ def _edge(wiring: Wiring) -> Edge:
         history=wiring.history.mark,
         wake_relay=wiring.wake_relay,
         ceiling=MemberCeiling(settings.member_calls_per_s),
+    )
+
+
+def listen(server: grpc.aio.Server, address: str, tls: Renewed | None) -> int:
+    """Let the server accept connections at `address`; returns the port. With `tls`, only clients with a certificate
+    signed by its `ca.crt` get in, and each new connection is met with the files as they are then."""
+    if tls is None:
+        return server.add_insecure_port(address)
+    known = tls.pem
+
+    def presented(pem: Pem) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(pem.key, pem.certificate)], pem.authority)
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Called for each handshake, by a thread of gRPC. None: as before."""
+        nonlocal known
+        if (pem := tls.pem) is known:
+            return None
+        known = pem
+        return presented(pem)
+
+    return server.add_secure_port(
+        address,
+        grpc.dynamic_ssl_server_credentials(
+            presented(known),
+            renewed,  # type: ignore[arg-type] # its stubs do not know that None is an answer
+            require_client_authentication=True,
+        ),
     )
 
 
@@ -185,7 +221,7 @@ async def serving(
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     if settings.is_local:
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
-    port = server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
+    port = listen(server, f"{settings.grpc_host}:{settings.grpc_port}", settings.tls)
     await server.start()
     telling = asyncio.create_task(_telling(healthy, ["", *names], rewound))
     log.info("serving", extra={"port": port})

@@ -8,13 +8,14 @@ from typing import Any
 
 import grpc
 
+from eventfold.certificates import Renewed
 from lyceum.consistency.v1 import consistency_pb2_grpc
 from servicekit.caller import Caller, TokenVerifier
 from servicekit.draining import InFlight
 from servicekit.edge import Edge
 from servicekit.limits import MemberCeiling
 from servicekit.reading import Resolve
-from servicekit.server import ConsistencyServicer
+from servicekit.server import ConsistencyServicer, listen
 
 SECRET = b"k" * 32
 """The servers' idempotency secret."""
@@ -22,14 +23,17 @@ SECRET = b"k" * 32
 
 @contextlib.asynccontextmanager
 async def serving(
-    resolve: Resolve, in_flight: InFlight | None = None, calls_per_s: float = 1000.0
+    resolve: Resolve,
+    in_flight: InFlight | None = None,
+    calls_per_s: float = 1000.0,
+    tls: Renewed | None = None,
 ) -> AsyncIterator[str]:
     """`ConsistencyService` on a free port; yields its address. A token is the id of the member who presents it."""
     edge = Edge("identity", Believing(), lambda: [SECRET], ceiling=MemberCeiling(calls_per_s))
     edge.in_flight = in_flight or edge.in_flight
     server = grpc.aio.server(interceptors=[edge])
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = listen(server, "127.0.0.1:0", tls)
     await server.start()
     yield f"127.0.0.1:{port}"
     await server.stop(0)
