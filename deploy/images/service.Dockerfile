@@ -35,12 +35,12 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --
     && install --directory --owner=lyceum --group=lyceum --mode=0700 /keys
 COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    GRPC_HOST=0.0.0.0 GRPC_PORT=50051 METRICS_PORT=9464
+    GRPC_HOST=0.0.0.0 GRPC_PORT=50051 METRICS_PORT=9464 HEALTH_PORT=50052
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 50051 9464
+EXPOSE 50051 50052 9464
 STOPSIGNAL SIGTERM
-# `work`, `relay` and further roles serve no gRPC: started with GRPC_PORT=0 they are asked for their metrics instead.
+# Every role answers on HEALTH_PORT, in plain text, for Kubernetes' own gRPC probes: "" is ready, "live" is alive.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "servicekit.probe"]
 ENTRYPOINT ["python", "-m", "@SERVICE@"]
 CMD ["serve"]

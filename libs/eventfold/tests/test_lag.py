@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold import FoldGroup
 from eventfold.fold.lag import FoldLag
+from eventfold.fold.progress import Progress
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.publish import lag, lease
 from eventfold.publish.brokers import Brokers
@@ -88,6 +90,27 @@ async def test_the_metric_grows_while_nothing_is_applied_and_goes_with_its_parti
     assert shown(topic, 0) == 9, "a broker that is away takes nobody down"
     await watching.look(Assigned())
     assert shown(topic, 0) is None
+
+
+async def test_a_fold_that_does_not_move_is_noticed_and_one_that_stands_still_on_purpose_is_not(house: House) -> None:
+    """Given records that nobody applies, when they are looked at twice, then the worker is stuck; when their group
+    stands still, it is not."""
+    topic, folding, progress = house.prefix + TOPIC, runner(house, COUNTING), Progress()
+    watching, assigned = FoldLag(folding, progress), Assigned({TP(house.prefix + TOPIC, 0): 3})
+    await watching.look(assigned)
+    await asyncio.sleep(0.01)
+    await watching.look(assigned)
+    stuck_s = progress.stuck_s()
+    assert stuck_s > 0
+    await watching.look(replace(assigned, away=True))
+    assert progress.stuck_s() == stuck_s
+    await apply(house, folding, 1)
+    await watching.look(assigned)
+    assert shown(topic, 0) == 2 and progress.stuck_s() == 0
+    folding._still.add("shelves")
+    await asyncio.sleep(0.01)
+    await watching.look(assigned)
+    assert folding.standing_still == {"counting"} and progress.stuck_s() == 0
 
 
 async def test_a_relay_is_as_late_as_the_oldest_event_that_is_not_acknowledged(house: House) -> None:

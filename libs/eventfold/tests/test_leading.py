@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from house import House, context
+from psycopg import OperationalError
 from reading import read_all
 from relaying import eventually, everything_acknowledged, relaying
 from shelf import TOPIC, add
 
 from eventfold.publish import sending, term
 from eventfold.publish.brokers import Brokers
+from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
 from eventfold.publish.topics import prepare_topics
 
@@ -67,3 +70,57 @@ async def test_who_cannot_reach_kafka_never_takes_the_lease(house: House, broker
         async with relaying(house, brokers, "well"):
             await eventually(lambda: everything_acknowledged(house))
     assert await house.rows("SELECT holder FROM lease") == [("well",)]
+
+
+COMES_AROUND_S = 5.0
+"""Longer than the lease, and than the longest pause between two tries."""
+
+
+async def seconds_stuck(relay: Relay, for_s: float) -> float:
+    """The most that the relay says to have been stuck, over some time."""
+    most, until = 0.0, time.monotonic() + for_s
+    while time.monotonic() < until:
+        most = max(most, relay.stuck_s())
+        await asyncio.sleep(0.05)
+    return most
+
+
+async def test_a_leader_and_one_that_waits_for_the_lease_come_around(
+    house: House, brokers: Brokers, topic: str
+) -> None:
+    async with relaying(house, brokers, "leader") as leader:
+        await eventually(lambda: led_by(house, "leader"))
+        async with relaying(house, brokers, "follower") as follower:
+            stuck = await asyncio.gather(seconds_stuck(leader, 6), seconds_stuck(follower, 6))
+    assert max(stuck) < COMES_AROUND_S
+
+
+async def test_one_that_cannot_reach_kafka_or_its_database_comes_around(house: House, brokers: Brokers) -> None:
+    async def away() -> Any:
+        raise OperationalError("away")
+
+    cut_off = lambda: Producer(Brokers("127.0.0.1:1"), "nobody")  # noqa: E731
+    async with relaying(house, brokers, "no kafka", producers=cut_off) as one, relaying(house, brokers, "two") as other:
+        other.connect = away
+        stuck = await asyncio.gather(seconds_stuck(one, 6), seconds_stuck(other, 6))
+    assert max(stuck) < COMES_AROUND_S
+
+
+async def test_one_that_hangs_does_not_come_around(house: House, brokers: Brokers) -> None:
+    """Given a database that takes connections and says nothing, then the relay says for how long it has hung."""
+    hangs = asyncio.Event()
+
+    async def silent() -> Any:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    async with relaying(house, brokers) as relay:
+        assert relay.stuck_s() == 0, "it has not begun"
+        relay.connect = silent
+        await asyncio.wait_for(hangs.wait(), 10)
+        await asyncio.sleep(0.3)
+        assert relay.stuck_s() >= 0.2
+
+
+async def led_by(house: House, holder: str) -> bool:
+    return await house.rows(f"SELECT 1 FROM lease WHERE holder = '{holder}'") != []

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import grpc
 import psycopg
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from servicekit import runtime
 from servicekit.background import STOP_S
@@ -162,12 +164,13 @@ class Sample:
         return cast(ServiceDefinition, module.DEFINITION)
 
     @contextlib.contextmanager
-    def running(self, role: str, url: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, role: str, url: str, **more: str) -> Iterator[subprocess.Popen[str]]:
         told = {
             "DATABASE_URL": url,
             "KAFKA_BOOTSTRAP": "127.0.0.1:1",
             "KEY_DIR": str(self.folder / "keys"),
             "METRICS_PORT": str(self.metrics_port),
+            **more,
         }
         command = [sys.executable, str(self.folder / "sample.py"), role]
         with subprocess.Popen(command, env=os.environ | told, stderr=subprocess.PIPE, text=True) as process:
@@ -231,6 +234,35 @@ async def test_given_a_further_role_when_it_fails_by_a_mistake_then_its_process_
         with sample.running("forget", url) as process:
             _, said = await asyncio.to_thread(process.communicate, timeout=WITHIN_S)
     assert process.returncode == 1 and "KeyError: 'a mistake in the program'" in said
+
+
+@pytest.mark.parametrize("role", ["learn", "relay"])
+async def test_given_a_health_port_when_a_role_without_grpc_runs_then_it_says_that_it_is_well(
+    postgres_url: str, sample: Sample, unused_tcp_port: int, role: str
+) -> None:
+    """The relay of this sample finds no Kafka, which a new process would not find either."""
+    well = {"HEALTH_PORT": str(unused_tcp_port)}
+    async with migrated(postgres_url, sample.definition) as url:
+        with sample.running(role, url, **well) as process:
+            async with asyncio.timeout(WITHIN_S):
+                while await asyncio.to_thread(complaint, well):
+                    assert process.poll() is None
+                    await asyncio.sleep(0.1)
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{unused_tcp_port}") as channel:
+                stub: Any = health_pb2_grpc.HealthStub(channel)
+                said = await stub.Check(health_pb2.HealthCheckRequest(service="live"), timeout=2)
+    assert said.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("variable", ["TLS_DIR", "KAFKA_TLS_DIR"])
+async def test_given_a_folder_without_certificates_when_a_role_starts_then_it_is_refused_in_one_line(
+    postgres_url: str, sample: Sample, variable: str
+) -> None:
+    async with migrated(postgres_url, sample.definition) as url:
+        with sample.running("learn", url, **{variable: str(sample.folder)}) as process:
+            _, said = await asyncio.to_thread(process.communicate, timeout=WITHIN_S)
+    assert process.returncode == runtime.REFUSED
+    assert said.count("\n") == 1 and f"CertificateUnusable: {sample.folder / 'tls.crt'} No such file" in said
 
 
 async def test_given_a_database_of_an_older_build_when_a_further_role_starts_then_it_is_refused_in_one_line(

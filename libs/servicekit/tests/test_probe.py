@@ -94,4 +94,4 @@ def test_a_fold_worker_is_well_while_it_reads(metrics: CollectorRegistry, metric
 
 
 def test_a_process_that_cannot_be_asked_is_not_called_well() -> None:
-    assert complaint({}) == "neither GRPC_PORT nor METRICS_PORT is set: there is nothing to ask"
+    assert complaint({}) == ("none of HEALTH_PORT, GRPC_PORT and METRICS_PORT is set: there is nothing to ask")

@@ -20,6 +20,7 @@ from eventfold import Pool, telemetry
 from eventfold.errors import BuiltUnderOther, CertificateUnusable, HistoryRewound
 from eventfold.fold import halting
 from eventfold.fold.garbage import collect_less
+from eventfold.fold.progress import Progress
 from eventfold.fold.runner import FoldRunner
 from eventfold.fold.worker import fold_app, run
 from eventfold.publish.publisher import Publisher
@@ -32,6 +33,7 @@ from servicekit import database, parked
 from servicekit.background import Work, beside
 from servicekit.built_under import keep_settings
 from servicekit.definition import ServiceDefinition, wire
+from servicekit.health import MOVES_WITHIN_S, TURNS_WITHIN_S, Health, serve_health
 from servicekit.key_commands import key_commands
 from servicekit.leading import holder
 from servicekit.logs import configure_logs
@@ -145,9 +147,16 @@ def make_relay(definition: ServiceDefinition, settings: ServiceSettings) -> Rela
 
 def relay(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run only the relay."""
-    _start(definition, settings, "relay")
+    health = Health()
+    _start(definition, settings, "relay", health)
     collect_less()
-    asyncio.run(_beside({"relay": make_relay(definition, settings).run}))
+    made = make_relay(definition, settings)
+    _watch_relay(health, made)
+    asyncio.run(_beside({"relay": made.run}, health))
+
+
+def _watch_relay(health: Health, relay: Relay) -> None:
+    health.watch("the relay has neither led nor tried to", relay.stuck_s, TURNS_WITHIN_S)
 
 
 def further(role: str, definition: ServiceDefinition, settings: ServiceSettings) -> None:
@@ -158,12 +167,13 @@ def further(role: str, definition: ServiceDefinition, settings: ServiceSettings)
     cancels the tasks: each must come back to the event loop, and end the threads that it waits for, within
     `servicekit.background.STOP_S`, because Python leaves neither behind. Long computations go in short steps.
     """
-    _start(definition, settings, role)
+    health = Health()
+    _start(definition, settings, role, health)
     collect_less()
-    asyncio.run(_further(role, definition, settings))
+    asyncio.run(_further(role, definition, settings, health))
 
 
-async def _further(role: str, definition: ServiceDefinition, settings: ServiceSettings) -> None:
+async def _further(role: str, definition: ServiceDefinition, settings: ServiceSettings, health: Health) -> None:
     async with (
         database.command_pool(settings.database_url, POOL_CONNECTIONS_FURTHER) as pool,
         database.query_pool(settings.database_url, POOL_CONNECTIONS_FURTHER) as queries,
@@ -172,20 +182,22 @@ async def _further(role: str, definition: ServiceDefinition, settings: ServiceSe
         async with contextlib.aclosing(wiring.closing):
             works = definition.further[role](wiring)
             log.info("runs", extra={"works": sorted(works)})
-            await _beside(works)
+            await _beside(works, health)
 
 
 def serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the gRPC server, with the relay inside if `RELAY_INLINE` is set."""
-    _start(definition, settings, "serve")
+    health = Health(serves_calls=True)
+    _start(definition, settings, "serve", health)
     collect_less()
-    asyncio.run(_serve(definition, settings))
+    asyncio.run(_serve(definition, settings, health))
 
 
-async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+async def _serve(definition: ServiceDefinition, settings: ServiceSettings, health: Health) -> None:
     """Serve until signalled. Resources that calls in flight need outlive these calls: background tasks, channels and
     pools."""
     stopped = _signalled()
+    health.beat_on(asyncio.get_running_loop())
     inline = make_relay(definition, settings) if settings.relay_inline and definition.topics else None
     async with (
         database.command_pool(settings.database_url, POOL_CONNECTIONS_COMMANDS) as pool,
@@ -202,11 +214,16 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
         }
         if inline:
             works["relay"] = inline.run
+            _watch_relay(health, inline)
 
         def rewound() -> HistoryRewound | None:
             return inline.rewound if inline else None
 
-        async with contextlib.aclosing(wiring.closing), beside(works) as ended, serving(wiring, rewound):
+        async with (
+            contextlib.aclosing(wiring.closing),
+            beside(works) as ended,
+            serving(wiring, rewound, health.serving),
+        ):
             await _either(stopped, ended)
 
 
@@ -222,7 +239,9 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     """Run the Faust worker that applies the service's projections and processes."""
     group = group_of(definition, settings)
     telemetry.FOLD_READY.labels(group).set(0)  # before the page can be read
-    _start(definition, settings, "work")
+    health, progress = Health(), Progress()
+    health.watch("records wait, and the folds do not move", progress.stuck_s, MOVES_WITHIN_S)
+    _start(definition, settings, "work", health)
     if settings.metrics_port:
         halting.keep_page_for(HALT_SHOWN_S)
     pool = database.make_pool(settings.database_url, POOL_CONNECTIONS_WORKER)
@@ -235,28 +254,32 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
         store=wiring.store,
         topic_prefix=settings.topic_prefix,
     )
-    run(
-        fold_app(
-            group=group,
-            brokers=settings.brokers,
-            runner=runner,
-            pool=pool,
-            linger_s=definition.linger_s,
-        )
+    app = fold_app(
+        group=group,
+        brokers=settings.brokers,
+        runner=runner,
+        pool=pool,
+        linger_s=definition.linger_s,
+        progress=progress,
     )
+    health.beat_on(app.loop)
+    run(app)
 
 
-def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:
+def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str, health: Health) -> None:
     check_version(settings.database_url, definition.migrations)
     if role != "relay":  # it neither folds nor reads
         keep_settings(settings.database_url, definition)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.grpc_host)
+    if settings.health_port:
+        serve_health(settings.grpc_host, settings.health_port, health)
     start_tracing(definition.name, role, settings.otel_exporter_otlp_endpoint)
 
 
-async def _beside(works: Mapping[str, Work]) -> None:
+async def _beside(works: Mapping[str, Work], health: Health) -> None:
     """Run only `works`, until signalled."""
+    health.beat_on(asyncio.get_running_loop())
     stopped = _signalled()
     async with beside(works) as ended:
         await _either(stopped, ended)

@@ -185,7 +185,17 @@ def listen(server: grpc.aio.Server, address: str, tls: Renewed | None) -> int:
     )
 
 
-async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None]) -> None:
+Tell = Callable[[bool], None]
+"""Is told whether the server takes calls."""
+
+
+def _nobody(_: bool) -> None:
+    """Is told, and keeps it to itself."""
+
+
+async def _telling(
+    healthy: Any, names: Sequence[str], rewound: Callable[[], HistoryRewound | None], tell: Tell
+) -> None:
     """Report "not ready" while this process's relay sends nothing because the store is behind its topics: events
     recorded meanwhile would not become visible. Calls are answered all the same, and their events become visible once
     `recover` was run."""
@@ -193,6 +203,7 @@ async def _telling(healthy: Any, names: Sequence[str], rewound: Callable[[], His
         status = health_pb2.HealthCheckResponse.NOT_SERVING if rewound() else health_pb2.HealthCheckResponse.SERVING
         for name in names:
             await healthy.set(name, status)
+        tell(status is health_pb2.HealthCheckResponse.SERVING)
         await asyncio.sleep(TELL_EVERY_S)
 
 
@@ -202,11 +213,11 @@ def _never() -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    wiring: Wiring, rewound: Callable[[], HistoryRewound | None] = _never
+    wiring: Wiring, rewound: Callable[[], HistoryRewound | None] = _never, tell: Tell = _nobody
 ) -> AsyncIterator[grpc.aio.Server]:
     """A started server that reports itself healthy, unless its store is `rewound`. On leaving, it reports that it is
     not ready, serves on for `drain_notice_s`, finishes the calls in flight (at most `DRAIN_S`), refuses the rest with
-    UNAVAILABLE, and stops."""
+    UNAVAILABLE, and stops. `tell` is told the same."""
     settings = wiring.settings
     for pool in (wiring.pool, wiring.queries):
         await pool.wait(timeout=OPEN_POOL_S)
@@ -223,12 +234,13 @@ async def serving(
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     port = listen(server, f"{settings.grpc_host}:{settings.grpc_port}", settings.tls)
     await server.start()
-    telling = asyncio.create_task(_telling(healthy, ["", *names], rewound))
+    telling = asyncio.create_task(_telling(healthy, ["", *names], rewound, tell))
     log.info("serving", extra={"port": port})
     try:
         yield server
     finally:
         telling.cancel()
+        tell(False)
         await healthy.enter_graceful_shutdown()
         log.info("not ready any more", extra={"stops_after_s": settings.drain_notice_s})
         await asyncio.sleep(settings.drain_notice_s)

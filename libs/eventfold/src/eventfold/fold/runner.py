@@ -133,6 +133,11 @@ class FoldRunner:
         return sorted(self._handlers)
 
     @property
+    def standing_still(self) -> frozenset[str]:
+        """The handlers of the groups that stand still on purpose, until the process starts anew."""
+        return frozenset(one.name for group in self._groups if group.name in self._still for one in group.handlers)
+
+    @property
     def crossed(self) -> bool:
         """Whether a handler has gone over to another topic since the last `follow`: then `follow` must be called
         again."""

@@ -37,6 +37,7 @@ from eventfold.fold.garbage import collect_less
 from eventfold.fold.lag import FoldLag
 from eventfold.fold.passing import LOST_PLACE, PASSING
 from eventfold.fold.positions import Run, check_within
+from eventfold.fold.progress import Progress
 from eventfold.fold.runner import FoldRunner, PartitionBatch
 from eventfold.postgres import sessions
 from eventfold.postgres.sessions import Connection, Pool
@@ -134,8 +135,17 @@ def _follow(brokers: Brokers, runner: FoldRunner, pool: Pool) -> None:
         _halt("it cannot be learnt which topics to read")
 
 
-def fold_app(*, group: str, brokers: Brokers, runner: FoldRunner, pool: Pool, linger_s: float = 0.0) -> faust.App:
-    """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group.
+def fold_app(
+    *,
+    group: str,
+    brokers: Brokers,
+    runner: FoldRunner,
+    pool: Pool,
+    linger_s: float = 0.0,
+    progress: Progress | None = None,
+) -> faust.App:
+    """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group. `progress` is
+    told every `LOOK_EVERY_S` what moves.
 
     `linger_s` is for a worker that need not be up to date at once. At a low rate of records it limits the worker to `1
     / linger_s` transactions a second; each costs about as much as folding a hundred events.
@@ -182,7 +192,7 @@ def fold_app(*, group: str, brokers: Brokers, runner: FoldRunner, pool: Pool, li
         finally:
             applying.cancel()
 
-    lag, made_anew = FoldLag(runner), _MadeAnew(brokers, runner)
+    lag, made_anew = FoldLag(runner, progress), _MadeAnew(brokers, runner)
 
     async def look() -> None:
         await lag.look(app.consumer)

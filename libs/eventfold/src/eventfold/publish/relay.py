@@ -80,6 +80,7 @@ class Relay(RelayContext):
     async def _terms(self) -> None:
         pause_s = RETRY_S
         while True:
+            self.turned()
             try:
                 await self._try_to_lead()
                 pause_s = RETRY_S

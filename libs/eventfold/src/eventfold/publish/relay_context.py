@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -76,6 +77,7 @@ class RelayContext:
         """Partitions that were found shorter than before."""
         self.rewound: HistoryRewound | None = None
         """Why nothing is sent, while the store is behind its topics; otherwise None."""
+        self._turned_at: float | None = None
 
     def wake(self) -> None:
         """Tell the relay that something was committed. Never blocks."""
@@ -84,6 +86,20 @@ class RelayContext:
     def listen(self, listener: Listener) -> None:
         """From now on, tell `listener` where events go."""
         self.listener = listener
+
+    def turned(self) -> None:
+        """The relay has come around once: it renewed its lease in spite of pending work, or it tried to lead."""
+        self._turned_at = time.monotonic()
+
+    def stuck_s(self) -> float:
+        """For how many seconds the relay has neither tried to lead nor, as leader, renewed its lease; 0 before it runs.
+        May be called from any thread.
+
+        A leader that has work and gets nothing acknowledged ends its term, and tries again (`NoProgress`). So do one
+        whose Kafka or database is away, and one whose store is rewound. All of them come around, and so does a relay
+        that waits for another's lease; only one that hangs does not.
+        """
+        return 0.0 if self._turned_at is None else time.monotonic() - self._turned_at
 
     def working(self) -> None:
         """All leftover events are sent: this term makes progress."""

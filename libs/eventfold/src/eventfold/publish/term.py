@@ -86,6 +86,7 @@ class Term:
             if stuck_s > PROGRESS_WITHIN_S:
                 raise NoProgress(self.lease.name, stuck_s)
             await leases.hold(conn, self.lease)
+            self._relay.turned()
             await asyncio.sleep(HEARTBEAT_S)
 
     async def check(self) -> None:
