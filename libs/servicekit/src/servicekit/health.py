@@ -140,7 +140,7 @@ class _Servicer(health_pb2_grpc.HealthServicer):
 
 
 def serve_health(host: str, port: int, health: Health) -> grpc.Server:
-    """A started server that answers for `health`, for as long as that is there. Raises RuntimeError if the port is taken."""
+    """A started server that answers for as long as `health` is there. Raises RuntimeError if the port is taken."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="health")
     options = [("grpc.so_reuseport", 0)]  # a second process on the port is a mistake, and must not share it
     server = grpc.server(pool, options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE)
