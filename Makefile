@@ -18,8 +18,8 @@ setup: ## .venv from the hashed requirements and the packages of this tree; inst
 demo: ## set up, start everything, replay real input and print the results; KEEP=0 stops it after, FULL=1 takes all the input
 	@deploy/local/scripts/demo.sh
 
-up: setup ## start everything; safe to repeat
-	@$(LOCAL) up
+up: setup ## start everything; safe to repeat; TLS=1: services, gateway and Kafka speak mutual TLS with each other
+	@$(LOCAL) up $(if $(TLS),--tls)
 
 down: ## stop everything, keep the data
 	@[ ! -x .venv/bin/python ] || $(LOCAL) down

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from lyceum_gateway import render
 from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
 from lyceum_gateway.limits import Limits
 from lyceum_gateway.services import SERVICES
+from lyceum_gateway.upstream import UpstreamTls
 
 GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES} | {
     "JWT_ISSUER": "https://issuer.test",
@@ -81,3 +86,26 @@ def test_limits_and_proxies_before_it_are_told() -> None:
 def test_what_is_allowed_in_a_minute_comes_back_a_little_at_a_time(requests: int, bucket: dict[str, object]) -> None:
     [credential, _] = Limits(credentials_per_client_per_min=requests).for_each
     assert credential["token_bucket"] == bucket
+
+
+def test_services_are_reached_in_plain_text_unless_there_is_a_folder_of_certificates() -> None:
+    assert gateway_of(GIVEN).upstream_tls is None
+    assert "UpstreamTlsContext" not in render(gateway_of(GIVEN | {"UPSTREAM_TLS_DIR": ""}))
+    given = GIVEN | {"UPSTREAM_TLS_DIR": "/tls"}
+    assert gateway_of(given).upstream_tls == UpstreamTls("/tls", "/etc/lyceum")
+    assert render(gateway_of(given)).count("UpstreamTlsContext") == len(SERVICES)
+
+
+@pytest.mark.parametrize("name", ["UPSTREAM_TLS_DIR", "UPSTREAM_SECRETS_DIR"])
+def test_a_folder_that_depends_on_where_envoy_was_started_is_refused(name: str) -> None:
+    with pytest.raises(SettingUnusable, match=f"{name} must be an absolute path"):
+        gateway_of(GIVEN | {"UPSTREAM_TLS_DIR": "/tls"} | {name: "tls"})
+
+
+def test_all_files_of_a_deployment_are_written_into_one_folder(tmp_path: Path) -> None:
+    environment = os.environ | GIVEN | {"UPSTREAM_TLS_DIR": "/tls"}
+    written = subprocess.run([sys.executable, "-m", "lyceum_gateway", str(tmp_path)], env=environment, check=True)
+    assert written.returncode == 0
+    names = {"envoy.yaml", "upstream-certificate.yaml", "upstream-authority.yaml"}
+    assert {file.name for file in tmp_path.iterdir()} == names
+    assert '"/tls/tls.key"' in (tmp_path / "upstream-certificate.yaml").read_text()

@@ -83,7 +83,7 @@ def test_given_a_crash_of_everything_when_the_stack_starts_again_then_data_is_th
 
     with psycopg.connect(stack.database_url("reco")) as connection:
         assert connection.execute("SELECT count(*) FROM factors").fetchone() == (0,)
-    assert kafka.complaint(stack.kafka_bootstrap) is None
+    assert kafka.complaint(stack.brokers) is None
 
 
 @pytest.mark.parametrize("left", ["", "{other}\n/elsewhere\n", "2147483000\n"])
@@ -158,7 +158,7 @@ def test_given_a_broker_when_it_starts_and_ends_then_its_log_says_so(stack: Loca
 
     assert poll(complaint, WAIT_S) is None
     assert "SLF4J" not in log.read_text()
-    assert poll(lambda: kafka.complaint(stack.kafka_bootstrap), WAIT_S) is None
+    assert poll(lambda: kafka.complaint(stack.brokers), WAIT_S) is None
 
 
 def test_given_a_log_folder_of_another_node_when_the_broker_starts_then_it_says_what_is_wrong(tmp_path: Path) -> None:
@@ -207,4 +207,4 @@ def test_given_a_killed_kafka_when_it_comes_back_then_it_answers_at_the_same_add
     old = stack.pid("kafka")
     stack.kill("kafka")
     assert poll(lambda: None if stack.pid("kafka") not in (0, old) else "not back", WAIT_S) is None
-    assert poll(lambda: kafka.complaint(stack.kafka_bootstrap), WAIT_S) is None
+    assert poll(lambda: kafka.complaint(stack.brokers), WAIT_S) is None

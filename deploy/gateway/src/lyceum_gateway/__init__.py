@@ -15,6 +15,7 @@ from lyceum_gateway.methods import METHODS
 from lyceum_gateway.pages import Pages
 from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
+from lyceum_gateway.upstream import UpstreamTls, over_tls
 
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
@@ -44,7 +45,7 @@ _LOGGED = {
 class Gateway:
     """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
     `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
-    `pages` there is no web client behind it.
+    `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS.
     """
 
     targets: Mapping[str, tuple[str, int]]
@@ -60,6 +61,7 @@ class Gateway:
     limits: Limits = field(default_factory=Limits)
     trusted_hops: int = 0
     pages: Pages | None = None
+    upstream_tls: UpstreamTls | None = None
 
 
 def render(gateway: Gateway) -> str:
@@ -75,7 +77,9 @@ def render(gateway: Gateway) -> str:
 
 
 def _clusters(gateway: Gateway) -> Iterator[Mapping[str, object]]:
-    yield from (_cluster(service, *gateway.targets[service]) for service in SERVICES)
+    for service in SERVICES:
+        host, port = gateway.targets[service]
+        yield {**_cluster(service, host, port), **over_tls(gateway.upstream_tls, host)}
     if gateway.pages:
         yield pages.cluster(gateway.pages)
 

@@ -10,6 +10,7 @@ from lyceum_gateway import ANY_HOST, HOME, Gateway
 from lyceum_gateway.limits import Limits
 from lyceum_gateway.pages import Pages
 from lyceum_gateway.services import SERVICES
+from lyceum_gateway.upstream import UpstreamTls
 
 
 class SettingMissing(ValueError):
@@ -32,7 +33,10 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
     """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET (host:port) per service, and optionally
     LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, ALLOWED_ORIGINS (separated by commas), TRUSTED_HOPS, and the limits
     REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and CREDENTIALS_PER_CLIENT_PER_MIN. WEB_TARGET (host:port) is where the
-    web client listens, if there is one, and PAGES_PORT (8081) the port that it alone may reach.
+    web client listens, if there is one, and PAGES_PORT (8081) the port that it alone may reach. With UPSTREAM_TLS_DIR
+    (the folder with `tls.crt`, `tls.key` and `ca.crt` where Envoy runs) the services are reached over mutual TLS, and
+    each must have a certificate for the host of its target; UPSTREAM_SECRETS_DIR (/etc/lyceum) is where Envoy finds the
+    two files that tell it of them (`lyceum_gateway.upstream`).
 
     It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
     """
@@ -50,7 +54,23 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
         limits=_limits(environment),
         trusted_hops=_number(environment, "TRUSTED_HOPS", 0, least=0),
         pages=_pages(environment),
+        upstream_tls=_upstream_tls(environment),
     )
+
+
+def _upstream_tls(environment: Mapping[str, str]) -> UpstreamTls | None:
+    if not environment.get("UPSTREAM_TLS_DIR"):
+        return None
+    return UpstreamTls(
+        _absolute(environment, "UPSTREAM_TLS_DIR", ""), _absolute(environment, "UPSTREAM_SECRETS_DIR", "/etc/lyceum")
+    )
+
+
+def _absolute(environment: Mapping[str, str], name: str, default: str) -> str:
+    path = environment.get(name, default)
+    if not path.startswith("/"):
+        raise SettingUnusable(name, "an absolute path")
+    return path
 
 
 def _pages(environment: Mapping[str, str]) -> Pages | None:

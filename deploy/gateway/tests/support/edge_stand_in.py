@@ -20,11 +20,13 @@ from google.rpc.status_pb2 import Status
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from eventfold.certificates import Renewed
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from lyceum_gateway import Gateway, render
 from lyceum_gateway.services import SERVICES
+from servicekit.server import listen
 
 ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"
@@ -120,12 +122,14 @@ class Recording(
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
     client: httpx.AsyncClient
     services: Recording
     server: grpc.aio.Server
     log: Path
+    port: int
+    serves: Renewed | None
 
     @property
     def target(self) -> str:
@@ -135,36 +139,50 @@ class Running:
     async def services_gone(self) -> None:
         await self.server.stop(None)
 
+    async def services_anew(self) -> None:
+        """The services are started again at their address: every connection to them is made anew."""
+        await self.server.stop(None)
+        self.server, _ = await _served(self.services, self.serves, self.port)
+
     def bearer(self, **changes: Any) -> dict[str, str]:
         return {"authorization": f"Bearer {self.services.token(**changes)}"}
 
 
-@contextlib.asynccontextmanager
-async def running(folder: Path, **changes: Any) -> AsyncIterator[Running]:
-    """A gateway with these changes of its settings, before one server for all services; what it logs is in `folder`."""
-    services = Recording(  # type: ignore[abstract]  # what is not here is never called
-        ECKey.generate_key("P-256", auto_kid=True)
-    )
+async def _served(services: Recording, serves: Renewed | None, port: int) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server()
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(services, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(services, server)
     billing_pb2_grpc.add_BillingServiceServicer_to_server(services, server)
-    targets = dict.fromkeys(SERVICES, ("127.0.0.1", server.add_insecure_port("127.0.0.1:0")))
+    bound = listen(server, f"127.0.0.1:{port}", serves)
     await server.start()
+    return server, bound
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, serves: Renewed | None = None, **changes: Any) -> AsyncIterator[Running]:
+    """A gateway with these changes of its settings, before one server for all services; what it logs is in `folder`.
+    The server speaks mutual TLS if it has a certificate."""
+    services = Recording(  # type: ignore[abstract]  # what is not here is never called
+        ECKey.generate_key("P-256", auto_kid=True)
+    )
+    server, port = await _served(services, serves, 0)
+    targets = dict.fromkeys(SERVICES, ("127.0.0.1", port))
     listener, admin = free_port(), free_port()
     config, log = folder / "envoy.yaml", folder / "envoy.log"
     config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, **changes)))
     with log.open("wb") as out:
         command = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
         process = subprocess.Popen(command, stdout=out, stderr=out)  # noqa: ASYNC220 - starting it takes no time
+    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=30)
+    gateway = Running(client, services, server, log, port, serves)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=30) as client:
+        async with client:
             await _ready(admin)
-            yield Running(client, services, server, log)
+            yield gateway
     finally:
         process.terminate()
         process.wait(10)
-        await server.stop(None)
+        await gateway.services_gone()
 
 
 async def _ready(admin: int) -> None:

@@ -13,6 +13,7 @@ from lyceum_local import backup as backups
 from lyceum_local import drafting, report, restoring, web
 from lyceum_local.accounts import make_account, make_reader
 from lyceum_local.errors import StackError
+from lyceum_local.instance import OPERATOR
 from lyceum_local.java import find_java
 from lyceum_local.settings import SERVICES, StackSettings, ports_of
 from lyceum_local.stack import LocalStack
@@ -22,6 +23,7 @@ from servicekit.drafting import checked_name
 def up(stack: LocalStack, arguments: argparse.Namespace) -> None:
     """Starts everything and tells where to find it."""
     with stack.exclusively():
+        stack.speak_tls(wanted=arguments.tls or stack.settings.tls)
         stack.up()
     print(f"Lyceum is up: {stack.around.public_url} (data and logs in {stack.data_dir}); make down stops it.")
     if web.is_installed():
@@ -40,6 +42,8 @@ def backing(stack: LocalStack, arguments: argparse.Namespace) -> None:
     with stack.exclusively():
         stack.start_backing()
     print(f"DATABASE_URL_ADMIN={stack.admin_url}\nKAFKA_BOOTSTRAP={stack.kafka_bootstrap}")
+    if stack.kafka_tls:
+        print(f"KAFKA_TLS_DIR={stack.around.tls_dir(OPERATOR)}")
 
 
 def backup(stack: LocalStack, arguments: argparse.Namespace) -> None:
@@ -159,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
             help="choose free ports at the first start, for an instance beside another",
         )
     commands.choices["status"].add_argument("--json", action="store_true")
+    commands.choices["up"].add_argument("--tls", action="store_true", help="mutual TLS between all parts")
     commands.choices["dashboard"].add_argument("--query", default="", help="choices of the page, as ?days=90")
     commands.choices["backup"].add_argument("--to", type=Path, help="a new folder; default: one in the data folder")
     commands.choices["restore"].add_argument("--from", dest="source", type=Path, required=True, help="a backup")

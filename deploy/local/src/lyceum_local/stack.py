@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from lyceum_local import containers, gateway, health, kafka, postgres, services, tenancy, web
 from lyceum_local.errors import HalfRestored, HistoryRewound, NotUp, PrepareFailed, StackError
-from lyceum_local.instance import Instance
+from lyceum_local.instance import OPERATOR, Instance
 from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program, log_file
@@ -64,7 +64,8 @@ class LocalStack(Instance):
             containers.ensure_kafka(self.data_dir, self.settings.kafka_image, self.ports.kafka)
         if self.kafka_choice == "embedded":
             jars, folder = kafka.ensure_jars(self.settings.cache_dir), self.data_dir / "kafka"
-            kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller, extra_listener)
+            tls = self.around.tls_dir("kafka")
+            kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller, extra_listener, tls)
             self._launch(kafka.program(folder, jars), ["kafka", "kafka_controller"])
         self._await("kafka", self._kafka_complaint, kafka.READY_WAIT_S)
         self.say(f"Kafka is ready ({self.kafka_choice})")
@@ -109,7 +110,8 @@ class LocalStack(Instance):
     def _server_complaint(self, name: str) -> str | None:
         """The server's complaint. Raises HistoryRewound if its relay sends nothing because the store was restored to an
         earlier point: waiting does not help."""
-        complaint = probe.grpc_complaint(LOOPBACK, self.ports.of(name))
+        tls_dir = str(self.around.tls_dir(OPERATOR) or "")
+        complaint = probe.grpc_complaint(LOOPBACK, self.ports.of(name), tls_dir)
         if complaint and health.rewound(LOOPBACK, self.ports.of(f"{name}_serve_metrics")):
             raise HistoryRewound(name)
         return complaint
@@ -216,7 +218,7 @@ class LocalStack(Instance):
 
     def _kafka_complaint(self) -> str | None:
         ended = containers.complaint(self.data_dir, "kafka") if self.kafka_choice == "docker" else None
-        return ended or kafka.complaint(self.kafka_bootstrap)
+        return ended or kafka.complaint(self.brokers)
 
 
 def _at_once(parts: Sequence[Callable[[], None]]) -> list[BaseException]:
