@@ -19,6 +19,7 @@ from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from lyceum_local.authority import Authority
 from servicekit.peers import own_channel, peer_channel
+from servicekit.probe import complaint
 from servicekit.sealed_tokens import sealed
 
 REQUEST = consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET))
@@ -125,6 +126,22 @@ async def test_a_server_that_listens_everywhere_reaches_itself_by_the_name_of_it
     everywhere = "0.0.0.0"  # noqa: S104 - not bound
     async with served(house) as target, own_channel(port_of(target), everywhere, house.tls("server")) as channel:
         assert await ask(channel) == 7
+
+
+async def test_the_probe_of_a_container_asks_its_own_server_over_tls(house: House) -> None:
+    """Without a health port, it presents the server's certificate, which is for a host name that is not loopback."""
+    house.issue(house.authority, "server", hosts=["identity.example.org"])
+    own = str(house.folder / "server")
+    async with served(house) as target:
+        environment = {"GRPC_HOST": "0.0.0.0", "GRPC_PORT": str(port_of(target))}  # noqa: S104 - not bound
+        # This server has no health service: that it says so shows that it was reached.
+        assert (
+            await asyncio.to_thread(complaint, environment | {"TLS_DIR": own}) == "gRPC health answered UNIMPLEMENTED"
+        )
+        assert await asyncio.to_thread(complaint, environment) == "gRPC health answered UNAVAILABLE"
+        (house.folder / "server" / "tls.key").unlink()
+        said = await asyncio.to_thread(complaint, environment | {"TLS_DIR": own})
+    assert said == f"the certificate cannot be used: {own}/tls.key No such file or directory"
 
 
 async def test_renewed_certificates_are_taken_up_by_both_ends_without_a_restart(house: House) -> None:

@@ -126,32 +126,50 @@ def test_an_operators_command_reaches_kafka_over_tls(tls_stack: LocalStack) -> N
     assert status == 0, findings
 
 
-@contextlib.contextmanager
-def another_worker(stack: LocalStack, service: str) -> Iterator[str]:
-    """One more fold worker, with a health port; gives its address."""
+def free_port() -> str:
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
-        port = str(listener.getsockname()[1])
-    told = {**os.environ, **stack.environment(service), "HEALTH_PORT": port}
-    with subprocess.Popen([sys.executable, "-m", service, "work"], env=told, stderr=subprocess.DEVNULL) as process:
+        return str(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def another(stack: LocalStack, service: str, role: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """One more process of a service, with a health port; gives its address."""
+    port = free_port()
+    told = {**os.environ, **stack.environment(service), "HEALTH_PORT": port, **more}
+    with subprocess.Popen([sys.executable, "-m", service, role], env=told, stderr=subprocess.DEVNULL) as process:
         try:
-            yield f"{LOOPBACK}:{port}"
+            yield f"{LOOPBACK}:{port}", process
         finally:
             process.terminate()
             process.wait(30)
 
 
+def asked_for(target: str, service: str) -> str:
+    """What a health port says of `service`, or the status with which it refuses."""
+    with grpc.insecure_channel(target) as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
+        try:
+            answer = check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+        except grpc.RpcError as failure:
+            return str(failure.code().name)
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
 def test_a_workers_health_is_asked_in_plain_text_on_a_port_of_its_own(tls_stack: LocalStack) -> None:
-    """Kubernetes speaks no TLS with it: not ready until it reads, alive from the beginning, and NOT_FOUND else."""
-    with another_worker(tls_stack, "identity") as target:
-        eventually(lambda: asked(target, None) == "SERVING", ROTATION_S)
-        with grpc.insecure_channel(target) as channel:
-            check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
-            live = check(health_pb2.HealthCheckRequest(service="live"), timeout=5)
-            with pytest.raises(grpc.RpcError) as unknown:
-                check(health_pb2.HealthCheckRequest(service="alive"), timeout=5)
-    assert live.status == health_pb2.HealthCheckResponse.SERVING
-    assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+    with another(tls_stack, "identity", "work") as (target, _):
+        eventually(lambda: asked_for(target, "") == "SERVING", ROTATION_S)
+        assert asked_for(target, "live") == "SERVING"
+        assert asked_for(target, "alive") == "NOT_FOUND"
+
+
+def test_a_server_that_drains_is_not_ready_and_lives(tls_stack: LocalStack) -> None:
+    told = {"GRPC_PORT": free_port(), "RELAY_INLINE": "false", "DRAIN_NOTICE_S": "5"}
+    with another(tls_stack, "identity", "serve", **told) as (target, process):
+        eventually(lambda: asked_for(target, "") == "SERVING", ROTATION_S)
+        process.terminate()
+        eventually(lambda: asked_for(target, "") == "NOT_SERVING", 4.0)
+        assert asked_for(target, "live") == "SERVING"
 
 
 def test_certificates_and_their_authority_are_replaced_without_a_restart(tls_stack: LocalStack, tmp_path: Path) -> None:

@@ -42,8 +42,12 @@ def complaint(environment: Mapping[str, str]) -> str | None:
 
 def grpc_complaint(host: str, port: int, tls_dir: str = "") -> str | None:
     """The problem that the server's own health check reports; None if it is well. With `tls_dir` it is asked over
-    mutual TLS by a name of the certificate there, which is the server's own. Raises `CertificateUnusable`."""
-    with _channel(address(host, port), tls_dir) as channel:
+    mutual TLS by a name of the certificate there, which is the server's own."""
+    try:
+        opened = _channel(address(host, port), tls_dir)
+    except Exception as unusable:  # noqa: BLE001 - its class takes long to import; whatever it is, nobody can be asked
+        return f"the certificate cannot be used: {unusable}"
+    with opened as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ASK_TIMEOUT_S)  # type: ignore[attr-defined]
         except grpc.RpcError as error:
