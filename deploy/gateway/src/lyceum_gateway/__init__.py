@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from lyceum_gateway import bodies, pages, tables
+from lyceum_gateway import bodies, pages, tables, watching
 from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.methods import METHODS
 from lyceum_gateway.pages import Pages
@@ -45,7 +45,8 @@ _LOGGED = {
 class Gateway:
     """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
     `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
-    `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS.
+    `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS. At
+    `metrics_port` it shows its own figures; with 0 nowhere.
     """
 
     targets: Mapping[str, tuple[str, int]]
@@ -62,6 +63,7 @@ class Gateway:
     trusted_hops: int = 0
     pages: Pages | None = None
     upstream_tls: UpstreamTls | None = None
+    metrics_port: int = 0
 
 
 def render(gateway: Gateway) -> str:
@@ -82,14 +84,19 @@ def _clusters(gateway: Gateway) -> Iterator[Mapping[str, object]]:
         yield {**_cluster(service, host, port), **over_tls(gateway.upstream_tls, host)}
     if gateway.pages:
         yield pages.cluster(gateway.pages)
+    if gateway.metrics_port:
+        yield watching.cluster(gateway.admin_host, gateway.admin_port)
 
 
 def _listeners(gateway: Gateway) -> str:
-    """The door for everybody and, where there is a web client, the one for it alone."""
-    if gateway.pages is None:
-        return _listener(gateway, "gateway", gateway.listener_port, gateway.trusted_hops)
-    door = _listener(gateway, "gateway_for_pages", gateway.pages.door_port, pages.HOPS)
-    return f"{_listener(gateway, 'gateway', gateway.listener_port, gateway.trusted_hops, has_pages=True)}\n    {door}"
+    """The door for everybody and, where they are wanted, those for the web client and for figures alone."""
+    has_pages = gateway.pages is not None
+    doors = [_listener(gateway, "gateway", gateway.listener_port, gateway.trusted_hops, has_pages=has_pages)]
+    if gateway.pages:
+        doors.append(_listener(gateway, "gateway_for_pages", gateway.pages.door_port, pages.HOPS))
+    if gateway.metrics_port:
+        doors.append(_entries([watching.listener(gateway.listener_host, gateway.metrics_port)], 4))
+    return "\n    ".join(doors)
 
 
 def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_pages: bool = False) -> str:

@@ -36,7 +36,8 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
     web client listens, if there is one, and PAGES_PORT (8081) the port that it alone may reach. With UPSTREAM_TLS_DIR
     (the folder with `tls.crt`, `tls.key` and `ca.crt` where Envoy runs) the services are reached over mutual TLS, and
     each must have a certificate for the host of its target; UPSTREAM_SECRETS_DIR (/etc/lyceum) is where Envoy finds the
-    two files that tell it of them (`lyceum_gateway.upstream`).
+    two files that tell it of them (`lyceum_gateway.upstream`). METRICS_PORT shows Envoy's figures, at
+    /stats/prometheus.
 
     It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
     """
@@ -55,6 +56,7 @@ def gateway_of(environment: Mapping[str, str]) -> Gateway:
         trusted_hops=_number(environment, "TRUSTED_HOPS", 0, least=0),
         pages=_pages(environment),
         upstream_tls=_upstream_tls(environment),
+        metrics_port=_number(environment, "METRICS_PORT", 0, least=0),
     )
 
 

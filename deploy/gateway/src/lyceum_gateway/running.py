@@ -1,4 +1,5 @@
-"""`python -m lyceum_gateway.running --admin HOST:PORT -- envoy …`: run Envoy, and end it without cutting a request.
+"""`python -m lyceum_gateway.running --admin HOST:PORT [--render FILE] -- envoy …`: run Envoy, and end it without
+cutting a request. With --render the configuration that the environment describes is written to FILE first.
 
 On SIGTERM or SIGINT the gateway says on /ready that it is not ready and serves on for DRAIN_NOTICE_S seconds (default
 5), for those who route to it to notice; each answer from then on closes its connection. Then it accepts no new
@@ -20,6 +21,10 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from lyceum_gateway import render
+from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
 
 ASK_TIMEOUT_S = 2.0
 LOOK_EVERY_S = 0.05
@@ -107,8 +112,16 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lyceum_gateway.running", description="Runs Envoy and drains it at its end.")
     parser.add_argument("--admin", required=True, metavar="HOST:PORT", help="Envoy's admin interface")
+    parser.add_argument(
+        "--render", type=Path, metavar="FILE", help="where the configuration is written before the start"
+    )
     parser.add_argument("command", nargs="+", help="Envoy and its options, after --")
     parsed = parser.parse_args()
+    if parsed.render:
+        try:
+            parsed.render.write_text(render(gateway_of(os.environ)), encoding="utf-8")
+        except (SettingMissing, SettingUnusable) as refusal:
+            sys.exit(str(refusal))
     host, _, port = parsed.admin.rpartition(":")
     notice_s, within_s = (float(os.environ.get(*default)) for default in (("DRAIN_NOTICE_S", "5"), ("DRAIN_S", "30")))
     return run(parsed.command, Drain(host, int(port), notice_s, within_s))
