@@ -24,7 +24,16 @@ _ZERO = {
     "xid8": "pg_current_xact_id()",
 }
 """Values in existing rows until the projection is rebuilt. A column of another type is left for a person."""
-_MODULE = '''"""{sentence}"""
+_TAKES_AWAY = re.compile(r"\b(DROP (TABLE|COLUMN|VIEW)|RENAME|ALTER COLUMN \w+ (TYPE|SET NOT NULL))\b")
+"""What code of the release before may not survive."""
+EXPANDS, CONTRACTS = (
+    "Expands: the code before it runs on.",
+    "Contracts: only after no process runs that used what goes.",
+)
+_MODULE = '''"""{sentence}
+
+{note}
+"""
 
 from servicekit.migrate import step
 
@@ -57,6 +66,11 @@ def statements(conn: psycopg.Connection[Any], tables: Iterable[ReadTable[Any]]) 
     return [statement for table in tables for statement in _of_table(table, _present(conn, table.name))]
 
 
+def takes_away(made: Iterable[str]) -> bool:
+    """Whether statements remove or narrow what code of the release before may use."""
+    return any(_TAKES_AWAY.search(one) for one in made)
+
+
 def _present(conn: psycopg.Connection[Any], table: str) -> list[Column]:
     rows = conn.execute(_COLUMNS, [table]).fetchall()
     return [(name, _SPELT.get(kind, kind), nullable) for name, kind, nullable in rows]
@@ -84,13 +98,15 @@ def _added(name: str, kind: str, nullable: bool) -> str:
 
 
 def write(folder: Path, name: str, made: Sequence[str]) -> Path:
-    """Write the next migration of `folder`, with these statements frozen. Raises `BadName`."""
+    """Write the next migration of `folder`, with these statements frozen, and say whether it expands or contracts.
+    Raises `BadName`."""
     checked_name(name)
     last = max((file.name[:4] for file in folder.glob("[0-9][0-9][0-9][0-9]_*.py")), default=None)
     revision = f"{int(last or 0) + 1:04d}"
     file = folder / f"{revision}_{name}.py"
     text = _MODULE.format(
         sentence=name.replace("_", " ").capitalize() + ".",
+        note=CONTRACTS if takes_away(made) else EXPANDS,
         statements=";\n".join(made),
         revision=revision,
         after=f'"{last}"' if last else None,

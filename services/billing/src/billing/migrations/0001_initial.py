@@ -1,4 +1,7 @@
-"""Read tables."""
+"""Read tables.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

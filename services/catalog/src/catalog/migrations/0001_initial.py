@@ -1,4 +1,7 @@
-"""Feed, counters, comments and the access mirror."""
+"""Feed, counters, comments and the access mirror.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

@@ -1,4 +1,7 @@
-"""Member directory."""
+"""Member directory.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

@@ -1,4 +1,7 @@
-"""Read tables of activity, registry and orders."""
+"""Read tables of activity, registry and orders.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

@@ -2,6 +2,8 @@
 
 Servers and workers of the build before go on reading it at the old place, which is a view now, and refuse another zone
 as before.
+
+Expands: the code before it runs on, with a view in the table's place.
 """
 
 from servicekit.migrate import step

@@ -2,6 +2,8 @@
 
 Rebuild `activity`, `registry` and `orders` afterwards: figures by creator, content and tag, cohorts by first activity,
 and what creators get leave out what was folded before.
+
+Expands: the code before it runs on.
 """
 
 from servicekit.migrate import step

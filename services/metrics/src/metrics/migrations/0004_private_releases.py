@@ -1,4 +1,7 @@
-"""The list of privacy budgets."""
+"""The list of privacy budgets.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

@@ -1,4 +1,7 @@
-"""The factors' read tables."""
+"""The factors' read tables.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

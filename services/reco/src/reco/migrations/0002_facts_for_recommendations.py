@@ -1,6 +1,8 @@
 """Preferences, access and impressions; and more about each pair and content.
 
 Rebuild `factors` afterwards: content of which the access is not known is not recommended.
+
+Expands: the code before it runs on.
 """
 
 from servicekit.migrate import step

@@ -1,4 +1,7 @@
-"""What the model has learned; and impressions by time, for what followed them."""
+"""What the model has learned; and impressions by time, for what followed them.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

@@ -2,6 +2,8 @@
 
 Chunks, because a million vectors are 150 MB: one value of that size would be held several times over by the server, the
 driver and the process, on both sides.
+
+Expands: the code before it runs on.
 """
 
 from servicekit.migrate import step

@@ -1,4 +1,7 @@
-"""The process that learns follows the impressions."""
+"""The process that learns follows the impressions.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 
