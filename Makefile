@@ -137,6 +137,15 @@ bench-privacy: setup ## private releases beside OpenDP and PyDP's own aggregatio
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
 
+k8s: setup ## write the Kubernetes manifests that follow from the code
+	$(RUN) lyceum_k8s
+
+k8s-render: setup ## print the objects of an overlay: make -s k8s-render OVERLAY=prod
+	@$(RUN) lyceum_k8s render $(or $(OVERLAY),$(error say which: make -s k8s-render OVERLAY=prod))
+
+k8s-trial: setup ## apply all manifests to a real API server, built from its modules once (10 minutes); needs Go; CRDS=folder
+	@$(if $(CRDS),CRDS="$(abspath $(CRDS))") deploy/k8s/apiserver/trial.sh
+
 requirements: setup ## resolve requirements/*.in into hashed *.txt
 	@deploy/local/scripts/compile.sh --upgrade
 

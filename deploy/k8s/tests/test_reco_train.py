@@ -145,7 +145,7 @@ def test_a_job_ends_and_leaves_room(name: str) -> None:
 @each_job
 def test_the_databases_address_comes_from_a_secret(name: str) -> None:
     (said,) = [one for one in container(name)["env"] if one["name"] == "DATABASE_URL"]
-    assert said == {"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "reco-database", "key": "url"}}}
+    assert said == {"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "reco-database-app", "key": "uri"}}}
     text = "".join(path.read_text(encoding="utf-8") for path in MANIFESTS)
     assert "postgresql://" not in text and "kind: Secret" not in text
 

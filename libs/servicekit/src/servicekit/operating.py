@@ -28,8 +28,13 @@ class NoSuchGroup(ValueError):
 def group_of(definition: ServiceDefinition, settings: ServiceSettings) -> str:
     """The consumer group of the service's workers. Workers that run only some groups of folds have a group of their
     own."""
-    some = settings.fold_groups.replace(" ", "").replace(",", "-")
-    return f"{settings.group_prefix or settings.topic_prefix}lyceum.{definition.name}{f'.{some}' if some else ''}"
+    some = [name for name in settings.fold_groups.replace(" ", "").split(",") if name]
+    return f"{settings.group_prefix or settings.topic_prefix}{consumer_group(definition.name, some)}"
+
+
+def consumer_group(service: str, fold_groups: Sequence[str] = ()) -> str:
+    """The consumer group, without prefix, of the workers of these groups of folds; of none, of all of them."""
+    return ".".join(["lyceum", service, *(["-".join(fold_groups)] if fold_groups else [])])
 
 
 def groups_of(definition: ServiceDefinition, settings: ServiceSettings) -> tuple[FoldGroup, ...]:

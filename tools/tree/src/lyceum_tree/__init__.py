@@ -47,6 +47,7 @@ class Service:
     """A service's own description: what it owns and serves, in a line each, and its ports on one machine.
 
     `keys_of` maps environment variables to other parts: on one machine, each variable holds the key folder of its part.
+    `calls_out` says whom outside of Lyceum its server calls; empty if nobody.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Service:
     serves: str
     ports: Mapping[str, int]
     keys_of: Mapping[str, str]
+    calls_out: str = ""
 
     @property
     def named_ports(self) -> dict[str, int]:
@@ -82,7 +84,14 @@ def _service(file: Path) -> Service:
         raise Untold(name, ", ".join(missing))
     if wrong := [kind for kind in ports if kind not in PORTS and not _OF_A_ROLE.fullmatch(kind)]:
         raise NoSuchPort(name, wrong)
-    return Service(name=name, owns=told["owns"], serves=told["serves"], ports=ports, keys_of=told.get("keys_of", {}))
+    return Service(
+        name=name,
+        owns=told["owns"],
+        serves=told["serves"],
+        ports=ports,
+        keys_of=told.get("keys_of", {}),
+        calls_out=told.get("calls_out", ""),
+    )
 
 
 def slices(root: Path = ROOT) -> list[str]:

@@ -1,0 +1,124 @@
+"""Who may speak to whom: one list of flows, from which both ends' policies are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lyceum_k8s.edge import GATEWAY_PAGES_PORT, WEB_PORT
+from lyceum_k8s.facts import Facts
+from lyceum_k8s.objects import GRPC_PORT, METRICS_PORT, ROLE, SERVICE, WORKLOAD, Object, metadata
+from lyceum_k8s.workloads import HAS_KAFKA
+
+DATABASE_PORT, KAFKA_PORT, DNS_PORT, HTTPS_PORT = 5432, 9093, 53, 443
+PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"]
+"""Addresses that are nobody outside: what calls out does not reach the cluster's own or its machines' metadata."""
+PRIVATE_V6 = ["fc00::/7", "fe80::/10", "::1/128"]
+ASK_DATABASE = ("server", "relay", "fold", "further", "prepare", "ops", "doctor")
+NAMES: Object = {
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ],
+    "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
+}
+"""Resolving names is allowed to all."""
+PART = {"app.kubernetes.io/part-of": "lyceum"}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Pods with the labels `source` open connections to pods with the labels `target` on `port`."""
+
+    source: tuple[tuple[str, str], ...]
+    target: tuple[tuple[str, str], ...]
+    port: int
+
+
+def flow(source: dict[str, str], target: dict[str, str], port: int) -> Flow:
+    """A flow between two kinds of pods of the namespace."""
+    return Flow(tuple(source.items()), tuple(target.items()), port)
+
+
+def flows(services: Sequence[Facts]) -> Iterator[Flow]:
+    """Every flow between the pods of the base."""
+    for one in services:
+        yield flow({WORKLOAD: "gateway"}, {WORKLOAD: f"{one.name}-server"}, GRPC_PORT)
+    yield flow({ROLE: "server"}, {ROLE: "server"}, GRPC_PORT)
+    yield flow({WORKLOAD: "web"}, {WORKLOAD: "gateway"}, GATEWAY_PAGES_PORT)
+    yield flow({WORKLOAD: "gateway"}, {WORKLOAD: "web"}, WEB_PORT)
+
+
+def policies(services: Sequence[Facts]) -> Iterator[Object]:
+    """All policies of the base: nothing is allowed but what is written here."""
+    yield _policy("default-deny", {}, ["Ingress", "Egress"])
+    yield _policy("names", PART, ["Egress"], egress=[NAMES])
+    yield _policy("metrics", PART, ["Ingress"], ingress=[_metrics()])
+    yield from between(flows(services))
+    yield from _stores(services)
+    for one in services:
+        if one.calls_out:
+            yield _policy(f"{one.name}-calls-out", {WORKLOAD: f"{one.name}-server"}, ["Egress"], egress=[_outside()])
+
+
+def between(found: Iterable[Flow]) -> Iterator[Object]:
+    """A policy at each end of each flow: one lets out, the other lets in."""
+    for one in found:
+        name = f"{_spelt(one.source)}-to-{_spelt(one.target)}"
+        ports = [{"protocol": "TCP", "port": one.port}]
+        to = [{"podSelector": {"matchLabels": dict(one.target)}}]
+        source = [{"podSelector": {"matchLabels": dict(one.source)}}]
+        yield _policy(f"out-{name}", dict(one.source), ["Egress"], egress=[{"to": to, "ports": ports}])
+        yield _policy(f"in-{name}", dict(one.target), ["Ingress"], ingress=[{"from": source, "ports": ports}])
+
+
+def _spelt(labels: tuple[tuple[str, str], ...]) -> str:
+    return "-".join(value if key != ROLE else f"{value}s" for key, value in labels)
+
+
+def _stores(services: Sequence[Facts]) -> Iterator[Object]:
+    """To the databases and Kafka, wherever they are: the components that run them in this namespace open the other end,
+    and an overlay whose stores are elsewhere says where."""
+    for one in services:
+        to = [{"podSelector": {"matchLabels": {"cnpg.io/cluster": f"{one.name}-database"}}}]
+        egress = [{"to": to, "ports": [{"protocol": "TCP", "port": DATABASE_PORT}]}]
+        yield _policy(f"{one.name}-to-database", {SERVICE: one.name}, ["Egress"], egress=egress, roles=ASK_DATABASE)
+    brokers = [{"podSelector": {"matchLabels": {"strimzi.io/cluster": "lyceum", "strimzi.io/kind": "Kafka"}}}]
+    egress = [{"to": brokers, "ports": [{"protocol": "TCP", "port": KAFKA_PORT}]}]
+    yield _policy("to-kafka", PART, ["Egress"], egress=egress, roles=HAS_KAFKA)
+
+
+def _metrics() -> Object:
+    """Whoever collects metrics: any pod of a namespace that says so of itself."""
+    namespace = {"matchLabels": {"lyceum.io/collects-metrics": "true"}}
+    return {"from": [{"namespaceSelector": namespace}], "ports": [{"protocol": "TCP", "port": METRICS_PORT}]}
+
+
+def _outside() -> Object:
+    to = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}}, {"ipBlock": {"cidr": "::/0", "except": PRIVATE_V6}}]
+    return {"to": to, "ports": [{"protocol": "TCP", "port": HTTPS_PORT}]}
+
+
+def _policy(
+    name: str,
+    pods: dict[str, str],
+    kinds: Sequence[str],
+    *,
+    ingress: Sequence[Object] = (),
+    egress: Sequence[Object] = (),
+    roles: Sequence[str] = (),
+) -> Object:
+    chosen: Object = {"matchLabels": pods} if pods else {}
+    if roles:
+        chosen["matchExpressions"] = [{"key": ROLE, "operator": "In", "values": list(roles)}]
+    made: Object = {"podSelector": chosen, "policyTypes": list(kinds)}
+    made |= {"ingress": list(ingress)} if ingress else {}
+    made |= {"egress": list(egress)} if egress else {}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(name, PART),
+        "spec": made,
+    }
