@@ -19,7 +19,20 @@ import servicekit
 from lyceum_tree import services
 
 ROOT = Path(__file__).parents[3]
-FUNCTIONS = {"sum", "max", "by", "rate", "increase", "deriv", "changes", "histogram_quantile", "and", "or"}
+FUNCTIONS = {
+    "sum",
+    "max",
+    "min",
+    "time",
+    "by",
+    "rate",
+    "increase",
+    "deriv",
+    "changes",
+    "histogram_quantile",
+    "and",
+    "or",
+}
 OF_PROMETHEUS = {"pod", "namespace", "job", "le", "service", "window"}
 """Labels that collecting adds, that histograms have, and that rules of ours set."""
 

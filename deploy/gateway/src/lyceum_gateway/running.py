@@ -19,12 +19,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lyceum_gateway import render
 from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
+from lyceum_gateway.upstream import secret_files
 
 ASK_TIMEOUT_S = 2.0
 LOOK_EVERY_S = 0.05
@@ -108,6 +109,15 @@ def _end(envoy: subprocess.Popen[bytes]) -> int:
     return 0
 
 
+def write(config: Path, environment: Mapping[str, str]) -> None:
+    """Write the configuration that the environment describes to `config`, and what it refers to beside it. Raises
+    SettingMissing, SettingUnusable."""
+    gateway = gateway_of({"UPSTREAM_SECRETS_DIR": str(config.parent), **environment})
+    for name, text in (secret_files(gateway.upstream_tls) if gateway.upstream_tls else {}).items():
+        (config.parent / name).write_text(text, encoding="utf-8")
+    config.write_text(render(gateway), encoding="utf-8")
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lyceum_gateway.running", description="Runs Envoy and drains it at its end.")
@@ -119,7 +129,7 @@ def main() -> int:
     parsed = parser.parse_args()
     if parsed.render:
         try:
-            parsed.render.write_text(render(gateway_of(os.environ)), encoding="utf-8")
+            write(parsed.render, os.environ)
         except (SettingMissing, SettingUnusable) as refusal:
             sys.exit(str(refusal))
     host, _, port = parsed.admin.rpartition(":")

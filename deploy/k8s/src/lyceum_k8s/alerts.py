@@ -151,6 +151,21 @@ FOLDS = (
 )
 OTHERS = (
     Alert(
+        "CertificateExpires",
+        "min by (namespace, pod) (lyceum_certificate_expires_timestamp_seconds) - time() < 7 * 86400",
+        "10m",
+        "{{ $labels.pod }} holds a certificate that ends within a week: cert-manager or Strimzi did not renew it.",
+        "certificates",
+        page=True,
+    ),
+    Alert(
+        "CertificateRefused",
+        "increase(lyceum_certificate_refused_total[15m]) > 0",
+        "0m",
+        "{{ $labels.pod }} was given a certificate that it cannot use, and goes on with the one before.",
+        "certificates",
+    ),
+    Alert(
         "DueDatesLate",
         "max by (worker) (eventfold_due_lag_seconds) > 60",
         "5m",

@@ -1,4 +1,4 @@
-"""A fold worker of the example domain as a process: `python shelf_worker.py URL BOOTSTRAP PREFIX MODE [PORT]`.
+"""A fold worker of the example domain: `python shelf_worker.py URL BOOTSTRAP PREFIX MODE [PORT [MEMBER AWAY_S]]`.
 
 `slow` pauses inside each batch, so that a kill finds it between write and commit; `halt` makes poison stop it. With a
 port it serves its metrics there, and once halted for `SHOWN_S` more. Its connections bear the process's id, so that
@@ -21,7 +21,7 @@ from shelf import COUNTING, JsonInsteadOfAvro, fold
 from eventfold import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.fold import halting
 from eventfold.fold.runner import FoldRunner
-from eventfold.fold.worker import fold_app, run
+from eventfold.fold.worker import Member, fold_app, run
 from eventfold.publish.brokers import Brokers
 
 PAUSE_S = 0.05
@@ -34,7 +34,7 @@ def slow_fold(rows: Rows, events: Sequence[PublicRecord]) -> Changes:
     return changes
 
 
-def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "") -> None:
+def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "", member: str = "", away_s: str = "0") -> None:
     if port:
         start_http_server(int(port))
         halting.keep_page_for(SHOWN_S)
@@ -48,8 +48,9 @@ def main(url: str, bootstrap: str, prefix: str, mode: str, port: str = "") -> No
         groups=[FoldGroup("shelves", (projection,), parks=mode != "halt")],
         topic_prefix=prefix,
     )
+    named_member = Member(member, float(away_s)) if member else None
     logging.basicConfig(level="WARNING")
-    run(fold_app(group=f"{prefix}shelf", brokers=Brokers(bootstrap), runner=runner, pool=pool))
+    run(fold_app(group=f"{prefix}shelf", brokers=Brokers(bootstrap), runner=runner, pool=pool, member=named_member))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from eventfold.fold import halting
 from eventfold.fold.garbage import collect_less
 from eventfold.fold.progress import Progress
 from eventfold.fold.runner import FoldRunner
-from eventfold.fold.worker import fold_app, run
+from eventfold.fold.worker import Member, fold_app, run
 from eventfold.publish.publisher import Publisher
 from eventfold.publish.relay import Relay
 from eventfold.publish.sending import Producer
@@ -261,9 +261,15 @@ def work(definition: ServiceDefinition, settings: ServiceSettings) -> None:
         pool=pool,
         linger_s=definition.linger_s,
         progress=progress,
+        member=member_of(settings),
     )
     health.beat_on(app.loop)
     run(app)
+
+
+def member_of(settings: ServiceSettings) -> Member | None:
+    """The static member that a worker is; None if it has no name of its own."""
+    return Member(settings.group_instance_id, settings.group_away_s) if settings.group_instance_id else None
 
 
 def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str, health: Health) -> None:

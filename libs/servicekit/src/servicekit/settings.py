@@ -65,6 +65,10 @@ class ServiceSettings(BaseSettings):
     fold_groups: str = ""
     """For a worker: the names of the groups of folds that it runs, separated by commas. If empty, all groups of the
     service."""
+    group_instance_id: str = ""
+    """For a worker: its own name in its consumer group, kept over restarts, as a StatefulSet's pod has one. It may then
+    be away for `group_away_s` before its partitions go to others. If empty, they go within 7 s."""
+    group_away_s: float = Field(45.0, ge=7.0, le=300.0)
     otel_exporter_otlp_endpoint: str = ""
     """`http://host:4317` of an OpenTelemetry collector. If empty, no spans are recorded."""
     key_dir: Path

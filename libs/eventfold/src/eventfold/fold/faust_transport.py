@@ -133,6 +133,13 @@ class BatchConsumer(driver.Consumer):
             return False
         return bool(consumer._client._sync_task.done() or consumer._coordinator._coordination_task.done())
 
+    def member_id(self) -> str:
+        """Under which id the broker knows this consumer; empty while it has no place in its group."""
+        consumer = getattr(self._thread, "_consumer", None)
+        if consumer is None or consumer._coordinator is None:
+            return ""
+        return str(consumer._coordinator.member_id)
+
     def unknown(self, topics: Collection[str]) -> set[str]:
         """The given topics that are missing in the consumer's present Kafka metadata."""
         consumer = getattr(self._thread, "_consumer", None)

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,6 +58,9 @@ HALTED = 70
 """Exit status of a halted worker (sysexits' EX_SOFTWARE)."""
 
 SESSION_TIMEOUT_S, HEARTBEAT_EVERY_S = 7.0, 2.0
+AWAY_S = 45.0
+"""How long the place of a static member is kept: a pod that is replaced is back by then."""
+CONTESTED_TIMES, CONTESTED_WITHIN_S = 3, 120.0
 """The partitions of a killed worker wait for the session timeout, also if a new worker replaces it; they are read again
 within 10 s. Heartbeats have their own thread and loop, so that a long transaction does not look like a dead worker."""
 
@@ -135,6 +139,15 @@ def _follow(brokers: Brokers, runner: FoldRunner, pool: Pool) -> None:
         _halt("it cannot be learnt which topics to read")
 
 
+@dataclass(frozen=True)
+class Member:
+    """A static member of a consumer group (KIP-345): its name there, which it keeps over restarts and which no other
+    has at the same time, and how long its partitions wait for it."""
+
+    name: str
+    away_s: float = AWAY_S
+
+
 def fold_app(
     *,
     group: str,
@@ -143,9 +156,14 @@ def fold_app(
     pool: Pool,
     linger_s: float = 0.0,
     progress: Progress | None = None,
+    member: Member | None = None,
 ) -> faust.App:
     """The Faust app of a worker. `pool` is opened when the worker starts; `group` is the consumer group. `progress` is
     told every `LOOK_EVERY_S` what moves.
+
+    With a name of its own (`member`) a worker is a static member of its group: it may end and come back under that
+    name, and no partition changes hands. Two of one name take the place from each other: each halts when it has lost it
+    `CONTESTED_TIMES` times.
 
     `linger_s` is for a worker that need not be up to date at once. At a low rate of records it limits the worker to `1
     / linger_s` transactions a second; each costs about as much as folding a hundred events.
@@ -166,7 +184,8 @@ def fold_app(
         table_standby_replicas=0,  # there are no tables; with standbys Faust leaves a third worker idle
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_BATCHES,
-        broker_session_timeout=SESSION_TIMEOUT_S,
+        consumer_group_instance_id=member.name if member else None,
+        broker_session_timeout=member.away_s if member else SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_EVERY_S,
         broker_max_poll_records=FETCH_RECORDS,
         broker_commit_interval=1.0,
@@ -192,7 +211,7 @@ def fold_app(
         finally:
             applying.cancel()
 
-    lag, made_anew = FoldLag(runner, progress), _MadeAnew(brokers, runner)
+    lag, made_anew, place = FoldLag(runner, progress), _MadeAnew(brokers, runner), _Place()
 
     async def look() -> None:
         await lag.look(app.consumer)
@@ -201,6 +220,8 @@ def fold_app(
         consumer: Any = app.consumer  # the batch transport's
         if consumer.cut_off():
             _halt("its Kafka client has ended")
+        if member and place.is_contested(consumer.member_id()):
+            _halt(f"another worker has its name, {member.name}: give each one of its own")
         await made_anew.look(consumer)
 
     app.agent(topic, name=f"{group}.fold", concurrency=1)(fold)
@@ -246,6 +267,23 @@ async def _apply_in_order(runner: FoldRunner, decoded: asyncio.Queue[Sequence[Ru
             _halt(f"cannot fold {_described(runs)}")
         if runner.crossed:
             _start_anew()
+
+
+class _Place:
+    """A static member's place in its group. The broker gives another member id each time that somebody comes under the
+    name; a worker that meets a new one again and again shares its name with another."""
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._lost_at: list[float] = []
+
+    def is_contested(self, member_id: str) -> bool:
+        """Whether the place, now held under this id, was lost too often of late."""
+        if self._id and member_id and member_id != self._id:
+            self._lost_at.append(time.monotonic())
+        self._id = member_id or self._id
+        self._lost_at = [at for at in self._lost_at if time.monotonic() - at < CONTESTED_WITHIN_S]
+        return len(self._lost_at) >= CONTESTED_TIMES
 
 
 class _MadeAnew:
