@@ -15,6 +15,7 @@ from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_
 from lyceum_gateway.limits import Limits
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls
+from lyceum_gateway.writing import write_here
 
 GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES} | {
     "JWT_ISSUER": "https://issuer.test",
@@ -109,3 +110,9 @@ def test_all_files_of_a_deployment_are_written_into_one_folder(tmp_path: Path) -
     names = {"envoy.yaml", "upstream-certificate.yaml", "upstream-authority.yaml"}
     assert {file.name for file in tmp_path.iterdir()} == names
     assert '"/tls/tls.key"' in (tmp_path / "upstream-certificate.yaml").read_text()
+
+
+def test_where_envoy_runs_it_finds_the_other_files_beside_its_configuration(tmp_path: Path) -> None:
+    write_here(GIVEN | {"UPSTREAM_TLS_DIR": "/tls"}, tmp_path / "envoy.yaml")
+    assert f'"{tmp_path}/upstream-authority.yaml"' in (tmp_path / "envoy.yaml").read_text()
+    assert '"/tls/ca.crt"' in (tmp_path / "upstream-authority.yaml").read_text()

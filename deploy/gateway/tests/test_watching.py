@@ -15,7 +15,6 @@ import httpx
 import pytest
 from edge_stand_in import AUDIENCE, ENVOY, ISSUER, READY_S, free_port
 
-from lyceum_gateway.running import write
 from lyceum_gateway.services import SERVICES
 
 ENDS_WITHIN_S = 20.0
@@ -84,14 +83,6 @@ def test_it_lives_while_it_drains_and_then_ends(started: Started) -> None:
         time.sleep(0.05)
     assert asked(f"{started.figures}/live") == 200, "a prober must not kill what drains"
     assert started.process.wait(ENDS_WITHIN_S) == 0
-
-
-def test_what_it_needs_to_reach_services_over_tls_is_written_beside_it(tmp_path: Path) -> None:
-    write(tmp_path / "envoy.yaml", environment(UPSTREAM_TLS_DIR="/tls"))
-    config = (tmp_path / "envoy.yaml").read_text()
-    for name in ("upstream-certificate", "upstream-authority"):
-        assert f"{tmp_path}/{name}.yaml" in config
-        assert "/tls/" in (tmp_path / f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize(

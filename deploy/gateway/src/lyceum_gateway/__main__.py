@@ -9,15 +9,12 @@ from pathlib import Path
 
 from lyceum_gateway import render
 from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
-from lyceum_gateway.upstream import secret_files
+from lyceum_gateway.writing import write
 
 try:
-    gateway = gateway_of(os.environ)
+    if len(sys.argv) == 1:
+        sys.stdout.write(render(gateway_of(os.environ)))
+    else:
+        write(os.environ, Path(sys.argv[1]) / "envoy.yaml")
 except (SettingMissing, SettingUnusable) as refusal:
     sys.exit(str(refusal))
-if len(sys.argv) == 1:
-    sys.stdout.write(render(gateway))
-else:
-    files = {"envoy.yaml": render(gateway), **(secret_files(gateway.upstream_tls) if gateway.upstream_tls else {})}
-    for name, text in files.items():
-        (Path(sys.argv[1]) / name).write_text(text, encoding="utf-8")

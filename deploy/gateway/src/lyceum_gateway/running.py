@@ -1,5 +1,6 @@
 """`python -m lyceum_gateway.running --admin HOST:PORT [--render FILE] -- envoy …`: run Envoy, and end it without
-cutting a request. With --render the configuration that the environment describes is written to FILE first.
+cutting a request. With --render the configuration that the environment describes is written to FILE first, and what it
+refers to beside it.
 
 On SIGTERM or SIGINT the gateway says on /ready that it is not ready and serves on for DRAIN_NOTICE_S seconds (default
 5), for those who route to it to notice; each answer from then on closes its connection. Then it accepts no new
@@ -19,13 +20,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lyceum_gateway import render
-from lyceum_gateway.environment import SettingMissing, SettingUnusable, gateway_of
-from lyceum_gateway.upstream import secret_files
+from lyceum_gateway.environment import SettingMissing, SettingUnusable
+from lyceum_gateway.writing import write_here
 
 ASK_TIMEOUT_S = 2.0
 LOOK_EVERY_S = 0.05
@@ -109,15 +109,6 @@ def _end(envoy: subprocess.Popen[bytes]) -> int:
     return 0
 
 
-def write(config: Path, environment: Mapping[str, str]) -> None:
-    """Write the configuration that the environment describes to `config`, and what it refers to beside it. Raises
-    SettingMissing, SettingUnusable."""
-    gateway = gateway_of({"UPSTREAM_SECRETS_DIR": str(config.parent), **environment})
-    for name, text in (secret_files(gateway.upstream_tls) if gateway.upstream_tls else {}).items():
-        (config.parent / name).write_text(text, encoding="utf-8")
-    config.write_text(render(gateway), encoding="utf-8")
-
-
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lyceum_gateway.running", description="Runs Envoy and drains it at its end.")
@@ -129,7 +120,7 @@ def main() -> int:
     parsed = parser.parse_args()
     if parsed.render:
         try:
-            write(parsed.render, os.environ)
+            write_here(os.environ, parsed.render)
         except (SettingMissing, SettingUnusable) as refusal:
             sys.exit(str(refusal))
     host, _, port = parsed.admin.rpartition(":")
