@@ -25,7 +25,7 @@ GIVEN = {f"{name.upper()}_TARGET": f"{name}.internal:50051" for name in SERVICES
 
 def test_targets_issuer_and_audience_reach_the_configuration() -> None:
     gateway = gateway_of(GIVEN)
-    assert gateway.targets["billing"] == ("billing.internal", 50051)
+    assert gateway.targets["billing"] == [("billing.internal", 50051)]
     rendered = render(gateway)
     assert json.dumps("https://issuer.test") in rendered
     assert '"address": "reco.internal"' in rendered

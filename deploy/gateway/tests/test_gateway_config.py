@@ -18,7 +18,8 @@ SECRET = "hunter2-hunter2"
 
 def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
     config = tmp_path / "envoy.yaml"
-    config.write_text(render(Gateway(dict.fromkeys(SERVICES, ("svc.example", 1)), 8080, 9901, ISSUER, AUDIENCE)))
+    targets = {name: [("svc.example", 1), ("other.example", 2)] for name in SERVICES}
+    config.write_text(render(Gateway(targets, 8080, 9901, ISSUER, AUDIENCE)))
     done = subprocess.run([str(ENVOY), "--mode", "validate", "-c", str(config)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -83,7 +83,7 @@ async def gateway(
     monkeypatch.setenv("DRAIN_NOTICE_S", "0.5")
     listener, admin, port = (unused_tcp_port_factory() for _ in range(3))
     config = tmp_path / "envoy.yaml"
-    config.write_text(render(Gateway(dict.fromkeys(SERVICES, ("127.0.0.1", port)), listener, admin, "i", "a")))
+    config.write_text(render(Gateway({name: [("127.0.0.1", port)] for name in SERVICES}, listener, admin, "i", "a")))
     envoy = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
     command = [sys.executable, "-m", "lyceum_gateway.running", "--admin", f"127.0.0.1:{admin}", "--", *envoy]
     process = subprocess.Popen(command)  # noqa: ASYNC220 - starting it takes no time

@@ -16,6 +16,7 @@ from lyceum_gateway.pages import Pages
 from lyceum_gateway.replies import replies
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls, over_tls
+from lyceum_gateway.upstreams import Address, cluster
 
 _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
@@ -43,13 +44,13 @@ _LOGGED = {
 
 @dataclass(frozen=True)
 class Gateway:
-    """What differs between deployments. `targets` maps the services to (host, port) of their gRPC servers;
+    """What differs between deployments. `targets` maps each service to (host, port) of its gRPC servers;
     `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
     `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS. At
     `metrics_port` it shows its own figures; with 0 nowhere.
     """
 
-    targets: Mapping[str, tuple[str, int]]
+    targets: Mapping[str, Sequence[Address]]
     listener_port: int
     admin_port: int
     issuer: str
@@ -80,8 +81,8 @@ def render(gateway: Gateway) -> str:
 
 def _clusters(gateway: Gateway) -> Iterator[Mapping[str, object]]:
     for service in SERVICES:
-        host, port = gateway.targets[service]
-        yield {**_cluster(service, host, port), **over_tls(gateway.upstream_tls, host)}
+        addresses = gateway.targets[service]
+        yield {**cluster(service, addresses), **over_tls(gateway.upstream_tls, addresses[0][0])}
     if gateway.pages:
         yield pages.cluster(gateway.pages)
     if gateway.metrics_port:
@@ -165,8 +166,6 @@ _RETRIES: Mapping[str, object] = {
     "host_selection_retry_max_attempts": 3,
 }
 """Another replica is asked where there is one; a lone server that is started again is waited for, some 9 s."""
-MAX_RETRIES = 1000
-"""Calls to one service that wait to be tried again."""
 
 
 def _route(service: str, full_name: str) -> dict[str, object]:
@@ -175,25 +174,4 @@ def _route(service: str, full_name: str) -> dict[str, object]:
         "match": {"prefix": f"/{full_name}/"},
         "route": {"cluster": service, "timeout": "30s", "retry_policy": _RETRIES},
         "typed_per_filter_config": bodies.buffer(bodies.LARGE_BYTES),
-    }
-
-
-def _cluster(service: str, host: str, port: int) -> dict[str, object]:
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    address = {"socket_address": {"address": host, "port_value": port}}
-    return {
-        "name": service,
-        "type": "STRICT_DNS",
-        "connect_timeout": "2s",
-        "circuit_breakers": {"thresholds": [{"max_retries": MAX_RETRIES}]},
-        "typed_extension_protocol_options": {
-            options: {
-                "@type": f"type.googleapis.com/{options}",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
-        },
-        "load_assignment": {
-            "cluster_name": service,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from lyceum_gateway.limits import Limits
 from lyceum_gateway.pages import Pages
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls
+from lyceum_gateway.upstreams import Address
 
 
 class SettingMissing(ValueError):
@@ -30,20 +31,20 @@ class SettingUnusable(ValueError):
 
 
 def gateway_of(environment: Mapping[str, str]) -> Gateway:
-    """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET (host:port) per service, and optionally
-    LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, ALLOWED_ORIGINS (separated by commas), TRUSTED_HOPS, and the limits
-    REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and CREDENTIALS_PER_CLIENT_PER_MIN. WEB_TARGET (host:port) is where the
-    web client listens, if there is one, and PAGES_PORT (8081) the port that it alone may reach. With UPSTREAM_TLS_DIR
-    (the folder with `tls.crt`, `tls.key` and `ca.crt` where Envoy runs) the services are reached over mutual TLS, and
-    each must have a certificate for the host of its target; UPSTREAM_SECRETS_DIR (/etc/lyceum) is where Envoy finds the
-    two files that tell it of them (`lyceum_gateway.upstream`). METRICS_PORT shows Envoy's figures, at
-    /stats/prometheus.
+    """The gateway described by JWT_ISSUER, JWT_AUDIENCE, one <SERVICE>_TARGET per service (host:port, or several of
+    them separated by commas), and optionally LISTENER_PORT, ADMIN_PORT, DESCRIPTORS, OPENAPI, ALLOWED_ORIGINS
+    (separated by commas), TRUSTED_HOPS, and the limits REQUESTS_PER_S, REQUESTS_PER_CLIENT_PER_S and
+    CREDENTIALS_PER_CLIENT_PER_MIN. WEB_TARGET (host:port) is where the web client listens, if there is one, and
+    PAGES_PORT (8081) the port that it alone may reach. With UPSTREAM_TLS_DIR (the folder with `tls.crt`, `tls.key` and
+    `ca.crt` where Envoy runs) the services are reached over mutual TLS, and each must have a certificate for the host
+    of its target; UPSTREAM_SECRETS_DIR (/etc/lyceum) is where Envoy finds the two files that tell it of them
+    (`lyceum_gateway.upstream`). METRICS_PORT shows Envoy's figures, at /stats/prometheus.
 
     It listens on every interface; the admin interface stays on loopback. Raises SettingMissing, SettingUnusable.
     """
     origins = environment.get("ALLOWED_ORIGINS", "")
     return Gateway(
-        targets={name: _target(environment, f"{name.upper()}_TARGET") for name in SERVICES},
+        targets={name: _targets(environment, f"{name.upper()}_TARGET") for name in SERVICES},
         listener_host=ANY_HOST,
         listener_port=_number(environment, "LISTENER_PORT", 8080),
         admin_port=_number(environment, "ADMIN_PORT", 9901),
@@ -92,8 +93,16 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _target(environment: Mapping[str, str], name: str) -> tuple[str, int]:
-    host, colon, port = _required(environment, name).rpartition(":")
+def _targets(environment: Mapping[str, str], name: str) -> Sequence[Address]:
+    return [_address(name, one.strip()) for one in _required(environment, name).split(",")]
+
+
+def _target(environment: Mapping[str, str], name: str) -> Address:
+    return _address(name, _required(environment, name))
+
+
+def _address(name: str, told: str) -> Address:
+    host, colon, port = told.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit()):
         raise SettingUnusable(name, "host:port")
     return host, int(port)

@@ -166,7 +166,7 @@ async def running(folder: Path, serves: Renewed | None = None, **changes: Any) -
         ECKey.generate_key("P-256", auto_kid=True)
     )
     server, port = await _served(services, serves, 0)
-    targets = dict.fromkeys(SERVICES, ("127.0.0.1", port))
+    targets = {name: [("127.0.0.1", port)] for name in SERVICES}
     listener, admin = free_port(), free_port()
     config, log = folder / "envoy.yaml", folder / "envoy.log"
     config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, **changes)))

@@ -49,7 +49,7 @@ def program(around: Surroundings) -> Program:
 def configuration(around: Surroundings) -> Gateway:
     """Addresses of the services, and the accepted token issuer."""
     return Gateway(
-        targets={name: (LOOPBACK, around.ports.of(name)) for name in SERVICES},
+        targets={name: around.addresses(name) for name in SERVICES},
         listener_port=around.ports.gateway,
         admin_port=around.ports.gateway_admin,
         issuer=around.public_url,

@@ -38,6 +38,10 @@ class Surroundings:
         """The gateway's URL for clients; also the issuer of its tokens."""
         return f"http://{LOOPBACK}:{self.ports.gateway}"
 
+    def addresses(self, service: str) -> list[tuple[str, int]]:
+        """Where the servers of `service` are, for the gateway."""
+        return [(LOOPBACK, self.ports.of(service))]
+
     def key_dir(self, owner: str) -> Path:
         """The folder, of mode 0700, for the keys that `owner` makes for itself."""
         folder = self.data_dir / "keys" / owner
