@@ -13,7 +13,7 @@ from lyceum_tree import ROOT
 REPOSITORY = "lyceum"
 _FOLDERS = ("services", "clients", "tools", "deploy")
 _NAMES = ("Dockerfile", "*.Dockerfile")
-_TITLE = re.compile(r'org\.opencontainers\.image\.title="lyceum-([a-z0-9-]+)"')
+_TITLE = re.compile(r'org\.opencontainers\.image\.title="lyceum-([a-z0-9_-]+)"')
 _DEFAULT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
 _STAGE = re.compile(r"^FROM (\S+)", re.MULTILINE)
 _ENTRYPOINT = re.compile(r"^ENTRYPOINT \[.*\"-m\", \"(\w+)\"", re.MULTILINE)

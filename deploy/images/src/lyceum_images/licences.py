@@ -69,6 +69,8 @@ def licence(part: Part, rules: Policy) -> str:
 
 def _expression(told: str, rules: Policy) -> str:
     meant = " AND ".join(rules.words.get(word.strip().lower(), word.strip()) for word in told.split(" AND "))
+    if not meant:
+        return ""
     try:
         return str(_spdx().parse(meant, validate=True, strict=True))
     except ExpressionError:

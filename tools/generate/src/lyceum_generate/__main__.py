@@ -22,6 +22,7 @@ from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.typed_events import generate_typed_events
 from lyceum_generate.workspace import program, run, workspace
+from lyceum_images import composing
 from lyceum_tree import Untold
 
 PROTOS = Path("schemas/proto")
@@ -47,6 +48,7 @@ def generate() -> None:
     if found := complaints():
         raise NamesCollide(found)
     write_named(Path())
+    composing.write(Path())
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
     add_missing(GOLDEN)
