@@ -118,6 +118,9 @@ components: setup ## tests of single parts on a real PostgreSQL and Kafka
 integration: setup ## tests on two stacks of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q -n 2 --dist loadfile tests/integration --ignore=tests/integration/contracts)
 
+test-containers: setup ## the integration tests on a stack in containers, after make images; ONLY=journeys; what needs processes of this machine says so
+	LYCEUM_STACK=containers TESTCONTAINERS_RYUK_DISABLED=true $(RUN) pytest -q tests/integration/$(ONLY)
+
 api-trial: setup ## requests of all kinds by the OpenAPI document on a stack of its own, about 4 minutes; EXAMPLES=100 SEED=1
 	API_TRIAL_EXAMPLES=$(or $(EXAMPLES),100) $(RUN) pytest -q tests/integration/edge/test_openapi.py $(addprefix --hypothesis-seed=,$(SEED))
 
