@@ -54,7 +54,11 @@ def _prepare(service: Service) -> dict[str, Any]:
 
 
 def _lasting(service: Service, role: str) -> dict[str, Any]:
-    after = {f"{host(service.name)}-prepare": {"condition": "service_completed_successfully"}}
+    """A process that runs on. The server comes first: it makes the keys that all processes of a service share, and two
+    that make the same key at once, each as process 1 of its container, would be in each other's way."""
+    name = host(service.name)
+    first = {f"{name}-prepare": {"condition": "service_completed_successfully"}}
+    after = first if role == "serve" else {name: {"condition": "service_healthy"}}
     return {**_process(service, role), **LASTING, "depends_on": after, "stop_grace_period": f"{STOP_S}s"}
 
 

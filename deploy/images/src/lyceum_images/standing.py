@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lyceum_images import composing, databases, engine
-from lyceum_images.errors import CommandFailed, ImagesError, NotBuilt
+from lyceum_images.errors import CommandFailed, ImagesError, NotBuilt, Unfit
 from lyceum_images.found import images
 from lyceum_images.parts import ADMIN_SECRET
 from lyceum_local import durable
@@ -42,9 +44,21 @@ class ComposeStack:
         """Start everything and wait until each process is healthy. Safe to repeat. Raises ImagesError."""
         self.require_images()
         self.make_secrets()
-        self.compose(
-            "up", "--detach", "--wait", "--wait-timeout", f"{UP_S:.0f}", "--remove-orphans", within_s=UP_S + 60
-        )
+        wait = ("--wait", "--wait-timeout", f"{UP_S:.0f}")
+        try:
+            self.compose("up", "--detach", *wait, "--remove-orphans", within_s=UP_S + 60)
+        except CommandFailed as failed:
+            raise Unfit([*self.complaints(), failed.said.strip().splitlines()[-1]]) from failed
+
+    def complaints(self) -> list[str]:
+        """Each container that is not well, with the last lines that it wrote."""
+        every = map(json.loads, self.compose("ps", "--all", "--format=json").splitlines())
+        return [
+            f"{one['Service']} is {one['Status']}:\n{self._last_of(one['Service'])}" for one in every if not _well(one)
+        ]
+
+    def _last_of(self, name: str) -> str:
+        return self.compose("logs", "--no-log-prefix", "--tail=5", name)
 
     def down(self, *, discard: bool = False) -> None:
         """Stop everything; with `discard` its volumes go, too."""
@@ -114,6 +128,11 @@ def require_compose() -> None:
         raise ImagesError(
             "docker has no `compose`: install its plugin (docker-compose-v2, docker-compose-plugin)"
         ) from failed
+
+
+def _well(told: Mapping[str, Any]) -> bool:
+    """Whether a container is healthy, or a job that has ended well."""
+    return told["Health"] == "healthy" or (told["State"], told["ExitCode"]) == ("exited", 0)
 
 
 def _password() -> str:
