@@ -17,7 +17,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && /build/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
     && /build/bin/pip --python /app/bin/python install --require-hashes --only-binary :all: --requirement requirements/sources.txt \
     && /build/bin/pip --python /app/bin/python install --require-hashes --only-binary :all: --no-binary pyspark,rectools-lightfm \
-        --no-build-isolation --requirement requirements/reco-train.txt
+        --no-build-isolation --requirement requirements/reco-train.txt \
+    && /build/bin/pip --python /app/bin/python uninstall --yes --requirement requirements/sources.txt
 COPY schemas/avro schemas/avro
 COPY libs libs
 COPY services/reco services/reco
