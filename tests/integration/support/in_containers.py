@@ -62,24 +62,29 @@ class StackInContainers(LocalStack):
 
     def stop(self, name: str) -> None:
         """Stops one process until it is started again."""
-        self.made.compose("stop", container(name))
+        self._do("stop", name)
 
     def start(self, name: str) -> None:
         """Starts a process that was stopped; returns at once."""
-        self.made.compose("start", container(name))
+        self._do("start", name)
 
     def restart(self, name: str) -> None:
         """Stops and starts one process; returns when it is healthy."""
-        self.stop(name)
-        self.made.compose("up", "--detach", "--wait", "--no-deps", container(name))
+        self._do("restart", name)
+        self.made.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", container(name))
 
     def pause(self, name: str) -> None:
         """The process keeps its connections and does nothing."""
-        self.made.compose("pause", container(name))
+        self._do("pause", name)
 
     def resume(self, name: str) -> None:
         """Ends `pause`."""
-        self.made.compose("unpause", container(name))
+        self._do("unpause", name)
+
+    def _do(self, verb: str, name: str) -> None:
+        """To the container itself: `docker compose start` would run the jobs that it depends on once more."""
+        [found] = self.made.compose("ps", "--all", "--quiet", container(name)).split()
+        engine.run(["docker", verb, found])
 
     def inside(self, service: str, words: Sequence[str]) -> Sequence[str]:
         """The command line that runs `python WORDS` in the container of a service's server. Its variables are

@@ -7,7 +7,6 @@ from typing import Any
 from lyceum_images.confined import CONFINED, LASTING, limits
 from lyceum_images.databases import secret
 from lyceum_images.processes import (
-    GATEWAY_URL,
     GRPC_PORT,
     KEYS,
     PUBLIC_URL,
@@ -150,7 +149,7 @@ def simulator() -> dict[str, Any]:
     """The payment provider for trials, published so that buyers reach its pages."""
     return {
         "image": image("payment-simulator"),
-        "environment": {"KEY_DIR": KEYS, "CALLBACK_URL": GATEWAY_URL, "PUBLIC_URL": PUBLIC_URL},
+        "environment": {"KEY_DIR": KEYS, "SIMULATOR_URL": "http://127.0.0.1:${LYCEUM_PORT_SIMULATOR:-15090}"},
         "volumes": [f"{SIMULATOR}-keys:{KEYS}", f"{SIMULATOR}-data:/data"],
         "ports": ["127.0.0.1:${LYCEUM_PORT_SIMULATOR:-15090}:15090"],
         "networks": ["edge", "services"],
