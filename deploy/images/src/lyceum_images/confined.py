@@ -13,7 +13,8 @@ CONFINED: dict[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "logging": {"driver": "json-file", "options": {"max-size": f"{LOG_FILE_MB}m", "max-file": str(LOG_FILES)}},
 }
-LASTING: dict[str, Any] = {"restart": "unless-stopped"}
+LASTING: dict[str, Any] = {"restart": "unless-stopped", "init": True}
+"""The init passes signals on: as process 1, a Python that still starts would not hear SIGTERM, and be killed late."""
 
 
 def limits(*, memory_mb: int, cpus: float = 2.0) -> dict[str, Any]:
