@@ -34,16 +34,18 @@ CONFINED = (
     *("--cap-drop=ALL", "--security-opt=no-new-privileges"),
 )
 """How every image must be able to run."""
-_LOOK = f"""
-import importlib.util, os, shutil, sys
+_LOOK_FOR_TOOLS = f"""
+import os, shutil, subprocess, sys
 folders = os.environ["PATH"].split(":") + ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin"]
-path = ":".join(dict.fromkeys(folders))
-found = [tool for tool in {TOOLS!r} + ("pip", "pip3") if shutil.which(tool, path=path)]
-for python in ("/usr/local/bin/python3", "/usr/bin/python3", sys.executable):
+found = [tool for tool in {TOOLS!r} + ("pip", "pip3") if shutil.which(tool, path=":".join(folders))]
+ask = "import importlib.util as u; print(*[one for one in {PYTHON_TOOLS!r} if u.find_spec(one)])"
+for python in {{sys.executable, "/usr/local/bin/python3", "/usr/bin/python3"}}:
     if os.path.exists(python):
-        ask = "import importlib.util as u; print(*[m for m in {PYTHON_TOOLS!r} if u.find_spec(m)])"
-        found += [f"{{one}} of {{python}}" for one in os.popen(f"{{python}} -c '{{ask}}'").read().split()]
+        said = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout
+        found += [f"{{one}} of {{python}}" for one in said.split()]
 print(",".join(found))
+"""
+_LOOK = f"""{_LOOK_FOR_TOOLS}
 try:
     open("/written", "w")
     print("writable")
