@@ -21,6 +21,8 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 RUN_S = 300.0
 GENERATED = {
     "README.md",
+    "deploy/compose/compose.yaml",
+    "deploy/compose/databases.sql",
     "deploy/gateway/Dockerfile",
     "deploy/gateway/lyceum.binpb",
     "deploy/gateway/src/lyceum_gateway/methods.py",
