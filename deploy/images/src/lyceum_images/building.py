@@ -16,6 +16,8 @@ from lyceum_tree import ROOT
 
 GATEWAY_ARGUMENTS = ("JWT_ISSUER", "JWT_AUDIENCE", "ALLOWED_ORIGINS", "TRUSTED_HOPS", "WEB_TARGET")
 BASE_ARGUMENTS = ("PYTHON_IMAGE", "BUILD_IMAGE", "NODE_IMAGE", "ENVOY_IMAGE")
+_UNITS = {"B": 1, "KB": 10**3, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+"""In which buildah tells sizes, to three figures."""
 TRIAL_ISSUER = "http://127.0.0.1:8080"
 """Whose tokens the gateway takes if nobody says: those of a stack on this machine. No production has that address."""
 
@@ -44,7 +46,7 @@ def build(image: Image, version: str, revision: str, builder: engine.Engine, roo
 
 _START: Mapping[engine.Engine, Sequence[str]] = {
     "docker": ("docker", "build", "--progress=plain"),
-    "buildah": ("buildah", "bud", "--format=docker", "--pull=ifmissing", "--layers"),
+    "buildah": ("buildah", "bud", "--format=docker", "--pull=false", "--layers"),
 }
 
 
@@ -60,7 +62,8 @@ def _arguments(image: Image, version: str, revision: str, root: Path) -> Iterato
 def _size_bytes(reference: str, builder: engine.Engine) -> int:
     if builder == "docker":
         return int(engine.run(["docker", "image", "inspect", "--format", "{{.Size}}", reference]))
-    return int(json.loads(engine.run(["buildah", "inspect", "--type=image", reference]))["size"])
+    number, unit = json.loads(engine.run(["buildah", "images", "--json", reference]))[0]["size"].split()
+    return round(float(number) * _UNITS[unit])
 
 
 def keep(rows: Sequence[Row], version: str, root: Path = ROOT) -> None:
