@@ -6,7 +6,9 @@ SHELL := /bin/bash
 
 RUN := .venv/bin/python -m
 LOCAL := $(RUN) lyceum_local
-IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Dockerfile clients/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile)
+IN_IMAGES := $(RUN) lyceum_images
+CHOSEN = $(addprefix --only ,$(ONLY)) $(addprefix --version ,$(VERSION))
+IMAGES := $(wildcard services/*/Dockerfile services/*/*.Dockerfile tools/*/Dockerfile clients/*/Dockerfile deploy/gateway/Dockerfile deploy/local/images/*/Dockerfile deploy/images/bases/*.Dockerfile)
 CODE := $(wildcard libs services clients tools deploy tests bench)
 
 help: ## this list
@@ -18,11 +20,11 @@ setup: ## .venv from the hashed requirements and the packages of this tree; inst
 demo: ## set up, start everything, replay real input and print the results; KEEP=0 stops it after, FULL=1 takes all the input
 	@deploy/local/scripts/demo.sh
 
-up: setup ## start everything; safe to repeat; TLS=1: services, gateway and Kafka speak mutual TLS with each other
-	@$(LOCAL) up $(if $(TLS),--tls)
+up: setup ## start everything; safe to repeat; TLS=1: mutual TLS inside; CONTAINERS=1 in containers, by Compose, after make images
+	@$(if $(CONTAINERS),$(IN_IMAGES) $(addprefix --version ,$(VERSION)) up,$(LOCAL) up $(if $(TLS),--tls))
 
-down: ## stop everything, keep the data
-	@[ ! -x .venv/bin/python ] || $(LOCAL) down
+down: ## stop everything, keep the data; CONTAINERS=1 what runs in containers
+	@[ ! -x .venv/bin/python ] || $(if $(CONTAINERS),$(IN_IMAGES),$(LOCAL)) down
 
 status: ## each process with its state and memory, and the sum
 	@$(LOCAL) status
@@ -78,6 +80,23 @@ contracts: setup asyncapi ## the published language: goldens, compatibility, gen
 asyncapi: ## validate schemas/asyncapi.yaml with the reference parser; needs node, says so where it is absent
 	@tools/asyncapi/validate.sh schemas/asyncapi.yaml
 
+images: setup ## build all container images (Docker or buildah) and print their sizes; ONLY=billing VERSION=1.2.3 JSON=1 BASES=local
+	@$(if $(filter local,$(BASES)),deploy/images/bases/build.sh)
+	@$(IN_IMAGES) build $(CHOSEN) $(if $(JSON),--json)
+
+images-bases: setup ## stand-ins under the names of the public images, for engines that reach no registry; FRESH=1
+	@deploy/images/bases/build.sh
+
+images-check: setup ## look at each built image, then start all processes from them until healthy, and stop them; ONLY=billing looks only
+	@$(IN_IMAGES) check $(CHOSEN)
+	@$(if $(ONLY),,$(IN_IMAGES) stack-check $(CHOSEN))
+
+sbom: setup ## what each built image holds, as CycloneDX JSON in build/sbom/; ONLY=billing
+	@$(IN_IMAGES) sbom $(CHOSEN)
+
+licences: setup ## the licence of each third-party distribution of the built images; fails on unknown and forbidden ones; ONLY=billing JSON=1
+	@$(IN_IMAGES) licences $(CHOSEN) $(if $(JSON),--json)
+
 test-nightly: setup ## any interleaving of writers, relays, replays and folds, 5,000 examples of it, about 2 hours; SEED=1
 	HYPOTHESIS_PROFILE=nightly $(addprefix HYPOTHESIS_SEED=,$(SEED)) $(RUN) pytest -q -s libs/eventfold/tests/test_stateful.py
 
@@ -98,6 +117,9 @@ components: setup ## tests of single parts on a real PostgreSQL and Kafka
 
 integration: setup ## tests on two stacks of their own: real PostgreSQL, Kafka, Envoy
 	$(if $(wildcard tests/integration),$(RUN) pytest -q -n 2 --dist loadfile tests/integration --ignore=tests/integration/contracts)
+
+test-containers: setup ## the integration tests on a stack in containers, after make images; ONLY=journeys; what needs processes of this machine says so
+	LYCEUM_STACK=containers TESTCONTAINERS_RYUK_DISABLED=true $(RUN) pytest -q tests/integration/$(ONLY)
 
 api-trial: setup ## requests of all kinds by the OpenAPI document on a stack of its own, about 4 minutes; EXAMPLES=100 SEED=1
 	API_TRIAL_EXAMPLES=$(or $(EXAMPLES),100) $(RUN) pytest -q tests/integration/edge/test_openapi.py $(addprefix --hypothesis-seed=,$(SEED))

@@ -31,9 +31,13 @@ LABEL org.opencontainers.image.title="lyceum-@SERVICE@" \
       org.opencontainers.image.revision="${REVISION}"
 # /keys is there so that a fresh volume mounted on it belongs to the user; KEY_DIR has no default, because keys kept
 # in a container's own layer are lost with it, and all sealed data with them.
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lyceum \
+# The public Python images bring a pip, which nothing here needs at run time.
+RUN if python -m pip --version >/dev/null 2>&1; then \
+        python -m pip uninstall --yes --quiet --root-user-action=ignore --break-system-packages pip setuptools wheel; fi \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lyceum \
     && install --directory --owner=lyceum --group=lyceum --mode=0700 /keys
 COPY --from=build /app /app
+ENV LYCEUM_VERSION=${VERSION}
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     GRPC_HOST=0.0.0.0 GRPC_PORT=50051 METRICS_PORT=9464 HEALTH_PORT=50052
 WORKDIR /tmp

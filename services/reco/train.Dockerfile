@@ -17,7 +17,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && /build/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
     && /build/bin/pip --python /app/bin/python install --require-hashes --only-binary :all: --requirement requirements/sources.txt \
     && /build/bin/pip --python /app/bin/python install --require-hashes --only-binary :all: --no-binary pyspark,rectools-lightfm \
-        --no-build-isolation --requirement requirements/reco-train.txt
+        --no-build-isolation --requirement requirements/reco-train.txt \
+    && /build/bin/pip --python /app/bin/python uninstall --yes --requirement requirements/sources.txt
 COPY schemas/avro schemas/avro
 COPY libs libs
 COPY services/reco services/reco
@@ -34,13 +35,18 @@ LABEL org.opencontainers.image.title="lyceum-reco-train" \
       org.opencontainers.image.description="Trains the factors of Lyceum's recommendations: train or export" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Spark runs on this Java; LightFM's threads need this library.
+# Spark runs on this Java, whose package wants a folder that slim bases lack; LightFM's threads need this library.
+# The public Python images bring a pip, which nothing here needs at run time.
 # hadolint ignore=DL3008
-RUN apt-get update \
+RUN mkdir -p /usr/share/man/man1 \
+    && apt-get update \
     && apt-get install --yes --no-install-recommends openjdk-17-jre-headless libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
+    && if python -m pip --version >/dev/null 2>&1; then \
+        python -m pip uninstall --yes --quiet --root-user-action=ignore --break-system-packages pip setuptools wheel; fi \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lyceum
 COPY --from=build /app /app
+ENV LYCEUM_VERSION=${VERSION}
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /tmp
 USER 10001:10001

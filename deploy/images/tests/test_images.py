@@ -6,18 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from lyceum_images.found import images
 from lyceum_tree import services
 
 ROOT = Path(__file__).parents[3]
 PATTERN = ROOT / "deploy" / "images" / "service.Dockerfile"
 SERVICES = tuple(services())
-WRITTEN_BY_HAND = (
-    "clients/web/Dockerfile",
-    "tools/simulator/Dockerfile",
-    "deploy/gateway/Dockerfile",
-    "services/reco/train.Dockerfile",
-)
-ALL = (*(f"services/{name}/Dockerfile" for name in SERVICES), *WRITTEN_BY_HAND)
+ALL = tuple(str(one.dockerfile) for one in images().values())
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -36,6 +31,18 @@ def test_every_service_has_an_image() -> None:
 def test_no_image_runs_as_root(name: str) -> None:
     final = (ROOT / name).read_text(encoding="utf-8").rpartition("\nFROM ")[2]
     assert [line for line in final.splitlines() if line.startswith("USER ")] == ["USER 10001:10001"]
+
+
+def test_the_images_of_the_tree_are_found_by_their_titles() -> None:
+    by_hand = {"gateway", "payment-simulator", "reco-train", "web"}
+    assert set(images()) == {*SERVICES, *by_hand}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_image_tells_its_version_to_its_process_and_keeps_no_pip(name: str) -> None:
+    final = (ROOT / name).read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    assert "ENV LYCEUM_VERSION=${VERSION}" in final.splitlines()
+    assert "pip uninstall" in final
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if "gateway" not in name])

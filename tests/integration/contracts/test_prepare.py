@@ -14,6 +14,8 @@ import pytest
 from eventfold.publish.topics import existing_topics
 from lyceum_local.stack import LocalStack
 
+pytestmark = pytest.mark.one_machine("a prepare of its own, with keys on this machine")
+
 PREFIX, TOPIC = "gone.", "lyceum.identity.member"
 TIMEOUT_S = 60
 

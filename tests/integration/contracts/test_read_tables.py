@@ -13,6 +13,8 @@ from lyceum_local.stack import LocalStack
 from servicekit.definition import ServiceDefinition
 from servicekit.schema_version import check_version
 
+pytestmark = pytest.mark.one_machine("a prepare of its own, with keys on this machine")
+
 TYPES = {
     "timestamp with time zone": "timestamptz",
     "double precision": "double precision",

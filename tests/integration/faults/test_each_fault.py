@@ -13,6 +13,8 @@ from tests.faults.kinds import KINDS, Kind
 from tests.faults.trial import PROMISED, run
 from tests.faults.verdict import TopicReader
 
+pytestmark = pytest.mark.one_machine("processes of its own")
+
 RATE_PER_S = 60.0
 
 

@@ -15,6 +15,8 @@ from community import BATCH, Community, Session, eventually, rfc3339
 
 from lyceum_local.stack import LocalStack
 
+pytestmark = pytest.mark.one_machine("processes to kill by their ids")
+
 MEMBERS, CONTENTS, MAX_BATCHES = 50, 20, 400
 START = datetime(1995, 1, 1, tzinfo=UTC)
 RECOVERY_S = 60.0

@@ -13,6 +13,8 @@ from tests.faults.stack.kinds import KINDS, Kind
 from tests.faults.stack.product import Product, built
 from tests.faults.stack.trial import run
 
+pytestmark = pytest.mark.one_machine("a product of its own, in processes")
+
 CHEAP = [kind for kind in KINDS if kind.cheap]
 
 

@@ -21,6 +21,8 @@ from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from lyceum_local.ports import LOOPBACK, free_block
 from lyceum_local.stack import LocalStack
 
+pytestmark = pytest.mark.one_machine("servers and gateways started with settings of their own")
+
 IN_FLIGHT, CALLERS, DEADLINE_S = 30, 6, 60.0
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 Status = grpc.StatusCode

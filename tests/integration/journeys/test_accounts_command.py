@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from community import PASSWORD, Community, eventually
-from operating import make_account
+from operating import log_of, make_account
 
-from lyceum_local.program import log_file
 from lyceum_local.stack import LocalStack
 
 NEW_PASSWORD = "of-the-new-one"
@@ -101,10 +100,9 @@ def test_given_a_grant_then_the_security_log_of_identity_tells_who_gave_it(
 ) -> None:
     name = f"g{uuid.uuid4().hex[:16]}"
     made = json.loads(create(community, admin, name, "auditor").stdout)
-    log = log_file(stack.supervisor.logs, "identity-serve")
 
     def told() -> list[dict[str, str]]:
-        lines = [line for line in log.read_text(encoding="utf-8").splitlines() if made["member_id"] in line]
+        lines = [line for line in log_of(stack, "identity-serve").splitlines() if made["member_id"] in line]
         return [found for line in lines if (found := json.loads(line))["event"] == "granted"]
 
     [line] = eventually(told)

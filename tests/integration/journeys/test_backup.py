@@ -16,6 +16,8 @@ from lyceum_local import backup, restoring
 from lyceum_local.settings import SERVICES, Ports, StackSettings
 from lyceum_local.stack import LocalStack
 
+pytestmark = pytest.mark.one_machine("databases, keys and passwords in folders of this machine")
+
 LIKES_BEFORE, LIKES_AFTER = 3, 2
 SETTLED_S = 90.0
 

@@ -34,6 +34,7 @@ def test_the_doctor_finds_nothing_broken_in_a_running_service(
     assert next(one for one in findings if one["check"] == "subject keys")["state"] == "ok"
 
 
+@pytest.mark.one_machine("keys on this machine")
 def test_an_operator_makes_an_account_that_may_read_the_ledger(
     stack: LocalStack, community: Community, tmp_path: Path
 ) -> None:
@@ -46,6 +47,7 @@ def test_an_operator_makes_an_account_that_may_read_the_ledger(
     assert make_account(stack, name, "admin", file) == 1
 
 
+@pytest.mark.one_machine("the metrics pages of all processes on this machine's ports")
 @pytest.mark.parametrize("service", SERVICES)
 def test_workers_and_relays_say_how_far_behind_they_are(stack: LocalStack, community: Community, service: str) -> None:
     community.member()

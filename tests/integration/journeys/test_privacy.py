@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer
 from community import PASSWORD, Community
+from operating import every_log
 
 from eventfold.publish.brokers import Brokers
 from lyceum_local.settings import SERVICES
@@ -31,10 +31,6 @@ async def every_byte_on_kafka(brokers: Brokers) -> bytes:
         return bytes(found)
     finally:
         await consumer.stop()
-
-
-def every_log(stack: LocalStack) -> bytes:
-    return b"".join(path.read_bytes() for path in Path(stack.data_dir, "logs").iterdir())
 
 
 async def test_personal_text_stays_sealed(community: Community, stack: LocalStack) -> None:

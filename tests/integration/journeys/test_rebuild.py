@@ -40,6 +40,7 @@ def lively(community: Community, stack: LocalStack) -> None:
         buyer.get_after(path, [token])
     buyer.post(f"{path}/feedback", {"kind": "not_interested"})
     assert buyer.get("/v1/recommendations")["answer_id"], "it leaves an impression"
+    assert buyer.get("/v1/metrics/releases/trend", dimension="tag")["release"], "it is paid from a budget"
 
 
 @asynccontextmanager

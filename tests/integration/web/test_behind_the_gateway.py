@@ -39,6 +39,7 @@ def _browser(stack: LocalStack) -> Browser:
     return Browser(httpx.AsyncClient(base_url=stack.around.public_url, timeout=PATIENCE_S))
 
 
+@pytest.mark.one_machine("the states of the supervisor")
 async def test_the_pages_are_part_of_the_stack(stack: LocalStack, auditor: str) -> None:
     assert stack.states()["web"].state == "RUNNING"
     browser = _browser(stack)
@@ -49,6 +50,7 @@ async def test_the_pages_are_part_of_the_stack(stack: LocalStack, auditor: str) 
     assert 'class="complaint"' not in page.text
 
 
+@pytest.mark.one_machine("the key of the pages, for a second replica")
 async def test_a_log_out_ends_the_session_at_identity(stack: LocalStack, auditor: str) -> None:
     browser, seals = _browser(stack), _site(stack, Clock(time.time())).seals
     await browser.log_in(auditor)
@@ -60,6 +62,7 @@ async def test_a_log_out_ends_the_session_at_identity(stack: LocalStack, auditor
     assert (await browser.client.post("/v1/sessions:refresh", json=told)).status_code == 401
 
 
+@pytest.mark.one_machine("the key of the pages, for a second replica")
 async def test_tabs_of_two_replicas_that_wake_up_at_once_all_stay_logged_in(stack: LocalStack, auditor: str) -> None:
     clock = Clock(time.time())
     replicas = [_site(stack, clock) for _ in range(2)]

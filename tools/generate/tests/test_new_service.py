@@ -21,7 +21,8 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 RUN_S = 300.0
 GENERATED = {
     "README.md",
-    "deploy/gateway/Dockerfile",
+    "deploy/compose/compose.yaml",
+    "deploy/compose/databases.sql",
     "deploy/gateway/lyceum.binpb",
     "deploy/gateway/src/lyceum_gateway/methods.py",
     "deploy/gateway/src/lyceum_gateway/services.py",

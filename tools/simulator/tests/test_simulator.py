@@ -93,6 +93,12 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield one
 
 
+async def test_given_an_address_for_buyers_when_a_payment_is_created_then_its_page_is_there(tmp_path: Path) -> None:
+    async for scene in scenes(tmp_path, simulator_url="https://pay.example.org/"):
+        _, payment = await scene.created()
+        assert payment["pay_url"] == "https://pay.example.org/v1/payments/n1/pay"
+
+
 async def test_a_payment_is_created_paid_and_reported_with_a_signature(scene: Scene) -> None:
     status, payment = await scene.created()
     assert (status, payment["status"]) == (200, "pending") and payment["pay_url"].endswith("/v1/payments/n1/pay")

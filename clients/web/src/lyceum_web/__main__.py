@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 
@@ -15,6 +16,7 @@ from lyceum_web.site import site_of
 
 def main() -> int:
     """Exit status 0 after a clean end, 1 where the key is unusable, 2 where settings are."""
+    argparse.ArgumentParser(prog="lyceum_web", description="Lyceum's pages for browsers.").parse_args()
     try:
         settings = WebSettings()
     except ValidationError as bad:

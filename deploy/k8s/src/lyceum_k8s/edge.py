@@ -87,7 +87,7 @@ def web() -> Iterator[Object]:
 
 def targets(services: Sequence[Facts]) -> dict[str, str]:
     """Where each service's server is found, for all who ask: <SERVICE>_TARGET."""
-    return {f"{one.name.upper()}_TARGET": f"{one.name}:{GRPC_PORT}" for one in services}
+    return {f"{one.name.upper()}_TARGET": f"{one.host}:{GRPC_PORT}" for one in services}
 
 
 def _asks(path: str, port: str, every_s: int, failures: int) -> Object:

@@ -19,6 +19,11 @@ from servicekit.operating import consumer_group
 from servicekit.settings import ServiceSettings
 
 
+def hyphenated(name: str) -> str:
+    """A name of the code as a name of an object."""
+    return name.replace("_", "-")
+
+
 @dataclass(frozen=True)
 class Fold:
     """A group of folds: its consumer group on Kafka, and the topics that it reads."""
@@ -26,6 +31,11 @@ class Fold:
     name: str
     consumer_group: str
     topics: tuple[str, ...]
+
+    @property
+    def host(self) -> str:
+        """Its name in names of objects, which have no underscores."""
+        return hyphenated(self.name)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,11 @@ class Facts:
     further: tuple[str, ...]
     settings: Mapping[str, str]
     calls_out: str
+
+    @property
+    def host(self) -> str:
+        """Its name in names of objects, which have no underscores."""
+        return hyphenated(self.name)
 
     @property
     def read(self) -> tuple[str, ...]:

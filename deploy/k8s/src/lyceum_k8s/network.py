@@ -45,7 +45,7 @@ def flow(source: dict[str, str], target: dict[str, str], port: int) -> Flow:
 def flows(services: Sequence[Facts]) -> Iterator[Flow]:
     """Every flow between the pods of the base."""
     for one in services:
-        yield flow({WORKLOAD: "gateway"}, {WORKLOAD: f"{one.name}-server"}, GRPC_PORT)
+        yield flow({WORKLOAD: "gateway"}, {WORKLOAD: f"{one.host}-server"}, GRPC_PORT)
     yield flow({ROLE: "server"}, {ROLE: "server"}, GRPC_PORT)
     yield flow({WORKLOAD: "web"}, {WORKLOAD: "gateway"}, GATEWAY_PAGES_PORT)
     yield flow({WORKLOAD: "gateway"}, {WORKLOAD: "web"}, WEB_PORT)
@@ -60,7 +60,7 @@ def policies(services: Sequence[Facts]) -> Iterator[Object]:
     yield from _stores(services)
     for one in services:
         if one.calls_out:
-            yield _policy(f"{one.name}-calls-out", {WORKLOAD: f"{one.name}-server"}, ["Egress"], egress=[_outside()])
+            yield _policy(f"{one.host}-calls-out", {WORKLOAD: f"{one.host}-server"}, ["Egress"], egress=[_outside()])
 
 
 def between(found: Iterable[Flow]) -> Iterator[Object]:
@@ -82,9 +82,9 @@ def _stores(services: Sequence[Facts]) -> Iterator[Object]:
     """To the databases and Kafka, wherever they are: the components that run them in this namespace open the other end,
     and an overlay whose stores are elsewhere says where."""
     for one in services:
-        to = [{"podSelector": {"matchLabels": {"cnpg.io/cluster": f"{one.name}-database"}}}]
+        to = [{"podSelector": {"matchLabels": {"cnpg.io/cluster": f"{one.host}-database"}}}]
         egress = [{"to": to, "ports": [{"protocol": "TCP", "port": DATABASE_PORT}]}]
-        yield _policy(f"{one.name}-to-database", {SERVICE: one.name}, ["Egress"], egress=egress, roles=ASK_DATABASE)
+        yield _policy(f"{one.host}-to-database", {SERVICE: one.name}, ["Egress"], egress=egress, roles=ASK_DATABASE)
     brokers = [{"podSelector": {"matchLabels": {"strimzi.io/cluster": "lyceum", "strimzi.io/kind": "Kafka"}}}]
     egress = [{"to": brokers, "ports": [{"protocol": "TCP", "port": KAFKA_PORT}]}]
     yield _policy("to-kafka", PART, ["Egress"], egress=egress, roles=HAS_KAFKA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lyceum_k8s.facts import Facts
+from lyceum_k8s.facts import Facts, hyphenated
 from lyceum_k8s.network import ASK_DATABASE, DATABASE_PORT, NAMES
 from lyceum_k8s.objects import KEPT, ROLE, SERVICE, Object, metadata
 
@@ -17,7 +17,7 @@ MAX_CONNECTIONS = 300
 
 def name(service: str) -> str:
     """The name of a service's cluster."""
-    return f"{service}-database"
+    return f"{hyphenated(service)}-database"
 
 
 def cluster(one: Facts) -> Object:

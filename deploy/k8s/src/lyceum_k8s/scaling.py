@@ -20,7 +20,7 @@ KAFKA = "lyceum-kafka-bootstrap:9093"
 
 def server(one: Facts) -> Object:
     """Servers by processor use; quickly up, slowly down."""
-    return autoscaler("Deployment", one.name, f"{one.name}-server", SERVERS_AT_LEAST, SERVERS_AT_MOST)
+    return autoscaler("Deployment", one.name, f"{one.host}-server", SERVERS_AT_LEAST, SERVERS_AT_MOST)
 
 
 def edge() -> Iterator[Object]:
@@ -62,7 +62,7 @@ def autoscaler(kind: str, service: str, workload: str, least: int, most: int) ->
 def fold(one: Facts, group: Fold) -> Object:
     """Workers of a group by the lag of its topics; never more than there are partitions, and never none: an idle group
     keeps its place."""
-    workload = f"{one.name}-fold-{group.name}"
+    workload = f"{one.host}-fold-{group.host}"
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",

@@ -43,11 +43,11 @@ def _base(services: Sequence[Facts]) -> Iterator[tuple[str, str]]:
     )
     yield from _folder("base/web", {"web": edge.web()}, {"web-settings": settings.web()})
     for one in services:
-        yield from _folder(f"base/{one.name}", _workloads(one), {f"{one.name}-settings": settings.own(one)})
+        yield from _folder(f"base/{one.host}", _workloads(one), {f"{one.host}-settings": settings.own(one)})
     yield (
         "base/kustomization.yaml",
         _kustomization(
-            ["namespace.yaml", "network.yaml", *(one.name for one in services), "gateway", "web"],
+            ["namespace.yaml", "network.yaml", *(one.host for one in services), "gateway", "web"],
             {SETTINGS: "settings.env"},
         ),
     )
@@ -58,7 +58,7 @@ def _workloads(one: Facts) -> Mapping[str, Iterable[Object]]:
     made: dict[str, Iterable[Object]] = {"server": workloads.server(one)}
     if one.topics:
         made["relay"] = workloads.relay(one)
-    made |= {f"fold-{group.name}": workloads.fold(one, group) for group in one.folds}
+    made |= {f"fold-{group.host}": workloads.fold(one, group) for group in one.folds}
     made |= {role: workloads.further(one, role) for role in one.further}
     return made | {
         "prepare": workloads.prepare(one),
@@ -83,14 +83,14 @@ def _components(services: Sequence[Facts]) -> Iterator[tuple[str, str]]:
         "components/poolers/kustomization.yaml",
         _component(
             ["poolers.yaml", "network.yaml"],
-            {f"{one.name}-settings": {"DATABASE_HOST": f"{postgres.name(one.name)}-pooler"} for one in services},
+            {f"{one.host}-settings": {"DATABASE_HOST": f"{postgres.name(one.name)}-pooler"} for one in services},
         ),
     )
     yield "components/scaling/servers.yaml", _yaml([*map(scaling.server, services), *scaling.edge()])
     yield "components/scaling/folds.yaml", _yaml(scaling.all_of(services))
     yield "components/monitoring/rules.yaml", _yaml([alerts.rules(services)])
     yield "components/monitoring/dashboards.yaml", _yaml(dashboards.config_maps())
-    names = [one.name for one in services]
+    names = [one.host for one in services]
     yield "components/mtls/certificates.yaml", _yaml(map(certificates.certificate, [*names, "gateway"]))
     yield "components/external-secrets/databases.yaml", _yaml(map(external.database, names))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lyceum_k8s.facts import Facts, Fold
+from lyceum_k8s.facts import Facts, Fold, hyphenated
 from lyceum_k8s.objects import (
     GRPC_PORT,
     HEALTH_PORT,
@@ -61,12 +61,12 @@ def prepare_name(service: str) -> str:
 
 def server(facts: Facts) -> Iterator[Object]:
     """The gRPC server, and the name under which the gateway and the other services find each of its replicas."""
-    told = labels(facts.name, "server", f"{facts.name}-server")
+    told = labels(facts.name, "server", f"{facts.host}-server")
     yield account(told)
     yield {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(facts.name, told),
+        "metadata": metadata(facts.host, told),
         "spec": {
             "clusterIP": "None",  # every replica is found: a connection of gRPC stays with the one that it was made to
             "selector": {WORKLOAD: told[WORKLOAD]},
@@ -79,7 +79,7 @@ def server(facts: Facts) -> Iterator[Object]:
 
 def relay(facts: Facts) -> Iterator[Object]:
     """The relay: one leads by a lease in the database, another stands by."""
-    told = labels(facts.name, "relay", f"{facts.name}-relay")
+    told = labels(facts.name, "relay", f"{facts.host}-relay")
     yield account(told)
     yield _deployment(facts, told, "relay", RELAYS, WORKER_GRACE_S, {})
     yield disruption_budget(told)
@@ -87,7 +87,7 @@ def relay(facts: Facts) -> Iterator[Object]:
 
 def further(facts: Facts, role: str) -> Iterator[Object]:
     """A further role of the service: one process, which is never there twice."""
-    told = labels(facts.name, "further", f"{facts.name}-{role}")
+    told = labels(facts.name, "further", f"{facts.host}-{hyphenated(role)}")
     yield account(told)
     made = _deployment(facts, told, role, 1, WORKER_GRACE_S, {})
     made["spec"]["strategy"] = {"type": "Recreate"}
@@ -98,7 +98,7 @@ def further(facts: Facts, role: str) -> Iterator[Object]:
 def fold(facts: Facts, group: Fold) -> Iterator[Object]:
     """The workers of a group of folds. Each pod is a member of its consumer group under its own name, so a restart
     shorter than the session's time-out moves no partition."""
-    told = labels(facts.name, "fold", f"{facts.name}-fold-{group.name}")
+    told = labels(facts.name, "fold", f"{facts.host}-fold-{group.host}")
     variables: list[Object] = [
         {"name": "FOLD_GROUPS", "value": group.name},
         {"name": "GROUP_INSTANCE_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -137,14 +137,14 @@ def fold(facts: Facts, group: Fold) -> Iterator[Object]:
 
 def prepare(facts: Facts) -> Iterator[Object]:
     """The job before a roll-out: it migrates the database forward and checks the topics; safe to repeat."""
-    told = labels(facts.name, "prepare", f"{facts.name}-prepare")
+    told = labels(facts.name, "prepare", f"{facts.host}-prepare")
     yield account(told)
     process = _process(facts, told, "prepare", None, ())
     yield {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata(
-            prepare_name(facts.name),
+            prepare_name(facts.host),
             told,
             {
                 "argocd.argoproj.io/hook": "PreSync",
@@ -157,7 +157,7 @@ def prepare(facts: Facts) -> Iterator[Object]:
 
 def doctor(facts: Facts) -> Iterator[Object]:
     """Compares store, topics and read tables every night, and fails if something does not agree."""
-    told = labels(facts.name, "doctor", f"{facts.name}-doctor")
+    told = labels(facts.name, "doctor", f"{facts.host}-doctor")
     yield account(told)
     process = _process(facts, told, "doctor", None, (), _eventfold(facts.name), ("doctor",))
     yield {
@@ -182,7 +182,7 @@ def doctor(facts: Facts) -> Iterator[Object]:
 def ops(facts: Facts) -> Iterator[Object]:
     """A place to run operators' commands in, with the service's settings, keys and Kafka rights: scaled to 0 until
     somebody needs it."""
-    told = labels(facts.name, "ops", f"{facts.name}-ops")
+    told = labels(facts.name, "ops", f"{facts.host}-ops")
     yield account(told)
     process = _process(facts, told, "ops", None, (), ("sleep", "infinity"), ())
     yield {
@@ -206,7 +206,7 @@ def keys(facts: Facts) -> Object:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": metadata(
-            f"{facts.name}-keys", told, {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
+            f"{facts.host}-keys", told, {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
         ),
         "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "64Mi"}}},
     }
@@ -270,9 +270,9 @@ def _process(
         command=entrypoint,
         args=(command,) if args is None else args,
         ports={**(ports or {}), "health": HEALTH_PORT, "metrics": METRICS_PORT} if serves else {},
-        settings=(SETTINGS, f"{facts.name}-settings"),
-        variables=[*_environment(facts.name, role, serves), *variables],
-        mounts=list(_mounts(facts.name, role)),
+        settings=(SETTINGS, f"{facts.host}-settings"),
+        variables=[*_environment(facts.host, role, serves), *variables],
+        mounts=list(_mounts(facts.host, role)),
         probes=_probes(role) if serves else {},
         notice_s=notice_s,
     )

@@ -16,6 +16,21 @@ from servicekit.settings import POOL_CONNECTIONS_FURTHER
 CONNECTIONS_PER_SERVICE = 30
 """Of a server, a worker and operators' commands; each further role adds the connections of its pools."""
 
+STATEMENTS = (
+    "ALTER ROLE {role} PASSWORD {password} CONNECTION LIMIT {limit}",
+    "GRANT CONNECT ON DATABASE {db} TO {role}",
+    "CREATE SCHEMA IF NOT EXISTS {schema}",
+    "GRANT {role} TO CURRENT_USER",
+    "ALTER SCHEMA {schema} OWNER TO {role}",
+    "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+    "CREATE SCHEMA IF NOT EXISTS {shadow}",
+    "ALTER SCHEMA {shadow} OWNER TO {role}",
+    "REVOKE ALL ON SCHEMA {shadow} FROM PUBLIC",
+    "ALTER ROLE {role} IN DATABASE {db} SET search_path = {schema}",
+)
+"""What makes a role the tenant of its two schemas and of nothing else. Safe to repeat."""
+CREATE_ROLE = "CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE LOGIN"
+
 
 def database_name(prefix: str) -> str:
     """`lyceum`, or `lyceum_t1` for the instance with the prefix `t1.`."""
@@ -84,19 +99,8 @@ def _ensure_service(admin_url: str, prefix: str, service: str, password: str) ->
     }
     with psycopg.connect(in_database(admin_url, prefix)) as database:
         if not database.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-            database.execute(sql.SQL("CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE LOGIN").format(**names))
-        for statement in (
-            "ALTER ROLE {role} PASSWORD {password} CONNECTION LIMIT {limit}",
-            "GRANT CONNECT ON DATABASE {db} TO {role}",
-            "CREATE SCHEMA IF NOT EXISTS {schema}",
-            "GRANT {role} TO CURRENT_USER",
-            "ALTER SCHEMA {schema} OWNER TO {role}",
-            "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
-            "CREATE SCHEMA IF NOT EXISTS {shadow}",
-            "ALTER SCHEMA {shadow} OWNER TO {role}",
-            "REVOKE ALL ON SCHEMA {shadow} FROM PUBLIC",
-            "ALTER ROLE {role} IN DATABASE {db} SET search_path = {schema}",
-        ):
+            database.execute(sql.SQL(CREATE_ROLE).format(**names))
+        for statement in STATEMENTS:
             literals = {"password": sql.Literal(password), "limit": sql.Literal(connections_of(service))}
             database.execute(sql.SQL(statement).format(**names, **literals))
 

@@ -22,6 +22,8 @@ from lyceum_generate.stored import add_missing_stored
 from lyceum_generate.stubs import generate_descriptors, generate_stubs
 from lyceum_generate.typed_events import generate_typed_events
 from lyceum_generate.workspace import program, run, workspace
+from lyceum_images import composing
+from lyceum_k8s import writing
 from lyceum_tree import Untold
 
 PROTOS = Path("schemas/proto")
@@ -35,6 +37,7 @@ METHODS = Path("deploy/gateway/src/lyceum_gateway/methods.py")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
+K8S = Path("deploy/k8s")
 CACHE = Path(".cache/generate")
 REFUSALS = (NamesCollide, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
@@ -47,6 +50,8 @@ def generate() -> None:
     if found := complaints():
         raise NamesCollide(found)
     write_named(Path())
+    composing.write(Path())
+    list(writing.write(K8S))
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
     add_missing(GOLDEN)

@@ -38,8 +38,7 @@ def named(root: Path) -> dict[Path, str]:
     files = {path: marked.with_lists(_text(path), lists) for path in _holding_lists(root)}
     files |= {root / "services" / name / "Dockerfile": _dockerfile(root, name) for name in services(root)}
     files[root / ROUTES] = _routes(root)
-    gateway, readme = root / "deploy/gateway/Dockerfile", root / "README.md"
-    files[gateway] = marked.with_block(_text(gateway), "targets", _targets(root))
+    readme = root / "README.md"
     files[readme] = marked.with_block(_text(readme), "services", _table(root))
     return files
 
@@ -62,11 +61,6 @@ def _routes(root: Path) -> str:
         for name in services(root)
     ]
     return f"{_ROUTES_HEAD}SERVICES: Final[dict[str, tuple[str, ...]]] = {{\n" + "\n".join(lines) + "\n}\n"
-
-
-def _targets(root: Path) -> list[str]:
-    """The address of each service. Host names have no underscore, so it becomes a hyphen."""
-    return [f"ARG {name.upper()}_TARGET={name.replace('_', '-')}:50051" for name in services(root)]
 
 
 def _table(root: Path) -> list[str]:

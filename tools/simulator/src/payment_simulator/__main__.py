@@ -1,5 +1,6 @@
 """`python -m payment_simulator`: runs until SIGTERM or SIGINT."""
 
+import argparse
 import logging
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from payment_simulator.signing import signer_of
 
 def main() -> None:
     """Serve the simulated provider."""
+    argparse.ArgumentParser(prog="payment_simulator", description="A payment provider for trials.").parse_args()
     logging.basicConfig(level="INFO")
     settings = SimulatorSettings()
     app = Simulator(settings, signer_of(settings.key_dir)).app()

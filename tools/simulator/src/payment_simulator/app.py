@@ -98,8 +98,9 @@ class Simulator:
         return payment
 
     def _pay_url(self, payment: Payment) -> str:
-        host, port = self._settings.simulator_host, self._settings.simulator_port
-        return f"http://{host}:{port}/v1/payments/{payment.merchant_number}/pay"
+        told = self._settings
+        base = told.simulator_url.rstrip("/") or f"http://{told.simulator_host}:{told.simulator_port}"
+        return f"{base}/v1/payments/{payment.merchant_number}/pay"
 
     async def _running(self, _: web.Application) -> AsyncIterator[None]:
         settings = self._settings

@@ -15,6 +15,8 @@ class SimulatorSettings(BaseSettings):
 
     simulator_host: str = "127.0.0.1"
     simulator_port: int = 15090
+    simulator_url: str = ""
+    """Where buyers reach it, if that is not where it listens: in a container, say."""
     key_dir: Path
     data_dir: Path | None = None
     """The folder of its book, which is created if missing; by default beside its key."""
