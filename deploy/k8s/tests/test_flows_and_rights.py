@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from k8s_tests.rendered import ROLE, WORKLOAD, Object, container, environment, label, named, of_kind, pods, template
+from k8s_tests.rendered import (
+    ROLE,
+    WORKLOAD,
+    Object,
+    container,
+    environment,
+    host,
+    label,
+    named,
+    of_kind,
+    pods,
+    template,
+)
 
 from eventfold.publish.topic_settings import complaint
 from lyceum_k8s.rendering import overlays
@@ -16,7 +28,7 @@ from servicekit.definition import ServiceDefinition
 from servicekit.operating import group_of
 
 each_overlay = pytest.mark.parametrize("overlay", overlays())
-SERVERS = [f"{name}-server" for name in services()]
+SERVERS = [f"{host(name)}-server" for name in services()]
 
 
 def definition_of(service: str) -> ServiceDefinition:
@@ -76,8 +88,9 @@ def expected(overlay: str) -> Iterator[tuple[str, str, int]]:
         yield "payment-simulator", "gateway", 8080
     for name in services():
         definition = definition_of(name)
-        folds = [f"fold-{group.name}" for group in definition.groups]
-        for part in ["server", "relay", "prepare", "ops", "doctor", *folds, *definition.further]:
+        folds = [f"fold-{host(group.name)}" for group in definition.groups]
+        name = host(name)
+        for part in ["server", "relay", "prepare", "ops", "doctor", *folds, *map(host, definition.further)]:
             yield f"{name}-{part}", f"{name}-database", 5432
         for part in ["relay", "prepare", "ops", "doctor", *folds]:
             yield f"{name}-{part}", "kafka", 9093
@@ -124,7 +137,7 @@ def test_only_who_says_so_calls_out_and_then_to_nobody_inside(overlay: str) -> N
             ours = one["spec"]["podSelector"].get("matchLabels", {})
             if blocks and WORKLOAD in ours:
                 out[ours[WORKLOAD]] = (name, blocks)
-    assert set(out) == {f"{name}-server" for name, one in services().items() if one.calls_out}
+    assert set(out) == {f"{host(name)}-server" for name, one in services().items() if one.calls_out}
     assert set(out) == {"identity-server", "billing-server"}
     for _, blocks in out.values():
         (v4,) = [one for one in blocks if one["cidr"] == "0.0.0.0/0"]
@@ -162,7 +175,7 @@ def test_who_may_write_where(overlay: str) -> None:
     wanted = set()
     for service in services():
         for topic in definition_of(service).topics:
-            for user in (f"{service}-relay", f"{service}-operator"):
+            for user in (f"{host(service)}-relay", f"{host(service)}-operator"):
                 wanted |= {(user, topic), (user, f"{topic}.g")}
     assert writes == wanted
 
@@ -173,7 +186,7 @@ def test_nobody_may_do_everything(overlay: str) -> None:
     assert not [one for one in every if one[1] in ("All", "Alter", "ClusterAction", "IdempotentWrite")]
     assert not [one for one in every if one[4] in ("", "*") or one[2] == "cluster"]
     makers = {user for user, operation, *_ in every if operation in ("Create", "AlterConfigs", "Delete")}
-    assert makers == {f"{name}-operator" for name in services()}
+    assert makers == {f"{host(name)}-operator" for name in services()}
     watcher = {operation for user, operation, *_ in every if user == "keda-lag"}
     assert watcher == {"Describe"}
 
@@ -188,11 +201,11 @@ def test_every_fold_reads_its_topics_in_its_own_group(overlay: str, monkeypatch:
         service = label(one, "app.kubernetes.io/name")
         definition = definition_of(service)
         group = group_of(definition, definition.settings())
-        assert (f"{service}-fold", "Read", "group", "literal", group) in every
+        assert (f"{host(service)}-fold", "Read", "group", "literal", group) in every
         (folds,) = [two for two in definition.groups if two.name == told["FOLD_GROUPS"]]
         for topic in {topic for handler in folds.handlers for topic in handler.topics}:
-            assert (f"{service}-fold", "Read", "topic", "literal", topic) in every
-            assert (f"{service}-fold", "Read", "topic", "prefix", f"{topic}.g") in every
+            assert (f"{host(service)}-fold", "Read", "topic", "literal", topic) in every
+            assert (f"{host(service)}-fold", "Read", "topic", "prefix", f"{topic}.g") in every
 
 
 def test_folds_scale_by_their_own_lag_and_never_above_their_partitions(monkeypatch: Any) -> None:
@@ -213,7 +226,7 @@ def test_folds_scale_by_their_own_lag_and_never_above_their_partitions(monkeypat
         assert spec["maxReplicaCount"] <= min(topics[topic]["spec"]["partitions"] for topic in read)
         assert {two["metadata"]["allowIdleConsumers"] for two in spec["triggers"]} == {"false"}
         assert "replicas" not in folds[name]["spec"], "two would say how many there are"
-        (group,) = [two for two in definition.groups if name.endswith(f"-fold-{two.name}")]
+        (group,) = [two for two in definition.groups if name.endswith(f"-fold-{host(two.name)}")]
         assert set(read) == {topic for handler in group.handlers for topic in handler.topics}
 
 
@@ -229,7 +242,7 @@ def test_servers_scale_by_their_processors_and_there_are_always_two() -> None:
 
 def test_each_service_has_a_database_of_its_own_that_is_backed_up() -> None:
     clusters = named("prod", "Cluster")
-    assert set(clusters) == {f"{name}-database" for name in services()}
+    assert set(clusters) == {f"{host(name)}-database" for name in services()}
     backed_up = {one["spec"]["cluster"]["name"] for one in of_kind("prod", "ScheduledBackup")}
     assert backed_up == set(clusters)
     for one in clusters.values():
@@ -242,7 +255,7 @@ def test_each_service_has_a_database_of_its_own_that_is_backed_up() -> None:
 
 def test_production_speaks_tls_everywhere_inside() -> None:
     held = {one["spec"]["secretName"] for one in of_kind("prod", "Certificate")}
-    assert {f"{name}-tls" for name in [*services(), "gateway"]} <= held
+    assert {f"{host(name)}-tls" for name in [*services(), "gateway"]} <= held
     for name, pod in pods("prod").items():
         told = environment("prod", pod) if container(pod).get("envFrom") else {}
         if label(pod, ROLE) in ("server", "relay", "fold", "further"):

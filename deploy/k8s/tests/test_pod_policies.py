@@ -14,6 +14,7 @@ from k8s_tests.rendered import (
     Object,
     container,
     environment,
+    host,
     label,
     named,
     objects,
@@ -168,10 +169,11 @@ def test_every_process_of_the_code_has_a_workload(overlay: str) -> None:
     runs = {label(one, WORKLOAD) for one in of_kind(overlay, *RUNS)}
     for name in services():
         definition = importlib.import_module(f"{name}.bootstrap").DEFINITION
-        wanted = {f"{name}-server", *(f"{name}-fold-{group.name}" for group in definition.groups)}
-        wanted |= {f"{name}-{role}" for role in definition.further}
-        wanted |= {f"{name}-relay"} if definition.topics else set()
-        found = {one for one in runs if one.startswith(f"{name}-")} - {f"{name}-ops"}
+        own = host(name)
+        wanted = {f"{own}-server", *(f"{own}-fold-{host(group.name)}" for group in definition.groups)}
+        wanted |= {f"{own}-{host(role)}" for role in definition.further}
+        wanted |= {f"{own}-relay"} if definition.topics else set()
+        found = {one for one in runs if one.startswith(f"{own}-")} - {f"{own}-ops"}
         assert found == wanted
     commands = {" ".join(container(pod).get("args", ())) for pod in pods(overlay, *RUNS).values() if is_service(pod)}
     assert {"serve", "work", "relay", "learn"} <= commands
@@ -193,7 +195,7 @@ def test_the_environment_is_one_that_the_process_takes(overlay: str, name: str, 
     else:
         read = importlib.import_module(f"{service}.bootstrap").DEFINITION.settings()
         assert isinstance(read, ServiceSettings)
-        assert read.database_url == f"postgresql://username:password@{service}-database-rw:5432/dbname"
+        assert read.database_url == f"postgresql://username:password@{host(service)}-database-rw:5432/dbname"
         assert read.relay_inline is False, "a relay has a workload of its own"
 
 
@@ -211,7 +213,7 @@ def test_no_setting_is_told_that_nobody_reads(overlay: str) -> None:
     shared = {"PUBLIC_URL"}
     for name in services():
         fields = {one.upper() for one in importlib.import_module(f"{name}.bootstrap").DEFINITION.settings.model_fields}
-        told = settings(overlay, name)
+        told = settings(overlay, host(name))
         providers = {"PAYMENT_SIMULATOR_URL"} if name == "billing" else set()
         assert set(told) <= fields | {"DATABASE_HOST"} | providers
         assert set(settings(overlay, "lyceum")) <= fields | libpq | targets | shared

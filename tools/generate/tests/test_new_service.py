@@ -14,6 +14,7 @@ import pytest
 
 from lyceum_generate.new_service import _free_ports
 from lyceum_generate.service_names import BadServiceName, NameInUse, Words, checked_words
+from lyceum_k8s.tree import HEADER
 from lyceum_tree import ROOT, sources
 
 NAME = "gift_cards"
@@ -32,6 +33,7 @@ GENERATED = {
     "schemas/asyncapi.yaml",
 }
 """The files that are there before and change: all by the generator."""
+MANIFESTS = "deploy/k8s/"
 WHERE_GO_IS = {"deploy/gateway/openapi.yaml"}
 WRITTEN, OF_ITS_OWN = 22, 11
 """The new files: of the skeleton, and generated. `docs/architecture.md` says so."""
@@ -104,8 +106,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def test_no_file_that_was_there_is_changed_by_hand(tree: Copy) -> None:
-    assert tree.changed() - WHERE_GO_IS == GENERATED
-    assert len(tree.new()) == WRITTEN + OF_ITS_OWN
+    changed, new = tree.changed() - WHERE_GO_IS, tree.new()
+    assert {name for name in changed if not name.startswith(MANIFESTS)} == GENERATED
+    assert len([name for name in new if not name.startswith(MANIFESTS)]) == WRITTEN + OF_ITS_OWN
+
+
+def test_its_manifests_are_written_with_it(tree: Copy) -> None:
+    manifests = {name for name in tree.changed() | tree.new() if name.startswith(MANIFESTS)}
+    assert "deploy/k8s/base/gift-cards/server.yaml" in manifests
+    assert all((tree.root / name).read_text(encoding="utf-8").startswith(HEADER) for name in manifests)
+    tree.module("pytest", "-q", "deploy/k8s/tests/test_flows_and_rights.py")
 
 
 def test_it_holds_the_rules_of_the_tree(tree: Copy) -> None:

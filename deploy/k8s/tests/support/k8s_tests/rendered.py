@@ -21,6 +21,11 @@ def objects(overlay: str) -> tuple[Object, ...]:
     return tuple(one for one in yaml.safe_load_all(render(HERE / "overlays" / overlay)) if one)
 
 
+def host(name: str) -> str:
+    """A name of the code as objects have it: hyphens for underscores."""
+    return name.replace("_", "-")
+
+
 def of_kind(overlay: str, *kinds: str) -> Iterator[Object]:
     """The objects of these kinds."""
     return (one for one in objects(overlay) if one["kind"] in kinds)
