@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,22 +29,25 @@ READY_S, END_S = 60.0, 60.0
 class Replica:
     """A process of the test's own that is ended as a platform ends it."""
 
-    def __init__(self, program: Program, complaint: Callable[[], str | None]) -> None:
+    def __init__(self, program: Program, complaint: Callable[[], str | None], log: Path | None = None) -> None:
         self.name = f"{program.name} beside the first"
+        self._log = log
         self._program, self._complaint = program, complaint
         self.start()
 
     def start(self) -> None:
         """Returns at once."""
         variables = {**os.environ, **self._program.environment}
-        self._process = subprocess.Popen(self._program.command, env=variables, stdout=subprocess.DEVNULL)
+        with (self._log or Path(os.devnull)).open("ab") as out:
+            said = out if self._log else None
+            self._process = subprocess.Popen(self._program.command, env=variables, stdout=out, stderr=said)
 
     def ready(self) -> None:
         """Wait for it."""
         assert (complaint := poll(self._complaint, READY_S)) is None, f"{self.name}: {complaint}"
 
     def stop(self) -> None:
-        """SIGTERM, and wait until it has ended by itself."""
+        """SIGTERM, and wait until it has ended by itself; nothing if it has."""
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(END_S)
 
@@ -65,40 +68,41 @@ def second(stack: LocalStack, service: str, role: str, serving: Mapping[str, int
         "work": partial(probe.metrics_complaint, LOOPBACK, metrics),
     }[role]
     program = Program(f"{service}-{role}", (sys.executable, "-m", service, role), variables)
-    with _ended(Replica(program, complaint)) as replica:
+    with ended(Replica(program, complaint)) as replica:
         yield replica
 
 
 @contextmanager
 def before_both(stack: LocalStack, folder: Path, serving: Mapping[str, int]) -> Iterator[tuple[Replica, str]]:
     """A gateway that knows two addresses of each service in `serving`, and its URL."""
+    addresses = {service: stack.around.addresses(service) for service in SERVICES}
+    both = {service: [*addresses[service], (LOOPBACK, port)] for service, port in serving.items()}
+    with gateway_before(stack, folder, addresses | both) as made:
+        yield made
+
+
+@contextmanager
+def gateway_before(
+    stack: LocalStack, folder: Path, addresses: Mapping[str, Sequence[tuple[str, int]]]
+) -> Iterator[tuple[Replica, str]]:
+    """A gateway beside that of the stack, before servers at these addresses, and its URL. It takes tokens of the
+    stack's own issuer."""
     port, admin = (free_block(1) for _ in range(2))
     own = gateway.configuration(stack.around)
-    text = render(
-        type(own)(own.targets, listener_port=port, admin_port=admin, issuer=own.issuer, audience=own.audience)
-    )
-    for service in SERVICES:
-        first = _endpoint(stack.ports.of(service))
-        if service in serving:
-            assert json.dumps([first]) in text
-            text = text.replace(json.dumps([first]), json.dumps([first, _endpoint(serving[service])]))
+    changed = replace(own, targets=addresses, listener_port=port, admin_port=admin, pages=None)
     config = folder / f"envoy-{port}.yaml"
-    config.write_text(text)
+    config.write_text(render(changed))
     made = gateway.program(stack.around)
     command = [str(config) if word.endswith("envoy.yaml") else word for word in made.command]
     command[command.index("--admin") + 1] = f"{LOOPBACK}:{admin}"
     program = Program("gateway", tuple(command), made.environment)
     complaint = partial(health.http_complaint, f"http://{LOOPBACK}:{port}/ready")
-    with _ended(Replica(program, complaint)) as replica:
+    with ended(Replica(program, complaint)) as replica:
         yield replica, f"http://{LOOPBACK}:{port}"
 
 
-def _endpoint(port: int) -> dict[str, object]:
-    return {"endpoint": {"address": {"socket_address": {"address": LOOPBACK, "port_value": port}}}}
-
-
 @contextmanager
-def _ended(replica: Replica) -> Iterator[Replica]:
+def ended(replica: Replica) -> Iterator[Replica]:
     try:
         yield replica
     finally:

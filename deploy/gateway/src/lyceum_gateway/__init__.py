@@ -37,6 +37,7 @@ _LOGGED = {
     "bytes_received": "%BYTES_RECEIVED%",
     "bytes_sent": "%BYTES_SENT%",
     "request_id": "%REQ(X-REQUEST-ID)%",
+    "client_request_id": "%REQ(X-CLIENT-REQUEST-ID)%",
     "flags": "%RESPONSE_FLAGS%",
 }
 """A line of the access log. What a request means was noted by the first look at it; unknown paths have no route."""

@@ -118,6 +118,9 @@ def main() -> int:
     )
     parser.add_argument("command", nargs="+", help="Envoy and its options, after --")
     parsed = parser.parse_args()
+    if parsed.command == ["--help"]:  # asked of the image, whose entrypoint ends with --
+        parser.print_help()
+        return 0
     if parsed.render:
         try:
             write_here(os.environ, parsed.render)

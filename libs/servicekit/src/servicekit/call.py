@@ -24,6 +24,7 @@ from servicekit.sealed_tokens import opened, sealed
 
 MAX_DEADLINE_S = 30.0
 DEFAULT_DEADLINE_S = 10.0
+CORRELATION_ID = re.compile(r"[\x21-\x7e]{1,128}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 ANONYMOUS = "anonymous"
 IPV6_CLIENT_BITS = 64
@@ -52,6 +53,13 @@ class Call:
     """Sent before the answer, all at once: gRPC takes them once."""
     wake_relay: Callable[[], None] = _nobody
     """Tells the relay of this process, if there is one, that something was recorded."""
+    correlation_id: str = field(init=False)
+    """What joins everything that this call causes: logs, events, and what processes do after them. The gateway gives
+    it, and tells the caller, as `x-request-id`; a call without one gets its own."""
+
+    def __post_init__(self) -> None:
+        told = self.metadata.get("x-request-id", "")
+        object.__setattr__(self, "correlation_id", told if CORRELATION_ID.fullmatch(told) else str(uuid.uuid4()))
 
     def token(self, text: str) -> Token:
         """A consistency token that a client or another service presents. Raises `InvalidInput`."""
@@ -86,12 +94,11 @@ class Call:
 
     def context(self, *, occurred_at: datetime | None = None, backfill: bool = False) -> Context:
         """The context recorded with the events of this call. Only importers may set `occurred_at`."""
-        correlation_id = self.metadata.get("x-request-id") or str(uuid.uuid4())
         traceparent = tracing.current() or tracing.checked(self.metadata.get("traceparent"))
         return Context(
             now=self.now,
             actor=self.actor,
-            correlation_id=correlation_id,
+            correlation_id=self.correlation_id,
             backfill=backfill,
             traceparent=traceparent,
             occurred_at=occurred_at,

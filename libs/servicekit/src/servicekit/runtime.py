@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import uvloop
-from prometheus_client import start_http_server
+from prometheus_client import Gauge, start_http_server
 
 from contracts.registry import avro_codec
 from eventfold import Pool, telemetry
@@ -36,7 +36,7 @@ from servicekit.definition import ServiceDefinition, wire
 from servicekit.health import MOVES_WITHIN_S, TURNS_WITHIN_S, Health, serve_health
 from servicekit.key_commands import key_commands
 from servicekit.leading import holder
-from servicekit.logs import configure_logs
+from servicekit.logs import configure_logs, version
 from servicekit.operating import group_of, groups_of
 from servicekit.schema_version import SchemaBehind, check_version
 from servicekit.server import serving
@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 
 Role = Callable[[ServiceDefinition, Any], None]
 
+BUILD = Gauge("lyceum_build", "1, by the version that runs, its service and its role.", ["version", "service", "role"])
 HALT_SHOWN_S = 20.0
 """How long the page of a halted worker stays: longer than the interval of metrics collection (15 s)."""
 REFUSED = 78
@@ -276,6 +277,7 @@ def _start(definition: ServiceDefinition, settings: ServiceSettings, role: str, 
     check_version(settings.database_url, definition.migrations)
     if role != "relay":  # it neither folds nor reads
         keep_settings(settings.database_url, definition)
+    BUILD.labels(version(), definition.name, role).set(1)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.grpc_host)
     if settings.health_port:
