@@ -35,6 +35,9 @@ logs: ## follow the logs; SERVICE=billing or SERVICE=billing-work for one
 ops: setup ## operate a service of the local stack; make ops SERVICE=billing ARGS="doctor"
 	@$(LOCAL) ops $(or $(SERVICE),$(error say which: make ops SERVICE=billing ARGS="doctor")) $(or $(ARGS),--help)
 
+events: setup ## what a member or one request caused in all services of the local stack; MEMBER=ada or REQUEST=its x-request-id
+	@$(LOCAL) events $(if $(REQUEST),--correlation $(REQUEST),--member $(or $(MEMBER),$(error say whose: make events MEMBER=ada)))
+
 account: setup ## an importer, auditor or admin of the local stack, the password asked for; NAME=ada ROLE=importer PASSWORD_FILE=file
 	@$(LOCAL) account $(or $(NAME),$(error say who: make account NAME=ada ROLE=importer)) --role $(or $(ROLE),$(error say which: make account NAME=ada ROLE=importer)) $(addprefix --password-file ,$(PASSWORD_FILE))
 

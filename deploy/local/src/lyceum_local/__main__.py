@@ -1,6 +1,7 @@
 """The stack from the command line: `make up`, `make down`, `make status` and `make logs` call this."""
 
 import argparse
+import json
 import logging
 import os
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lyceum_local import backup as backups
-from lyceum_local import drafting, report, restoring, web
+from lyceum_local import drafting, looking, report, restoring, web
 from lyceum_local.accounts import make_account, make_reader
 from lyceum_local.errors import StackError
 from lyceum_local.instance import OPERATOR
@@ -131,6 +132,12 @@ def account(stack: LocalStack, arguments: argparse.Namespace) -> None:
     sys.exit(make_account(stack, arguments.username, arguments.role, arguments.password_file))
 
 
+def events(stack: LocalStack, arguments: argparse.Namespace) -> None:
+    """What a member, or one request, caused in all services: no content, only which events."""
+    found = looking.events(stack, arguments.member or "", arguments.correlation or "")
+    print(json.dumps(found, indent=1) if arguments.json else looking.lines(found))
+
+
 Command = Callable[[LocalStack, argparse.Namespace], None]
 COMMANDS: dict[str, Command] = {
     "up": up,
@@ -145,6 +152,7 @@ COMMANDS: dict[str, Command] = {
     "restart": restart,
     "ops": ops,
     "account": account,
+    "events": events,
     "java": java,
     "migration": migration,
 }
@@ -178,6 +186,10 @@ def parser() -> argparse.ArgumentParser:
     commands.choices["account"].add_argument(
         "--password-file", type=Path, help="its first line; default: asked for, or a line of standard input"
     )
+    which = commands.choices["events"].add_mutually_exclusive_group(required=True)
+    which.add_argument("--member", metavar="USERNAME", help="what this member did, and what is about them")
+    which.add_argument("--correlation", metavar="ID", help="what one request caused: its x-request-id")
+    commands.choices["events"].add_argument("--json", action="store_true")
     commands.choices["ops"].add_argument("words", nargs=argparse.REMAINDER, help="see `eventfold --help`")
     return root
 

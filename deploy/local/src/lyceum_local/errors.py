@@ -275,3 +275,11 @@ class ContainerFailed(StackError):
             f"Docker answers but could not start {part} from the image {image} ({detail}); name another image with "
             f"{setting}=..., or use the embedded parts: LYCEUM_DOCKER=0"
         )
+
+
+class NobodyOfThatName(StackError):
+    """No member has this username."""
+
+    def __init__(self, username: str, said: str) -> None:
+        super().__init__(f"no member was found by the name {username!r}: {said}")
+        self.username = username

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from eventfold.errors import EventfoldError
-from eventfold_ops import compare, dlq_commands, intent_commands, rebuild, recover, replay, switch
+from eventfold_ops import compare, dlq_commands, intent_commands, looking, rebuild, recover, replay, switch
 from eventfold_ops.deployment import Deployment, NoSuchApp, NotConfigured, load
 from eventfold_ops.doctor import command as doctor_command
 from eventfold_ops.failures import ADVISED, sentence
@@ -25,6 +25,7 @@ COMMANDS: Sequence[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]
     dlq_commands.add_to,
     intent_commands.add_to,
     doctor_command.add_to,
+    looking.add_to,
     rebuild.add_to,
     compare.add_to,
     replay.add_to,

@@ -20,7 +20,7 @@ from identity.application.publication import to_public
 from identity.application.sessions import Sessions
 from identity.domain.codec import CODEC
 from identity.entrypoints.claim_codes import ClaimCodes
-from identity.entrypoints.operator import create_account, create_importer
+from identity.entrypoints.operator import create_account, create_importer, find_member
 from identity.entrypoints.policies import POLICIES, SERVICE
 from identity.entrypoints.servicer import IdentityServicer, Parts
 from identity.keyring import index_key, key_kinds, signing_ring
@@ -84,7 +84,7 @@ DEFINITION = ServiceDefinition(
     policies={SERVICE: POLICIES},
     topics=TOPICS,
     groups=(FoldGroup("directory", (DIRECTORY,), parks=True),),
-    commands={"create-account": create_account, "create-importer": create_importer},
+    commands={"create-account": create_account, "create-importer": create_importer, "find-member": find_member},
     key_kinds=key_kinds,
 )
 

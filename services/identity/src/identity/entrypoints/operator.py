@@ -49,6 +49,29 @@ def create_account(definition: ServiceDefinition, settings: IdentitySettings, ar
     _run(definition, settings, given, given.role)
 
 
+def find_member(definition: ServiceDefinition, settings: IdentitySettings, arguments: Sequence[str]) -> None:
+    """Print the id of the member with a username: for the other services, whose events know ids only. Leaves with 1 if
+    there is none."""
+    parser = argparse.ArgumentParser(prog="identity find-member")
+    parser.add_argument("username")
+    given = parser.parse_args([*arguments])
+    try:
+        found = asyncio.run(_find(definition, settings, given.username))
+    except psycopg.Error as failure:
+        _refuse(f"the database: {str(failure).strip() or type(failure).__name__}")
+    if found is None:
+        _refuse("nobody has this username")
+    print(found)  # noqa: T201 - what a command says
+
+
+async def _find(definition: ServiceDefinition, settings: IdentitySettings, username: str) -> str | None:
+    index = Hashes(index_key(settings)).username_index(canonical(username))
+    async with database.make_pool(settings.database_url, 1) as pool:
+        wiring = wire(definition, settings, pool, lambda: None)
+        found = await Accounts(wiring.store, pool, wiring.subject_keys).find(index)
+    return found[0] if found else None
+
+
 def settings_complaint(failure: ValidationError) -> str:
     """What is wrong with the environment, by the variables' names; no value is repeated."""
     found = [("_".join(map(str, one["loc"])).upper(), one["type"], one["msg"]) for one in failure.errors()]
