@@ -15,12 +15,15 @@ PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "16
 """Addresses that are nobody outside: what calls out does not reach the cluster's own or its machines' metadata."""
 PRIVATE_V6 = ["fc00::/7", "fe80::/10", "::1/128"]
 ASK_DATABASE = ("server", "relay", "fold", "further", "prepare", "ops", "doctor")
+NODE_LOCAL_DNS = "169.254.20.10/32"
+"""Where clusters with NodeLocal DNSCache answer: on each machine, so no label of a pod lets it through."""
 NAMES: Object = {
     "to": [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
             "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-        }
+        },
+        {"ipBlock": {"cidr": NODE_LOCAL_DNS}},
     ],
     "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
 }
