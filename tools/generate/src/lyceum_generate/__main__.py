@@ -10,6 +10,9 @@ from pathlib import Path
 
 from contracts.golden import add_missing
 from lyceum_generate import lyceum_events
+from lyceum_generate.clients.contract import contract
+from lyceum_generate.clients.model import NoClientType
+from lyceum_generate.clients.python import generate_python
 from lyceum_generate.collisions import NamesCollide, complaints
 from lyceum_generate.marked import NoSuchPart
 from lyceum_generate.methods import NoRoad, generate_methods
@@ -35,8 +38,9 @@ METHODS = Path("deploy/gateway/src/lyceum_gateway/methods.py")
 OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
+PYTHON_CLIENT = Path("clients/python/src/lyceum_client")
 CACHE = Path(".cache/generate")
-REFUSALS = (NamesCollide, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
+REFUSALS = (NamesCollide, NoClientType, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
 
 def generate() -> None:
@@ -49,6 +53,7 @@ def generate() -> None:
     write_named(Path())
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
+    generate_python(contract(PROTOS, DESCRIPTORS), PYTHON_CLIENT)
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)
