@@ -18,12 +18,14 @@ from lyceum_generate.__main__ import (
     RELEASED,
     STUBS,
     TYPED_EVENTS,
+    TYPESCRIPT_CLIENT,
     breaking,
     lint,
     release,
 )
 from lyceum_generate.clients.contract import contract
 from lyceum_generate.clients.python import generate_python
+from lyceum_generate.clients.typescript import generate_typescript
 from lyceum_generate.methods import generate_methods
 from lyceum_generate.named import named
 from lyceum_generate.openapi import GoMissing, generate_openapi
@@ -69,6 +71,12 @@ def test_the_python_clients_messages_and_calls_are_up_to_date(tmp_path: Path) ->
     generate_python(contract(ROOT / PROTOS, ROOT / DESCRIPTORS), tmp_path)
     for folder in ("messages", "services"):
         assert _contents(tmp_path / folder) == _contents(ROOT / PYTHON_CLIENT / folder), "run make generate"
+
+
+def test_the_typescript_clients_messages_and_calls_are_up_to_date(tmp_path: Path) -> None:
+    generate_typescript(contract(ROOT / PROTOS, ROOT / DESCRIPTORS), tmp_path)
+    for folder in ("messages", "services"):
+        assert _contents(tmp_path / folder) == _contents(ROOT / TYPESCRIPT_CLIENT / folder), "run make generate"
 
 
 def test_the_openapi_document_is_up_to_date(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lyceum_generate import lyceum_events
 from lyceum_generate.clients.contract import contract
 from lyceum_generate.clients.model import NoClientType
 from lyceum_generate.clients.python import generate_python
+from lyceum_generate.clients.typescript import generate_typescript
 from lyceum_generate.collisions import NamesCollide, complaints
 from lyceum_generate.marked import NoSuchPart
 from lyceum_generate.methods import NoRoad, generate_methods
@@ -39,6 +40,7 @@ OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
 PYTHON_CLIENT = Path("clients/python/src/lyceum_client")
+TYPESCRIPT_CLIENT = Path("clients/typescript/src")
 CACHE = Path(".cache/generate")
 REFUSALS = (NamesCollide, NoClientType, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
@@ -53,7 +55,9 @@ def generate() -> None:
     write_named(Path())
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
-    generate_python(contract(PROTOS, DESCRIPTORS), PYTHON_CLIENT)
+    told = contract(PROTOS, DESCRIPTORS)
+    generate_python(told, PYTHON_CLIENT)
+    generate_typescript(told, TYPESCRIPT_CLIENT)
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)
