@@ -75,6 +75,7 @@ types: setup ## mypy --strict
 imports: setup ## who may import whom
 	.venv/bin/lint-imports
 	.venv/bin/lint-imports --config libs/importlinter.toml
+	.venv/bin/lint-imports --config clients/importlinter.toml
 
 contracts: setup asyncapi ## the published language: goldens, compatibility, generated code up to date
 	$(RUN) lyceum_generate breaking

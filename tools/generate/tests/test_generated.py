@@ -14,13 +14,18 @@ from lyceum_generate.__main__ import (
     METHODS,
     OPENAPI,
     PROTOS,
+    PYTHON_CLIENT,
     RELEASED,
     STUBS,
     TYPED_EVENTS,
+    TYPESCRIPT_CLIENT,
     breaking,
     lint,
     release,
 )
+from lyceum_generate.clients.contract import contract
+from lyceum_generate.clients.python import generate_python
+from lyceum_generate.clients.typescript import generate_typescript
 from lyceum_generate.methods import generate_methods
 from lyceum_generate.named import named
 from lyceum_generate.openapi import GoMissing, generate_openapi
@@ -60,6 +65,18 @@ def test_the_gateways_descriptors_are_up_to_date(tmp_path: Path) -> None:
 def test_the_gateways_methods_are_up_to_date(tmp_path: Path) -> None:
     generate_methods(ROOT / DESCRIPTORS, tmp_path / "methods.py")
     assert (tmp_path / "methods.py").read_text() == (ROOT / METHODS).read_text(), "run make generate"
+
+
+def test_the_python_clients_messages_and_calls_are_up_to_date(tmp_path: Path) -> None:
+    generate_python(contract(ROOT / PROTOS, ROOT / DESCRIPTORS), tmp_path)
+    for folder in ("messages", "services"):
+        assert _contents(tmp_path / folder) == _contents(ROOT / PYTHON_CLIENT / folder), "run make generate"
+
+
+def test_the_typescript_clients_messages_and_calls_are_up_to_date(tmp_path: Path) -> None:
+    generate_typescript(contract(ROOT / PROTOS, ROOT / DESCRIPTORS), tmp_path)
+    for folder in ("messages", "services"):
+        assert _contents(tmp_path / folder) == _contents(ROOT / TYPESCRIPT_CLIENT / folder), "run make generate"
 
 
 def test_the_openapi_document_is_up_to_date(tmp_path: Path) -> None:

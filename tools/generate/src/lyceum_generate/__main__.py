@@ -10,6 +10,10 @@ from pathlib import Path
 
 from contracts.golden import add_missing
 from lyceum_generate import lyceum_events
+from lyceum_generate.clients.contract import contract
+from lyceum_generate.clients.model import NoClientType
+from lyceum_generate.clients.python import generate_python
+from lyceum_generate.clients.typescript import generate_typescript
 from lyceum_generate.collisions import NamesCollide, complaints
 from lyceum_generate.marked import NoSuchPart
 from lyceum_generate.methods import NoRoad, generate_methods
@@ -38,8 +42,10 @@ OPENAPI = Path("deploy/gateway/openapi.yaml")
 ASYNCAPI = Path("schemas/asyncapi.yaml")
 EVENTS = Path("docs/events.md")
 K8S = Path("deploy/k8s")
+PYTHON_CLIENT = Path("clients/python/src/lyceum_client")
+TYPESCRIPT_CLIENT = Path("clients/typescript/src")
 CACHE = Path(".cache/generate")
-REFUSALS = (NamesCollide, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
+REFUSALS = (NamesCollide, NoClientType, NoRoad, Untold, NoSuchPart, BadServiceName, NameInUse, NothingCompiled)
 
 
 def generate() -> None:
@@ -54,6 +60,9 @@ def generate() -> None:
     list(writing.write(K8S))
     generate_descriptors(PROTOS, DESCRIPTORS)
     generate_methods(DESCRIPTORS, METHODS)
+    told = contract(PROTOS, DESCRIPTORS)
+    generate_python(told, PYTHON_CLIENT)
+    generate_typescript(told, TYPESCRIPT_CLIENT)
     add_missing(GOLDEN)
     for name, definition in definitions().items():
         add_missing_stored(definition.codec, STORED / name)

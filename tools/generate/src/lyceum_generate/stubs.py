@@ -39,6 +39,14 @@ def generate_descriptors(protos: Path, target: Path) -> None:
         run([*_protoc(root), "--include_imports", out, *_files(root), *ERRORS], root)
 
 
+def generate_described(protos: Path) -> bytes:
+    """The descriptor set with the comments of the protos."""
+    with workspace(protos) as root:
+        made = root / "described.binpb"
+        run([*_protoc(root), "--include_source_info", f"--descriptor_set_out={made}", *_files(root)], root)
+        return made.read_bytes()
+
+
 def _protoc(root: Path) -> list[str]:
     plugins = [f"--plugin=protoc-gen-{name}={program(f'protoc-gen-{name}')}" for name in ("mypy", "mypy_grpc")]
     return [

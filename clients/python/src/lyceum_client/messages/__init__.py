@@ -1,0 +1,1 @@
+"""Generated from schemas/proto by `make generate`: messages."""
