@@ -163,6 +163,9 @@ bench-metrics: setup ## how fast metrics folds, and how long its answers take wi
 bench-privacy: setup ## private releases beside OpenDP and PyDP's own aggregations, 10^4 to 10^6 rows; ROWS="10000 100000" RELEASES=100
 	$(RUN) bench.releasing $(if $(ROWS),--rows $(ROWS)) $(addprefix --releases ,$(RELEASES))
 
+capacity: setup ## what a number of members needs, by measured unit costs; MEMBERS=5000000
+	@$(RUN) bench.capacity $(addprefix --members ,$(MEMBERS))
+
 generate: setup ## write the generated code, OpenAPI, event catalogue and AsyncAPI anew; add missing goldens
 	$(RUN) lyceum_generate
 
