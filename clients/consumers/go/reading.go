@@ -63,7 +63,6 @@ func (r *Reader) once(ctx context.Context) (count int, err error) {
 		crossed = crossed || another
 	})
 	if err == nil && crossed {
-		r.client.Close()
 		err = r.assign(ctx)
 	}
 	return count, err
@@ -89,10 +88,17 @@ func (r *Reader) assign(ctx context.Context) error {
 		}
 		r.topicOf[name], places[name] = topic, offsets
 	}
-	r.client, err = kgo.NewClient(
+	client, err := kgo.NewClient(
 		kgo.SeedBrokers(r.bootstrap), kgo.ConsumePartitions(places), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)
-	return err
+	if err != nil {
+		return err
+	}
+	if r.client != nil {
+		r.client.Close()
+	}
+	r.client = client
+	return nil
 }
 
 func (r *Reader) offsets(topic string, known kadm.TopicDetails) (name string, found map[int32]kgo.Offset, err error) {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from lyceum_consumer.errors import NoSuchTopic
 from lyceum_consumer.following import Follower, oldest
@@ -21,6 +22,7 @@ class Reader:
     """Follows `topics` (without generation). The broker keeps nothing for it: no group, no committed offsets."""
 
     def __init__(self, bootstrap: str, topics: Sequence[str], store: Store, follower: Follower) -> None:
+        self._bootstrap = bootstrap
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="none"
         )
@@ -55,13 +57,12 @@ class Reader:
 
     async def _assign(self) -> None:
         """Read each topic in the generation that the store has come to, from its positions on."""
-        names = await self._consumer.topics()
-        reading = self._store.reading()
+        partitions = await self._partitions()
         self._topic_of = {}
         places: dict[TopicPartition, int] = {}
         for topic in self._topics:
-            name = reading.get(topic) or await self._begun(topic, sorted(names))
-            if name not in names:
+            name = self._store.reading().get(topic) or self._begun(topic, partitions)
+            if name not in partitions:
                 raise NoSuchTopic(name)
             self._topic_of[name] = topic
             for partition, at in self._store.positions(name).items():
@@ -71,12 +72,21 @@ class Reader:
         for place, offset in places.items():
             self._consumer.seek(place, offset)
 
-    async def _begun(self, topic: str, names: Sequence[str]) -> str:
+    async def _partitions(self) -> Mapping[str, Sequence[int]]:
+        """The partitions of every topic on the broker. A consumer knows only those of topics that it reads already."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        try:
+            told = await admin.describe_topics()
+        finally:
+            await admin.close()
+        return {one["topic"]: [each["partition"] for each in one["partitions"]] for one in told}
+
+    def _begun(self, topic: str, partitions: Mapping[str, Sequence[int]]) -> str:
         """The generation to begin with, from its first record on."""
-        name = oldest(topic, names)
-        if name is None:
+        name = oldest(topic, list(partitions))
+        if name is None or not partitions[name]:
             raise NoSuchTopic(topic)
-        partitions = self._consumer.partitions_for_topic(name) or set()
         with self._store.transaction():
-            self._store.read(topic, name, {one: Position(0, 0) for one in partitions})
+            self._store.read(topic, name, {one: Position(0, 0) for one in partitions[name]})
         return name
