@@ -172,3 +172,39 @@ async def test_browsers_of_allowed_origins_only(gateway: Running) -> None:
     foreign = await gateway.client.options("/publish", headers={"origin": "https://evil.test", **ask})
     assert allowed.headers["access-control-allow-origin"] == "https://web.test"
     assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_the_page_of_the_api_is_served_and_may_run_nothing(gateway: Running) -> None:
+    answer = await gateway.client.get("/docs")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "/v1/orders" in answer.text
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src")
+    assert len(answer.headers.get_list("content-security-policy")) == 1
+
+
+@pytest.mark.parametrize("path", ["/openapi.yaml", "/v1/contents", "/v1/nothing", "/docs"])
+async def test_no_answer_can_be_taken_for_a_page_or_shown_in_one(gateway: Running, path: str) -> None:
+    answer = await gateway.client.get(path)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000", "this issuer is at https"
+
+
+def test_where_clients_come_over_http_they_are_not_sent_to_https() -> None:
+    targets = {name: [("127.0.0.1", 1)] for name in SERVICES}
+    assert "strict-transport-security" not in render(Gateway(targets, 8080, 9901, "http://127.0.0.1:8080", AUDIENCE))
+
+
+async def test_each_answer_says_its_id_and_keeps_the_clients_beside_it(gateway: Running) -> None:
+    answer = await gateway.client.post("/register", json={"username": "a", "password": SECRET})
+    told = await gateway.client.post(
+        "/register",
+        json={"username": "a", "password": SECRET},
+        headers={"x-request-id": "mine", "x-client-request-id": "x"},
+    )
+    ids = [one.headers["x-request-id"] for one in (answer, told)]
+    assert len({*ids, "mine"}) == 3
+    assert gateway.services.metadata["x-request-id"] == ids[1], "what services log and record"
+    assert gateway.services.metadata["x-client-request-id"] == "mine"

@@ -73,6 +73,13 @@ class Asked:
         return code
 
 
+@pytest.fixture(autouse=True)
+def nothing_said_before() -> None:
+    """Metrics are the process's, and other tests of it may have said that a worker does not read."""
+    telemetry.FOLD_READY.clear()
+    telemetry.RELAY_REWOUND.clear()
+
+
 @pytest.fixture
 def beating() -> Beating:
     return Beating()

@@ -8,6 +8,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,8 +90,12 @@ def test_a_line_written_in_a_call_has_the_id_that_its_caller_was_told(
     logs: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("identity", "serve")
-    enter_call(a_call({"x-request-id": "abc-1"}))
-    logging.getLogger("test").info("inside")
+
+    def inside() -> None:
+        enter_call(a_call({"x-request-id": "abc-1"}))
+        logging.getLogger("test").info("inside")
+
+    copy_context().run(inside)  # or every later test of this process would be in that call
     assert lines(capsys)[-1]["correlation_id"] == "abc-1"
 
 

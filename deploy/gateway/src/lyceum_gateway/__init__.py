@@ -112,6 +112,8 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
+        "api_page": json.dumps(str(gateway.openapi.with_name("api.html"))),
+        "transport_security": _transport_security(gateway),
         "arrival_filter": _filter(tables.routes() + tables.fields() + tables.pages(has_pages), _ARRIVAL),
         "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
@@ -128,6 +130,14 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "page_routes": _entries(pages.routes() if has_pages else [], 20),
     }
     return textwrap.indent(_filled("listener.yaml.tmpl", values), "    ").strip()
+
+
+def _transport_security(gateway: Gateway) -> str:
+    """Where clients come over https they are to keep to it; elsewhere the header would lock them out."""
+    if not gateway.issuer.startswith("https://"):
+        return ""
+    header = {"key": "strict-transport-security", "value": "max-age=31536000"}
+    return _entries([{"header": header, "append_action": "ADD_IF_ABSENT"}], 16)
 
 
 def _filled(template: str, values: Mapping[str, object]) -> str:

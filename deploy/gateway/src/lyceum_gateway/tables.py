@@ -11,8 +11,8 @@ from lyceum_gateway.method import Bearer, Field, Method
 from lyceum_gateway.methods import FIELDS, METHODS
 from lyceum_gateway.pages import LOG_IN, PATH
 
-OPENAPI_PATH = "/openapi.yaml"
-_OPENAPI = Method("", "GET", OPENAPI_PATH, "", "ignored", "query")
+OPENAPI_PATH, DOCS_PATH = "/openapi.yaml", "/docs"
+_OWN = tuple(Method("", "GET", path, "", "ignored", "query") for path in (OPENAPI_PATH, DOCS_PATH))
 """Served by the gateway itself."""
 _REQUIRED: Mapping[Bearer, object] = {
     "checked": {"requires_any": {"requirements": [{"provider_name": "lyceum"}, {"allow_missing": {}}]}},
@@ -23,7 +23,7 @@ _VARIABLE = re.compile(r"\{\w+\}")
 
 def routes() -> str:
     """The Lua table of what each request may mean, and what the filters note of it."""
-    return _assigned("ROUTES", [one._asdict() for one in (*METHODS, _OPENAPI)])
+    return _assigned("ROUTES", [one._asdict() for one in (*METHODS, *_OWN)])
 
 
 def fields() -> str:
@@ -60,7 +60,7 @@ def _lua(value: object) -> str:
 
 def token_rules() -> Iterator[dict[str, object]]:
     """Whose token is asked for where, for both roads: the first that matches counts, and the last demands one."""
-    for one in (*METHODS, _OPENAPI):
+    for one in (*METHODS, *_OWN):
         if one.bearer != "demanded":
             yield from (_rule(match, one.bearer) for match in _matches(one))
     yield {"match": {"prefix": "/"}, "requires": _REQUIRED["demanded"]}

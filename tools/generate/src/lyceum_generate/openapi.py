@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from lyceum_generate.openapi_details import with_details
+from lyceum_generate.openapi_page import page
 from lyceum_generate.workspace import TIMEOUT_S, run, workspace
 
 MODULE = "github.com/google/gnostic/cmd/protoc-gen-openapi@v0.7.1"
 INTERNAL = ("consistency",)
+PAGE = "api.html"
 
 
 class GoMissing(Exception):
@@ -20,7 +24,7 @@ class GoMissing(Exception):
 
 
 def generate_openapi(protos: Path, descriptors: Path, target: Path, cache: Path) -> None:
-    """Write the document of every public service. Raises `GoMissing`."""
+    """Write the document of every public service, and beside it the page for people. Raises `GoMissing`."""
     plugin = _plugin(cache)
     with workspace(protos) as root:
         source = root / "lyceum_protos"
@@ -42,7 +46,9 @@ def generate_openapi(protos: Path, descriptors: Path, target: Path, cache: Path)
             ],
             root,
         )
-        target.write_text(with_details((out / "openapi.yaml").read_text(), descriptors), encoding="utf-8")
+        document = with_details((out / "openapi.yaml").read_text(), descriptors)
+        target.write_text(document, encoding="utf-8")
+        target.with_name(PAGE).write_text(page(yaml.safe_load(document)), encoding="utf-8")
 
 
 def _plugin(cache: Path) -> Path:

@@ -15,6 +15,7 @@ from lyceum_generate.methods import described, method, pool_of
 from lyceum_generate.written import Plain
 from servicekit.policy import Policy
 
+VERSION = "3.1.0"
 BEARER = "accessToken"
 STATUS = "#/components/schemas/google.rpc.Status"
 ABOUT = """JSON of google.rpc.Status answers everything that is refused; `details` name the field.
@@ -50,6 +51,7 @@ def with_details(document: str, descriptors: Path) -> str:
     """The plugin's document with all that it cannot know. Raises KeyError for an RPC that it does not describe."""
     head = "".join(f"{line}\n" for line in document.splitlines() if line.startswith("#"))
     told = yaml.safe_load(document)
+    told["openapi"] = VERSION  # the plugin writes 3.0.3; nothing of what it writes means another thing in 3.1
     told["info"]["description"] = ABOUT
     told |= {"servers": [{"url": "/", "description": "Where this document was got."}]}
     for one, policy in described(pool_of(descriptors)):
