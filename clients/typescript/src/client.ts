@@ -35,7 +35,7 @@ export class Lyceum {
     if (!/^https?:\/\//.test(url)) throw new BadRequest("url", "does not begin with http:// or https://");
     const { clockMs = () => performance.now(), ...around } = options;
     this.session = new Session((token) => this.refreshed(token), clockMs);
-    const usual = { fetch: (...asked: Parameters<typeof fetch>) => fetch(...asked), pause, sendsRequestIds: !isBrowser() };
+    const usual = { fetch: (...asked: Parameters<typeof fetch>) => fetch(...asked), pause };
     const sender = new Sender({ ...usual, ...around, url: url.replace(/\/+$/, "") }, this.session);
     this.billing = new Billing(sender);
     this.catalog = new Catalog(sender);
@@ -65,8 +65,4 @@ export class Lyceum {
   private async refreshed(refreshToken: string) {
     return (await this.identity.refreshSession({ refresh_token: refreshToken }, REFRESH)).value;
   }
-}
-
-function isBrowser(): boolean {
-  return "document" in globalThis || "importScripts" in globalThis;
 }

@@ -14,8 +14,6 @@ export interface Around {
   readonly url: string;
   readonly fetch: typeof fetch;
   readonly pause: (ms: number) => Promise<void>;
-  /** Whether requests name themselves. In browsers the gateway lets pages of other origins send no such header. */
-  readonly sendsRequestIds: boolean;
 }
 
 class Attempts {
@@ -125,18 +123,18 @@ export class Sender implements Caller {
 
   private fetched(attempts: Attempts, bearer: string): Promise<Response> {
     const { verb: method, target, body } = attempts.request;
-    const headers = headersOf(attempts, bearer, this.around.sendsRequestIds);
+    const headers = headersOf(attempts, bearer);
     const { signal } = attempts;
     return this.around.fetch(this.around.url + target, { method, headers, signal, ...(body === undefined ? {} : { body }) });
   }
 }
 
 /** The time that is left goes along, so that the platform gives up when the caller does. */
-function headersOf(attempts: Attempts, bearer: string, isNamed: boolean): Record<string, string> {
+function headersOf(attempts: Attempts, bearer: string): Record<string, string> {
   const leftMs = Math.min(Math.max(Math.trunc(attempts.leftMs), 1), MAX_TOLD_MS);
   const told = {
     "content-type": attempts.request.body === undefined ? "" : "application/json",
-    "x-request-id": isNamed ? attempts.requestId : "",
+    "x-request-id": attempts.requestId,
     "grpc-timeout": `${leftMs}m`,
     authorization: bearer && `Bearer ${bearer}`,
     "idempotency-key": attempts.key,

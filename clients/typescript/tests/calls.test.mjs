@@ -161,8 +161,9 @@ test("a page that follows itself ends the list", async () => {
   await assert.rejects(ids(await gateway(page("1", "t1")).joined()), BadAnswer);
 });
 
-test("in a browser requests do not name themselves: the gateway lets no page of another origin do so", async () => {
-  const at = gateway(ok({ contents: [] }));
-  await at.stranger({ sendsRequestIds: false }).catalog.listContents();
-  assert.deepEqual(at.told("x-request-id"), [undefined]);
+test("an answer names the id that the gateway gave, and one that it did not tell is ours", async () => {
+  const at = gateway(ok({ contents: [] }, { "x-request-id": "of-the-gateway" }), ok({ contents: [] }));
+  const lyceum = at.stranger();
+  const ids = [(await lyceum.catalog.listContents()).requestId, (await lyceum.catalog.listContents()).requestId];
+  assert.deepEqual(ids, ["of-the-gateway", at.told("x-request-id")[1]]);
 });

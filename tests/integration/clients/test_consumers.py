@@ -150,7 +150,7 @@ def counted(run: Run, store: Path, stack: LocalStack) -> Counter[str]:
 
     def equal() -> bool:
         found = run(store)
-        print(found, stored(stack))
+        print(found, stored(stack))  # shown when it fails
         seen.update({name: found[name] for name in ("applied", "duplicates", "crossed")})
         return (found["counts"], found["charged"]) == tuple(map(dict, stored(stack)))
 
