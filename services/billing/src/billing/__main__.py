@@ -1,7 +1,6 @@
 """`python -m billing prepare|serve|work|relay`."""
 
-from billing.bootstrap import DEFINITION
-from servicekit.runtime import main
+from servicekit.starting import run_service
 
 if __name__ == "__main__":
-    main(DEFINITION)
+    run_service("billing")

@@ -1,7 +1,6 @@
 """`python -m catalog prepare|serve|work|relay`."""
 
-from catalog.bootstrap import DEFINITION
-from servicekit.runtime import main
+from servicekit.starting import run_service
 
 if __name__ == "__main__":
-    main(DEFINITION)
+    run_service("catalog")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 from servicekit.arithmetic import in_one_thread
+from servicekit.starting import end_on_sigterm
 
 
 def run() -> None:
     """Run what the command line says. Leaves with its exit status."""
+    end_on_sigterm()
     in_one_thread()
     if sys.argv[1:2] == ["fit"]:
         from metrics.fitting.command import main as fit
