@@ -152,7 +152,7 @@ async def test_a_server_that_fails_again_and_again_is_passed_over_though_it_says
     assert {await pair.register() for _ in range(30)} == {200}
 
 
-@pytest.mark.parametrize("name", ["INVALID_ARGUMENT", "INTERNAL", "ABORTED"])
+@pytest.mark.parametrize("name", ["INVALID_ARGUMENT", "INTERNAL", "ABORTED", "RESOURCE_EXHAUSTED"])
 async def test_what_may_be_the_calls_own_fault_takes_no_server_away(pair: Pair, name: str) -> None:
     """Otherwise one client's bad calls would take a server from all others."""
     pair.first.fails = grpc.StatusCode[name]

@@ -115,7 +115,7 @@ async def test_a_query_that_waits_for_a_lock_ends_with_its_caller_and_its_connec
         (QueryCanceled(), grpc.StatusCode.DEADLINE_EXCEEDED),
         (LockNotAvailable(), grpc.StatusCode.ABORTED),
         (Blocked(("s",)), grpc.StatusCode.ABORTED),
-        (PoolTimeout(), grpc.StatusCode.UNAVAILABLE),
+        (PoolTimeout(), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (OutcomeUnknown("notifier", "away"), grpc.StatusCode.UNAVAILABLE),
         (TimeoutError(), grpc.StatusCode.UNAVAILABLE),
         (ConnectionResetError(), grpc.StatusCode.UNAVAILABLE),
@@ -162,7 +162,7 @@ async def test_a_server_that_has_its_hands_full_refuses_at_once_what_another_may
     # When a third comes, it is refused; when the others have their answers, it is taken
     with pytest.raises(Overloaded) as refused:
         await call(10)
-    assert status_of(refused.value)[0] is grpc.StatusCode.UNAVAILABLE
+    assert status_of(refused.value)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
     go_on.set()
     await asyncio.gather(*waiting)
     await asyncio.wait_for(call(10), 5)
@@ -184,7 +184,7 @@ async def test_the_bytes_of_a_request_count_until_it_is_answered() -> None:
         # When another comes, it is told that it may ask another server
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.Resolve(REQUEST, timeout=20)
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert dict(refused.value.trailing_metadata() or ())["x-lyceum-not-taken"] == "true"
         go_on.set()
         assert (await first).pending

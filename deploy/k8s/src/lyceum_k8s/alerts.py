@@ -180,6 +180,13 @@ OTHERS = (
         "due-dates",
     ),
     Alert(
+        "ServersOverloaded",
+        "sum by (pod) (increase(lyceum_overloaded_total[5m])) > 10",
+        "5m",
+        "{{ $labels.pod }} refuses calls because there are too many.",
+        "slo",
+    ),
+    Alert(
         "BackgroundRestarts",
         "increase(lyceum_background_restarts_total[15m]) > 5",
         "0m",

@@ -13,7 +13,8 @@ from typing import Any
 import grpc
 from google.rpc.status_pb2 import Status
 from opentelemetry.trace import Span, SpanKind
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from eventfold import tracing
 from eventfold.errors import Unauthenticated
@@ -28,6 +29,12 @@ from servicekit.traces import of_call, tell
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = Histogram("lyceum_call_seconds", "Served gRPC calls by method and status.", ["method", "status"])
+OVERLOADS = Counter(
+    "lyceum_overloaded_total",
+    "Calls that were refused because there were more than this server, or its connections to the database, can take; "
+    "growing: it needs others beside it, or somebody asks too much.",
+)
+TOO_MUCH = (Overloaded, PoolTimeout, TooManyRequests)
 BEARER = "bearer "
 FAULTS = frozenset(
     {
@@ -134,6 +141,8 @@ class Edge(grpc.aio.ServerInterceptor):
         except Exception as failure:  # noqa: BLE001 - this is where failures become statuses
             code, status = status_of(failure)
             _log_unexpected(method, code, failure)
+            if isinstance(failure, TOO_MUCH):
+                OVERLOADS.inc()
             security.log_refusal(method, code, failure, self._secrets()[0])
             return _Outcome(code, status=status, taken=_taken(failure))
 
