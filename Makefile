@@ -138,6 +138,9 @@ faults-stack: setup ## power loss, lost topics, restored databases under the who
 rehearse-upgrade: setup ## an older version (FROM=commit) and this one side by side under load: no request fails, nothing is lost; some 6 minutes; RATE=100; FROM= only restarts
 	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal $(addprefix --from ,$(or $(FROM),$(if $(filter undefined,$(origin FROM)),$(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list -n 1 --skip=10 HEAD)))) --rate $(or $(RATE),100)
 
+load: setup ## a mixed day at a rising rate until the machine has no more, and whether it recovers; SECONDS_EACH=20
+	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal.saturation --seconds $(or $(SECONDS_EACH),20)
+
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
 	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))
 

@@ -48,6 +48,10 @@ class Load:
         self._tokens: list[str] = []
         self.told = Told()
 
+    def pace(self, rate: float) -> None:
+        """Another rate from the next `run` on."""
+        self._pause_s = 1.0 / rate
+
     async def settle(self) -> None:
         """Members, one of them a creator, and contents to speak of."""
         for role in ["creator", *["consumer"] * (MEMBERS - 1)]:
