@@ -17,12 +17,12 @@ from lyceum_k8s.objects import (
     Object,
     Process,
     account,
+    deployment,
     disruption_budget,
     labels,
     metadata,
     pod,
     secret,
-    selector,
     spread,
 )
 from lyceum_k8s.sizes import GATEWAY, WEB
@@ -114,16 +114,5 @@ def _service(told: dict[str, str], ports: dict[str, int], name: str = "") -> Obj
 
 
 def _deployment(told: dict[str, str], process: Process, grace_s: int) -> Object:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(told[WORKLOAD], told),
-        "spec": {
-            "replicas": 2,
-            "revisionHistoryLimit": 5,
-            "minReadySeconds": 5,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "selector": selector(told[WORKLOAD]),
-            "template": pod(process, told, grace_s, topologySpreadConstraints=spread(told[WORKLOAD])),
-        },
-    }
+    spread_out = spread(told[WORKLOAD])
+    return deployment(told, 2, pod(process, told, grace_s, topologySpreadConstraints=spread_out))

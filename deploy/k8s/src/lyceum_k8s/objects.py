@@ -150,6 +150,23 @@ def spread(workload: str) -> list[Object]:
     ]
 
 
+def deployment(told: Mapping[str, str], replicas: int, template: Object) -> Object:
+    """A Deployment that is replaced pod by pod, each new one ready before an old one goes."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(told[WORKLOAD], told),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 5,
+            "minReadySeconds": 5,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "selector": selector(told[WORKLOAD]),
+            "template": template,
+        },
+    }
+
+
 def account(told: Mapping[str, str]) -> Object:
     """The service account of a workload; it has no rights, and its token is mounted nowhere."""
     return {

@@ -19,6 +19,7 @@ from lyceum_k8s.objects import (
     Object,
     Process,
     account,
+    deployment,
     disruption_budget,
     labels,
     metadata,
@@ -226,19 +227,8 @@ def _deployment(
     notice_s: int = 0,
 ) -> Object:
     process = _process(facts, told, role, ports, (), notice_s=notice_s)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(told[WORKLOAD], told),
-        "spec": {
-            "replicas": replicas,
-            "revisionHistoryLimit": 5,
-            "minReadySeconds": 5,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "selector": selector(told[WORKLOAD]),
-            "template": pod(process, told, grace_s, topologySpreadConstraints=spread(told[WORKLOAD])),
-        },
-    }
+    spread_out = spread(told[WORKLOAD])
+    return deployment(told, replicas, pod(process, told, grace_s, topologySpreadConstraints=spread_out))
 
 
 def _job_spec(process: Process, told: Mapping[str, str], within_s: int, retries: int) -> Object:
