@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the checkers of manifests that come as Go modules, once, and prints the folder that holds them. Needs Go; says
-# so with status 3 where there is none.
+# Builds the checkers of manifests that come as Go modules, once, and prints the folder that holds them. Needs Go and a
+# module proxy; says so with status 3 where there is none.
 set -euo pipefail
 
 folder="${LYCEUM_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lyceum}/go-tools"
@@ -15,7 +15,10 @@ for tool in "${tools[@]}"; do
             exit 3
         }
         echo "k8s: building $name" >&2
-        GOBIN="$(dirname "$built")" CGO_ENABLED=0 go install -ldflags '-s -w' "$tool"
+        GOBIN="$(dirname "$built")" CGO_ENABLED=0 go install -ldflags '-s -w' "$tool" || {
+            echo "k8s: $name cannot be built (is a module proxy within reach?): manifests are checked without it" >&2
+            exit 3
+        }
     fi
     mkdir -p "$folder/bin"
     ln -sfn "$built" "$folder/bin/$name"
