@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 USES = {
     "libs/contracts": "from contracts.avro import AvroCodec; assert len(AvroCodec().types) > 10",
     "deploy/gateway": "from lyceum_gateway import Gateway, render; from lyceum_gateway.services import SERVICES; "
-    "assert 'openapi.yaml' in render(Gateway(dict.fromkeys(SERVICES, ('h', 1)), 1, 2, 'i', 'a'))",
+    "assert 'api.html' in render(Gateway(dict.fromkeys(SERVICES, [('h', 1)]), 1, 2, 'i', 'a'))",
 }
 
 
