@@ -26,6 +26,8 @@ from eventfold_ops.deployment import Deployment
 
 WHILE_A_RELAY_RUNS = {
     "doctor": (),
+    "events": ("--stream", "shelf-s1", "--days", "3650"),
+    "sizes": (),
     "dlq list": (),
     "dlq show": ("counting", "POISON"),
     "dlq discard": ("counting", "POISON", "--yes"),
@@ -106,6 +108,8 @@ async def test_every_command_gives_a_document(house: House, library: Deployment,
 
 
 def check(said: dict[str, Any], topic: str) -> None:
+    assert [one["version"] for one in said["events"]] == [1, 2]
+    assert [one["partitions"] for one in said["sizes"]["topics"]] == [2] and said["sizes"]["service"] == "library"
     rebuilt = {"projection": "counting", "swapped": ["shelf_count"], "built_under": {}}
     assert said["rebuild"] == rebuilt
     assert said["replay"] == {"topic": topic, "generation": f"{topic}.g2", "partitions": 2}
