@@ -20,7 +20,7 @@ from servicekit import probe
 PREPARE_TIMEOUT_S = 120.0
 PREPARE_AT_ONCE = 2
 SERVE_WAIT_S = 180.0
-GATEWAY_WAIT_S = 30.0
+GATEWAY_WAIT_S = 180.0
 WORK_WAIT_S = 180.0
 COMPARE_WAIT_S = 30.0
 """A killed relay keeps its lease for some seconds, so the next one compares store and topics later."""
