@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lyceum_images import composing, databases
-from lyceum_images.processes import environment, host
+from lyceum_images.processes import environment
 from lyceum_local.services import Surroundings
 from lyceum_local.services import environment as on_one_machine
 from lyceum_local.settings import Ports
-from lyceum_tree import services
+from lyceum_tree import host, services
 
 FILES = composing.files()
 DOCUMENT = composing.document()

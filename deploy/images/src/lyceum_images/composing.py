@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from lyceum_images import databases, parts
-from lyceum_images.processes import SIMULATOR, host, of_service
+from lyceum_images.processes import SIMULATOR, of_service
 from lyceum_local.containers import KAFKA_SETTINGS
-from lyceum_tree import ROOT, services
+from lyceum_tree import ROOT, host, services
+from lyceum_tree.written import Plain
 
 FOLDER = Path("deploy/compose")
 PROJECT = "lyceum"
@@ -88,12 +89,5 @@ def opened() -> dict[str, Any]:
     }
 
 
-class _Whole(yaml.SafeDumper):
-    """Writes each service in full, without references to others."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
 def _yaml(told: Mapping[str, Any]) -> str:
-    return yaml.dump(told, Dumper=_Whole, sort_keys=False, width=200, allow_unicode=True)
+    return yaml.dump(told, Dumper=Plain, sort_keys=False, width=200, allow_unicode=True)

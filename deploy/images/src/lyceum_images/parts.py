@@ -12,14 +12,13 @@ from lyceum_images.processes import (
     PUBLIC_URL,
     SIMULATOR,
     STOP_S,
-    host,
     image,
 )
 from lyceum_local import containers, postgres
 from lyceum_local.gateway import LIMITS
 from lyceum_local.services import AUDIENCE, DRAIN_NOTICE_S
 from lyceum_local.settings import StackSettings
-from lyceum_tree import services
+from lyceum_tree import host, services
 
 ADMIN_SECRET = "postgres_admin"  # noqa: S105 - a name
 SCRIPT = "databases.sql"

@@ -8,7 +8,7 @@ from typing import Any
 from lyceum_images.confined import CONFINED, LASTING, limits
 from lyceum_images.databases import DATABASE, secret
 from lyceum_local.services import AUDIENCE, DRAIN_NOTICE_S, MEMBER_CALLS_PER_S
-from lyceum_tree import Service, services
+from lyceum_tree import Service, host, services
 
 GRPC_PORT = 50051
 PUBLIC_URL = "http://127.0.0.1:${LYCEUM_PORT_GATEWAY:-8080}"
@@ -22,11 +22,6 @@ _WHERE_PROVIDERS_REACH = {"billing": {"PUBLIC_URL": GATEWAY_URL}}
 """Billing tells providers where to call back, which is inside the network here."""
 
 
-def host(service: str) -> str:
-    """The host name of a service's server. Host names have no underscore."""
-    return service.replace("_", "-")
-
-
 def image(name: str) -> str:
     """The reference of an image of ours."""
     return f"${{LYCEUM_REPOSITORY:-lyceum}}/{name}:${{LYCEUM_VERSION:?make up CONTAINERS=1 sets it}}"
@@ -35,7 +30,7 @@ def image(name: str) -> str:
 def of_service(service: Service) -> dict[str, Any]:
     """Every process of a service by its name."""
     name = host(service.name)
-    further = {f"{name}-{role.replace('_', '-')}": _lasting(service, role) for role in service.further}
+    further = {f"{name}-{host(role)}": _lasting(service, role) for role in service.further}
     return {
         f"{name}-prepare": _prepare(service),
         name: _lasting(service, "serve"),
@@ -54,8 +49,7 @@ def _prepare(service: Service) -> dict[str, Any]:
 
 
 def _lasting(service: Service, role: str) -> dict[str, Any]:
-    """A process that runs on. The server comes first: it makes the keys that all processes of a service share, and two
-    that make the same key at once, each as process 1 of its container, would be in each other's way."""
+    """A process that runs on. The server comes first, and with it the keys that all processes of a service share."""
     name = host(service.name)
     first = {f"{name}-prepare": {"condition": "service_completed_successfully"}}
     after = first if role == "serve" else {name: {"condition": "service_healthy"}}

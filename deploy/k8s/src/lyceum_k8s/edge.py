@@ -23,6 +23,7 @@ from lyceum_k8s.objects import (
     metadata,
     pod,
     secret,
+    shared_volume,
     spread,
 )
 from lyceum_k8s.sizes import GATEWAY, WEB
@@ -77,12 +78,7 @@ def web() -> Iterator[Object]:
     yield _service(told, {"http": WEB_PORT})
     yield _deployment(told, process, WEB_NOTICE_S + 30)
     yield disruption_budget(told)
-    yield {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": metadata("web-keys", {SERVICE: "web", "app.kubernetes.io/part-of": "lyceum", ROLE: "keys"}),
-        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "64Mi"}}},
-    }
+    yield shared_volume("web-keys", {SERVICE: "web", "app.kubernetes.io/part-of": "lyceum", ROLE: "keys"})
 
 
 def targets(services: Sequence[Facts]) -> dict[str, str]:

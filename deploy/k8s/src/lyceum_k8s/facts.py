@@ -13,15 +13,10 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from eventfold import FoldGroup
-from lyceum_tree import services
+from lyceum_tree import host, services
 from servicekit.definition import ServiceDefinition
 from servicekit.operating import consumer_group
 from servicekit.settings import ServiceSettings
-
-
-def hyphenated(name: str) -> str:
-    """A name of the code as a name of an object."""
-    return name.replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -35,7 +30,7 @@ class Fold:
     @property
     def host(self) -> str:
         """Its name in names of objects, which have no underscores."""
-        return hyphenated(self.name)
+        return host(self.name)
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Facts:
     @property
     def host(self) -> str:
         """Its name in names of objects, which have no underscores."""
-        return hyphenated(self.name)
+        return host(self.name)
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventfold.publish.topic_settings import CREATED
-from lyceum_k8s.facts import Facts, hyphenated
+from lyceum_k8s.facts import Facts
 from lyceum_k8s.objects import KEPT, Object, metadata
+from lyceum_tree import host
 
 CLUSTER = "lyceum"
 API = "kafka.strimzi.io/v1"
@@ -80,7 +81,7 @@ def _user(service: str, role: str, acls: Sequence[Object]) -> Object:
     return {
         "apiVersion": API,
         "kind": "KafkaUser",
-        "metadata": metadata(f"{hyphenated(service)}-{role}", _labels(service)),
+        "metadata": metadata(f"{host(service)}-{role}", _labels(service)),
         "spec": {"authentication": {"type": "tls"}, "authorization": {"type": "simple", "acls": list(acls)}},
     }
 

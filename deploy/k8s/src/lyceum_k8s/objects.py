@@ -167,6 +167,16 @@ def deployment(told: Mapping[str, str], replicas: int, template: Object) -> Obje
     }
 
 
+def shared_volume(name: str, told: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> Object:
+    """A small volume that pods on many machines read and write: for keys."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata(name, told, annotations),
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "64Mi"}}},
+    }
+
+
 def account(told: Mapping[str, str]) -> Object:
     """The service account of a workload; it has no rights, and its token is mounted nowhere."""
     return {

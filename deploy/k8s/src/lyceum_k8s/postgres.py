@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lyceum_k8s.facts import Facts, hyphenated
+from lyceum_k8s.facts import Facts
 from lyceum_k8s.network import ASK_DATABASE, DATABASE_PORT, NAMES
 from lyceum_k8s.objects import KEPT, ROLE, SERVICE, Object, metadata
+from lyceum_tree import host
 
 API = "postgresql.cnpg.io/v1"
 POSTGRES_IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.1-system-trixie"
@@ -17,7 +18,7 @@ MAX_CONNECTIONS = 300
 
 def name(service: str) -> str:
     """The name of a service's cluster."""
-    return f"{hyphenated(service)}-database"
+    return f"{host(service)}-database"
 
 
 def cluster(one: Facts) -> Object:

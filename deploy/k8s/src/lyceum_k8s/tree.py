@@ -21,6 +21,7 @@ from lyceum_k8s import (
 )
 from lyceum_k8s.facts import Facts, facts
 from lyceum_k8s.objects import SETTINGS, Object
+from lyceum_tree.written import Plain
 
 HEADER = "# Written by `make k8s`: change what it follows from, not this file.\n"
 MIDNIGHT_STEP_MIN = 10
@@ -137,12 +138,8 @@ def _component(resources: Sequence[str], merged: Mapping[str, Mapping[str, str]]
     )
 
 
-class _Dumper(yaml.SafeDumper):
-    """Without anchors: each object is whole by itself. Items of a list stand below their key."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """No node refers to another."""
-        return True
+class _Dumper(Plain):
+    """Each object is whole by itself. Items of a list stand below their key."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Texts of several lines as they are."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lyceum_k8s.facts import Facts, Fold, hyphenated
+from lyceum_k8s.facts import Facts, Fold
 from lyceum_k8s.objects import (
     GRPC_PORT,
     HEALTH_PORT,
+    KEPT,
     METRICS_PORT,
     ROLE,
     SERVICE,
@@ -26,9 +27,11 @@ from lyceum_k8s.objects import (
     pod,
     secret,
     selector,
+    shared_volume,
     spread,
 )
 from lyceum_k8s.sizes import size
+from lyceum_tree import host
 
 DRAIN_NOTICE_S = 5
 """A server's own: how long it says that it is not ready, and still serves."""
@@ -45,8 +48,6 @@ HAS_KEYS = ("server", "fold", "further", "ops", "doctor")
 """Roles that seal or open fields, or sign."""
 HAS_KAFKA = ("relay", "fold", "prepare", "ops", "doctor")
 KAFKA_USER = {"relay": "relay", "fold": "fold", "prepare": "prepare", "ops": "operator", "doctor": "operator"}
-
-
 DATABASE_SECRET = {"DATABASE_USER": "username", "DATABASE_PASSWORD": "password", "DATABASE_NAME": "dbname"}
 
 
@@ -88,7 +89,7 @@ def relay(facts: Facts) -> Iterator[Object]:
 
 def further(facts: Facts, role: str) -> Iterator[Object]:
     """A further role of the service: one process, which is never there twice."""
-    told = labels(facts.name, "further", f"{facts.host}-{hyphenated(role)}")
+    told = labels(facts.name, "further", f"{facts.host}-{host(role)}")
     yield account(told)
     made = _deployment(facts, told, role, 1, WORKER_GRACE_S, {})
     made["spec"]["strategy"] = {"type": "Recreate"}
@@ -203,14 +204,7 @@ def keys(facts: Facts) -> Object:
     """The volume of the service's keys. All its processes share it, on whatever machine they run; without it what was
     sealed is lost."""
     told = {SERVICE: facts.name, "app.kubernetes.io/part-of": "lyceum", ROLE: "keys"}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": metadata(
-            f"{facts.host}-keys", told, {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
-        ),
-        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "64Mi"}}},
-    }
+    return shared_volume(f"{facts.host}-keys", told, KEPT)
 
 
 def _eventfold(service: str) -> tuple[str, ...]:
@@ -269,11 +263,7 @@ def _process(
 
 
 def _environment(service: str, role: str, serves: bool) -> Iterator[Object]:
-    for variable, key in (
-        ("DATABASE_USER", "username"),
-        ("DATABASE_PASSWORD", "password"),
-        ("DATABASE_NAME", "dbname"),
-    ):
+    for variable, key in DATABASE_SECRET.items():
         yield {"name": variable, "valueFrom": {"secretKeyRef": {"name": f"{service}-database-app", "key": key}}}
     host = {"configMapKeyRef": {"name": f"{service}-settings", "key": "DATABASE_HOST"}}
     yield {"name": "DATABASE_HOST", "valueFrom": host}

@@ -18,8 +18,8 @@ from eventfold_ops.catalogue.events import Catalogue, EventType, Reader, Topic
 from eventfold_ops.catalogue.page import page as events_page
 from lyceum_generate.public import Emitted, emitted
 from lyceum_generate.services import definitions
-from lyceum_generate.written import Plain
 from lyceum_tree import ROOT
+from lyceum_tree.written import Plain
 
 GOLDEN = ROOT / "schemas" / "golden"
 HEAD = """# Events

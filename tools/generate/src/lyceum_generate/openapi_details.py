@@ -12,7 +12,7 @@ import yaml
 from lyceum_gateway.bodies import FORMS, max_bytes
 from lyceum_gateway.method import Bearer, Method
 from lyceum_generate.methods import described, method, pool_of
-from lyceum_generate.written import Plain
+from lyceum_tree.written import Plain
 from servicekit.policy import Policy
 
 VERSION = "3.1.0"

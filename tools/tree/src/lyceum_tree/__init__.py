@@ -68,6 +68,11 @@ class Service:
         return tuple(kind.removesuffix(_METRICS) for kind in self.ports if kind not in PORTS)
 
 
+def host(name: str) -> str:
+    """A name of the code, a service's or a role's, as hosts and objects of Kubernetes bear it: without underscores."""
+    return name.replace("_", "-")
+
+
 @cache
 def services(root: Path = ROOT) -> Mapping[str, Service]:
     """Every service by name, in the order of their ports. Raises `Untold` and `NoSuchPort`."""
