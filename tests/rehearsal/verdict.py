@@ -57,15 +57,8 @@ def _prices(told: Told, url: Callable[[str], str]) -> str | None:
 
 def _members(told: Told, url: Callable[[str], str]) -> str | None:
     wanted = len(told.members)
-    for name, query in (
-        ("identity", MEMBERS),
-        ("catalog", KNOWN),
-        ("billing", KNOWN.replace("member", "known_member")),
-    ):
-        try:
-            ((count,),) = _rows(url(name), query)
-        except psycopg.errors.UndefinedTable:
-            continue
+    for name, query in (("identity", MEMBERS), ("catalog", KNOWN), ("billing", KNOWN)):
+        ((count,),) = _rows(url(name), query)
         if count != wanted:
             return f"{name} knows {count} members, {wanted} were registered"
     return None
