@@ -10,13 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
-from edge_stand_in import Running, free_port, running
+from edge_stand_in import Running, running
 
 from lyceum_gateway import render
 from lyceum_gateway.environment import gateway_of
 from lyceum_gateway.limits import Limits
 from lyceum_gateway.pages import Pages
 from lyceum_gateway.services import SERVICES
+from lyceum_local.ports import free_port
 
 LOGINS = 3
 

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from edge_stand_in import AUDIENCE, ENVOY, ISSUER, READY_S, free_port
+from edge_stand_in import AUDIENCE, ENVOY, ISSUER, READY_S
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
@@ -21,6 +21,7 @@ from lyceum_gateway import Gateway, render
 from lyceum_gateway.limits import Limits
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstreams import CHECK_EVERY_S, OUTLIERS
+from lyceum_local.ports import free_port
 
 BODY = {"username": "a", "password": "b"}
 KEY = identity_pb2.Jwk(kty="EC", crv="P-256", use="sig", alg="ES256", kid="one", x="A" * 43, y="A" * 43)

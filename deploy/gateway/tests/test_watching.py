@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from edge_stand_in import AUDIENCE, ENVOY, ISSUER, READY_S, free_port
+from edge_stand_in import AUDIENCE, ENVOY, ISSUER, READY_S
 
 from lyceum_gateway.services import SERVICES
+from lyceum_local.ports import free_port
 
 ENDS_WITHIN_S = 20.0
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import existing_topics
 from lyceum_local.authority import Authority
 from lyceum_local.instance import OPERATOR
-from lyceum_local.ports import LOOPBACK
+from lyceum_local.ports import LOOPBACK, free_port
 from lyceum_local.services import TLS
 from lyceum_local.settings import Ports, StackSettings
 from lyceum_local.stack import LocalStack
@@ -126,16 +125,10 @@ def test_an_operators_command_reaches_kafka_over_tls(tls_stack: LocalStack) -> N
     assert status == 0, findings
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return str(listener.getsockname()[1])
-
-
 @contextlib.contextmanager
 def another(stack: LocalStack, service: str, role: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """One more process of a service, with a health port; gives its address."""
-    port = free_port()
+    port = str(free_port())
     told = {**os.environ, **stack.environment(service), "HEALTH_PORT": port, **more}
     with subprocess.Popen([sys.executable, "-m", service, role], env=told, stderr=subprocess.DEVNULL) as process:
         try:
@@ -164,7 +157,7 @@ def test_a_workers_health_is_asked_in_plain_text_on_a_port_of_its_own(tls_stack:
 
 
 def test_a_server_that_drains_is_not_ready_and_lives(tls_stack: LocalStack) -> None:
-    told = {"GRPC_PORT": free_port(), "RELAY_INLINE": "false", "DRAIN_NOTICE_S": "5"}
+    told = {"GRPC_PORT": str(free_port()), "RELAY_INLINE": "false", "DRAIN_NOTICE_S": "5"}
     with another(tls_stack, "identity", "serve", **told) as (target, process):
         eventually(lambda: asked_for(target, "") == "SERVING", ROTATION_S)
         process.terminate()

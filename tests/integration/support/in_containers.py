@@ -16,14 +16,13 @@ from testcontainers.compose import DockerCompose
 
 from lyceum_images import composing, engine, parts
 from lyceum_images.databases import DATABASE
-from lyceum_images.processes import host
 from lyceum_images.standing import ComposeStack, require_compose
 from lyceum_images.versions import built_version
 from lyceum_local import postgres, services
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
-from lyceum_tree import ROOT
+from lyceum_tree import ROOT, host
 
 ASKED_FOR = os.environ.get("LYCEUM_STACK") == "containers"
 """Whether this run is to use containers."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 import sysconfig
 from collections.abc import AsyncIterator
@@ -26,17 +25,12 @@ from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from lyceum_gateway import Gateway, render
 from lyceum_gateway.services import SERVICES
+from lyceum_local.ports import free_port
 from servicekit.server import listen
 
 ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"
-READY_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+READY_S = 60.0
 
 
 @dataclass
@@ -177,7 +171,7 @@ async def running(folder: Path, serves: Renewed | None = None, **changes: Any) -
     gateway = Running(client, services, server, log, port, serves)
     try:
         async with client:
-            await _ready(admin)
+            await _ready(admin, process, log)
             yield gateway
     finally:
         process.terminate()
@@ -185,10 +179,11 @@ async def running(folder: Path, serves: Renewed | None = None, **changes: Any) -
         await gateway.services_gone()
 
 
-async def _ready(admin: int) -> None:
+async def _ready(admin: int, envoy: subprocess.Popen[bytes], log: Path) -> None:
     async with asyncio.timeout(READY_S), httpx.AsyncClient() as client:
-        while True:
+        while envoy.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if (await client.get(f"http://127.0.0.1:{admin}/ready")).status_code == 200:
                     return
             await asyncio.sleep(0.05)
+    raise AssertionError(f"Envoy ended with {envoy.returncode}: what it says is in {log}")

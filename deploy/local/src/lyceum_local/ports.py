@@ -1,10 +1,13 @@
 """Finds free ports, and finds the holder of a taken port before a child process fails on it."""
 
 import fcntl
+import itertools
 import os
 import random
 import socket
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +16,8 @@ import psutil
 from lyceum_local.errors import NoFreePorts, PortTaken
 
 LOOPBACK = "127.0.0.1"
-BLOCKS = range(20_000, 32_000, 64)
+BLOCK = 64
+BLOCKS = range(20_000, 32_000, BLOCK)
 """First ports of the blocks, below the range from which systems take ports for outgoing connections."""
 _kept: list[IO[str]] = []
 """The locks of the blocks that this process was given; they end with the process."""
@@ -29,6 +33,23 @@ def free_block(count: int) -> int:
         if all(_free(port) for port in range(first, first + count)) and _keep(first):
             return first
     raise NoFreePorts(count, len(BLOCKS))
+
+
+def free_port() -> int:
+    """The next free port of a block that is this process's own; raises NoFreePorts.
+
+    A port that the system chooses is nobody's: it may have gone to a connection before a child binds it.
+    """
+    for port in itertools.islice(_own_ports(), BLOCK):
+        if _free(port):
+            return port
+    raise NoFreePorts(1, BLOCK)
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    first = free_block(1)
+    return itertools.cycle(range(first, first + BLOCK))
 
 
 def _keep(first: int) -> bool:
