@@ -582,6 +582,42 @@ METHODS: Final[tuple[Method, ...]] = (
         query="",
     ),
     Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/ListDeliveries",
+        verb="GET",
+        path="/v1/webhooks/endpoints/{endpoint_id}/deliveries",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.ListDeliveriesRequest",
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/Redeliver",
+        verb="POST",
+        path="/v1/webhooks/endpoints/{endpoint_id}:redeliver",
+        body="lyceum.notifications.v1.RedeliverRequest",
+        bearer="demanded",
+        rate="command",
+        query="",
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/TestEndpoint",
+        verb="POST",
+        path="/v1/webhooks/endpoints/{endpoint_id}:test",
+        body="lyceum.notifications.v1.TestEndpointRequest",
+        bearer="demanded",
+        rate="command",
+        query="",
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/ListEventTypes",
+        verb="GET",
+        path="/v1/webhooks/event-types",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.ListEventTypesRequest",
+    ),
+    Method(
         grpc="/lyceum.reco.v1.RecoService/Recommend",
         verb="GET",
         path="/v1/recommendations",
@@ -1060,10 +1096,22 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "lyceum.notifications.v1.GetEndpointRequest": (
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
     ),
+    "lyceum.notifications.v1.ListDeliveriesRequest": (
+        Field(name="endpoint_id", json_name="endpointId", of="", many=False),
+        Field(name="state", json_name="state", of="", many=False),
+        Field(name="page_size", json_name="pageSize", of="", many=False),
+        Field(name="page_token", json_name="pageToken", of="", many=False),
+    ),
     "lyceum.notifications.v1.ListEndpointsRequest": (
         Field(name="member_id", json_name="memberId", of="", many=False),
         Field(name="page_size", json_name="pageSize", of="", many=False),
         Field(name="page_token", json_name="pageToken", of="", many=False),
+    ),
+    "lyceum.notifications.v1.ListEventTypesRequest": (),
+    "lyceum.notifications.v1.RedeliverRequest": (
+        Field(name="endpoint_id", json_name="endpointId", of="", many=False),
+        Field(name="delivery_id", json_name="deliveryId", of="", many=False),
+        Field(name="failed_since", json_name="failedSince", of="", many=False),
     ),
     "lyceum.notifications.v1.RegisterEndpointRequest": (
         Field(name="url", json_name="url", of="", many=False),
@@ -1075,6 +1123,9 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
     ),
     "lyceum.notifications.v1.RotateSecretRequest": (
+        Field(name="endpoint_id", json_name="endpointId", of="", many=False),
+    ),
+    "lyceum.notifications.v1.TestEndpointRequest": (
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
     ),
     "lyceum.reco.v1.GetPreferencesRequest": (),

@@ -7,13 +7,14 @@ from pathlib import Path
 from contracts.events.notifications import TOPICS
 from eventfold_ops.deployment import Deployment
 from lyceum.notifications.v1.notifications_pb2_grpc import add_NotificationsServiceServicer_to_server
+from notifications.delivery.slice import DELIVERY
 from notifications.endpoint.slice import ENDPOINT
 from notifications.settings import NotificationsSettings
 from servicekit.operating import deployment_of
 from servicekit.slices import made_of
 
 DEFINITION = made_of(
-    [ENDPOINT],
+    [ENDPOINT, DELIVERY],
     name="notifications",
     settings=NotificationsSettings,
     topics=TOPICS,
