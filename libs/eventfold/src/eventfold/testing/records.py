@@ -53,7 +53,8 @@ def record(
     recorded_at: datetime | None = None,
 ) -> PublicRecord[Any]:
     """An event of a type (or, by name, of an unknown type) as the record with offset and number `seq`. Its id and
-    correlation id follow from the number, its stream from the key. Without `recorded_at` it was recorded when it occurred."""
+    correlation id follow from the number, its stream from the key. Without `recorded_at` it was recorded when it
+    occurred."""
     name, topic = (kind, topic_of(kind)) if isinstance(kind, str) else (kind.name, kind.topic)
     headers = {
         "ce_id": f"e{seq}",

@@ -46,7 +46,7 @@ async def take(conn: Connection, lane: Lane, now: datetime, places: int, under_w
         limits.append(max(0, min(left, places)))
         places -= limits[-1]
     given = {"ids": ids, "limits": limits, "now": now, "again": now + TAKEN_AGAIN_AFTER}
-    taken = [Taken._make(row) for row in await (await conn.execute(_TAKE, given)).fetchall()]
+    taken = sorted(Taken._make(row) for row in await (await conn.execute(_TAKE, given)).fetchall())
     await next_looks(conn, ids)
     return taken
 
