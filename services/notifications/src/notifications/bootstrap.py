@@ -9,6 +9,7 @@ from eventfold_ops.deployment import Deployment
 from lyceum.notifications.v1.notifications_pb2_grpc import add_NotificationsServiceServicer_to_server
 from notifications.delivery.slice import DELIVERY
 from notifications.endpoint.slice import ENDPOINT
+from notifications.forgetting import forget_member
 from notifications.settings import NotificationsSettings
 from servicekit.operating import deployment_of
 from servicekit.slices import made_of
@@ -21,6 +22,7 @@ DEFINITION = made_of(
     migrations=Path(__file__).parent / "migrations",
     grpc_service="lyceum.notifications.v1.NotificationsService",
     add_servicer=add_NotificationsServiceServicer_to_server,
+    commands={"forget-member": forget_member},
 )
 
 

@@ -9,6 +9,9 @@ OLDEST_DUE_S = Gauge(
     "How late the oldest due delivery is, by lane: `fast` (endpoints that answer) or `slow` (the others).",
     ["lane"],
 )
+OLDEST_UNTOLD_S = Gauge(
+    "lyceum_webhooks_oldest_untold_seconds", "How long ago the oldest event happened of which no delivery was made yet."
+)
 ATTEMPTS = Counter(
     "lyceum_webhooks_attempts",
     "Requests to endpoints, by outcome: delivered, refused, unreachable or gone.",

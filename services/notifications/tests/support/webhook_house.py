@@ -12,8 +12,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from contracts.events import billing, catalog
-from eventfold.errors import LeaseLost
+from contracts.events import billing, catalog, identity
 from eventfold.publish import lease as leases
 from lyceum.notifications.v1 import notifications_pb2 as pb
 from notifications.delivery.sending import LEASE, Sender
@@ -26,7 +25,7 @@ OTHER = Caller("c2", "creator", "session")
 ADMIN = Caller("a1", "admin", "session")
 CONSUMER = Caller("m1", "consumer", "session")
 LOOKS_AT_MOST = 2_000
-FORMATTED = tuple[Mapping[str, str], str]
+Request = tuple[Mapping[str, str], str]
 
 
 def money(amount_minor: int) -> dict[str, Any]:
@@ -49,7 +48,7 @@ class Receiver:
     """A receiver of webhooks. `answer` decides what is said to each; the default is 204."""
 
     url: str = ""
-    got: list[FORMATTED] = field(default_factory=list)
+    got: list[Request] = field(default_factory=list)
     answer: Callable[[int], Any] = lambda _: web.Response(status=204)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -58,6 +57,12 @@ class Receiver:
         self.got.append((headers, (await request.read()).decode()))
         answered = self.answer(len(self.got))
         return await answered if asyncio.iscoroutine(answered) else answered  # type: ignore[no-any-return]
+
+    async def has(self, count: int) -> None:
+        """Wait until so many requests have come. Raises TimeoutError after ten seconds."""
+        async with asyncio.timeout(10):
+            while len(self.got) < count:  # noqa: ASYNC110 - what is waited for comes over a socket
+                await asyncio.sleep(0.01)
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -105,6 +110,16 @@ class WebhookHouse(House):
         made: pb.RegisterEndpointResponse = await self.call(request, caller)
         await self.settle()
         return made
+
+    async def joined(self, member_id: str, role: str) -> None:
+        """A member registers, in a role."""
+        data = {"member_id": member_id, "role": role, "claimed": True, "registered_at": self.clock()}
+        await self.happens(identity.MEMBER_REGISTERED, data, f"member-{member_id}")
+
+    async def demoted(self, member_id: str, role: str, previous: str) -> None:
+        """A member gets another role."""
+        data = {"member_id": member_id, "role": role, "previous": previous, "granted_at": self.clock()}
+        await self.happens(identity.MEMBER_ROLE_GRANTED, data, f"member-{member_id}")
 
     async def placed(self, order: str, creator: str = "c1", backfill: bool = False) -> str:
         """An order is placed; returns the id of its event."""
@@ -208,15 +223,6 @@ class WebhookHouse(House):
             "discount": money(0),
             "charged": money(900),
         }
-
-
-async def lost(work: Any) -> None:
-    """`work` is a look under a lease that another holds by now."""
-    try:
-        await work
-    except LeaseLost:
-        return
-    raise AssertionError("the lease was not lost")
 
 
 HOUR = timedelta(hours=1)

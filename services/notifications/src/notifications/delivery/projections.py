@@ -8,7 +8,21 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from eventfold import Changes, Draft, FoldGroup, Key, Projection, PublicRecord, ReadTable, Rows
+from contracts.events import identity
+from eventfold import (
+    Changes,
+    Draft,
+    FoldGroup,
+    Key,
+    Projection,
+    PublicRecord,
+    ReadTable,
+    Rows,
+    on,
+    projection,
+    puts,
+    sets,
+)
 from notifications.event_types import TOLD, Told
 
 
@@ -74,4 +88,21 @@ HAPPENED = Projection(
     partition_local=True,
 )
 
-GROUPS: Final = (FoldGroup("happened", (HAPPENED,), parks=True),)
+
+class RoleRow(NamedTuple):
+    """The role that a member has now."""
+
+    member_id: str
+    role: str
+
+
+ROLE_TABLE = ReadTable("member_role", RoleRow)
+
+ROLES = projection(
+    "member_roles",
+    puts(ROLE_TABLE, identity.MEMBER_REGISTERED, lambda data: RoleRow(data["member_id"], data["role"])),
+    on(ROLE_TABLE, identity.MEMBER_ROLE_GRANTED, sets(role=lambda data: data["role"]), known_only=True),
+    partition_local=True,
+)
+
+GROUPS: Final = (FoldGroup("happened", (HAPPENED,), parks=True), FoldGroup("roles", (ROLES,), parks=True))

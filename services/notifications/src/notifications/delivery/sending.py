@@ -28,7 +28,7 @@ from notifications.delivery.domain import Answer
 from notifications.delivery.noting import FAILED_AT_ONCE_ROWS, Noter
 from notifications.delivery.posting import Poster, headers_of
 from notifications.delivery.rows import Taken
-from notifications.delivery.taking import LANES, Lane, oldest_due, take
+from notifications.delivery.taking import LANES, Lane, take
 from notifications.delivery.telling import Teller
 from notifications.endpoint.domain import ENDPOINT, DisableEndpoint, Endpoint, Reason
 from notifications.secrets import Secrets
@@ -78,8 +78,7 @@ class Sender:
                     await self._idle()
         finally:
             await self.stop()
-            for lane in LANES:
-                telemetry.OLDEST_DUE_S.labels(lane).set(0)
+            self._show()
             with contextlib.suppress(OperationalError):
                 await leases.release(conn, lease)
 
@@ -89,13 +88,13 @@ class Sender:
         self._raise_failures()
         told = await self.teller.tell(conn, lease)
         taken = {lane: await self._take(conn, lease, lane) for lane in LANES}
-        await self._show(conn)
         everything = [one for of_lane in taken.values() for one in of_lane]
         if everything:
             endpoints = await self._endpoints(everything)
             for lane, of_lane in taken.items():
                 for one in of_lane:
                     self._begin(lane, one, endpoints.get(one.endpoint_id))
+        self._show()
         return told + len(everything)
 
     async def settled(self) -> None:
@@ -125,11 +124,8 @@ class Sender:
             await leases.hold(conn, lease)
             return await take(conn, lane, self.clock(), self.places - used, under_way)
 
-    async def _show(self, conn: Connection) -> None:
-        oldest, now = await oldest_due(conn), self.clock()
+    def _show(self) -> None:
         for lane in LANES:
-            late_s = (now - oldest[lane]).total_seconds() if lane in oldest else 0.0
-            telemetry.OLDEST_DUE_S.labels(lane).set(max(0.0, late_s))
             telemetry.IN_FLIGHT.labels(lane).set(sum(one == lane for one, _ in self._tasks.values()))
 
     async def _endpoints(self, taken: list[Taken]) -> Mapping[str, Endpoint]:

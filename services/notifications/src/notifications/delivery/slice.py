@@ -18,6 +18,7 @@ from notifications.delivery.rpc import POLICIES, DeliveryRpcs
 from notifications.delivery.sending import Sender
 from notifications.delivery.sweeping import ROWS, Sweeper
 from notifications.delivery.telling import Teller
+from notifications.delivery.watching import watch
 from notifications.guard import Guard
 from notifications.secrets import Secrets
 from notifications.settings import NotificationsSettings
@@ -31,6 +32,11 @@ from servicekit.slices import Slice
 def rpcs(wiring: Wiring) -> DeliveryRpcs:
     """What the slice serves."""
     return DeliveryRpcs(wiring.store, Deliveries(wiring.queries), Asking(wiring.pool))
+
+
+def background(wiring: Wiring) -> Mapping[str, Work]:
+    """The watch over what is late, beside each server."""
+    return {"watch over webhooks": partial(watch, wiring.queries)}
 
 
 def sending(wiring: Wiring) -> Mapping[str, Work]:
@@ -74,4 +80,4 @@ def sender(wiring: Wiring, clock: Callable[[], datetime] = _now) -> Sender:
     )
 
 
-DELIVERY: Final = Slice(groups=GROUPS, policies=POLICIES, rpcs=rpcs, further={"send": sending})
+DELIVERY: Final = Slice(groups=GROUPS, policies=POLICIES, rpcs=rpcs, background=background, further={"send": sending})

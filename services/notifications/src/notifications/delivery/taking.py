@@ -27,7 +27,6 @@ CROSS JOIN LATERAL (
 ) o
 WHERE d.endpoint_id = l.endpoint_id AND d.number = o.number
 RETURNING d.endpoint_id, d.number, d.event_id, d.type, d.aggregate, d.body, d.tries, d.attempts, d.first_at, d.taken"""
-_OLDEST: Final = "SELECT slow, min(next_due_at) FROM sending WHERE next_due_at IS NOT NULL GROUP BY slow"
 
 
 async def take(conn: Connection, lane: Lane, now: datetime, places: int, under_way: Mapping[str, int]) -> list[Taken]:
@@ -49,9 +48,3 @@ async def take(conn: Connection, lane: Lane, now: datetime, places: int, under_w
     taken = sorted(Taken._make(row) for row in await (await conn.execute(_TAKE, given)).fetchall())
     await next_looks(conn, ids)
     return taken
-
-
-async def oldest_due(conn: Connection) -> dict[Lane, datetime]:
-    """When the oldest due delivery of each lane was due; lanes without one are left out."""
-    rows = await (await conn.execute(_OLDEST)).fetchall()
-    return {("slow" if slow else "fast"): at for slow, at in rows}

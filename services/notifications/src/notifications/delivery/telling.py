@@ -32,10 +32,12 @@ _ALL: Final = "SELECT event_id FROM happened WHERE recorded_at > %(since)s"
 _SINCE: Final = """ AND changed_in >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
 AND NOT pg_visible_in_snapshot(changed_in, %(snapshot)s::pg_snapshot)"""
 _IN_ORDER: Final = " ORDER BY seq, event_id"
-# Of a member whose endpoint came later than the event, the endpoint is not told; of a removed one neither.
+# An endpoint is told of what happened since it was registered. Everybody's events are told to who is an admin now, not
+# to who once was.
 _MATCHES: Final = """SELECT e.endpoint_id, h.event_id, h.type, h.aggregate, h.occurred_at, h.body
 FROM happened h JOIN endpoint e ON e.types ? h.type AND e.state <> 'removed' AND e.registered_at <= h.recorded_at
-  AND (e.scope = 'all' OR (e.scope = 'own' AND e.member_id = h.concerns))
+  AND ((e.scope = 'own' AND e.member_id = h.concerns) OR (e.scope = 'all' AND EXISTS (
+    SELECT FROM member_role r WHERE r.member_id = e.member_id AND r.role = 'admin')))
 WHERE h.event_id = ANY(%s) ORDER BY h.seq, h.event_id, e.endpoint_id"""
 
 

@@ -25,6 +25,10 @@ CREATE TABLE happened (
 );
 CREATE INDEX happened_changed ON happened (changed_in);
 CREATE INDEX happened_by_age ON happened (recorded_at);
+CREATE TABLE member_role (
+    member_id text NOT NULL, role text NOT NULL,
+    PRIMARY KEY (member_id)
+);
 CREATE TABLE telling (name text PRIMARY KEY, snapshot text NOT NULL, copy text NOT NULL);
 CREATE TABLE sending (
     endpoint_id text PRIMARY KEY, next_number bigint NOT NULL DEFAULT 1, next_due_at timestamptz,
