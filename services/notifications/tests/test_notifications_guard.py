@@ -1,4 +1,4 @@
-"""Requests to what must not be asked: names that lead inside, names that change their answer, receivers that are bad."""
+"""Requests to what must not be asked: names that lead inside, names that change their answer, bad receivers."""
 
 from __future__ import annotations
 
