@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge
 
 OLDEST_DUE_S = Gauge(
     "lyceum_webhooks_oldest_due_seconds",
-    "How late the oldest due delivery is, by lane: `fast` (endpoints that answer) or `slow` (the others).",
+    "How late the oldest due delivery is, by lane: fast, new or slow.",
     ["lane"],
 )
 OLDEST_UNTOLD_S = Gauge(

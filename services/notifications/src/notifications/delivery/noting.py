@@ -22,9 +22,9 @@ WHERE endpoint_id = %s AND number = %s AND state <> 'delivered'"""
 _MISSED: Final = """UPDATE delivery SET state = %s, due_at = coalesce(%s, due_at), first_at = %s, taken = NULL,
 attempts = attempts + 1, tries = tries + 1
 WHERE endpoint_id = %s AND number = %s AND taken = %s AND state = 'due'"""
-_WELL: Final = "UPDATE sending SET failing_since = NULL, not_before = NULL, slow = %s WHERE endpoint_id = %s"
+_WELL: Final = "UPDATE sending SET failing_since = NULL, not_before = NULL, lane = %s WHERE endpoint_id = %s"
 _WAS_FAILING: Final = "SELECT failing_since FROM sending WHERE endpoint_id = %s"
-_FAILING: Final = """UPDATE sending SET failing_since = coalesce(failing_since, %s), slow = true,
+_FAILING: Final = """UPDATE sending SET failing_since = coalesce(failing_since, %s), lane = 'slow',
 not_before = greatest(not_before, %s) WHERE endpoint_id = %s RETURNING failing_since"""
 _FORWARD: Final = """UPDATE delivery SET due_at = %s WHERE endpoint_id = %s AND state = 'due' AND taken IS NULL
 AND due_at > %s"""
@@ -71,7 +71,7 @@ class Noter:
         """An endpoint that had failed is well again: what waits for its next attempt is due now."""
         await conn.execute(_ARRIVED, [taken.endpoint_id, taken.number])
         row = await (await conn.execute(_WAS_FAILING, [taken.endpoint_id])).fetchone()
-        await conn.execute(_WELL, [answer.took_ms > SLOW_AFTER_MS, taken.endpoint_id])
+        await conn.execute(_WELL, ["slow" if answer.took_ms > SLOW_AFTER_MS else "fast", taken.endpoint_id])
         if row and row[0] is not None:
             await conn.execute(_FORWARD, [now, taken.endpoint_id, now])
 
@@ -95,6 +95,6 @@ class Noter:
         async with self.pool.connection() as conn, conn.transaction():
             await locked(conn, [endpoint_id])
             ended = (await conn.execute(_GIVE_UP, [endpoint_id, FAILED_AT_ONCE_ROWS])).rowcount
-            await conn.execute(_WELL, [False, endpoint_id])
+            await conn.execute(_WELL, ["new", endpoint_id])
             await next_looks(conn, [endpoint_id])
         return ended

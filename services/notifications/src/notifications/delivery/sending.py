@@ -58,7 +58,7 @@ class Sender:
     noter: Noter
     poster: Poster
     clock: Callable[[], datetime]
-    places: int = 32
+    places: Mapping[Lane, int]
     _tasks: dict[asyncio.Task[None], tuple[Lane, str]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -122,7 +122,7 @@ class Sender:
         used = sum(one == lane for one, _ in self._tasks.values())
         async with conn.transaction():
             await leases.hold(conn, lease)
-            return await take(conn, lane, self.clock(), self.places - used, under_way)
+            return await take(conn, lane, self.clock(), self.places[lane] - used, under_way)
 
     def _show(self) -> None:
         for lane in LANES:

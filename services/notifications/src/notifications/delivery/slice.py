@@ -17,6 +17,7 @@ from notifications.delivery.queries import Deliveries
 from notifications.delivery.rpc import POLICIES, DeliveryRpcs
 from notifications.delivery.sending import Sender
 from notifications.delivery.sweeping import ROWS, Sweeper
+from notifications.delivery.taking import Lane
 from notifications.delivery.telling import Teller
 from notifications.delivery.watching import watch
 from notifications.guard import Guard
@@ -60,6 +61,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def places(in_flight: int) -> Mapping[Lane, int]:
+    """How many requests each lane may have under way: half of them go to endpoints that answer."""
+    return {"fast": in_flight // 2, "new": in_flight // 4, "slow": in_flight // 4}
+
+
 def sender(wiring: Wiring, clock: Callable[[], datetime] = _now) -> Sender:
     """A sender of this process; what it opens is closed with the process."""
     settings: NotificationsSettings = wiring.settings
@@ -76,7 +82,7 @@ def sender(wiring: Wiring, clock: Callable[[], datetime] = _now) -> Sender:
         noter=Noter(wiring.pool, wiring.rng.random),
         poster=poster,
         clock=clock,
-        places=settings.webhooks_in_flight // 2,
+        places=places(settings.webhooks_in_flight),
     )
 
 

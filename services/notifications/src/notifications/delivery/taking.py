@@ -10,14 +10,15 @@ from eventfold import Connection
 from notifications.delivery.domain import AT_ONCE
 from notifications.delivery.rows import Taken, next_looks
 
-Lane = Literal["fast", "slow"]
-"""Endpoints that fail or dawdle have places of their own, so that they take none of the others'."""
-LANES: Final[tuple[Lane, ...]] = ("fast", "slow")
+Lane = Literal["fast", "new", "slow"]
+"""Endpoints that answered at once the last time, those that have never been asked, and those that fail or dawdle. Each
+lane has places of its own, so that strangers and the dead take none of the others'."""
+LANES: Final[tuple[Lane, ...]] = ("fast", "new", "slow")
 TAKEN_AGAIN_AFTER: Final = timedelta(seconds=30)
 """When a delivery comes back whose sender died: longer than any request, and than the lease."""
 
 _ENDPOINTS: Final = """SELECT endpoint_id, failing_since IS NOT NULL FROM sending
-WHERE slow = %s AND next_due_at <= %s AND NOT endpoint_id = ANY(%s)
+WHERE lane = %s AND next_due_at <= %s AND NOT endpoint_id = ANY(%s)
 ORDER BY next_due_at LIMIT %s FOR UPDATE SKIP LOCKED"""
 _TAKE: Final = """UPDATE delivery d SET due_at = %(again)s, taken = nextval('delivery_taken')
 FROM unnest(%(ids)s::text[], %(limits)s::int[]) AS l(endpoint_id, at_most)
@@ -36,7 +37,7 @@ async def take(conn: Connection, lane: Lane, now: datetime, places: int, under_w
         return []
     full = [endpoint_id for endpoint_id, count in under_way.items() if count >= AT_ONCE]
     looked_at = places + len(under_way)  # a failing one with its one request under way is passed over
-    found = await (await conn.execute(_ENDPOINTS, [lane == "slow", now, full, looked_at])).fetchall()
+    found = await (await conn.execute(_ENDPOINTS, [lane, now, full, looked_at])).fetchall()
     if not found:
         return []
     ids, limits = [row[0] for row in found], []

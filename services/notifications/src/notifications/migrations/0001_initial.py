@@ -32,9 +32,9 @@ CREATE TABLE member_role (
 CREATE TABLE telling (name text PRIMARY KEY, snapshot text NOT NULL, copy text NOT NULL);
 CREATE TABLE sending (
     endpoint_id text PRIMARY KEY, next_number bigint NOT NULL DEFAULT 1, next_due_at timestamptz,
-    not_before timestamptz, failing_since timestamptz, slow boolean NOT NULL DEFAULT false
+    not_before timestamptz, failing_since timestamptz, lane text NOT NULL DEFAULT 'new'
 );
-CREATE INDEX sending_due ON sending (slow, next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE INDEX sending_due ON sending (lane, next_due_at) WHERE next_due_at IS NOT NULL;
 CREATE SEQUENCE delivery_taken;
 CREATE TABLE delivery (
     endpoint_id text NOT NULL, number bigint NOT NULL, event_id text NOT NULL, type text NOT NULL,
