@@ -101,6 +101,7 @@ def environment(service: Service, role: str) -> Mapping[str, str]:
         "KEY_DIR": KEYS,
         "JWT_ISSUER": PUBLIC_URL,
         "JWT_AUDIENCE": AUDIENCE,
+        "WEBHOOKS_ALLOW_LOCAL": "${WEBHOOKS_ALLOW_LOCAL:-false}",
         "PAYMENT_SIMULATOR_URL": SIMULATOR_URL,
         "PUBLIC_URL": PUBLIC_URL,
         "PYTHONUNBUFFERED": "1",
