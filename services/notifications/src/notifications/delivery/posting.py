@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import ssl
 import time
@@ -20,6 +21,8 @@ from eventfold.errors import InvalidInput
 from notifications import addresses
 from notifications.delivery.domain import Answer
 from notifications.guard import CheckedResolver, Guard, NotReachable
+
+log = logging.getLogger(__name__)
 
 REQUEST_S: Final = 10.0
 """For all of it: name, connection, TLS, sending, and the head of the answer."""
@@ -100,6 +103,9 @@ class Poster:
             said = said or ("" if status else f"no answer within {self._request_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             said = said if status else _why(failure)
+        except Exception:  # receivers choose the bytes that are read here: none of them may stop the sender
+            log.exception("an answer could not be read")
+            said = said if status else "the answer is not HTTP"
         return Answer(status, round((time.monotonic() - began) * 1_000), said, retry_after)
 
     @contextlib.asynccontextmanager
