@@ -84,15 +84,16 @@ class Poster:
         await self._session.close()
         await self._guard.aclose()
 
-    async def post(self, url: str, body: str, headers: dict[str, str]) -> Answer:
-        """The answer, or why there is none. Never raises for what a receiver does."""
+    async def post(self, url: str, body: str, headers: dict[str, str], now: datetime) -> Answer:
+        """The answer, or why there is none; `now` is what dates in it are compared with. Never raises for what a
+        receiver does."""
         began = time.monotonic()
         status, said, retry_after = 0, "", None
         try:
             address = addresses.checked(url, allow_local=self._allow_local)
             async with asyncio.timeout(self._request_s) as limit:
                 async with self._asked(address.url, body, headers) as answer:
-                    status, retry_after = answer.status, _retry_after(answer.headers.get("retry-after"))
+                    status, retry_after = answer.status, _retry_after(answer.headers.get("retry-after"), now)
                     limit.reschedule(asyncio.get_running_loop().time() + BODY_S)
                     said = await _beginning(answer)
         except InvalidInput as refused:
@@ -145,7 +146,7 @@ def _why(failure: Exception) -> str:
             return "the answer is not HTTP"
 
 
-def _retry_after(told: str | None) -> timedelta | None:
+def _retry_after(told: str | None, now: datetime) -> timedelta | None:
     """Seconds, or a date; None for what is neither."""
     if told is None:
         return None
@@ -156,4 +157,4 @@ def _retry_after(told: str | None) -> timedelta | None:
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at - datetime.now(UTC)
+    return at - now

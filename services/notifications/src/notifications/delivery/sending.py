@@ -157,7 +157,7 @@ class Sender:
         if not place.secrets:
             return Answer(0, 0, NO_SECRET)
         headers = headers_of(taken.event_id, taken.body, place.secrets, at)
-        return await self.poster.post(place.url, taken.body, headers)
+        return await self.poster.post(place.url, taken.body, headers, at)
 
     async def _give_up_all(self, endpoint_id: str) -> None:
         for _ in range(GIVE_UP_ROUNDS):
