@@ -44,6 +44,7 @@ local function note(handle, route, name)
   local headers, notes = handle:headers(), handle:streamInfo():dynamicMetadata()
   notes:set("lyceum", "route", name)
   if route.rate == "credential" then notes:set("lyceum", "limit", "credential") end
+  if route.roles then notes:set("lyceum", "roles", route.roles) end
   if is_private(route, headers) then notes:set("lyceum", "private", "yes") end
   -- Whoever refreshes a session may well send the token that is over, which a service would refuse.
   if route.bearer == "ignored" and route.rate ~= "provider" then headers:remove("authorization") end

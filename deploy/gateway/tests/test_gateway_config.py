@@ -95,7 +95,7 @@ async def test_oversize_bodies_are_refused_by_route(gateway: Running) -> None:
     assert chunks.status_code == 413 and SECRET not in chunks.text
     items = [{"external_id": f"{n:0>200}", "username": "u" * 200} for n in range(2000)]
     batch = await gateway.client.post(
-        "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer()
+        "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer(role="importer")
     )
     assert batch.status_code == 200 and len(gateway.services.requests[0].items) == 2000
 

@@ -13,7 +13,7 @@ from lyceum_gateway import bodies, pages, tables, watching
 from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.methods import METHODS
 from lyceum_gateway.pages import Pages
-from lyceum_gateway.replies import replies
+from lyceum_gateway.replies import REFUSED_BY_ROLE, TOKEN_NOTES, replies
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls, over_tls
 from lyceum_gateway.upstreams import Address, cluster
@@ -41,6 +41,19 @@ _LOGGED = {
     "flags": "%RESPONSE_FLAGS%",
 }
 """A line of the access log. What a request means was noted by the first look at it; unknown paths have no route."""
+
+
+_REFUSED = {
+    "at": "%START_TIME%",
+    "logger": "security",
+    "event": "refused",
+    "status": "PERMISSION_DENIED",
+    "reason": "NOT_PERMITTED",
+    "method": "%DYNAMIC_METADATA(lyceum:method)%",
+    "member_id": f"%DYNAMIC_METADATA({TOKEN_NOTES}:token:sub)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+}
+"""A line of the security log: of whom a role was asked for that their token does not have."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,9 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "arrival_filter": _filter(tables.routes() + tables.fields() + tables.pages(has_pages), _ARRIVAL),
         "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
+        "security_log": json.dumps(_REFUSED),
+        "refused_by_role": json.dumps(REFUSED_BY_ROLE),
+        "role_rules": json.dumps(tables.role_rules()),
         "limit_for_all": json.dumps(gateway.limits.for_all),
         "limits_for_each": json.dumps(gateway.limits.for_each),
         "counted_clients": CLIENTS,

@@ -13,6 +13,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin", "importer"),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetProduct",
@@ -22,6 +23,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.billing.v1.GetProductRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/SchedulePromotion",
@@ -31,6 +33,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/CreateQuote",
@@ -40,6 +43,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/PlaceOrder",
@@ -49,6 +53,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/StartPayment",
@@ -58,6 +63,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/HandleProviderCallback",
@@ -67,6 +73,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="provider",
         query="lyceum.billing.v1.HandleProviderCallbackRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetOrder",
@@ -76,6 +83,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.GetOrderRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListOrders",
@@ -85,6 +93,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListOrdersRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListEntitlements",
@@ -94,6 +103,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListEntitlementsRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetTrialBalance",
@@ -103,6 +113,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.GetTrialBalanceRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListPostings",
@@ -112,6 +123,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListPostingsRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ImportOrders",
@@ -121,6 +133,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/Publish",
@@ -130,6 +143,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator",),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/PublishContent",
@@ -139,6 +153,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator",),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/GetContent",
@@ -148,6 +163,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.GetContentRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListContents",
@@ -157,6 +173,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.ListContentsRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteraction",
@@ -166,6 +183,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="lyceum.catalog.v1.RecordInteractionRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteractions",
@@ -175,6 +193,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListComments",
@@ -184,6 +203,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.ListCommentsRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportContents",
@@ -193,6 +213,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportInteractions",
@@ -202,6 +223,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/Register",
@@ -211,6 +233,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/LogIn",
@@ -220,6 +243,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RefreshSession",
@@ -229,6 +253,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RevokeSession",
@@ -238,6 +263,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetMember",
@@ -247,6 +273,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.identity.v1.GetMemberRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/IssueClaimCode",
@@ -256,6 +283,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ClaimAccount",
@@ -265,6 +293,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GrantRole",
@@ -274,6 +303,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("admin",),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ImportMembers",
@@ -283,6 +313,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetJwks",
@@ -292,6 +323,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="query",
         query="lyceum.identity.v1.GetJwksRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetOpenIdConfiguration",
@@ -301,6 +333,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="query",
         query="lyceum.identity.v1.GetOpenIdConfigurationRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetention",
@@ -310,6 +343,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRetentionRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberRetention",
@@ -319,6 +353,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetMemberRetentionRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivity",
@@ -328,6 +363,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberActivity",
@@ -337,6 +373,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetMemberActivityRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenue",
@@ -346,6 +383,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetOverview",
@@ -355,6 +393,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetOverviewRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityTrend",
@@ -364,6 +403,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityTrendRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityBreakdown",
@@ -373,6 +413,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityBreakdownRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/ListRestatements",
@@ -382,6 +423,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.ListRestatementsRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCohorts",
@@ -391,6 +433,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetCohortsRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetentionForecast",
@@ -400,6 +443,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRetentionForecastRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCalibration",
@@ -409,6 +453,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetCalibrationRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueTrend",
@@ -418,6 +463,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueTrendRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueForecast",
@@ -427,6 +473,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueForecastRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetBuyingForecast",
@@ -436,6 +483,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetBuyingForecastRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetFunnel",
@@ -445,6 +493,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetFunnelRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetAttribution",
@@ -454,6 +503,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetAttributionRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetContentQuality",
@@ -463,6 +513,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetContentQualityRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivateBenchmark",
@@ -472,6 +523,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPrivateBenchmarkRequest",
+        roles=("creator", "importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPublicTrend",
@@ -481,6 +533,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPublicTrendRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetReleasedRetention",
@@ -490,6 +543,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetReleasedRetentionRequest",
+        roles=("creator", "importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivacyBudget",
@@ -499,6 +553,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPrivacyBudgetRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/Recommend",
@@ -508,6 +563,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.RecommendRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilar",
@@ -517,6 +573,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListSimilarRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListPopular",
@@ -526,6 +583,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListPopularRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListTrending",
@@ -535,6 +593,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListTrendingRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListContinueLearning",
@@ -544,6 +603,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListContinueLearningRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilarMembers",
@@ -553,6 +613,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListSimilarMembersRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListOutcomes",
@@ -562,6 +623,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListOutcomesRequest",
+        roles=("importer", "auditor", "admin"),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GiveFeedback",
@@ -571,6 +633,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/SetPreferences",
@@ -580,6 +643,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GetPreferences",
@@ -589,6 +653,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.GetPreferencesRequest",
+        roles=(),
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSignals",
@@ -598,6 +663,7 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListSignalsRequest",
+        roles=(),
     ),
 )
 

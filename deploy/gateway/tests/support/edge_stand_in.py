@@ -112,7 +112,7 @@ class Recording(
         raise AssertionError
 
     def token(self, **changes: Any) -> str:
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "exp": 4102444800, **changes}
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "role": "creator", "exp": 4102444800} | changes
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
 
 
