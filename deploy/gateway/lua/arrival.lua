@@ -60,6 +60,7 @@ local function as_json(handle, method, path)
     return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })
   end
   local notes = note(handle, route, route.path)
+  handle:headers():replace("x-lyceum-route", method .. " " .. route.path) -- for the span of the call
   local why = query_complaint(path, route)
   if why then return refuse(handle, "400", why) end
   if route.body then notes:set("lyceum", "body", route.body) end

@@ -237,7 +237,7 @@ async def _sent(method: str, messages: AsyncGenerator[Message, None], context: A
 
 
 def _span(method: str, metadata: Mapping[str, str]) -> contextlib.AbstractContextManager[Span]:
-    name, attributes = of_call(method)
+    name, attributes = of_call(method, metadata.get("x-lyceum-route", ""))
     return tracing.span(name, SpanKind.SERVER, attributes, parent=metadata.get("traceparent"))
 
 
