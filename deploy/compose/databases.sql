@@ -73,3 +73,17 @@ CREATE SCHEMA IF NOT EXISTS "metrics_shadow";
 ALTER SCHEMA "metrics_shadow" OWNER TO "metrics";
 REVOKE ALL ON SCHEMA "metrics_shadow" FROM PUBLIC;
 ALTER ROLE "metrics" IN DATABASE "lyceum" SET search_path = "metrics";
+
+-- notifications
+\set password `sed -n 's/^password=//p' /run/secrets/notifications_database`
+SELECT 'CREATE ROLE "notifications" NOSUPERUSER NOCREATEDB NOCREATEROLE LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'notifications') \gexec
+ALTER ROLE "notifications" PASSWORD :'password' CONNECTION LIMIT 30;
+GRANT CONNECT ON DATABASE "lyceum" TO "notifications";
+CREATE SCHEMA IF NOT EXISTS "notifications";
+GRANT "notifications" TO CURRENT_USER;
+ALTER SCHEMA "notifications" OWNER TO "notifications";
+REVOKE ALL ON SCHEMA "notifications" FROM PUBLIC;
+CREATE SCHEMA IF NOT EXISTS "notifications_shadow";
+ALTER SCHEMA "notifications_shadow" OWNER TO "notifications";
+REVOKE ALL ON SCHEMA "notifications_shadow" FROM PUBLIC;
+ALTER ROLE "notifications" IN DATABASE "lyceum" SET search_path = "notifications";

@@ -8,4 +8,5 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "billing": ("lyceum.billing.v1.BillingService",),
     "reco": ("lyceum.reco.v1.RecoService",),
     "metrics": ("lyceum.metrics.v1.MetricsService",),
+    "notifications": ("lyceum.notifications.v1.NotificationsService",),
 }

@@ -1,0 +1,1 @@
+"""Notifications: what happened, told to members and partners."""

@@ -1,0 +1,28 @@
+"""notifications, wired: the slices of which it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contracts.events.notifications import TOPICS
+from eventfold_ops.deployment import Deployment
+from lyceum.notifications.v1.notifications_pb2_grpc import add_NotificationsServiceServicer_to_server
+from notifications.endpoint.slice import ENDPOINT
+from notifications.settings import NotificationsSettings
+from servicekit.operating import deployment_of
+from servicekit.slices import made_of
+
+DEFINITION = made_of(
+    [ENDPOINT],
+    name="notifications",
+    settings=NotificationsSettings,
+    topics=TOPICS,
+    migrations=Path(__file__).parent / "migrations",
+    grpc_service="lyceum.notifications.v1.NotificationsService",
+    add_servicer=add_NotificationsServiceServicer_to_server,
+)
+
+
+def deployment() -> Deployment:
+    """The service for `eventfold --app notifications.bootstrap:deployment`."""
+    return deployment_of(DEFINITION)

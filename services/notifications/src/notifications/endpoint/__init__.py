@@ -1,0 +1,1 @@
+"""Webhook endpoints: addresses that are told of events, with their secrets."""
