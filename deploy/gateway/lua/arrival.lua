@@ -31,7 +31,7 @@ end
 local function allowed(rpcs)
   local verbs = {}
   for verb in pairs(rpcs) do verbs[#verbs + 1] = verb end
-  if rpcs.GET then verbs[#verbs + 1] = "HEAD" end
+  if rpcs.GET and not rpcs.GET.streams then verbs[#verbs + 1] = "HEAD" end
   table.sort(verbs)
   return table.concat(verbs, ", ")
 end
@@ -54,7 +54,7 @@ end
 local function as_json(handle, method, path)
   local rpcs = rpcs_of(path:match("^[^?]*"))
   if rpcs == nil then return refuse(handle, "404") end
-  local is_head = method == "HEAD" and rpcs.GET ~= nil
+  local is_head = method == "HEAD" and rpcs.GET ~= nil and not rpcs.GET.streams
   local route = rpcs[is_head and "GET" or method]
   if route == nil then
     return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })

@@ -142,7 +142,7 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "services": json.dumps([name for _, name in _served()]),
         "usual_body_bytes": bodies.USUAL_BYTES,
         "body_limits": _entries(bodies.own_limits(METHODS), 20),
-        "service_routes": _entries([_route(*one) for one in _served()], 20),
+        "service_routes": _entries([*_streams(), *(_route(*one) for one in _served())], 20),
         "page_routes": _entries(pages.routes() if has_pages else [], 20),
     }
     return textwrap.indent(_filled("listener.yaml.tmpl", values), "    ").strip()
@@ -193,6 +193,15 @@ _RETRIES: Mapping[str, object] = {
     "host_selection_retry_max_attempts": 3,
 }
 """Another replica is asked where there is one; a lone server that is started again is waited for, some 9 s."""
+
+
+def _streams() -> Iterator[dict[str, object]]:
+    """A stream goes on until its server ends it; the server says something at least every 15 s."""
+    for service, name in _served():
+        for one in METHODS:
+            if one.streams and one.grpc.startswith(f"/{name}/"):
+                route = {"cluster": service, "timeout": "0s", "idle_timeout": "60s", "retry_policy": _RETRIES}
+                yield {"match": {"path": one.grpc}, "route": route}
 
 
 def _route(service: str, full_name: str) -> dict[str, object]:

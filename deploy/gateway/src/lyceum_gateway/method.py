@@ -13,7 +13,8 @@ class Method(NamedTuple):
 
     `body` is the full name of the message that its JSON body is, empty where there is none or where it is not JSON of
     ours; `query` of that whose fields are its parameters, empty where it takes none. `rate` is that of its policy. Only
-    `roles` may call it; where there are none, the service alone decides.
+    `roles` may call it; where there are none, the service alone decides. One that
+    `streams` answers with many messages, for JSON clients as server-sent events.
     """
 
     grpc: str
@@ -24,6 +25,7 @@ class Method(NamedTuple):
     rate: str
     query: str = ""
     roles: tuple[str, ...] = ()
+    streams: bool = False
 
 
 class Field(NamedTuple):

@@ -14,6 +14,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=("creator", "admin", "importer"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetProduct",
@@ -24,6 +25,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.GetProductRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/SchedulePromotion",
@@ -34,6 +36,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/CreateQuote",
@@ -44,6 +47,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/PlaceOrder",
@@ -54,6 +58,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/StartPayment",
@@ -64,6 +69,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/HandleProviderCallback",
@@ -74,6 +80,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="provider",
         query="lyceum.billing.v1.HandleProviderCallbackRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetOrder",
@@ -84,6 +91,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.GetOrderRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListOrders",
@@ -94,6 +102,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.ListOrdersRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListEntitlements",
@@ -104,6 +113,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.ListEntitlementsRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetTrialBalance",
@@ -114,6 +124,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.GetTrialBalanceRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListPostings",
@@ -124,6 +135,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.billing.v1.ListPostingsRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ImportOrders",
@@ -134,6 +146,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="import",
         query="",
         roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/Publish",
@@ -144,6 +157,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=("creator",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/PublishContent",
@@ -154,6 +168,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=("creator",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/GetContent",
@@ -164,6 +179,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.catalog.v1.GetContentRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListContents",
@@ -174,6 +190,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.catalog.v1.ListContentsRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteraction",
@@ -184,6 +201,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="lyceum.catalog.v1.RecordInteractionRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteractions",
@@ -194,6 +212,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListComments",
@@ -204,6 +223,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.catalog.v1.ListCommentsRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportContents",
@@ -214,6 +234,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="import",
         query="",
         roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportInteractions",
@@ -224,6 +245,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="import",
         query="",
         roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/Register",
@@ -234,6 +256,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/LogIn",
@@ -244,6 +267,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RefreshSession",
@@ -254,6 +278,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RevokeSession",
@@ -264,6 +289,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetMember",
@@ -274,6 +300,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.identity.v1.GetMemberRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/IssueClaimCode",
@@ -284,6 +311,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ClaimAccount",
@@ -294,6 +322,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="credential",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GrantRole",
@@ -304,6 +333,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=("admin",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ImportMembers",
@@ -314,6 +344,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="import",
         query="",
         roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetJwks",
@@ -324,6 +355,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.identity.v1.GetJwksRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetOpenIdConfiguration",
@@ -334,6 +366,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.identity.v1.GetOpenIdConfigurationRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetention",
@@ -344,6 +377,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetRetentionRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberRetention",
@@ -354,6 +388,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetMemberRetentionRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivity",
@@ -364,6 +399,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetActivityRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberActivity",
@@ -374,6 +410,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetMemberActivityRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenue",
@@ -384,6 +421,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetRevenueRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetOverview",
@@ -394,6 +432,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetOverviewRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityTrend",
@@ -404,6 +443,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetActivityTrendRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityBreakdown",
@@ -414,6 +454,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetActivityBreakdownRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/ListRestatements",
@@ -424,6 +465,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.ListRestatementsRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCohorts",
@@ -434,6 +476,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetCohortsRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetentionForecast",
@@ -444,6 +487,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetRetentionForecastRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCalibration",
@@ -454,6 +498,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetCalibrationRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueTrend",
@@ -464,6 +509,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetRevenueTrendRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueForecast",
@@ -474,6 +520,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetRevenueForecastRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetBuyingForecast",
@@ -484,6 +531,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetBuyingForecastRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetFunnel",
@@ -494,6 +542,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetFunnelRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetAttribution",
@@ -504,6 +553,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetAttributionRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetContentQuality",
@@ -514,6 +564,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetContentQualityRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivateBenchmark",
@@ -524,6 +575,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetPrivateBenchmarkRequest",
         roles=("creator", "importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPublicTrend",
@@ -534,6 +586,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetPublicTrendRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetReleasedRetention",
@@ -544,6 +597,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetReleasedRetentionRequest",
         roles=("creator", "importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivacyBudget",
@@ -554,6 +608,40 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.metrics.v1.GetPrivacyBudgetRequest",
         roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/ListNotifications",
+        verb="GET",
+        path="/v1/notifications",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.ListNotificationsRequest",
+        roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/MarkNotificationsRead",
+        verb="POST",
+        path="/v1/notifications:markRead",
+        body="lyceum.notifications.v1.MarkNotificationsReadRequest",
+        bearer="demanded",
+        rate="command",
+        query="",
+        roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/WatchNotifications",
+        verb="GET",
+        path="/v1/notifications:watch",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.WatchNotificationsRequest",
+        roles=(),
+        streams=True,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RegisterEndpoint",
@@ -563,6 +651,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/GetEndpoint",
@@ -572,6 +662,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.GetEndpointRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ListEndpoints",
@@ -581,6 +673,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.ListEndpointsRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ChangeEndpoint",
@@ -590,6 +684,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RemoveEndpoint",
@@ -599,6 +695,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RotateSecret",
@@ -608,6 +706,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/EndSecret",
@@ -617,6 +717,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/DisableEndpoint",
@@ -626,6 +728,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/EnableEndpoint",
@@ -635,6 +739,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/Recommend",
@@ -645,6 +751,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.RecommendRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilar",
@@ -655,6 +762,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListSimilarRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListPopular",
@@ -665,6 +773,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListPopularRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListTrending",
@@ -675,6 +784,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListTrendingRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListContinueLearning",
@@ -685,6 +795,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListContinueLearningRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilarMembers",
@@ -695,6 +806,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListSimilarMembersRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListOutcomes",
@@ -705,6 +817,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListOutcomesRequest",
         roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GiveFeedback",
@@ -715,6 +828,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/SetPreferences",
@@ -725,6 +839,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="command",
         query="",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GetPreferences",
@@ -735,6 +850,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.GetPreferencesRequest",
         roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSignals",
@@ -745,6 +861,7 @@ METHODS: Final[tuple[Method, ...]] = (
         rate="query",
         query="lyceum.reco.v1.ListSignalsRequest",
         roles=(),
+        streams=False,
     ),
 )
 
@@ -1131,6 +1248,11 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field(name="page_size", json_name="pageSize", of="", many=False),
         Field(name="page_token", json_name="pageToken", of="", many=False),
     ),
+    "lyceum.notifications.v1.ListNotificationsRequest": (
+        Field(name="page_size", json_name="pageSize", of="", many=False),
+        Field(name="page_token", json_name="pageToken", of="", many=False),
+    ),
+    "lyceum.notifications.v1.MarkNotificationsReadRequest": (Field(name="up_to", json_name="upTo", of="", many=False),),
     "lyceum.notifications.v1.RegisterEndpointRequest": (
         Field(name="url", json_name="url", of="", many=False),
         Field(name="types", json_name="types", of="", many=True),
@@ -1143,6 +1265,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "lyceum.notifications.v1.RotateSecretRequest": (
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
     ),
+    "lyceum.notifications.v1.WatchNotificationsRequest": (Field(name="after", json_name="after", of="", many=False),),
     "lyceum.reco.v1.GetPreferencesRequest": (),
     "lyceum.reco.v1.GiveFeedbackRequest": (
         Field(name="content_id", json_name="contentId", of="", many=False),

@@ -53,7 +53,11 @@ def _assigned(name: str, value: object) -> str:
 def _lua(value: object) -> str:
     """Names and paths hold nothing that JSON and Lua would write differently."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"[{json.dumps(key)}]={_lua(one)}" for key, one in value.items() if one != "") + "}"
+        return (
+            "{"
+            + ",".join(f"[{json.dumps(key)}]={_lua(one)}" for key, one in value.items() if one not in ("", False))
+            + "}"
+        )
     if isinstance(value, list):
         return "{" + ",".join(map(_lua, value)) + "}"
     return json.dumps(value)

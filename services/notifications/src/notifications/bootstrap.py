@@ -8,12 +8,13 @@ from contracts.events.notifications import TOPICS
 from eventfold_ops.deployment import Deployment
 from lyceum.notifications.v1.notifications_pb2_grpc import add_NotificationsServiceServicer_to_server
 from notifications.endpoint.slice import ENDPOINT
+from notifications.inbox.slice import INBOX_SLICE
 from notifications.settings import NotificationsSettings
 from servicekit.operating import deployment_of
 from servicekit.slices import made_of
 
 DEFINITION = made_of(
-    [ENDPOINT],
+    [ENDPOINT, INBOX_SLICE],
     name="notifications",
     settings=NotificationsSettings,
     topics=TOPICS,

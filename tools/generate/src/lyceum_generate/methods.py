@@ -89,6 +89,7 @@ def method(one: MethodDescriptor, policy: Policy) -> Method:
         policy.rate,
         query,
         roles(policy),
+        bool(one.server_streaming),
     )
 
 

@@ -105,6 +105,10 @@ def _tell(operation: dict[str, Any], known: Method, policy: Policy) -> None:
     if "requestBody" not in operation:
         del refusals["413"]
     named = {status: {"$ref": f"#/components/responses/{name}"} for status, name in refusals.items()}
+    if known.streams:
+        answer = operation["responses"]["200"]
+        answer["description"] = "Server-sent events, each with one of these as `data`."
+        answer["content"] = {"text/event-stream": answer["content"]["application/json"]}
     default = operation["responses"].pop("default")
     operation["responses"] |= {**named, "default": {**default, "description": "Whatever else is refused."}}
 

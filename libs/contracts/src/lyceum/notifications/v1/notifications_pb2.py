@@ -24,15 +24,22 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from lyceum.common.v1 import common_pb2 as lyceum_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+lyceum/notifications/v1/notifications.proto\x12\x17lyceum.notifications.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n\x17RegisterEndpointRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05types\x18\x02 \x03(\t\x12\r\n\x05scope\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"Z\n\x18RegisterEndpointResponse\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\")\n\x12GetEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"J\n\x13GetEndpointResponse\x12\x33\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32!.lyceum.notifications.v1.Endpoint\"\x8a\x02\n\x08\x45ndpoint\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x03(\t\x12\r\n\x05scope\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\r\n\x05state\x18\x07 \x01(\t\x12\x17\n\x0f\x64isabled_reason\x18\x08 \x01(\t\x12\x31\n\rregistered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17previous_secret_ends_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x14ListEndpointsRequest\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x15ListEndpointsResponse\x12\x34\n\tendpoints\x18\x01 \x03(\x0b\x32!.lyceum.notifications.v1.Endpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb3\x01\n\x15\x43hangeEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x10\n\x03url\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x37\n\x05types\x18\x03 \x01(\x0b\x32#.lyceum.notifications.v1.EventTypesH\x01\x88\x01\x01\x12\x18\n\x0b\x64\x65scription\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x06\n\x04_urlB\x08\n\x06_typesB\x0e\n\x0c_description\"\x1b\n\nEventTypes\x12\r\n\x05names\x18\x01 \x03(\t\"3\n\x16\x43hangeEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\",\n\x15RemoveEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"3\n\x16RemoveEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\"*\n\x13RotateSecretRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"w\n\x14RotateSecretResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x34\n\x10previous_ends_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\"\'\n\x10\x45ndSecretRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\".\n\x11\x45ndSecretResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\"-\n\x16\x44isableEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"4\n\x17\x44isableEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\",\n\x15\x45nableEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"3\n\x16\x45nableEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t2\xdd\x0b\n\x14NotificationsService\x12\x9a\x01\n\x10RegisterEndpoint\x12\x30.lyceum.notifications.v1.RegisterEndpointRequest\x1a\x31.lyceum.notifications.v1.RegisterEndpointResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/webhooks/endpoints:\x01*\x12\x96\x01\n\x0bGetEndpoint\x12+.lyceum.notifications.v1.GetEndpointRequest\x1a,.lyceum.notifications.v1.GetEndpointResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/webhooks/endpoints/{endpoint_id}\x12\x8e\x01\n\rListEndpoints\x12-.lyceum.notifications.v1.ListEndpointsRequest\x1a..lyceum.notifications.v1.ListEndpointsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/webhooks/endpoints\x12\xa9\x01\n\x0e\x43hangeEndpoint\x12..lyceum.notifications.v1.ChangeEndpointRequest\x1a/.lyceum.notifications.v1.ChangeEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:change:\x01*\x12\xa9\x01\n\x0eRemoveEndpoint\x12..lyceum.notifications.v1.RemoveEndpointRequest\x1a/.lyceum.notifications.v1.RemoveEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:remove:\x01*\x12\xa9\x01\n\x0cRotateSecret\x12,.lyceum.notifications.v1.RotateSecretRequest\x1a-.lyceum.notifications.v1.RotateSecretResponse\"<\x82\xd3\xe4\x93\x02\x36\"1/v1/webhooks/endpoints/{endpoint_id}:rotateSecret:\x01*\x12\x9d\x01\n\tEndSecret\x12).lyceum.notifications.v1.EndSecretRequest\x1a*.lyceum.notifications.v1.EndSecretResponse\"9\x82\xd3\xe4\x93\x02\x33\"./v1/webhooks/endpoints/{endpoint_id}:endSecret:\x01*\x12\xad\x01\n\x0f\x44isableEndpoint\x12/.lyceum.notifications.v1.DisableEndpointRequest\x1a\x30.lyceum.notifications.v1.DisableEndpointResponse\"7\x82\xd3\xe4\x93\x02\x31\",/v1/webhooks/endpoints/{endpoint_id}:disable:\x01*\x12\xa9\x01\n\x0e\x45nableEndpoint\x12..lyceum.notifications.v1.EnableEndpointRequest\x1a/.lyceum.notifications.v1.EnableEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:enable:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+lyceum/notifications/v1/notifications.proto\x12\x17lyceum.notifications.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlyceum/common/v1/common.proto\"A\n\x18ListNotificationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x88\x01\n\x19ListNotificationsResponse\x12<\n\rnotifications\x18\x01 \x03(\x0b\x32%.lyceum.notifications.v1.Notification\x12\x14\n\x0cunread_count\x18\x02 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\xd1\x01\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04read\x18\x04 \x01(\x08\x12\x12\n\nproduct_id\x18\x05 \x01(\t\x12\x10\n\x08order_id\x18\x06 \x01(\t\x12\'\n\x06\x61mount\x18\x07 \x01(\x0b\x32\x17.lyceum.common.v1.Money\x12\x0c\n\x04role\x18\x08 \x01(\t\"I\n\x1cMarkNotificationsReadRequest\x12)\n\x05up_to\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x1dMarkNotificationsReadResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\"*\n\x19WatchNotificationsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\"h\n\x1aWatchNotificationsResponse\x12;\n\x0cnotification\x18\x01 \x01(\x0b\x32%.lyceum.notifications.v1.Notification\x12\r\n\x05\x61live\x18\x02 \x01(\x08\"Y\n\x17RegisterEndpointRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05types\x18\x02 \x03(\t\x12\r\n\x05scope\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"Z\n\x18RegisterEndpointResponse\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\")\n\x12GetEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"J\n\x13GetEndpointResponse\x12\x33\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32!.lyceum.notifications.v1.Endpoint\"\x8a\x02\n\x08\x45ndpoint\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x03(\t\x12\r\n\x05scope\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\r\n\x05state\x18\x07 \x01(\t\x12\x17\n\x0f\x64isabled_reason\x18\x08 \x01(\t\x12\x31\n\rregistered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17previous_secret_ends_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x14ListEndpointsRequest\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x15ListEndpointsResponse\x12\x34\n\tendpoints\x18\x01 \x03(\x0b\x32!.lyceum.notifications.v1.Endpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb3\x01\n\x15\x43hangeEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x10\n\x03url\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x37\n\x05types\x18\x03 \x01(\x0b\x32#.lyceum.notifications.v1.EventTypesH\x01\x88\x01\x01\x12\x18\n\x0b\x64\x65scription\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x06\n\x04_urlB\x08\n\x06_typesB\x0e\n\x0c_description\"\x1b\n\nEventTypes\x12\r\n\x05names\x18\x01 \x03(\t\"3\n\x16\x43hangeEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\",\n\x15RemoveEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"3\n\x16RemoveEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\"*\n\x13RotateSecretRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"w\n\x14RotateSecretResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x34\n\x10previous_ends_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\"\'\n\x10\x45ndSecretRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\".\n\x11\x45ndSecretResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\"-\n\x16\x44isableEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"4\n\x17\x44isableEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\",\n\x15\x45nableEndpointRequest\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\"3\n\x16\x45nableEndpointResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t2\xc8\x0f\n\x14NotificationsService\x12\x95\x01\n\x11ListNotifications\x12\x31.lyceum.notifications.v1.ListNotificationsRequest\x1a\x32.lyceum.notifications.v1.ListNotificationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/notifications\x12\xad\x01\n\x15MarkNotificationsRead\x12\x35.lyceum.notifications.v1.MarkNotificationsReadRequest\x1a\x36.lyceum.notifications.v1.MarkNotificationsReadResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/notifications:markRead:\x01*\x12\xa0\x01\n\x12WatchNotifications\x12\x32.lyceum.notifications.v1.WatchNotificationsRequest\x1a\x33.lyceum.notifications.v1.WatchNotificationsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/notifications:watch0\x01\x12\x9a\x01\n\x10RegisterEndpoint\x12\x30.lyceum.notifications.v1.RegisterEndpointRequest\x1a\x31.lyceum.notifications.v1.RegisterEndpointResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/webhooks/endpoints:\x01*\x12\x96\x01\n\x0bGetEndpoint\x12+.lyceum.notifications.v1.GetEndpointRequest\x1a,.lyceum.notifications.v1.GetEndpointResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/webhooks/endpoints/{endpoint_id}\x12\x8e\x01\n\rListEndpoints\x12-.lyceum.notifications.v1.ListEndpointsRequest\x1a..lyceum.notifications.v1.ListEndpointsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/webhooks/endpoints\x12\xa9\x01\n\x0e\x43hangeEndpoint\x12..lyceum.notifications.v1.ChangeEndpointRequest\x1a/.lyceum.notifications.v1.ChangeEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:change:\x01*\x12\xa9\x01\n\x0eRemoveEndpoint\x12..lyceum.notifications.v1.RemoveEndpointRequest\x1a/.lyceum.notifications.v1.RemoveEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:remove:\x01*\x12\xa9\x01\n\x0cRotateSecret\x12,.lyceum.notifications.v1.RotateSecretRequest\x1a-.lyceum.notifications.v1.RotateSecretResponse\"<\x82\xd3\xe4\x93\x02\x36\"1/v1/webhooks/endpoints/{endpoint_id}:rotateSecret:\x01*\x12\x9d\x01\n\tEndSecret\x12).lyceum.notifications.v1.EndSecretRequest\x1a*.lyceum.notifications.v1.EndSecretResponse\"9\x82\xd3\xe4\x93\x02\x33\"./v1/webhooks/endpoints/{endpoint_id}:endSecret:\x01*\x12\xad\x01\n\x0f\x44isableEndpoint\x12/.lyceum.notifications.v1.DisableEndpointRequest\x1a\x30.lyceum.notifications.v1.DisableEndpointResponse\"7\x82\xd3\xe4\x93\x02\x31\",/v1/webhooks/endpoints/{endpoint_id}:disable:\x01*\x12\xa9\x01\n\x0e\x45nableEndpoint\x12..lyceum.notifications.v1.EnableEndpointRequest\x1a/.lyceum.notifications.v1.EnableEndpointResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/v1/webhooks/endpoints/{endpoint_id}:enable:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lyceum.notifications.v1.notifications_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/notifications'
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['MarkNotificationsRead']._loaded_options = None
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['MarkNotificationsRead']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/notifications:markRead:\001*'
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['WatchNotifications']._loaded_options = None
+  _globals['_NOTIFICATIONSSERVICE'].methods_by_name['WatchNotifications']._serialized_options = b'\202\323\344\223\002\031\022\027/v1/notifications:watch'
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['RegisterEndpoint']._loaded_options = None
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['RegisterEndpoint']._serialized_options = b'\202\323\344\223\002\033\"\026/v1/webhooks/endpoints:\001*'
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['GetEndpoint']._loaded_options = None
@@ -51,46 +58,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['DisableEndpoint']._serialized_options = b'\202\323\344\223\0021\",/v1/webhooks/endpoints/{endpoint_id}:disable:\001*'
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['EnableEndpoint']._loaded_options = None
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['EnableEndpoint']._serialized_options = b'\202\323\344\223\0020\"+/v1/webhooks/endpoints/{endpoint_id}:enable:\001*'
-  _globals['_REGISTERENDPOINTREQUEST']._serialized_start=135
-  _globals['_REGISTERENDPOINTREQUEST']._serialized_end=224
-  _globals['_REGISTERENDPOINTRESPONSE']._serialized_start=226
-  _globals['_REGISTERENDPOINTRESPONSE']._serialized_end=316
-  _globals['_GETENDPOINTREQUEST']._serialized_start=318
-  _globals['_GETENDPOINTREQUEST']._serialized_end=359
-  _globals['_GETENDPOINTRESPONSE']._serialized_start=361
-  _globals['_GETENDPOINTRESPONSE']._serialized_end=435
-  _globals['_ENDPOINT']._serialized_start=438
-  _globals['_ENDPOINT']._serialized_end=704
-  _globals['_LISTENDPOINTSREQUEST']._serialized_start=706
-  _globals['_LISTENDPOINTSREQUEST']._serialized_end=786
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=788
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=890
-  _globals['_CHANGEENDPOINTREQUEST']._serialized_start=893
-  _globals['_CHANGEENDPOINTREQUEST']._serialized_end=1072
-  _globals['_EVENTTYPES']._serialized_start=1074
-  _globals['_EVENTTYPES']._serialized_end=1101
-  _globals['_CHANGEENDPOINTRESPONSE']._serialized_start=1103
-  _globals['_CHANGEENDPOINTRESPONSE']._serialized_end=1154
-  _globals['_REMOVEENDPOINTREQUEST']._serialized_start=1156
-  _globals['_REMOVEENDPOINTREQUEST']._serialized_end=1200
-  _globals['_REMOVEENDPOINTRESPONSE']._serialized_start=1202
-  _globals['_REMOVEENDPOINTRESPONSE']._serialized_end=1253
-  _globals['_ROTATESECRETREQUEST']._serialized_start=1255
-  _globals['_ROTATESECRETREQUEST']._serialized_end=1297
-  _globals['_ROTATESECRETRESPONSE']._serialized_start=1299
-  _globals['_ROTATESECRETRESPONSE']._serialized_end=1418
-  _globals['_ENDSECRETREQUEST']._serialized_start=1420
-  _globals['_ENDSECRETREQUEST']._serialized_end=1459
-  _globals['_ENDSECRETRESPONSE']._serialized_start=1461
-  _globals['_ENDSECRETRESPONSE']._serialized_end=1507
-  _globals['_DISABLEENDPOINTREQUEST']._serialized_start=1509
-  _globals['_DISABLEENDPOINTREQUEST']._serialized_end=1554
-  _globals['_DISABLEENDPOINTRESPONSE']._serialized_start=1556
-  _globals['_DISABLEENDPOINTRESPONSE']._serialized_end=1608
-  _globals['_ENABLEENDPOINTREQUEST']._serialized_start=1610
-  _globals['_ENABLEENDPOINTREQUEST']._serialized_end=1654
-  _globals['_ENABLEENDPOINTRESPONSE']._serialized_start=1656
-  _globals['_ENABLEENDPOINTRESPONSE']._serialized_end=1707
-  _globals['_NOTIFICATIONSSERVICE']._serialized_start=1710
-  _globals['_NOTIFICATIONSSERVICE']._serialized_end=3211
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=166
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=231
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=234
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=370
+  _globals['_NOTIFICATION']._serialized_start=373
+  _globals['_NOTIFICATION']._serialized_end=582
+  _globals['_MARKNOTIFICATIONSREADREQUEST']._serialized_start=584
+  _globals['_MARKNOTIFICATIONSREADREQUEST']._serialized_end=657
+  _globals['_MARKNOTIFICATIONSREADRESPONSE']._serialized_start=659
+  _globals['_MARKNOTIFICATIONSREADRESPONSE']._serialized_end=717
+  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_start=719
+  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_end=761
+  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_start=763
+  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_end=867
+  _globals['_REGISTERENDPOINTREQUEST']._serialized_start=869
+  _globals['_REGISTERENDPOINTREQUEST']._serialized_end=958
+  _globals['_REGISTERENDPOINTRESPONSE']._serialized_start=960
+  _globals['_REGISTERENDPOINTRESPONSE']._serialized_end=1050
+  _globals['_GETENDPOINTREQUEST']._serialized_start=1052
+  _globals['_GETENDPOINTREQUEST']._serialized_end=1093
+  _globals['_GETENDPOINTRESPONSE']._serialized_start=1095
+  _globals['_GETENDPOINTRESPONSE']._serialized_end=1169
+  _globals['_ENDPOINT']._serialized_start=1172
+  _globals['_ENDPOINT']._serialized_end=1438
+  _globals['_LISTENDPOINTSREQUEST']._serialized_start=1440
+  _globals['_LISTENDPOINTSREQUEST']._serialized_end=1520
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=1522
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=1624
+  _globals['_CHANGEENDPOINTREQUEST']._serialized_start=1627
+  _globals['_CHANGEENDPOINTREQUEST']._serialized_end=1806
+  _globals['_EVENTTYPES']._serialized_start=1808
+  _globals['_EVENTTYPES']._serialized_end=1835
+  _globals['_CHANGEENDPOINTRESPONSE']._serialized_start=1837
+  _globals['_CHANGEENDPOINTRESPONSE']._serialized_end=1888
+  _globals['_REMOVEENDPOINTREQUEST']._serialized_start=1890
+  _globals['_REMOVEENDPOINTREQUEST']._serialized_end=1934
+  _globals['_REMOVEENDPOINTRESPONSE']._serialized_start=1936
+  _globals['_REMOVEENDPOINTRESPONSE']._serialized_end=1987
+  _globals['_ROTATESECRETREQUEST']._serialized_start=1989
+  _globals['_ROTATESECRETREQUEST']._serialized_end=2031
+  _globals['_ROTATESECRETRESPONSE']._serialized_start=2033
+  _globals['_ROTATESECRETRESPONSE']._serialized_end=2152
+  _globals['_ENDSECRETREQUEST']._serialized_start=2154
+  _globals['_ENDSECRETREQUEST']._serialized_end=2193
+  _globals['_ENDSECRETRESPONSE']._serialized_start=2195
+  _globals['_ENDSECRETRESPONSE']._serialized_end=2241
+  _globals['_DISABLEENDPOINTREQUEST']._serialized_start=2243
+  _globals['_DISABLEENDPOINTREQUEST']._serialized_end=2288
+  _globals['_DISABLEENDPOINTRESPONSE']._serialized_start=2290
+  _globals['_DISABLEENDPOINTRESPONSE']._serialized_end=2342
+  _globals['_ENABLEENDPOINTREQUEST']._serialized_start=2344
+  _globals['_ENABLEENDPOINTREQUEST']._serialized_end=2388
+  _globals['_ENABLEENDPOINTRESPONSE']._serialized_start=2390
+  _globals['_ENABLEENDPOINTRESPONSE']._serialized_end=2441
+  _globals['_NOTIFICATIONSSERVICE']._serialized_start=2444
+  _globals['_NOTIFICATIONSSERVICE']._serialized_end=4436
 # @@protoc_insertion_point(module_scope)
