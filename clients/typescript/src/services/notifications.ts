@@ -37,6 +37,7 @@ const WATCH_NOTIFICATIONS: Call = {
   takesToken: true,
   waits: false,
   repeats: "always",
+  streams: true,
 };
 const REGISTER_ENDPOINT: Call = {
   service: "notifications",
@@ -164,8 +165,8 @@ export class Notifications {
    * What happens to the caller, as it happens, as server-sent events. It ends without an error after 5 minutes, or
    * when its server stops: ask again with the last `notification_id` as `after`. At most 5 are open for a member.
    */
-  watchNotifications(request: Input<notifications.WatchNotificationsRequest>, how: How = {}): Promise<Answer<notifications.WatchNotificationsResponse>> {
-    return this.caller.call<notifications.WatchNotificationsResponse>(WATCH_NOTIFICATIONS, request, how);
+  watchNotifications(request: Input<notifications.WatchNotificationsRequest>, how: How = {}): AsyncGenerator<notifications.WatchNotificationsResponse, void, undefined> {
+    return this.caller.stream<notifications.WatchNotificationsResponse>(WATCH_NOTIFICATIONS, request, how);
   }
 
   /**

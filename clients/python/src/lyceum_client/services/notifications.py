@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -45,6 +45,7 @@ WATCH_NOTIFICATIONS: Final = Call(
     takes_token=True,
     waits=False,
     repeats=Repeats.ALWAYS,
+    streams=True,
 )
 REGISTER_ENDPOINT: Final = Call(
     "notifications",
@@ -189,14 +190,14 @@ class Notifications:
         """What has been seen is read: all of a moment and before."""
         return await self._caller.call(MARK_NOTIFICATIONS_READ, request, how)
 
-    async def watch_notifications(
+    def watch_notifications(
         self, request: notifications.WatchNotificationsRequest, how: How = USUAL
-    ) -> Answer[notifications.WatchNotificationsResponse]:
+    ) -> AsyncGenerator[notifications.WatchNotificationsResponse, None]:
         """What happens to the caller, as it happens, as server-sent events. It ends without an error after 5
         minutes, or when its server stops: ask again with the last `notification_id` as `after`. At most 5
         are open for a member.
         """
-        return await self._caller.call(WATCH_NOTIFICATIONS, request, how)
+        return self._caller.stream(WATCH_NOTIFICATIONS, request, how)
 
     async def register_endpoint(
         self, request: notifications.RegisterEndpointRequest, how: How = USUAL
