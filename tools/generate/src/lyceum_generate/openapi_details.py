@@ -50,8 +50,8 @@ _RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}
 
 
 def with_details(document: str, descriptors: Path, examples: Examples) -> str:
-    """The plugin's document with all that it cannot know, and with examples by the ids of operations. Raises KeyError for an
-    RPC that it does not describe."""
+    """The plugin's document with all that it cannot know, and with examples by the ids of operations. Raises KeyError
+    for an RPC that it does not describe."""
     head = "".join(f"{line}\n" for line in document.splitlines() if line.startswith("#"))
     told = yaml.safe_load(document)
     told["openapi"] = VERSION  # the plugin writes 3.0.3; nothing of what it writes means another thing in 3.1
