@@ -16,6 +16,7 @@ from replicas import Balancer
 
 from tests.rehearsal.installation import Installation, installed
 from tests.rehearsal.load import Load
+from tests.rehearsal.pacing import by_httpx
 from tests.rehearsal.verdict import findings
 from tests.rehearsal.versions import Version, older, present
 
@@ -53,7 +54,7 @@ def main() -> int:
 async def _rehearse(made: Installation, old: Version, rate: float, seed: int, *, back: bool) -> tuple[Load, list[str]]:
     balancer = Balancer([url for _, url in made.gateways])
     async with httpx.AsyncClient(transport=balancer, base_url="http://127.0.0.1", timeout=40) as client:
-        load, done = Load(client, rate, seed), asyncio.Event()
+        load, done = Load(by_httpx(client), rate, seed), asyncio.Event()
         await load.settle()
         running = asyncio.create_task(load.run(done))
         await asyncio.sleep(CALM_S)
