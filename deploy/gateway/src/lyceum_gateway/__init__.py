@@ -22,6 +22,7 @@ _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
+FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 _ARRIVAL = ("refuse", "text", "query", "routes", "arrival")
 _BODY = ("refuse", "text", "json", "form", "body")
 """The parts of the two filters in Lua, in their order."""
@@ -61,7 +62,9 @@ class Gateway:
     """What differs between deployments. `targets` maps each service to (host, port) of its gRPC servers;
     `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
     `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS. At
-    `metrics_port` it shows its own figures; with 0 nowhere.
+    `metrics_port` it shows its own figures; with 0 nowhere. While the median of its answers takes longer than
+    `slow_answer_s` it lets in fewer calls at once, but never fewer than `least_at_once`; a query may wait 2 s for what
+    its caller has written, so it must be more than that.
     """
 
     targets: Mapping[str, Sequence[Address]]
@@ -79,6 +82,8 @@ class Gateway:
     pages: Pages | None = None
     upstream_tls: UpstreamTls | None = None
     metrics_port: int = 0
+    slow_answer_s: float = 2.5
+    least_at_once: int = 100
 
 
 def render(gateway: Gateway) -> str:
@@ -125,6 +130,8 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
+        "slow_answer": f"{gateway.slow_answer_s}s",
+        "least_at_once": gateway.least_at_once,
         "api_page": json.dumps(str(gateway.openapi.with_name("api.html"))),
         "transport_security": _transport_security(gateway),
         "arrival_filter": _filter(tables.routes() + tables.fields() + tables.pages(has_pages), _ARRIVAL),
@@ -201,7 +208,8 @@ def _streams() -> Iterator[dict[str, object]]:
         for one in METHODS:
             if one.streams and one.grpc.startswith(f"/{name}/"):
                 route = {"cluster": service, "timeout": "0s", "idle_timeout": "60s", "retry_policy": _RETRIES}
-                yield {"match": {"path": one.grpc}, "route": route}
+                own = {"envoy.filters.http.adaptive_concurrency": {"@type": FILTER_CONFIG, "disabled": True}}
+                yield {"match": {"path": one.grpc}, "route": route, "typed_per_filter_config": own}
 
 
 def _route(service: str, full_name: str) -> dict[str, object]:

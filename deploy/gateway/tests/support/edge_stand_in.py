@@ -47,6 +47,8 @@ class Recording(
     requests: list[Any] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     happened: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    takes_s: float = 0.0
+    """How long a list of contents takes."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def Register(self, request: Any, context: Any) -> identity_pb2.RegisterResponse:
@@ -80,6 +82,7 @@ class Recording(
         return identity_pb2.GetMemberResponse()
 
     async def ListContents(self, request: Any, context: Any) -> catalog_pb2.ListContentsResponse:
+        await asyncio.sleep(self.takes_s)
         self.requests.append(request)
         return catalog_pb2.ListContentsResponse(next_page_token="more")
 
