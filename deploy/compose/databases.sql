@@ -77,7 +77,7 @@ ALTER ROLE "metrics" IN DATABASE "lyceum" SET search_path = "metrics";
 -- notifications
 \set password `sed -n 's/^password=//p' /run/secrets/notifications_database`
 SELECT 'CREATE ROLE "notifications" NOSUPERUSER NOCREATEDB NOCREATEROLE LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'notifications') \gexec
-ALTER ROLE "notifications" PASSWORD :'password' CONNECTION LIMIT 30;
+ALTER ROLE "notifications" PASSWORD :'password' CONNECTION LIMIT 36;
 GRANT CONNECT ON DATABASE "lyceum" TO "notifications";
 CREATE SCHEMA IF NOT EXISTS "notifications";
 GRANT "notifications" TO CURRENT_USER;

@@ -63,7 +63,8 @@ def test_nothing_is_published_beyond_loopback() -> None:
 
 def test_databases_and_brokers_are_on_no_network_that_leads_out() -> None:
     assert all(CONTAINERS[name]["networks"] == ["data"] for name in ("postgres", "database", "kafka"))
-    assert {name for name, one in DOCUMENT["networks"].items() if not one.get("internal")} == {"edge"}
+    assert {name for name, one in DOCUMENT["networks"].items() if not one.get("internal")} == {"edge", "outside"}
+    assert {name for name, one in CONTAINERS.items() if "outside" in one["networks"]} == {"notifications-send"}
     assert {name for name, one in CONTAINERS.items() if "edge" in one["networks"]} == {"gateway", "simulator"}
 
 

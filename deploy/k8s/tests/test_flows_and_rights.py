@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -128,6 +129,12 @@ def test_both_ways_are_closed_to_every_pod_first(overlay: str) -> None:
             assert rule.get("ports") and (rule.get("from") or rule.get("to")), name
 
 
+def lets_through(block: Object, address: str) -> bool:
+    """Whether an ipBlock names the address."""
+    ip = ip_address(address)
+    return ip in ip_network(block["cidr"]) and not any(ip in ip_network(one) for one in block["except"])
+
+
 @each_overlay
 def test_only_who_says_so_calls_out_and_then_to_nobody_inside(overlay: str) -> None:
     out = {}
@@ -137,11 +144,16 @@ def test_only_who_says_so_calls_out_and_then_to_nobody_inside(overlay: str) -> N
             ours = one["spec"]["podSelector"].get("matchLabels", {})
             if blocks and WORKLOAD in ours:
                 out[ours[WORKLOAD]] = (name, blocks)
-    assert set(out) == {f"{host(name)}-server" for name, one in services().items() if one.calls_out}
-    assert set(out) == {"identity-server", "billing-server"}
+    roles = {f"{host(name)}-{host(role)}" for name, one in services().items() for role in one.roles_call_out}
+    assert set(out) == {f"{host(name)}-server" for name, one in services().items() if one.calls_out} | roles
+    assert set(out) == {"identity-server", "billing-server", "notifications-send"}
     for _, blocks in out.values():
         (v4,) = [one for one in blocks if one["cidr"] == "0.0.0.0/0"]
         assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(v4["except"])
+        (v6,) = [one for one in blocks if ":" in one["cidr"]]
+        for inside in ("::1", "fe80::1", "fc00::1", "fd12::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"):
+            assert not lets_through(v6, inside), inside
+        assert lets_through(v6, "2606:4700::1") and lets_through(v4, "1.1.1.1")
 
 
 @each_overlay

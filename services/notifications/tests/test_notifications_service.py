@@ -9,6 +9,7 @@ import pytest
 
 from eventfold.errors import Exhausted, InvalidInput, NotFound, NotPermitted, Unauthenticated
 from lyceum.notifications.v1 import notifications_pb2 as pb
+from notifications import guard
 from notifications.bootstrap import DEFINITION
 from servicekit.caller import Caller
 from servicekit.testing import House, housed, refused
@@ -20,6 +21,12 @@ CONSUMER = Caller("m1", "consumer", "session")
 URL = "https://hooks.example.org/lyceum?key=of-the-receiver"
 COUNT = "SELECT count(*) FROM events"
 SECRETS = "SELECT count(*) FROM endpoint_secret"
+
+
+@pytest.fixture(autouse=True)
+def _public_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"hooks.example.org": ["93.184.215.14"], "new.example.org": ["93.184.215.14", "2606:2800:21f:cb07::1"]}
+    monkeypatch.setattr(guard, "system_addresses", lambda host, port: names.get(host, ["10.0.0.1"]))
 
 
 @pytest.fixture
@@ -75,6 +82,7 @@ async def test_what_is_registered_again_under_one_key_is_registered_once_and_sho
         {"url": "http://hooks.example.org/"},
         {"url": "https://127.0.0.1/"},
         {"url": "https://localhost/"},
+        {"url": "https://inside.example.org/"},
         {"types": []},
         {"types": ["no.type"]},
         {"types": ["payment.failed"]},

@@ -16,6 +16,7 @@ from catalog.bootstrap import DEFINITION as CATALOG
 from eventfold.errors import NotPermitted, Unauthenticated
 from identity.bootstrap import DEFINITION as IDENTITY
 from metrics.bootstrap import DEFINITION as METRICS
+from notifications.bootstrap import DEFINITION as NOTIFICATIONS
 from reco.bootstrap import DEFINITION as RECO
 from servicekit.call import Call
 from servicekit.caller import Caller
@@ -75,6 +76,8 @@ OF_ONE_CREATOR = {
 """As above, by the creator's id or account; operators may leave it out."""
 OF_CREATORS = {"GetPrivateBenchmark", "GetReleasedRetention"}
 """Creators and operators; whose cohorts a creator may see is decided behind the policy."""
+OF_OWNERS = {"GetEndpoint", "ListEndpoints", "ListDeliveries", "ListEventTypes"}
+"""Creators and admins, who may have endpoints; whose they see is decided behind the policy."""
 OF_THE_PLATFORM = {
     "GetRetention",
     "GetActivity",
@@ -90,7 +93,7 @@ OF_THE_PLATFORM = {
 
 def policies() -> Mapping[str, tuple[str, Policy]]:
     """Every RPC with its service and policy."""
-    definitions = (IDENTITY, CATALOG, BILLING, RECO, METRICS)
+    definitions = (IDENTITY, CATALOG, BILLING, RECO, METRICS, NOTIFICATIONS)
     return {
         rpc: (service, policy)
         for definition in definitions
@@ -119,7 +122,7 @@ def admitted(rpc: str, role: str, asked: Any, member_id: str = "me") -> bool:
 
 
 def test_every_query_is_told_here_once() -> None:
-    told = [*OPEN, *OF_THE_CALLER, *OF_ONE_MEMBER, *OF_ONE_CREATOR, *OF_CREATORS, *OF_THE_PLATFORM]
+    told = [*OPEN, *OF_THE_CALLER, *OF_ONE_MEMBER, *OF_ONE_CREATOR, *OF_CREATORS, *OF_OWNERS, *OF_THE_PLATFORM]
     assert sorted(told) == QUERIES
 
 
@@ -129,6 +132,8 @@ def test_who_asks_about_nobody_in_particular(rpc: str, role: str) -> None:
         allowed = True
     elif rpc in OF_THE_CALLER or rpc in OF_ONE_MEMBER:
         allowed = role != NOBODY
+    elif rpc in OF_OWNERS:
+        allowed = role in ("creator", "admin")
     else:
         allowed = role in OPERATORS or (rpc in OF_CREATORS and role == "creator")
     assert admitted(rpc, role, request(rpc)) is allowed

@@ -138,6 +138,50 @@ const ENABLE_ENDPOINT: Call = {
   waits: false,
   repeats: "with_key",
 };
+const LIST_DELIVERIES: Call = {
+  service: "notifications",
+  name: "ListDeliveries",
+  verb: "GET",
+  path: "/v1/webhooks/endpoints/{endpoint_id}/deliveries",
+  body: "",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "always",
+};
+const REDELIVER: Call = {
+  service: "notifications",
+  name: "Redeliver",
+  verb: "POST",
+  path: "/v1/webhooks/endpoints/{endpoint_id}:redeliver",
+  body: "*",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "never",
+};
+const TEST_ENDPOINT: Call = {
+  service: "notifications",
+  name: "TestEndpoint",
+  verb: "POST",
+  path: "/v1/webhooks/endpoints/{endpoint_id}:test",
+  body: "*",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "with_key",
+};
+const LIST_EVENT_TYPES: Call = {
+  service: "notifications",
+  name: "ListEventTypes",
+  verb: "GET",
+  path: "/v1/webhooks/event-types",
+  body: "",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "always",
+};
 
 /** The calls of notifications. Each rejects with what `errors.ts` lists. */
 export class Notifications {
@@ -226,5 +270,36 @@ export class Notifications {
   /** Send what happens from now on. What failed before is sent again on `:redeliver` only. */
   enableEndpoint(request: Input<notifications.EnableEndpointRequest>, how: How = {}): Promise<Answer<notifications.EnableEndpointResponse>> {
     return this.caller.call<notifications.EnableEndpointResponse>(ENABLE_ENDPOINT, request, how);
+  }
+
+  /** What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30 days. */
+  listDeliveries(request: Input<notifications.ListDeliveriesRequest>, how: How = {}): Promise<Answer<notifications.ListDeliveriesResponse>> {
+    return this.caller.call<notifications.ListDeliveriesResponse>(LIST_DELIVERIES, request, how);
+  }
+
+  /** Every one of `listDeliveries`, page by page, from the request's page on. */
+  iterDeliveries(request: Input<notifications.ListDeliveriesRequest>, how: How = {}): AsyncGenerator<notifications.Delivery, void, undefined> {
+    return each(async (token) => {
+      const { value } = await this.listDeliveries({ ...request, page_token: token }, how);
+      return [value.deliveries, value.next_page_token];
+    }, request.page_token ?? "");
+  }
+
+  /**
+   * Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep their
+   * `webhook-id`.
+   */
+  redeliver(request: Input<notifications.RedeliverRequest>, how: How = {}): Promise<Answer<notifications.RedeliverResponse>> {
+    return this.caller.call<notifications.RedeliverResponse>(REDELIVER, request, how);
+  }
+
+  /** Send an event of the type `webhook.test`, once. */
+  testEndpoint(request: Input<notifications.TestEndpointRequest>, how: How = {}): Promise<Answer<notifications.TestEndpointResponse>> {
+    return this.caller.call<notifications.TestEndpointResponse>(TEST_ENDPOINT, request, how);
+  }
+
+  /** The types that may be told, each with the JSON Schema of its `data`. */
+  listEventTypes(request: Input<notifications.ListEventTypesRequest> = {}, how: How = {}): Promise<Answer<notifications.ListEventTypesResponse>> {
+    return this.caller.call<notifications.ListEventTypesResponse>(LIST_EVENT_TYPES, request, how);
   }
 }

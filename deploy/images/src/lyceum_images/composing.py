@@ -61,6 +61,7 @@ def document() -> dict[str, Any]:
         },
         "networks": {
             "edge": {},
+            "outside": {},
             "pages": {"internal": True},
             "services": {"internal": True},
             "data": {"internal": True},

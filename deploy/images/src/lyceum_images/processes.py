@@ -63,7 +63,7 @@ def _process(service: Service, role: str) -> dict[str, Any]:
         "environment": environment(service, role),
         "secrets": [secret(service.name)],
         "volumes": [f"{host(service.name)}-keys:{KEYS}", *_keys_of_others(service)],
-        "networks": ["services", "data"],
+        "networks": ["services", "data", *(["outside"] if role in service.roles_call_out else [])],
         **CONFINED,
         **limits(memory_mb=1024),
     }
@@ -101,6 +101,7 @@ def environment(service: Service, role: str) -> Mapping[str, str]:
         "KEY_DIR": KEYS,
         "JWT_ISSUER": PUBLIC_URL,
         "JWT_AUDIENCE": AUDIENCE,
+        "WEBHOOKS_ALLOW_LOCAL": "${WEBHOOKS_ALLOW_LOCAL:-false}",
         "PAYMENT_SIMULATOR_URL": SIMULATOR_URL,
         "PUBLIC_URL": PUBLIC_URL,
         "PYTHONUNBUFFERED": "1",

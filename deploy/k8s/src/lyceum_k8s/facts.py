@@ -36,7 +36,7 @@ class Fold:
 @dataclass(frozen=True)
 class Facts:
     """A service: the topics that it emits on, its groups of folds, its further roles, its own settings with their
-    defaults, and whom outside the cluster it calls (empty: nobody)."""
+    defaults, and whom outside the cluster its server calls (empty: nobody), and each of its further roles."""
 
     name: str
     topics: tuple[str, ...]
@@ -44,6 +44,7 @@ class Facts:
     further: tuple[str, ...]
     settings: Mapping[str, str]
     calls_out: str
+    roles_call_out: Mapping[str, str]
 
     @property
     def host(self) -> str:
@@ -71,6 +72,7 @@ def _of(name: str) -> Facts:
         further=services()[name].further,
         settings=_own_settings(definition.settings),
         calls_out=services()[name].calls_out,
+        roles_call_out=services()[name].roles_call_out,
     )
 
 

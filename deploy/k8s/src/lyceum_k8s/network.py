@@ -9,11 +9,19 @@ from lyceum_k8s.edge import GATEWAY_PAGES_PORT, WEB_PORT
 from lyceum_k8s.facts import Facts
 from lyceum_k8s.objects import GRPC_PORT, METRICS_PORT, ROLE, SERVICE, WORKLOAD, Object, metadata
 from lyceum_k8s.workloads import HAS_KAFKA
+from lyceum_tree import host
 
 DATABASE_PORT, KAFKA_PORT, DNS_PORT, HTTPS_PORT = 5432, 9093, 53, 443
-PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"]
-"""Addresses that are nobody outside: what calls out does not reach the cluster's own or its machines' metadata."""
-PRIVATE_V6 = ["fc00::/7", "fe80::/10", "::1/128"]
+PRIVATE = [
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+    *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32"),
+]
+"""Addresses that are nobody outside: what calls out does not reach the cluster's own or its machines' metadata (one
+cloud has it at a public address)."""
+PUBLIC_V6 = "2000::/3"
+"""All that is given out of IPv6: neither private nor link-local, nor what holds an IPv4 address (`::ffff:`, NAT64)."""
+PRIVATE_V6 = ["2001::/23", "2001:db8::/32", "2002::/16"]
+"""Of that: tunnels that hold other addresses, and documentation."""
 ASK_DATABASE = ("server", "relay", "fold", "further", "prepare", "ops", "doctor")
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """Where clusters with NodeLocal DNSCache answer: on each machine, so no label of a pod lets it through."""
@@ -64,6 +72,9 @@ def policies(services: Sequence[Facts]) -> Iterator[Object]:
     for one in services:
         if one.calls_out:
             yield _policy(f"{one.host}-calls-out", {WORKLOAD: f"{one.host}-server"}, ["Egress"], egress=[_outside()])
+        for role in one.roles_call_out:
+            workload = f"{one.host}-{host(role)}"
+            yield _policy(f"{workload}-calls-out", {WORKLOAD: workload}, ["Egress"], egress=[_outside()])
 
 
 def between(found: Iterable[Flow]) -> Iterator[Object]:
@@ -100,7 +111,7 @@ def _metrics() -> Object:
 
 
 def _outside() -> Object:
-    to = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}}, {"ipBlock": {"cidr": "::/0", "except": PRIVATE_V6}}]
+    to = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}}, {"ipBlock": {"cidr": PUBLIC_V6, "except": PRIVATE_V6}}]
     return {"to": to, "ports": [{"protocol": "TCP", "port": HTTPS_PORT}]}
 
 

@@ -74,6 +74,7 @@ def environment(around: Surroundings, service: str, database_url: str) -> dict[s
         "KEY_DIR": str(around.key_dir(service)),
         "JWT_ISSUER": around.public_url,
         "JWT_AUDIENCE": AUDIENCE,
+        "WEBHOOKS_ALLOW_LOCAL": "true",
         "PAYMENT_SIMULATOR_URL": f"http://{LOOPBACK}:{around.ports.simulator}",
         **_keys_of_others(around, service),
         **_certificates(around, service),

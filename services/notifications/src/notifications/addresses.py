@@ -16,8 +16,6 @@ from eventfold.errors import InvalidInput
 
 MAX_URL_CHARS: Final = 2_000
 HTTPS_PORT: Final = 443
-LOWEST_OTHER_PORT: Final = 1_024
-"""Ports below are those of other services: mail, databases of old, remote shells."""
 LOCAL_SUFFIXES: Final = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "cluster", "svc", "arpa")
 """Last labels of names that mean something inside only."""
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])\Z")
@@ -72,7 +70,7 @@ def checked(url: str, field: str = "url", *, allow_local: bool = False) -> Addre
     """The address that `url` names. With `allow_local`, `http` and addresses of this machine are taken, too.
 
     Raises `InvalidInput` with `field`, and never with the address, for everything else but `https` with a public form
-    of name, port 443 or above 1023, without credentials or fragment.
+    of name, on port 443, without credentials or fragment.
     """
     if len(url) > MAX_URL_CHARS:
         raise InvalidInput(f"must have at most {MAX_URL_CHARS} characters", field=field)
@@ -115,5 +113,5 @@ def _check_public_form(address: Address, netloc: str, field: str) -> None:
         raise InvalidInput("must name a host by its full name, not by an IP address", field=field)
     if address.host.rpartition(".")[2] in LOCAL_SUFFIXES:
         raise InvalidInput("must name a public host", field=field)
-    if address.port != HTTPS_PORT and not LOWEST_OTHER_PORT <= address.port <= 65_535:
-        raise InvalidInput(f"must have port {HTTPS_PORT}, or one from {LOWEST_OTHER_PORT} on", field=field)
+    if address.port != HTTPS_PORT:
+        raise InvalidInput(f"must have port {HTTPS_PORT}: the sender's pod reaches no other", field=field)

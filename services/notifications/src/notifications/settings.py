@@ -19,6 +19,9 @@ class NotificationsSettings(ServiceSettings):
     webhooks_allow_local: bool = False
     webhooks_max_endpoints: int = Field(default=20, ge=1, le=1_000)
     """Of one member."""
+    webhooks_in_flight: int = Field(default=64, ge=4, le=512)
+    """Requests of the sender at once: half of them to endpoints that answer, a quarter to those never asked before, a
+    quarter to those that fail or dawdle."""
 
     @model_validator(mode="after")
     def _local_only_locally(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ class Service:
     """A service's own description: what it owns and serves, in a line each, and its ports on one machine.
 
     `keys_of` maps environment variables to other parts: on one machine, each variable holds the key folder of its part.
-    `calls_out` says whom outside of Lyceum its server calls; empty if nobody.
+    `calls_out` says whom outside of Lyceum its server calls; empty if nobody. `roles_call_out` says the same of its
+    further roles, by role; those that are not in it call nobody.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Service:
     ports: Mapping[str, int]
     keys_of: Mapping[str, str]
     calls_out: str = ""
+    roles_call_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def named_ports(self) -> dict[str, int]:
@@ -89,6 +91,8 @@ def _service(file: Path) -> Service:
         raise Untold(name, ", ".join(missing))
     if wrong := [kind for kind in ports if kind not in PORTS and not _OF_A_ROLE.fullmatch(kind)]:
         raise NoSuchPort(name, wrong)
+    if strange := [role for role in told.get("roles_call_out", {}) if f"{role}{_METRICS}" not in ports]:
+        raise Untold(name, f"[tool.lyceum.ports] {strange[0]}{_METRICS}, whose role calls out")
     return Service(
         name=name,
         owns=told["owns"],
@@ -96,6 +100,7 @@ def _service(file: Path) -> Service:
         ports=ports,
         keys_of=told.get("keys_of", {}),
         calls_out=told.get("calls_out", ""),
+        roles_call_out=told.get("roles_call_out", {}),
     )
 
 

@@ -365,3 +365,165 @@ class EnableEndpointResponse(Message):
         Field("consistency_token", "consistency_token", "text", None, "", False, False),
     )
     consistency_token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeliveriesRequest(Message):
+    """`lyceum.notifications.v1.ListDeliveriesRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("endpoint_id", "endpoint_id", "text", None, "", False, False),
+        Field("state", "state", "text", None, "", False, False),
+        Field("page_size", "page_size", "whole", None, "", False, False),
+        Field("page_token", "page_token", "text", None, "", False, False),
+    )
+    endpoint_id: str = ""
+    state: str = ""
+    """`due`, `delivered` or `failed`; empty: all."""
+    page_size: int = 0
+    """1 to 200; 0 means 50."""
+    page_token: str = ""
+    """`next_page_token` of the page before; empty: the first page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAttempt(Message):
+    """`lyceum.notifications.v1.DeliveryAttempt`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("at", "at", "moment", None, "", False, True),
+        Field("status", "status", "whole", None, "", False, False),
+        Field("took_ms", "took_ms", "long", None, "", False, False),
+        Field("said", "said", "text", None, "", False, False),
+    )
+    at: datetime | None = None
+    status: int = 0
+    """Of the answer; 0 where none came."""
+    took_ms: int = 0
+    said: str = ""
+    """The first 1,024 bytes of the answer as text, or why none came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Message):
+    """`lyceum.notifications.v1.Delivery`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("delivery_id", "delivery_id", "text", None, "", False, False),
+        Field("type", "type", "text", None, "", False, False),
+        Field("aggregate", "aggregate", "text", None, "", False, False),
+        Field("occurred_at", "occurred_at", "moment", None, "", False, True),
+        Field("state", "state", "text", None, "", False, False),
+        Field("next_attempt_at", "next_attempt_at", "moment", None, "", False, True),
+        Field("attempts", "attempts", "message", DeliveryAttempt, "", True, False),
+        Field("created_at", "created_at", "moment", None, "", False, True),
+    )
+    delivery_id: str = ""
+    """The event's id, which is `webhook-id` of each attempt."""
+    type: str = ""
+    aggregate: str = ""
+    """What the event is about, as `order-…`. Of one aggregate, deliveries arrive in order."""
+    occurred_at: datetime | None = None
+    """When it happened; UTC."""
+    state: str = ""
+    """`due`, `delivered` or `failed`."""
+    next_attempt_at: datetime | None = None
+    """When it is tried next; unset unless it is due."""
+    attempts: Sequence[DeliveryAttempt] = ()
+    """The newest first; at most 50."""
+    created_at: datetime | None = None
+    """When it was made ready to be sent; UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeliveriesResponse(Message):
+    """`lyceum.notifications.v1.ListDeliveriesResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("deliveries", "deliveries", "message", Delivery, "", True, False),
+        Field("next_page_token", "next_page_token", "text", None, "", False, False),
+    )
+    deliveries: Sequence[Delivery] = ()
+    next_page_token: str = ""
+    """Empty on the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliverRequest(Message):
+    """`lyceum.notifications.v1.RedeliverRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("endpoint_id", "endpoint_id", "text", None, "", False, False),
+        Field("delivery_id", "delivery_id", "text", None, "", False, False),
+        Field("failed_since", "failed_since", "moment", None, "", False, True),
+    )
+    endpoint_id: str = ""
+    delivery_id: str = ""
+    """One delivery, whatever its state; leave it empty to name a time."""
+    failed_since: datetime | None = None
+    """All that happened at or after this time and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliverResponse(Message):
+    """`lyceum.notifications.v1.RedeliverResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("redelivered", "redelivered", "whole", None, "", False, False),
+        Field("more", "more", "flag", None, "", False, False),
+    )
+    redelivered: int = 0
+    """How many are due again."""
+    more: bool = False
+    """Whether more failed since then: call again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestEndpointRequest(Message):
+    """`lyceum.notifications.v1.TestEndpointRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("endpoint_id", "endpoint_id", "text", None, "", False, False),)
+    endpoint_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestEndpointResponse(Message):
+    """`lyceum.notifications.v1.TestEndpointResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("delivery_id", "delivery_id", "text", None, "", False, False),)
+    delivery_id: str = ""
+    """Its `webhook-id`, to find it among the deliveries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEventTypesRequest(Message):
+    """`lyceum.notifications.v1.ListEventTypesRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType(Message):
+    """`lyceum.notifications.v1.EventType`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("name", "name", "text", None, "", False, False),
+        Field("description", "description", "text", None, "", False, False),
+        Field("data_schema_json", "data_schema_json", "text", None, "", False, False),
+        Field("scopes", "scopes", "text", None, "", True, False),
+    )
+    name: str = ""
+    """As `order.paid`."""
+    description: str = ""
+    data_schema_json: str = ""
+    """The JSON Schema (draft 2020-12) of `data`, as text."""
+    scopes: Sequence[str] = ()
+    """Which endpoints may be told: `own` (of the member whom it concerns) and `all`, or `all` alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEventTypesResponse(Message):
+    """`lyceum.notifications.v1.ListEventTypesResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("types", "types", "message", EventType, "", True, False),)
+    types: Sequence[EventType] = ()

@@ -155,6 +155,54 @@ ENABLE_ENDPOINT: Final = Call(
     waits=False,
     repeats=Repeats.WITH_KEY,
 )
+LIST_DELIVERIES: Final = Call(
+    "notifications",
+    "ListDeliveries",
+    "GET",
+    "/v1/webhooks/endpoints/{endpoint_id}/deliveries",
+    "",
+    notifications.ListDeliveriesResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.ALWAYS,
+)
+REDELIVER: Final = Call(
+    "notifications",
+    "Redeliver",
+    "POST",
+    "/v1/webhooks/endpoints/{endpoint_id}:redeliver",
+    "*",
+    notifications.RedeliverResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.NEVER,
+)
+TEST_ENDPOINT: Final = Call(
+    "notifications",
+    "TestEndpoint",
+    "POST",
+    "/v1/webhooks/endpoints/{endpoint_id}:test",
+    "*",
+    notifications.TestEndpointResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.WITH_KEY,
+)
+LIST_EVENT_TYPES: Final = Call(
+    "notifications",
+    "ListEventTypes",
+    "GET",
+    "/v1/webhooks/event-types",
+    "",
+    notifications.ListEventTypesResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.ALWAYS,
+)
 
 
 class Notifications:
@@ -267,3 +315,42 @@ class Notifications:
     ) -> Answer[notifications.EnableEndpointResponse]:
         """Send what happens from now on. What failed before is sent again on `:redeliver` only."""
         return await self._caller.call(ENABLE_ENDPOINT, request, how)
+
+    async def list_deliveries(
+        self, request: notifications.ListDeliveriesRequest, how: How = USUAL
+    ) -> Answer[notifications.ListDeliveriesResponse]:
+        """What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30
+        days.
+        """
+        return await self._caller.call(LIST_DELIVERIES, request, how)
+
+    def iter_deliveries(
+        self, request: notifications.ListDeliveriesRequest, how: How = USUAL
+    ) -> AsyncIterator[notifications.Delivery]:
+        """Every one of `list_deliveries`, page by page, from the request's page on."""
+
+        async def page(token: str) -> tuple[Sequence[notifications.Delivery], str]:
+            answer = await self.list_deliveries(replace(request, page_token=token), how)
+            return answer.value.deliveries, answer.value.next_page_token
+
+        return each(page, request.page_token)
+
+    async def redeliver(
+        self, request: notifications.RedeliverRequest, how: How = USUAL
+    ) -> Answer[notifications.RedeliverResponse]:
+        """Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep
+        their `webhook-id`.
+        """
+        return await self._caller.call(REDELIVER, request, how)
+
+    async def test_endpoint(
+        self, request: notifications.TestEndpointRequest, how: How = USUAL
+    ) -> Answer[notifications.TestEndpointResponse]:
+        """Send an event of the type `webhook.test`, once."""
+        return await self._caller.call(TEST_ENDPOINT, request, how)
+
+    async def list_event_types(
+        self, request: notifications.ListEventTypesRequest = notifications.ListEventTypesRequest(), how: How = USUAL
+    ) -> Answer[notifications.ListEventTypesResponse]:
+        """The types that may be told, each with the JSON Schema of its `data`."""
+        return await self._caller.call(LIST_EVENT_TYPES, request, how)

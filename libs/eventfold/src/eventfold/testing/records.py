@@ -53,10 +53,12 @@ def record(
     recorded_at: datetime | None = None,
 ) -> PublicRecord[Any]:
     """An event of a type (or, by name, of an unknown type) as the record with offset and number `seq`. Its id and
-    correlation id follow from the number. Without `recorded_at` it was recorded when it occurred."""
+    correlation id follow from the number, its stream from the key. Without `recorded_at` it was recorded when it
+    occurred."""
     name, topic = (kind, topic_of(kind)) if isinstance(kind, str) else (kind.name, kind.topic)
     headers = {
         "ce_id": f"e{seq}",
+        "ce_subject": f"stream-{key}",
         "ce_type": name,
         "ce_sequence": str(seq),
         "ce_time": rfc3339(occurred_at),

@@ -109,6 +109,7 @@ class House:
         at = occurred_at or self.now or datetime.now(UTC)
         headers = {
             "ce_id": f"{kind.topic}-{number}",
+            "ce_subject": f"stream-{key}",
             "ce_type": kind.name,
             "ce_sequence": number,
             "ce_time": rfc3339(at),

@@ -101,11 +101,6 @@ class Registering:
         item = Item((Ask(ENDPOINT, endpoint_id, command),))
         return await self._store.handle(item, context, idempotency=idempotency, answer=lambda _: {})
 
-    async def current(self, endpoint_id: str) -> Endpoint | None:
-        """The endpoint as it stands; None if there is none, or no longer."""
-        found: Endpoint | None = await self._store.current(ENDPOINT.at(endpoint_id))
-        return None if found is None or found.removed else found
-
     async def all_current(self, endpoint_ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those of these endpoints that are there, as they stand."""
         streams = {ENDPOINT.stream(one): one for one in endpoint_ids}

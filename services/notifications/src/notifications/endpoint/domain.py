@@ -183,6 +183,13 @@ Event = (
 State = Endpoint | None
 
 
+def owned(state: State, member_id: str, *, by_admin: bool) -> Endpoint:
+    """The endpoint, for its owner and admins. Raises `NotFound`: for others there is none."""
+    if state is None or state.removed or not (by_admin or state.member_id == member_id):
+        raise NotFound("there is no such endpoint", field="endpoint_id")
+    return state
+
+
 class SecretsOverlap(WrongState):
     """Two secrets sign already: end the older one first."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from eventfold import Handled
-from eventfold.errors import Exhausted, NotFound, NotPermitted
+from eventfold import EventStore, Handled
+from eventfold.errors import Exhausted, InvalidInput, NotPermitted
 from lyceum.notifications.v1 import notifications_pb2 as pb
+from notifications import addresses
 from notifications.endpoint import parsing
 from notifications.endpoint.application import Registering
 from notifications.endpoint.domain import (
+    ENDPOINT,
     OVERLAP,
     Command,
     DisableEndpoint,
@@ -18,10 +20,12 @@ from notifications.endpoint.domain import (
     Endpoint,
     EndSecret,
     RemoveEndpoint,
+    owned,
 )
 from notifications.endpoint.projections import INDEX, EndpointRow
 from notifications.endpoint.queries import Endpoints
 from notifications.endpoint.shaping import endpoint_message
+from notifications.guard import Guard, NotReachable
 from notifications.settings import NotificationsSettings
 from servicekit import validate
 from servicekit.call import Call, current_call
@@ -49,7 +53,16 @@ POLICIES: Final[Policies] = {
 class EndpointRpcs:
     """Register, read, change, remove; secrets; on and off."""
 
-    def __init__(self, registering: Registering, endpoints: Endpoints, settings: NotificationsSettings) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        registering: Registering,
+        endpoints: Endpoints,
+        guard: Guard,
+        settings: NotificationsSettings,
+    ) -> None:
+        self._store = store
+        self._guard = guard
         self._registering = registering
         self._endpoints = endpoints
         self._settings = settings
@@ -61,6 +74,7 @@ class EndpointRpcs:
         new = parsing.new_endpoint(request, caller, allow_local=self._settings.webhooks_allow_local)
         if await self._endpoints.count(caller.member_id) >= self._settings.webhooks_max_endpoints:
             raise Exhausted(f"a member has at most {self._settings.webhooks_max_endpoints} endpoints")
+        await self._check(new.url)
         handled, secret = await self._registering.register(
             str(uuid.uuid4()), caller.member_id, new, call.context(), call.idempotency(request)
         )
@@ -93,6 +107,8 @@ class EndpointRpcs:
         call = current_call()
         present = await self._own(call, request.endpoint_id)
         wishes = parsing.wishes(request, present.scope, allow_local=self._settings.webhooks_allow_local)
+        if wishes.url is not None:
+            await self._check(wishes.url)
         handled = await self._registering.change(
             request.endpoint_id, present, wishes, call.context(), call.idempotency(request)
         )
@@ -133,12 +149,17 @@ class EndpointRpcs:
         return await self._registering.ask(request.endpoint_id, command, call.context(), call.idempotency(request))
 
     async def _own(self, call: Call, endpoint_id: str) -> Endpoint:
-        """The endpoint, if it is the caller's, or the caller an admin; for others there is none."""
         caller = call.require_caller()
-        found = await self._registering.current(validate.asked_id(endpoint_id, "endpoint_id"))
-        if found is None or (found.member_id != caller.member_id and caller.role != "admin"):
-            raise NotFound("there is no such endpoint", field="endpoint_id")
-        return found
+        found = await self._store.current(ENDPOINT.at(validate.asked_id(endpoint_id, "endpoint_id")))
+        return owned(found, caller.member_id, by_admin=caller.role == "admin")
+
+    async def _check(self, url: str) -> None:
+        """Where the name leads now; each connection looks again. Raises `InvalidInput`."""
+        address = addresses.checked(url, allow_local=self._settings.webhooks_allow_local)
+        try:
+            await self._guard.addresses(address.host, address.port)
+        except NotReachable as refused:
+            raise InvalidInput(str(refused), field="url") from refused
 
     async def _messages(self, call: Call, rows: list[EndpointRow]) -> list[pb.Endpoint]:
         found = await self._registering.all_current([row.endpoint_id for row in rows])

@@ -94,6 +94,26 @@ class NotificationsServiceStub:
                 request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.SerializeToString,
                 response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.FromString,
                 _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/ListDeliveries',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.Redeliver = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/Redeliver',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverResponse.FromString,
+                _registered_method=True)
+        self.TestEndpoint = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/TestEndpoint',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointResponse.FromString,
+                _registered_method=True)
+        self.ListEventTypes = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/ListEventTypes',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationsServiceServicer:
@@ -186,6 +206,35 @@ class NotificationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeliveries(self, request, context):
+        """What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30 days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Redeliver(self, request, context):
+        """Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep their
+        `webhook-id`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestEndpoint(self, request, context):
+        """Send an event of the type `webhook.test`, once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEventTypes(self, request, context):
+        """The types that may be told, each with the JSON Schema of its `data`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotificationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -248,6 +297,26 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
                     servicer.EnableEndpoint,
                     request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.FromString,
                     response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'Redeliver': grpc.unary_unary_rpc_method_handler(
+                    servicer.Redeliver,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverResponse.SerializeToString,
+            ),
+            'TestEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestEndpoint,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointResponse.SerializeToString,
+            ),
+            'ListEventTypes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEventTypes,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -574,6 +643,114 @@ class NotificationsService:
             '/lyceum.notifications.v1.NotificationsService/EnableEndpoint',
             lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.SerializeToString,
             lyceum_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/ListDeliveries',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Redeliver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/Redeliver',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RedeliverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/TestEndpoint',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.TestEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEventTypes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/ListEventTypes',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListEventTypesResponse.FromString,
             options,
             channel_credentials,
             insecure,

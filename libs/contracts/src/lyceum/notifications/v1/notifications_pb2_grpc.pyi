@@ -61,6 +61,16 @@ class NotificationsServiceStub:
     """Send nothing until it is enabled."""
     EnableEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.EnableEndpointRequest, _notifications_pb2.EnableEndpointResponse]
     """Send what happens from now on. What failed before is sent again on `:redeliver` only."""
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListDeliveriesRequest, _notifications_pb2.ListDeliveriesResponse]
+    """What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30 days."""
+    Redeliver: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RedeliverRequest, _notifications_pb2.RedeliverResponse]
+    """Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep their
+    `webhook-id`.
+    """
+    TestEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.TestEndpointRequest, _notifications_pb2.TestEndpointResponse]
+    """Send an event of the type `webhook.test`, once."""
+    ListEventTypes: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListEventTypesRequest, _notifications_pb2.ListEventTypesResponse]
+    """The types that may be told, each with the JSON Schema of its `data`."""
 
 @_typing.type_check_only
 class NotificationsServiceAsyncStub(NotificationsServiceStub):
@@ -95,6 +105,16 @@ class NotificationsServiceAsyncStub(NotificationsServiceStub):
     """Send nothing until it is enabled."""
     EnableEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.EnableEndpointRequest, _notifications_pb2.EnableEndpointResponse]  # type: ignore[assignment]
     """Send what happens from now on. What failed before is sent again on `:redeliver` only."""
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListDeliveriesRequest, _notifications_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30 days."""
+    Redeliver: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RedeliverRequest, _notifications_pb2.RedeliverResponse]  # type: ignore[assignment]
+    """Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep their
+    `webhook-id`.
+    """
+    TestEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.TestEndpointRequest, _notifications_pb2.TestEndpointResponse]  # type: ignore[assignment]
+    """Send an event of the type `webhook.test`, once."""
+    ListEventTypes: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListEventTypesRequest, _notifications_pb2.ListEventTypesResponse]  # type: ignore[assignment]
+    """The types that may be told, each with the JSON Schema of its `data`."""
 
 class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -198,5 +218,39 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.EnableEndpointResponse, _abc.Awaitable[_notifications_pb2.EnableEndpointResponse]]:
         """Send what happens from now on. What failed before is sent again on `:redeliver` only."""
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _notifications_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListDeliveriesResponse, _abc.Awaitable[_notifications_pb2.ListDeliveriesResponse]]:
+        """What was told to an endpoint, or is still to be, with each attempt; the newest first. Kept for 30 days."""
+
+    @_abc_1.abstractmethod
+    def Redeliver(
+        self,
+        request: _notifications_pb2.RedeliverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.RedeliverResponse, _abc.Awaitable[_notifications_pb2.RedeliverResponse]]:
+        """Send one delivery again, or all that failed since a time, at most 1,000 with each call. They keep their
+        `webhook-id`.
+        """
+
+    @_abc_1.abstractmethod
+    def TestEndpoint(
+        self,
+        request: _notifications_pb2.TestEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.TestEndpointResponse, _abc.Awaitable[_notifications_pb2.TestEndpointResponse]]:
+        """Send an event of the type `webhook.test`, once."""
+
+    @_abc_1.abstractmethod
+    def ListEventTypes(
+        self,
+        request: _notifications_pb2.ListEventTypesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListEventTypesResponse, _abc.Awaitable[_notifications_pb2.ListEventTypesResponse]]:
+        """The types that may be told, each with the JSON Schema of its `data`."""
 
 def add_NotificationsServiceServicer_to_server(servicer: NotificationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Deliveries: what happened, made ready for each endpoint that is told of it, and sent until it has arrived."""
