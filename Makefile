@@ -135,11 +135,11 @@ faults: setup ## faults on real processes, about 45 minutes, resumable; ONLY=kil
 faults-stack: setup ## power loss, lost topics, restored databases under the whole product; ONLY=power-loss TRIALS=3 SEED=1 FRESH=1
 	$(FAULTS).stack $(addprefix --only ,$(ONLY)) $(addprefix --trials ,$(TRIALS)) $(addprefix --seed ,$(SEED)) $(if $(FRESH),--fresh) --document
 
-rehearse-upgrade: setup ## an older version (FROM=commit) and this one side by side under load: no request fails, nothing is lost; some 6 minutes; RATE=100; FROM= only restarts
-	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal $(addprefix --from ,$(or $(FROM),$(if $(filter undefined,$(origin FROM)),$(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list -n 1 --skip=10 HEAD)))) --rate $(or $(RATE),100)
+rehearse-upgrade: setup ## an older version (FROM=commit) and this one side by side under load: no request fails, nothing is lost; some 6 minutes; RATE=100; BACK=1 and back again; FROM= only restarts
+	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal $(addprefix --from ,$(or $(FROM),$(if $(filter undefined,$(origin FROM)),$(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list -n 1 --skip=10 HEAD)))) --rate $(or $(RATE),100) $(if $(BACK),--back)
 
-load: setup ## a mixed day at a rising rate until the machine has no more, and whether it recovers; SECONDS_EACH=20
-	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal.saturation --seconds $(or $(SECONDS_EACH),20)
+load: setup ## a mixed day of 20,000 members at a rising rate until the machine has no more, then 4 times that, and whether it recovers; SECONDS_EACH=20 MEMBERS=20000
+	PYTHONPATH=tests/integration/support $(RUN) tests.rehearsal.saturation --seconds $(or $(SECONDS_EACH),20) $(addprefix --members ,$(MEMBERS))
 
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
 	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))

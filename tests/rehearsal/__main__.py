@@ -16,6 +16,7 @@ from replicas import Balancer
 
 from tests.rehearsal.installation import Installation, installed
 from tests.rehearsal.load import Load
+from tests.rehearsal.pacing import by_httpx
 from tests.rehearsal.verdict import findings
 from tests.rehearsal.versions import Version, older, present
 
@@ -27,6 +28,7 @@ def main() -> int:
     """Exit status 1 if anything was not as it must be."""
     parser = argparse.ArgumentParser(prog="rehearsal", description=__doc__)
     parser.add_argument("--from", dest="reference", default="", help="the older version; none: only restarts")
+    parser.add_argument("--back", action="store_true", help="then go back to the older version under the same load")
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--logs", type=Path, help="a folder to keep the processes' logs in")
@@ -39,7 +41,7 @@ def main() -> int:
             say(f"the older version ({old.root.name}) starts")
             made.prepare(old)
             made.start_all(old)
-            load, wrong = asyncio.run(_rehearse(made, old, told.rate, told.seed))
+            load, wrong = asyncio.run(_rehearse(made, old, told.rate, told.seed, back=told.back))
             wrong += list(findings(load.told, made.database_url))
     finally:
         if told.logs:
@@ -49,16 +51,16 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-async def _rehearse(made: Installation, old: Version, rate: float, seed: int) -> tuple[Load, list[str]]:
+async def _rehearse(made: Installation, old: Version, rate: float, seed: int, *, back: bool) -> tuple[Load, list[str]]:
     balancer = Balancer([url for _, url in made.gateways])
     async with httpx.AsyncClient(transport=balancer, base_url="http://127.0.0.1", timeout=40) as client:
-        load, done = Load(client, rate, seed), asyncio.Event()
+        load, done = Load(by_httpx(client), rate, seed), asyncio.Event()
         await load.settle()
         running = asyncio.create_task(load.run(done))
         await asyncio.sleep(CALM_S)
         began = time.monotonic()
         try:
-            await asyncio.to_thread(_replace_all, made, old, lambda: len(load.told.failed))
+            await asyncio.to_thread(_replace_all, made, old, lambda: len(load.told.failed), back=back)
         finally:
             await asyncio.sleep(CALM_S)
             done.set()
@@ -67,16 +69,17 @@ async def _rehearse(made: Installation, old: Version, rate: float, seed: int) ->
     return load, []
 
 
-def _replace_all(made: Installation, old: Version, failed: Callable[[], int]) -> None:
-    """The roll-out, and then a restart of everything."""
+def _replace_all(made: Installation, old: Version, failed: Callable[[], int], *, back: bool) -> None:
+    """The roll-out, then a restart of everything, and where it is asked for the way back."""
     new = present()
     if old != new:
         say("the present version prepares the databases; the older one runs on")
         made.prepare(new)
-    for round_ in ["replaced", "restarted"] if old != new else ["restarted"]:
+    rounds = [("replaced", new)] * (old != new) + [("restarted", new)] + [("rolled back", old)] * back
+    for round_, version in rounds:
         for service, role in made.processes():
             began = time.monotonic()
-            made.replace(new, service, role)
+            made.replace(version, service, role)
             say(f"{service}-{role} {round_} in {time.monotonic() - began:.1f} s; {failed()} requests have failed")
         made.restart_gateways()
         say(f"gateways restarted; {failed()} requests have failed")

@@ -34,7 +34,7 @@ class Installation:
 
     def prepare(self, version: Version) -> None:
         """Migrate every database and check the topics, as the jobs before a roll-out do."""
-        for name in SERVICES:
+        for name in filter(version.has, SERVICES):
             subprocess.run(
                 [version.python, "-m", name, "prepare"],
                 env=self._stack.environment(name),
@@ -45,7 +45,7 @@ class Installation:
 
     def start_all(self, version: Version) -> None:
         """Everything of this version; returns when all of it is ready."""
-        for one in [self._start(version, *process) for process in self.processes()]:
+        for one in [self._start(version, *process) for process in self.processes() if version.has(process[0])]:
             one.ready()
         for _ in range(2):
             made = self._running.enter_context(gateway_before(self._stack, self._folder, self.addresses))
@@ -60,9 +60,13 @@ class Installation:
 
     def replace(self, version: Version, service: str, role: str) -> None:
         """Servers: the next is ready before the last one goes. Workers: the last one goes, and the next takes its
-        name, as in a StatefulSet."""
-        last = self._at[service, role]
-        if role == "serve":
+        name, as in a StatefulSet. What the last version did not have begins; what the next does not have goes on."""
+        last = self._at.get((service, role))
+        if not version.has(service):
+            return
+        if last is None:
+            self._start(version, service, role).ready()
+        elif role == "serve":
             self._start(version, service, role).ready()
             last.stop()
         else:

@@ -1,4 +1,5 @@
-"""`make load`: a mixed day at a rising rate through the gateway until the machine has no more, and whether it recovers.
+"""`make load`: a mixed day of many members at a rising rate through the gateway until the machine has no more, then far
+more than that, and whether it recovers by itself.
 
 Each stage runs at one rate for `--seconds`. What is reported: throughput, latency, failures by cause, processor seconds
 for 1,000 requests by part, and which part was at its end first.
@@ -17,17 +18,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import httpx
+import aiohttp
 import psutil
+from operating import make_account
 
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
-from tests.rehearsal.load import Load
+from tests.rehearsal.day import Day
+from tests.rehearsal.load import PASSWORD
+from tests.rehearsal.pacing import by_aiohttp
 
 RATES = (10, 20, 40, 60, 80, 120, 160)
 LATE_MS = 1_000.0
 """A stage whose 99th of 100 answers is later than this, or that falls behind its rate, is past the end."""
 KEPT_UP = 0.9
+FAR_MORE = (2, 4)
+"""Times the rate that was past the end: then what is too much is to be refused, and quickly."""
+IMPORTER = "load-importer"
+CALL_S, CONNECTIONS = 40.0, 4_000
 SETTLE_S = 10.0
 """After the last stage, before the first rate is tried again."""
 TICKS = psutil.cpu_count() or 1
@@ -66,7 +74,7 @@ def _seconds(pid: int) -> float:
         return 0.0
 
 
-async def stage(load: Load, stack: LocalStack, rate: float, seconds: float) -> Stage:
+async def stage(load: Day, stack: LocalStack, rate: float, seconds: float) -> Stage:
     """One rate for so long, and until everything is answered."""
     told = load.told
     told.seconds.clear()
@@ -99,19 +107,27 @@ def _cause(failure: str) -> str:
     return failure.partition("Refused(")[2][1:4] or failure.rpartition(": ")[2].partition("(")[0]
 
 
-async def rise(stack: LocalStack, rates: Sequence[float], seconds: float) -> list[Stage]:
-    """Every rate up to the first that is past the end, and the first one again."""
-    async with httpx.AsyncClient(
-        base_url=stack.around.public_url, timeout=40, limits=httpx.Limits(max_connections=200)
+async def rise(stack: LocalStack, rates: Sequence[float], seconds: float, members: int) -> list[Stage]:
+    """Every rate up to the first that is past the end, far more, and the first one again."""
+    async with aiohttp.ClientSession(
+        stack.around.public_url,
+        timeout=aiohttp.ClientTimeout(CALL_S),
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
     ) as client:
-        load = Load(client, rates[0], seed=1)
-        await load.settle()
+        load = Day(by_aiohttp(client), stack, rates[0], 1, members)
+        session = await load.post("", "/v1/sessions", {"username": IMPORTER, "password": PASSWORD})
+        await load.settle(session["access_token"])
+        sys.stdout.write(f"load: {members:,} members are imported, {len(load.contents)} contents are for sale\n")
         found: list[Stage] = []
         for rate in rates:
             found.append(await stage(load, stack, rate, seconds))
             _say(found[-1])
             if found[-1].is_past_the_end:
                 break
+        end = found[-1].rate
+        for times in FAR_MORE:
+            found.append(await stage(load, stack, times * end, seconds))
+            _say(found[-1])
         await asyncio.sleep(SETTLE_S)
         again = await stage(load, stack, rates[0], seconds)
         _say(again)
@@ -137,13 +153,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each stage")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
+    parser.add_argument("--members", type=int, default=20_000)
     parser.add_argument("--json", type=Path, help="a file for the figures")
     told = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ll"))
     stack = LocalStack(folder, Ports.free())
     try:
         stack.up()
-        found = asyncio.run(rise(stack, told.rates, told.seconds))
+        make_account(stack, IMPORTER, "importer")
+        found = asyncio.run(rise(stack, told.rates, told.seconds, told.members))
     finally:
         stack.down()
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,6 +23,10 @@ class Version:
         """Its interpreter, which finds its packages and no others."""
         return str(self.root / ".venv" / "bin" / "python")
 
+    def has(self, service: str) -> bool:
+        """Whether the version has this service."""
+        return (self.root / "services" / service).is_dir()
+
 
 def present() -> Version:
     """This tree, as it is."""

@@ -22,7 +22,7 @@ from lyceum_client.errors import (
     Unauthenticated,
     Unavailable,
 )
-from lyceum_client.messages import billing, catalog, common, identity, metrics
+from lyceum_client.messages import billing, catalog, common, identity, metrics, notifications
 
 TEXT = catalog.PublishContentRequest(kind="text", title="t", body="b", access="free")
 PUBLISHED = {"content_id": "c1", "consistency_token": "catalog.AAA"}
@@ -285,3 +285,51 @@ def test_a_message_keeps_what_it_does_not_know_and_tells_zero_from_nothing() -> 
 def test_a_field_of_another_type_is_no_answer(said: dict[str, Any]) -> None:
     with pytest.raises(BadAnswer):
         common.Money.from_json(said)
+
+
+def events(*messages: Any) -> httpx.Response:
+    """A stream that says these and ends."""
+    text = "".join(f"data: {json.dumps(one)}\n\n" for one in messages)
+    return httpx.Response(200, content=text.encode(), headers={"content-type": "text/event-stream"})
+
+
+async def test_a_stream_gives_its_messages_and_ends_where_the_platform_ends_it() -> None:
+    at = Gateway(refused(503, 14, "STOPPING"), events({"alive": True}, {"notification": {"kind": "order_paid"}}))
+    request = notifications.WatchNotificationsRequest(after="n1")
+    told = [one async for one in (await at.joined()).notifications.watch_notifications(request)]
+    assert [one.alive for one in told] == [True, False]
+    assert told[1].notification and told[1].notification.kind == "order_paid"
+    assert at.told("grpc-timeout") == [None, None], "it would end an open stream"
+    assert at.sent[1].url.params["after"] == "n1"
+
+
+async def test_a_stream_that_is_refused_or_makes_no_sense_says_so() -> None:
+    request = notifications.WatchNotificationsRequest()
+    limited = await Gateway(refused(429, 8, "TOO_MANY_STREAMS", retry_after="60")).joined()
+    with pytest.raises(ResourceExhausted):
+        await anext(limited.notifications.watch_notifications(request))
+    garbled = await Gateway(httpx.Response(200, content=b"data: <html>\n\n")).joined()
+    with pytest.raises(BadAnswer):
+        await anext(garbled.notifications.watch_notifications(request))
+
+
+class Broken(httpx.AsyncByteStream):
+    """A connection that is lost after the first message."""
+
+    async def __aiter__(self) -> Any:
+        yield b'data: {"alive": true}\n\n'
+        raise httpx.ReadError("reset")
+
+
+async def test_a_stream_whose_connection_is_lost_ends_with_no_answer() -> None:
+    class Breaking(Gateway):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            found = await super().__call__(request)
+            return found if "sessions" in request.url.path else httpx.Response(200, stream=Broken())
+
+    stream = (await Breaking(ok({})).joined()).notifications.watch_notifications(
+        notifications.WatchNotificationsRequest()
+    )
+    assert (await anext(stream)).alive
+    with pytest.raises(NoAnswer):
+        await anext(stream)

@@ -20,11 +20,13 @@ export interface Call {
   readonly takesToken: boolean;
   readonly waits: boolean;
   readonly repeats: Repeats;
+  /** It answers with many messages, as they come. */
+  readonly streams?: boolean;
 }
 
 /** How one call is to be made. */
 export interface How {
-  /** For all attempts and pauses; 20,000 by default. */
+  /** For all attempts and pauses, of a stream up to its first message; 20,000 by default. */
   readonly deadlineMs?: number;
   /**
    * Stands for one wish: give the same when a wish is sent again later (as after `NoAnswer`). By default each call has a
@@ -52,4 +54,5 @@ export interface Answer<T> {
 /** Makes calls. */
 export interface Caller {
   call<T>(call: Call, request: object, how: How): Promise<Answer<T>>;
+  stream<T>(call: Call, request: object, how: How): AsyncGenerator<T, void, undefined>;
 }

@@ -8,6 +8,7 @@ import { Billing } from "./services/billing.js";
 import { Catalog } from "./services/catalog.js";
 import { Identity } from "./services/identity.js";
 import { Metrics } from "./services/metrics.js";
+import { Notifications } from "./services/notifications.js";
 import { Reco } from "./services/reco.js";
 import { Session } from "./session.js";
 import { pause } from "./waiting.js";
@@ -28,6 +29,7 @@ export class Lyceum {
   readonly catalog: Catalog;
   readonly identity: Identity;
   readonly metrics: Metrics;
+  readonly notifications: Notifications;
   readonly reco: Reco;
   private readonly session: Session;
 
@@ -41,6 +43,7 @@ export class Lyceum {
     this.catalog = new Catalog(sender);
     this.identity = new Identity(sender);
     this.metrics = new Metrics(sender);
+    this.notifications = new Notifications(sender);
     this.reco = new Reco(sender);
   }
 

@@ -56,6 +56,13 @@ export async function answerOf<T>(call: Call, response: Response, requestId: str
   };
 }
 
+/** A message of a stream. Throws `BadAnswer`. */
+export function messageOf<T>(call: Call, data: string): T {
+  const found = parsed(data);
+  if (!found) throw new BadAnswer(call.name, "no JSON object");
+  return found as T;
+}
+
 /** The refusal that a response is; also of what is not ours and stands before the gateway. */
 export async function refusalOf(call: Call, response: Response, requestId: string): Promise<Refused> {
   const body = (await objectOf(response)) ?? {};
@@ -74,8 +81,9 @@ export async function refusalOf(call: Call, response: Response, requestId: strin
   });
 }
 
-async function objectOf(response: Response): Promise<Json | undefined> {
-  const said = await response.text();
+const objectOf = async (response: Response): Promise<Json | undefined> => parsed(await response.text());
+
+function parsed(said: string): Json | undefined {
   try {
     const found: unknown = JSON.parse(said);
     return isObject(found) ? found : undefined;

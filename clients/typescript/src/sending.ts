@@ -2,12 +2,15 @@
 
 import type { Answer, Call, Caller, How } from "./calling.js";
 import { LyceumError, NoAnswer, NotLoggedIn } from "./errors.js";
-import { answerOf, refusalOf, type Request, requestOf } from "./requests.js";
+import { answerOf, messageOf, refusalOf, type Request, requestOf } from "./requests.js";
 import { MAX_ATTEMPTS, mayFollowFailure, mayFollowRefusal, pauseMs } from "./retrying.js";
 import type { Session } from "./session.js";
+import { dataOf } from "./streaming.js";
 
 const DEADLINE_MS = 20_000;
 const MAX_TOLD_MS = 99_999_999;
+/** The platform says something at least every 15 s while a stream is open. */
+const SILENCE_MS = 45_000;
 
 /** What the client is made with; all but `url` has a default. */
 export interface Around {
@@ -19,6 +22,8 @@ export interface Around {
 class Attempts {
   made = 0;
   last = "no time was left";
+  /** A stream has begun, for which the deadline counts no more. */
+  isOpen = false;
   readonly requestId = crypto.randomUUID();
   readonly key: string;
   readonly after: readonly string[];
@@ -35,8 +40,10 @@ class Attempts {
     this.key = call.repeats === "with_key" ? (how.idempotencyKey ?? crypto.randomUUID()) : "";
     this.after = call.waits ? session.written.missing(readerOf(call), how.after) : [];
     this.endsAtMs = Date.now() + deadlineMs;
+    const ending = new AbortController();
     const late = AbortSignal.timeout(deadlineMs);
-    this.signal = how.signal ? AbortSignal.any([how.signal, late]) : late;
+    late.addEventListener("abort", () => this.isOpen || ending.abort(late.reason), { once: true });
+    this.signal = how.signal ? AbortSignal.any([how.signal, ending.signal]) : ending.signal;
   }
 
   get leftMs(): number {
@@ -46,6 +53,12 @@ class Attempts {
   noAnswer(): NoAnswer {
     const { made: attempts, last, key: idempotencyKey, requestId } = this;
     return new NoAnswer({ call: this.call.name, attempts, last, idempotencyKey, requestId });
+  }
+
+  /** What a failure between two messages is for the caller. */
+  lost(failure: unknown): NoAnswer {
+    this.last = failure instanceof Error ? failure.message : String(failure);
+    return this.noAnswer();
   }
 
   /** What `work` gives, unless the call's time ends before. */
@@ -75,6 +88,17 @@ export class Sender implements Caller {
       this.session.written.applied(readerOf(call), attempts.after);
     this.session.written.wrote(answer.token);
     return answer;
+  }
+
+  /**
+   * What comes, until the platform ends it. Rejects with `LyceumError`: the refusal, or `NoAnswer` when it was not opened
+   * in time, the connection is lost, or nothing came for `SILENCE_MS`.
+   */
+  async *stream<T>(call: Call, request: object, how: How): AsyncGenerator<T, void, undefined> {
+    const attempts = new Attempts(call, requestOf(call, request), how, this.session);
+    const response = await attempts.within(this.answered(attempts));
+    attempts.isOpen = true;
+    for await (const data of dataOf(response, SILENCE_MS, (lost) => attempts.lost(lost))) yield messageOf<T>(call, data);
   }
 
   /** The first response that is no refusal, after pauses. Rejects with the refusal, `NoAnswer`. */
@@ -135,7 +159,7 @@ function headersOf(attempts: Attempts, bearer: string): Record<string, string> {
   const told = {
     "content-type": attempts.request.body === undefined ? "" : "application/json",
     "x-request-id": attempts.requestId,
-    "grpc-timeout": `${leftMs}m`,
+    "grpc-timeout": attempts.call.streams ? "" : `${leftMs}m`,
     authorization: bearer && `Bearer ${bearer}`,
     "idempotency-key": attempts.key,
     "x-lyceum-after": attempts.after.join(","),

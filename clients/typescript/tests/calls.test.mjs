@@ -167,3 +167,36 @@ test("an answer names the id that the gateway gave, and one that it did not tell
   const ids = [(await lyceum.catalog.listContents()).requestId, (await lyceum.catalog.listContents()).requestId];
   assert.deepEqual(ids, ["of-the-gateway", at.told("x-request-id")[1]]);
 });
+
+const events = (...messages) => ok(messages.map((one) => `data: ${JSON.stringify(one)}\n\n`).join(""), { "content-type": "text/event-stream" });
+
+test("a stream gives its messages and ends where the platform ends it", async () => {
+  const at = gateway(refused(503, 14, "STOPPING"), events({ alive: true }, { notification: { kind: "order_paid" } }));
+  const told = [];
+  for await (const one of (await at.joined()).notifications.watchNotifications({ after: "n1" })) told.push(one);
+  assert.deepEqual(told, [{ alive: true }, { notification: { kind: "order_paid" } }]);
+  assert.deepEqual(at.told("grpc-timeout"), [undefined, undefined], "it would end an open stream");
+  assert.match(at.sent[1].url, /after=n1$/);
+});
+
+test("a stream that is refused or makes no sense says so", async () => {
+  const limited = await gateway(refused(429, 8, "TOO_MANY_STREAMS", { "retry-after": "60" })).joined();
+  await assert.rejects(limited.notifications.watchNotifications({}).next(), ResourceExhausted);
+  const garbled = await gateway(ok("data: <html>\n\n")).joined();
+  await assert.rejects(garbled.notifications.watchNotifications({}).next(), BadAnswer);
+});
+
+test("a stream whose connection is lost ends with no answer", async () => {
+  const body = new ReadableStream({
+    start(pipe) {
+      pipe.enqueue(new TextEncoder().encode('data: {"alive":true}\n\n'));
+    },
+    pull(pipe) {
+      pipe.error(new Error("reset"));
+    },
+  });
+  const at = gateway(ok({}));
+  const lyceum = await at.joined({ fetch: async (url) => (url.endsWith("/v1/sessions") ? Response.json({ access_token: "a", refresh_token: "r", expires_in_s: 900 }) : new Response(body)) });
+  const stream = lyceum.notifications.watchNotifications({});
+  await assert.rejects(async () => { for await (const one of stream) assert.ok(one); }, NoAnswer);
+});

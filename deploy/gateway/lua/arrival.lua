@@ -31,7 +31,7 @@ end
 local function allowed(rpcs)
   local verbs = {}
   for verb in pairs(rpcs) do verbs[#verbs + 1] = verb end
-  if rpcs.GET then verbs[#verbs + 1] = "HEAD" end
+  if rpcs.GET and not rpcs.GET.streams then verbs[#verbs + 1] = "HEAD" end
   table.sort(verbs)
   return table.concat(verbs, ", ")
 end
@@ -44,6 +44,7 @@ local function note(handle, route, name)
   local headers, notes = handle:headers(), handle:streamInfo():dynamicMetadata()
   notes:set("lyceum", "route", name)
   if route.rate == "credential" then notes:set("lyceum", "limit", "credential") end
+  if route.roles then notes:set("lyceum", "roles", route.roles) end
   if is_private(route, headers) then notes:set("lyceum", "private", "yes") end
   -- Whoever refreshes a session may well send the token that is over, which a service would refuse.
   if route.bearer == "ignored" and route.rate ~= "provider" then headers:remove("authorization") end
@@ -53,12 +54,13 @@ end
 local function as_json(handle, method, path)
   local rpcs = rpcs_of(path:match("^[^?]*"))
   if rpcs == nil then return refuse(handle, "404") end
-  local is_head = method == "HEAD" and rpcs.GET ~= nil
+  local is_head = method == "HEAD" and rpcs.GET ~= nil and not rpcs.GET.streams
   local route = rpcs[is_head and "GET" or method]
   if route == nil then
     return refuse(handle, "405", nil, { ["allow"] = allowed(rpcs) })
   end
   local notes = note(handle, route, route.path)
+  handle:headers():replace("x-lyceum-route", method .. " " .. route.path) -- for the span of the call
   local why = query_complaint(path, route)
   if why then return refuse(handle, "400", why) end
   if route.body then notes:set("lyceum", "body", route.body) end

@@ -95,7 +95,7 @@ async def test_oversize_bodies_are_refused_by_route(gateway: Running) -> None:
     assert chunks.status_code == 413 and SECRET not in chunks.text
     items = [{"external_id": f"{n:0>200}", "username": "u" * 200} for n in range(2000)]
     batch = await gateway.client.post(
-        "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer()
+        "/v1/members:batchImport", json={"dataset": "d", "items": items}, headers=gateway.bearer(role="importer")
     )
     assert batch.status_code == 200 and len(gateway.services.requests[0].items) == 2000
 
@@ -155,10 +155,12 @@ async def test_only_services_speak_in_internal_headers(gateway: Running) -> None
         "x-lyceum-stale": "false",
         "x-lyceum-after": "token-0",
         "x-lyceum-client": "203.0.113.7",
+        "x-lyceum-route": "GET /x",
     }
     await gateway.client.post("/register", json={"username": "a"}, headers=forged)
     arrived = {name: value for name, value in gateway.services.metadata.items() if name.startswith("x-lyceum-")}
-    assert arrived == {"x-lyceum-after": "token-0", "x-lyceum-client": "127.0.0.1"}
+    route = {"x-lyceum-route": "POST /register"}
+    assert arrived == {"x-lyceum-after": "token-0", "x-lyceum-client": "127.0.0.1", **route}
 
 
 async def test_the_openapi_document_is_served(gateway: Running) -> None:

@@ -59,7 +59,7 @@ async def test_an_id_may_hold_a_colon(gateway: Running, path: str) -> None:
 @pytest.mark.parametrize("member_id", ["m1", "a:b", "a:claim", "*", "{member_id}"])
 async def test_an_id_before_a_verb_is_what_stands_before_the_last_colon(gateway: Running, member_id: str) -> None:
     path = f"/v1/members/{member_id}:grantRole"
-    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer())
+    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer(role="admin"))
     assert (answer.status_code, answer.json()["member_id"]) == (200, member_id)
     [request] = gateway.services.requests
     assert (request.member_id, request.role) == (member_id, "importer")
@@ -79,7 +79,7 @@ async def test_an_id_before_a_verb_is_what_stands_before_the_last_colon(gateway:
     ],
 )
 async def test_a_verb_that_no_such_path_has_means_nothing(gateway: Running, path: str) -> None:
-    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer())
+    answer = await gateway.client.post(path, json={"role": "importer"}, headers=gateway.bearer(role="admin"))
     assert answer.status_code == 404 and not gateway.services.requests
 
 

@@ -20,7 +20,8 @@ HOSTILE_NAME = "<script>alert(1)</script>"
 
 
 async def post(gateway: Running, path: str, body: str | bytes) -> Any:
-    headers = {"content-type": "application/json", **gateway.bearer()}
+    role = "importer" if path.endswith("Import") else "creator"
+    headers = {"content-type": "application/json", **gateway.bearer(role=role)}
     return await gateway.client.post(path, content=body, headers=headers)
 
 

@@ -14,6 +14,7 @@ from k8s_tests.rendered import named, objects
 from lyceum_k8s.rendering import HERE, OverlayBroken, overlays, render
 from lyceum_k8s.schemas import KUBERNETES, strict, write_custom, write_kubernetes
 from lyceum_k8s.writing import differences, write
+from lyceum_tree import services
 
 TOOLS_WITHIN_S = 600
 CHECK_WITHIN_S = 120
@@ -24,6 +25,7 @@ IGNORED = {
     "statefulset-has-host-podantiaffinity": "replicas are spread by topology, which weighs zones too",
     "networkpolicy-targets-pod": "some policies are for pods that operators make",
 }
+RESTORED = ("base", *(f"components/{one}" for one in ("postgres", "backups", "restore")))
 ON_ONE_MACHINE = {
     "deployment-replicas": "there is one machine",
     "deployment-strategy": "the simulator's book is one file",
@@ -112,12 +114,31 @@ def test_a_component_that_no_overlay_uses_renders_too(tmp_path: Path) -> None:
         overlay.mkdir()
         uses = [os.path.relpath(component, overlay)]
         needs = {"backups": ["postgres"]}.get(component.name, [])
-        if component.name == "release":
-            continue  # it needs an overlay's own file, and both overlays use it
+        if component.name in ("release", "restore"):
+            continue  # they need an overlay's own file; both overlays use the first, the second has a test of its own
         uses = [os.path.relpath(HERE / "components" / one, overlay) for one in needs] + uses
         made = {"resources": [os.path.relpath(HERE / "base", overlay)], "components": uses}
         (overlay / "kustomization.yaml").write_text(yaml.safe_dump(made))
         assert render(overlay).count("\nkind: ") > 100
+
+
+def test_with_restore_every_database_begins_from_its_backup_at_one_moment(tmp_path: Path) -> None:
+    moment, names = "2026-11-29T14:00:00Z", [os.path.relpath(HERE / one, tmp_path) for one in RESTORED]
+    made = {
+        "resources": names[:1],
+        "components": names[1:],
+        "configMapGenerator": [{"name": "restore", "literals": [f"RESTORE_TO={moment}"]}],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(made))
+    clusters = [one for one in yaml.safe_load_all(render(tmp_path)) if one["kind"] == "Cluster"]
+    assert len(clusters) == len(services())
+    for one in clusters:
+        name, spec = one["metadata"]["name"], one["spec"]
+        assert spec["bootstrap"].keys() == {"recovery"}
+        assert spec["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": moment}
+        [before], [archive] = spec["externalClusters"], spec["plugins"]
+        assert spec["bootstrap"]["recovery"]["source"] == before["name"]
+        assert before["plugin"]["parameters"]["serverName"] == name != archive["parameters"]["serverName"]
 
 
 def test_an_overlay_that_is_broken_is_refused_by_name(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lyceum_local import backing, gateway, services, tenancy
+from lyceum_local import backing, gateway, kafka, services, tenancy
 from lyceum_local.program import Program
 from lyceum_local.secrets_file import Secrets
 from lyceum_local.settings import Ports, StackSettings, ports_file, ports_of
-from lyceum_local.stack import _stages
+from lyceum_local.stack import LocalStack, _stages
 from lyceum_local.waiting import poll, tail
 from lyceum_tree import ROOT
 
@@ -150,3 +150,18 @@ def test_given_a_check_that_never_holds_when_it_is_polled_then_its_last_complain
 
 def test_given_a_long_log_when_its_tail_is_taken_then_only_the_end_comes() -> None:
     assert tail("a\nb\nc", 2) == "b\nc"
+
+
+@pytest.mark.parametrize(("complaint", "stopped"), [("no answer", ["kafka"]), (None, [])])
+def test_given_a_broker_that_runs_and_does_not_answer_when_it_is_started_then_it_is_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str | None, stopped: list[str]
+) -> None:
+    """As after a full disk: then it neither serves nor ends."""
+    stack, said, ended = LocalStack(tmp_path, Ports()), list[str](), list[str]()
+    monkeypatch.setattr(kafka, "HANGING_S", 0.2)
+    monkeypatch.setattr(stack, "say", said.append)
+    monkeypatch.setattr(stack, "stop", ended.append)
+    monkeypatch.setattr(stack, "_runs", lambda name: name == "kafka")
+    monkeypatch.setattr(stack, "_kafka_complaint", lambda: complaint)
+    stack._end_hanging_kafka()
+    assert ended == stopped and bool(said) == bool(stopped)

@@ -71,12 +71,21 @@ def spans() -> Iterator[InMemorySpanExporter]:
         yield exporter
 
 
+async def test_the_span_says_which_route_the_gateway_took(served: Served, spans: InMemorySpanExporter) -> None:
+    await served.ask(**{"x-lyceum-route": "POST /v1/orders/{order_id}/payments"})
+    [span] = spans.get_finished_spans()
+    assert span.attributes is not None
+    assert span.attributes["http.request.method"] == "POST"
+    assert span.attributes["http.route"] == "/v1/orders/{order_id}/payments"
+
+
 async def test_a_call_continues_its_callers_trace_and_its_span_goes_into_the_context(
     served: Served, spans: InMemorySpanExporter
 ) -> None:
     await served.ask(traceparent=CAUSE)
     [span] = spans.get_finished_spans()
     assert (span.name, span.kind) == (METHOD[1:], SpanKind.SERVER)
+    assert span.attributes is not None and "http.route" not in span.attributes
     assert span.parent is not None and f"{span.parent.span_id:016x}" == CAUSE[36:52]
     assert served.recorded == written(span) and served.recorded[:35] == CAUSE[:35]
     assert dict(span.attributes or {}) == {

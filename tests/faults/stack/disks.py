@@ -8,6 +8,8 @@ import os
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.faults.keeper import until
@@ -41,6 +43,22 @@ class Disk:
         until(lambda: subprocess.run(busy, capture_output=True, timeout=TOOL_S, check=False).returncode == 0, RELEASE_S)
         if self.home.is_mount():
             run(*busy)
+
+    @contextmanager
+    def filled(self) -> Iterator[None]:
+        """While inside, no byte more fits on the disk, whoever asks: the part reserved for root is taken, too."""
+        filler = self.home / "filler"
+        try:
+            with filler.open("wb") as file, suppress(OSError):
+                while True:
+                    os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size + max(self._free(), 4096))
+            yield
+        finally:
+            filler.unlink()
+
+    def _free(self) -> int:
+        told = os.statvfs(self.home)
+        return told.f_bfree * told.f_frsize // 2
 
     def cut_power(self) -> None:
         """From now on nothing reaches the disk, not even earlier writes that are not on it yet."""

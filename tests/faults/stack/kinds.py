@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.emitters import EMITTERS
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import administrator
 from lyceum_local.settings import SERVICES
+from tests.faults.keeper import until
 from tests.faults.stack import restores
+from tests.faults.stack.archive import archived
 from tests.faults.stack.product import PARTS, PREFIX, Product
 
 BEHIND_S = (2.0, 8.0)
+FULL_S = (5.0, 20.0)
+AFTER_BACKUP_ACTS, AFTER_BACKUP_S = 20, 60.0
 STOP_S = 30.0
 CLEAN_MARK = ".kafka_cleanshutdown"
 
@@ -123,8 +126,30 @@ def restored(services: tuple[str, ...], how: restores.Way) -> Inflict:
 
     def inflict(product: Product, rng: random.Random) -> Done:
         undone = restores.rewind(product, services, how, rng)
-        emitting = tuple(one for one in services if one in EMITTERS)
+        emitting = tuple(one for one in services if one in restores.ACTING)
         return Done(" ".join(services), emitting, {"undone": undone})
+
+    return inflict
+
+
+def point_in_time(product: Product, rng: random.Random) -> Done:
+    """From a base backup and the archived WAL everything comes back as of a moment; what followed it is gone."""
+    with archived(product) as archive:
+        since = len(product.load.journal.acts)
+        product.load.go()
+        until(lambda: len(product.load.journal.acts) >= since + AFTER_BACKUP_ACTS, AFTER_BACKUP_S)
+        undone = restores.rewind(product, SERVICES, archive.back_to_now, rng)
+    return Done("all", tuple(one for one in SERVICES if one in restores.ACTING), {"undone": undone})
+
+
+def full_disk(part: str) -> Inflict:
+    """Nothing more fits on the disk of `part` for a while; then there is space again."""
+
+    def inflict(product: Product, rng: random.Random) -> Done:
+        full_s = rng.uniform(*FULL_S)
+        with product.disks[part].filled():
+            time.sleep(full_s)
+        return Done(part, notes={"full_s": round(full_s, 1)})
 
     return inflict
 
@@ -138,5 +163,8 @@ KINDS = (
     Kind("deleted-topic", 10, 45.0, deleted_topic),
     *(Kind(f"restored-{one}", 5, 75.0, restored((one,), restores.dump_and_restore)) for one in SERVICES),
     Kind("restored-files", 5, 120.0, restored(SERVICES, restores.copy_of_the_files)),
+    Kind("point-in-time", 5, 120.0, point_in_time),
+    Kind("full-disk-kafka", 5, 90.0, full_disk("kafka"), needs_disks=True),
+    Kind("full-disk-postgres", 5, 90.0, full_disk("postgres"), needs_disks=True),
     Kind("promoted-laggard", 5, 120.0, restored(SERVICES, restores.promoted_laggard)),
 )

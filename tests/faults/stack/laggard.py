@@ -28,14 +28,7 @@ class Laggard:
     def __init__(self, folder: Path, primary_url: str, port: int) -> None:
         self.folder, self._primary = folder, primary_url
         self._url = make_conninfo(primary_url, port=port)
-        arguments = [f"listen_addresses={LOOPBACK}", f"port={port}", "unix_socket_directories=", "max_connections=200"]
-        options = [part for one in arguments for part in ("-c", one)]
-        server = str(postgres.binaries() / "postgres")
-        self._server = subprocess.Popen(
-            [*postgres.shedding_root(), server, "-D", str(folder), *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._server = begun(folder, port)
 
     def caught_up(self) -> None:
         """Wait until it has everything that the primary has now."""
@@ -60,9 +53,7 @@ class Laggard:
 
     def stop(self) -> None:
         """PostgreSQL's fast shutdown; safe to repeat."""
-        if self._server.poll() is None:
-            self._server.send_signal(2)
-            self._server.wait(TOOL_S)
+        ended(self._server)
 
     def _says(self, question: str, *arguments: object) -> bool:
         try:
@@ -72,24 +63,38 @@ class Laggard:
             return False
 
 
+def begun(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """A server of the files in `folder`, at this port."""
+    arguments = [f"listen_addresses={LOOPBACK}", f"port={port}", "unix_socket_directories=", "max_connections=200"]
+    options = [part for one in arguments for part in ("-c", one)]
+    command = [*postgres.shedding_root(), str(postgres.binaries() / "postgres"), "-D", str(folder), *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def ended(server: subprocess.Popen[bytes]) -> None:
+    """PostgreSQL's fast shutdown; safe to repeat."""
+    if server.poll() is None:
+        server.send_signal(2)
+        server.wait(TOOL_S)
+
+
+def base_backup(url: str, folder: Path, *options: str) -> None:
+    """Copy a running server's files to `folder`, whole as of the end of the copy."""
+    shutil.rmtree(folder, ignore_errors=True)
+    tool = str(postgres.binaries() / "pg_basebackup")
+    command = [tool, "--checkpoint=fast", *options, f"--dbname={url}", f"--pgdata={folder}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=TOOL_S, env=passing(url))
+
+
+def passing(url: str) -> dict[str, str]:
+    """This process's environment with the password of `url`, which tools want to be told so."""
+    return {**os.environ, "PGPASSWORD": str(conninfo_to_dict(url)["password"])}
+
+
 @contextmanager
 def following(folder: Path, primary_url: str) -> Iterator[Laggard]:
     """A replica that streams from the primary; removed on leaving."""
-    shutil.rmtree(folder, ignore_errors=True)
-    known = conninfo_to_dict(primary_url)
-    subprocess.run(
-        [
-            str(postgres.binaries() / "pg_basebackup"),
-            "--checkpoint=fast",
-            "--write-recovery-conf",
-            f"--dbname={primary_url}",
-            f"--pgdata={folder}",
-        ],
-        check=True,
-        capture_output=True,
-        timeout=TOOL_S,
-        env={**os.environ, "PGPASSWORD": str(known["password"])},
-    )
+    base_backup(primary_url, folder, "--write-recovery-conf")
     replica = Laggard(folder, primary_url, free_block(1))
     try:
         yield replica

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psycopg
 
-from contracts.emitters import EMITTERS
 from lyceum_local import postgres, tenancy
 from lyceum_local.services import processes_of
 from tests.faults.keeper import until
@@ -20,13 +19,15 @@ from tests.faults.stack.laggard import following
 from tests.faults.stack.product import PREFIX, Product
 from tests.faults.stack.verdict import agreed
 
+ACTING = frozenset(SERVICE_OF.values())
+"""The services that the load makes emit: their stores are behind their topics after a restore."""
 MORE_ACTS, MORE_S, REST_S = (10, 60), 60.0, 90.0
 TOOL_S = 120.0
 
 Way = Callable[[Product, tuple[str, ...], Callable[[], None]], None]
 """Saves the services' data, runs the given callback, and restores the saved data."""
 
-__all__ = ["NotAtRest", "Way", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
+__all__ = ["NotAtRest", "Way", "copied", "copy_of_the_files", "dump_and_restore", "promoted_laggard", "rewind"]
 
 
 class NotAtRest(Exception):
@@ -51,10 +52,9 @@ def rewind(product: Product, services: tuple[str, ...], how: Way, rng: random.Ra
 
 
 def _has_emitted(journal: Journal, services: tuple[str, ...], since: int) -> bool:
-    """Whether each emitting service of `services` has done an act since then. Services that emit nothing do not
-    count."""
+    """Whether each service of `services` that the load makes emit has done an act since then."""
     done = {SERVICE_OF[act.op] for act in journal.acts[since:] if act.done}
-    return done >= {one for one in services if one in EMITTERS}
+    return done >= ACTING & set(services)
 
 
 def _rest(product: Product) -> None:
@@ -84,11 +84,11 @@ def copy_of_the_files(product: Product, services: tuple[str, ...], goes_on: Call
     """PostgreSQL's whole folder is copied and put back while PostgreSQL is stopped, like a snapshot of its disk."""
     folder, copy = product.data("postgres"), product.folder / "postgres-copy"
     product.stack.stop("postgres")
-    _copy(folder, copy)
+    copied(folder, copy)
     product.up()
     goes_on()
     product.stack.down()
-    _copy(copy, folder)
+    copied(copy, folder)
     shutil.rmtree(copy)
 
 
@@ -100,10 +100,11 @@ def promoted_laggard(product: Product, services: tuple[str, ...], goes_on: Calla
         goes_on()
         product.stop_dead("postgres")
         replica.promoted()
-        _copy(replica.folder, product.data("postgres"))
+        copied(replica.folder, product.data("postgres"))
 
 
-def _copy(source: Path, target: Path) -> None:
+def copied(source: Path, target: Path) -> None:
+    """Replace `target` by a copy of `source`, with owners and modes."""
     shutil.rmtree(target, ignore_errors=True)
     subprocess.run(["cp", "-a", str(source), str(target)], check=True, timeout=TOOL_S)
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -163,6 +164,20 @@ def test_a_server_that_drains_is_not_ready_and_lives(tls_stack: LocalStack) -> N
         process.terminate()
         eventually(lambda: asked_for(target, "") == "NOT_SERVING", 4.0)
         assert asked_for(target, "live") == "SERVING"
+
+
+def test_what_has_expired_is_refused_and_heals_with_its_renewal_without_a_restart(tls_stack: LocalStack) -> None:
+    """Given a service whose certificate has expired, new callers refuse it and requests fail; when the certificate is
+    renewed, both pass again, in the same process."""
+    before = pids(tls_stack)
+    target, operator = target_of(tls_stack, "catalog"), tls_stack.data_dir / TLS / OPERATOR
+    house = Authority(tls_stack.data_dir / TLS / "authority")
+    house.issue(tls_stack.data_dir / TLS / "catalog", "catalog", valid_for=timedelta(seconds=-1))
+    eventually(lambda: asked(target, operator) == "UNAVAILABLE", ROTATION_S)
+    house.issue(tls_stack.data_dir / TLS / "catalog", "catalog")
+    eventually(lambda: asked(target, operator) == "SERVING", ROTATION_S)
+    publishes_and_reads(tls_stack)
+    assert pids(tls_stack) == before
 
 
 def test_certificates_and_their_authority_are_replaced_without_a_restart(tls_stack: LocalStack, tmp_path: Path) -> None:

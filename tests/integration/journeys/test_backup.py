@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from community import IMPORTER, PASSWORD, Community, Session, eventually
 from operating import doctor, make_account
@@ -15,11 +17,13 @@ from shop import Shop, bought, opened, paid, quote
 from lyceum_local import backup, restoring
 from lyceum_local.settings import SERVICES, Ports, StackSettings
 from lyceum_local.stack import LocalStack
+from servicekit.definition import ServiceDefinition
 
 pytestmark = pytest.mark.one_machine("databases, keys and passwords in folders of this machine")
 
 LIKES_BEFORE, LIKES_AFTER = 3, 2
 SETTLED_S = 90.0
+DIGEST = "SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {} t"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, backing: LocalStack) -
         yield Scene(stack, Community(stack.around.public_url, IMPORTER))
     finally:
         stack.down()
+
+
+def digests(stack: LocalStack) -> dict[str, str]:
+    """A digest of the rows of each table that a fold writes, by service and table."""
+    found = {}
+    for service in SERVICES:
+        definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
+        tables = sorted({table.name for one in definition.projections for table in one.tables})
+        with psycopg.connect(stack.database_url(service)) as conn:
+            for table in tables:
+                [(digest,)] = conn.execute(DIGEST.format(table).encode()).fetchall()
+                found[f"{service}.{table}"] = digest
+    return found
 
 
 def like(member: Session, shop: Shop) -> None:
@@ -77,6 +94,8 @@ def test_given_a_backup_under_way_of_life_when_it_is_restored_then_that_moment_i
         like(fan, shop)
     eventually(lambda: entitled(early, shop) and likes(early, shop) == LIKES_BEFORE)
 
+    eventually(lambda: all(map(scene.settled, SERVICES)), SETTLED_S)
+    then = digests(stack)
     saved = backup.back_up(stack, tmp_path / "saved")
 
     newcomer = f"n{uuid.uuid4().hex[:12]}"
@@ -90,6 +109,7 @@ def test_given_a_backup_under_way_of_life_when_it_is_restored_then_that_moment_i
     restoring.restore(stack, saved, force=True)
 
     eventually(lambda: likes(early, shop) == LIKES_BEFORE, SETTLED_S)
+    eventually(lambda: digests(stack) == then, SETTLED_S)
     eventually(lambda: entitled(early, shop) and known(early, order), SETTLED_S)
     assert paid(early, order)
     eventually(lambda: not entitled(late, shop), SETTLED_S)

@@ -70,6 +70,11 @@ def stated() -> Mapping[str, Operation]:
     return {raw["operationId"]: schema[path][verb.upper()] for path, verbs in paths for verb, raw in verbs.items()}
 
 
+def is_stream(operation: Operation) -> bool:
+    """Whether it answers with server-sent events."""
+    return "text/event-stream" in operation.definition.raw["responses"]["200"].get("content", {})
+
+
 def requests_to(operation: Operation, working: Working) -> st.SearchStrategy[Request]:
     """Requests to an operation: some keep to the document with any values, some are close to what works, and some
     break the document in one place, where it has one to break."""

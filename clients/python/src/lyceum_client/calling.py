@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
@@ -25,7 +26,8 @@ class Repeats(Enum):
 @dataclass(frozen=True, slots=True)
 class Call(Generic[A_co]):
     """A method of the gateway. `body` is `*`, the one field that is the body, or empty. `is_open`: it is answered
-    without a token. `takes_token`: it looks at one. `waits`: it waits for consistency tokens."""
+    without a token. `takes_token`: it looks at one. `waits`: it waits for consistency tokens.
+    `streams`: it answers with many messages, as they come."""
 
     service: str
     name: str
@@ -37,13 +39,15 @@ class Call(Generic[A_co]):
     takes_token: bool
     waits: bool
     repeats: Repeats
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class How:
     """How one call is to be made.
 
-    `deadline_s` covers all attempts and pauses. `idempotency_key` stands for one wish: give the same when a wish is
+    `deadline_s` covers all attempts and pauses; of a stream, up to its first message.
+    `idempotency_key` stands for one wish: give the same when a wish is
     sent again later (as after `NoAnswer`); by default each call has a new one, kept over its own attempts.
     `after` are consistency tokens to wait for, beside those that the session remembers.
     """
@@ -73,3 +77,6 @@ class Caller(Protocol):
 
     async def call(self, call: Call[A], request: Message, how: How) -> Answer[A]:
         """The answer. Raises `LyceumError`."""
+
+    def stream(self, call: Call[A], request: Message, how: How) -> AsyncGenerator[A, None]:
+        """What comes, until the platform ends it. Raises `LyceumError`."""

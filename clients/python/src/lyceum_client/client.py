@@ -18,6 +18,7 @@ from lyceum_client.services.billing import Billing
 from lyceum_client.services.catalog import Catalog
 from lyceum_client.services.identity import Identity
 from lyceum_client.services.metrics import Metrics
+from lyceum_client.services.notifications import Notifications
 from lyceum_client.services.reco import Reco
 from lyceum_client.session import Session
 
@@ -56,6 +57,7 @@ class Lyceum:
         self.catalog = Catalog(sender)
         self.identity = Identity(sender)
         self.metrics = Metrics(sender)
+        self.notifications = Notifications(sender)
         self.reco = Reco(sender)
 
     async def __aenter__(self) -> Self:

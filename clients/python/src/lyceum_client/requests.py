@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,17 @@ def answer_of(call: Call[A], response: httpx.Response, request_id: str) -> Answe
         request_id=headers.get("x-request-id", request_id),
         content_id=headers.get("x-lyceum-content-id", ""),
     )
+
+
+def message_of(call: Call[A], data: str) -> A:
+    """A message of a stream. Raises `BadAnswer`."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise BadAnswer(call.name, "no JSON object")
+    return call.answer.from_json(found)
 
 
 def refusal_of(call: Call[A], response: httpx.Response, request_id: str) -> Refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,12 +12,14 @@ import httpx
 
 from lyceum_client.calling import Answer, Call, How, Repeats
 from lyceum_client.errors import NoAnswer, NotLoggedIn
-from lyceum_client.requests import Request, answer_of, refusal_of, request_of
+from lyceum_client.requests import Request, answer_of, message_of, refusal_of, request_of
 from lyceum_client.retrying import MAX_ATTEMPTS, may_follow_failure, may_follow_refusal, pause_s
 from lyceum_client.session import Session
 from lyceum_client.wire import Message
 
 A = TypeVar("A", bound=Message)
+SILENCE_S = 45.0
+"""The platform says something at least every 15 s while a stream is open."""
 
 
 @dataclass(slots=True)
@@ -45,18 +47,38 @@ class Sender:
 
     async def call(self, call: Call[A], request: Message, how: How) -> Answer[A]:
         """The answer of a call. Raises `LyceumError`: the refusal, or `NoAnswer` when time or attempts are over."""
-        ends_at_s = asyncio.get_running_loop().time() + how.deadline_s
-        after = self._session.written.missing(_reader(call), how.after) if call.waits else ()
-        key = (how.idempotency_key or str(uuid.uuid4())) if call.repeats is Repeats.WITH_KEY else ""
-        attempts = _Attempts(call, request_of(call, request), key, after, str(uuid.uuid4()), ends_at_s)
-        try:
-            async with asyncio.timeout_at(ends_at_s):
-                response = await self._answered(attempts)
-        except TimeoutError as late:
-            raise attempts.no_answer() from late
+        attempts = self._attempts(call, request, how)
+        response = await self._in_time(attempts)
         answer = answer_of(call, response, attempts.request_id)
         self._learn(attempts, response, answer.token)
         return answer
+
+    async def stream(self, call: Call[A], request: Message, how: How) -> AsyncGenerator[A, None]:
+        """What comes, until the platform ends it. Raises `LyceumError`: the refusal, or `NoAnswer` when it was not
+        opened in time, the connection is lost, or nothing came for `SILENCE_S`."""
+        attempts = self._attempts(call, request, how)
+        response = await self._in_time(attempts)
+        try:
+            async for data in _data(response):
+                yield message_of(call, data)
+        except (httpx.HTTPError, TimeoutError) as lost:
+            attempts.last = type(lost).__name__
+            raise attempts.no_answer() from lost
+        finally:
+            await response.aclose()
+
+    def _attempts(self, call: Call[A], request: Message, how: How) -> _Attempts:
+        ends_at_s = asyncio.get_running_loop().time() + how.deadline_s
+        after = self._session.written.missing(_reader(call), how.after) if call.waits else ()
+        key = (how.idempotency_key or str(uuid.uuid4())) if call.repeats is Repeats.WITH_KEY else ""
+        return _Attempts(call, request_of(call, request), key, after, str(uuid.uuid4()), ends_at_s)
+
+    async def _in_time(self, attempts: _Attempts) -> httpx.Response:
+        try:
+            async with asyncio.timeout_at(attempts.ends_at_s):
+                return await self._answered(attempts)
+        except TimeoutError as late:
+            raise attempts.no_answer() from late
 
     def _learn(self, attempts: _Attempts, response: httpx.Response, token: str) -> None:
         if response.headers.get("x-lyceum-stale") == "false":
@@ -107,21 +129,40 @@ class Sender:
 
     async def _request(self, attempts: _Attempts, bearer: str) -> httpx.Response:
         request = attempts.request
-        return await self._http.request(
+        made = self._http.build_request(
             request.verb, request.path, params=request.query, json=request.body, headers=_headers(attempts, bearer)
         )
+        response = await self._http.send(made, stream=True)
+        if not (attempts.call.streams and response.is_success):
+            await response.aread()
+        return response
+
+
+async def _data(response: httpx.Response) -> AsyncIterator[str]:
+    """The data of each server-sent event; the end of the answer is the end. Raises `TimeoutError`."""
+    lines, data = response.aiter_lines(), list[str]()
+    while (line := await asyncio.wait_for(anext(lines, None), SILENCE_S)) is not None:
+        if line.startswith("data:"):
+            data.append(line.removeprefix("data:").removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
 
 
 def _headers(attempts: _Attempts, bearer: str) -> dict[str, str]:
     """The time that is left goes along, so that the platform gives up when the caller does."""
     told = {
         "x-request-id": attempts.request_id,
-        "grpc-timeout": f"{min(max(int(_left_s(attempts) * 1000), 1), 99_999_999)}m",
+        "grpc-timeout": "" if attempts.call.streams else _timeout(attempts),
         "authorization": f"Bearer {bearer}" if bearer else "",
         "idempotency-key": attempts.key,
         "x-lyceum-after": ",".join(attempts.after),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _timeout(attempts: _Attempts) -> str:
+    return f"{min(max(int(_left_s(attempts) * 1000), 1), 99_999_999)}m"
 
 
 def _left_s(attempts: _Attempts) -> float:

@@ -5,6 +5,40 @@ import type * as notifications from "../messages/notifications.js";
 import { each } from "../paging.js";
 import type { Input } from "../wire.js";
 
+const LIST_NOTIFICATIONS: Call = {
+  service: "notifications",
+  name: "ListNotifications",
+  verb: "GET",
+  path: "/v1/notifications",
+  body: "",
+  isOpen: false,
+  takesToken: true,
+  waits: true,
+  repeats: "always",
+};
+const MARK_NOTIFICATIONS_READ: Call = {
+  service: "notifications",
+  name: "MarkNotificationsRead",
+  verb: "POST",
+  path: "/v1/notifications:markRead",
+  body: "*",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "with_key",
+};
+const WATCH_NOTIFICATIONS: Call = {
+  service: "notifications",
+  name: "WatchNotifications",
+  verb: "GET",
+  path: "/v1/notifications:watch",
+  body: "",
+  isOpen: false,
+  takesToken: true,
+  waits: false,
+  repeats: "always",
+  streams: true,
+};
 const REGISTER_ENDPOINT: Call = {
   service: "notifications",
   name: "RegisterEndpoint",
@@ -152,6 +186,32 @@ const LIST_EVENT_TYPES: Call = {
 /** The calls of notifications. Each rejects with what `errors.ts` lists. */
 export class Notifications {
   constructor(private readonly caller: Caller) {}
+
+  /** What happened to the caller, the newest first. */
+  listNotifications(request: Input<notifications.ListNotificationsRequest> = {}, how: How = {}): Promise<Answer<notifications.ListNotificationsResponse>> {
+    return this.caller.call<notifications.ListNotificationsResponse>(LIST_NOTIFICATIONS, request, how);
+  }
+
+  /** Every one of `listNotifications`, page by page, from the request's page on. */
+  iterNotifications(request: Input<notifications.ListNotificationsRequest> = {}, how: How = {}): AsyncGenerator<notifications.Notification, void, undefined> {
+    return each(async (token) => {
+      const { value } = await this.listNotifications({ ...request, page_token: token }, how);
+      return [value.notifications, value.next_page_token];
+    }, request.page_token ?? "");
+  }
+
+  /** What has been seen is read: all of a moment and before. */
+  markNotificationsRead(request: Input<notifications.MarkNotificationsReadRequest>, how: How = {}): Promise<Answer<notifications.MarkNotificationsReadResponse>> {
+    return this.caller.call<notifications.MarkNotificationsReadResponse>(MARK_NOTIFICATIONS_READ, request, how);
+  }
+
+  /**
+   * What happens to the caller, as it happens, as server-sent events. It ends without an error after 5 minutes, or
+   * when its server stops: ask again with the last `notification_id` as `after`. At most 5 are open for a member.
+   */
+  watchNotifications(request: Input<notifications.WatchNotificationsRequest>, how: How = {}): AsyncGenerator<notifications.WatchNotificationsResponse, void, undefined> {
+    return this.caller.stream<notifications.WatchNotificationsResponse>(WATCH_NOTIFICATIONS, request, how);
+  }
 
   /**
    * Name an address that is to be told of events. The answer is the only one that shows the secret. Needs a creator's

@@ -13,7 +13,7 @@ from lyceum_gateway import bodies, pages, tables, watching
 from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.methods import METHODS
 from lyceum_gateway.pages import Pages
-from lyceum_gateway.replies import replies
+from lyceum_gateway.replies import REFUSED_BY_ROLE, TOKEN_NOTES, replies
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls, over_tls
 from lyceum_gateway.upstreams import Address, cluster
@@ -22,6 +22,7 @@ _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
+FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 _ARRIVAL = ("refuse", "text", "query", "routes", "arrival")
 _BODY = ("refuse", "text", "json", "form", "body")
 """The parts of the two filters in Lua, in their order."""
@@ -43,12 +44,27 @@ _LOGGED = {
 """A line of the access log. What a request means was noted by the first look at it; unknown paths have no route."""
 
 
+_REFUSED = {
+    "at": "%START_TIME%",
+    "logger": "security",
+    "event": "refused",
+    "status": "PERMISSION_DENIED",
+    "reason": "NOT_PERMITTED",
+    "method": "%DYNAMIC_METADATA(lyceum:method)%",
+    "member_id": f"%DYNAMIC_METADATA({TOKEN_NOTES}:token:sub)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+}
+"""A line of the security log: of whom a role was asked for that their token does not have."""
+
+
 @dataclass(frozen=True)
 class Gateway:
     """What differs between deployments. `targets` maps each service to (host, port) of its gRPC servers;
     `trusted_hops` is how many proxies of ours before it add to x-forwarded-for: the client is who they say. Without
     `pages` there is no web client behind it. With `upstream_tls` the services are reached over mutual TLS. At
-    `metrics_port` it shows its own figures; with 0 nowhere.
+    `metrics_port` it shows its own figures; with 0 nowhere. While the median of its answers takes longer than
+    `slow_answer_s` it lets in fewer calls at once, but never fewer than `least_at_once`; a query may wait 2 s for what
+    its caller has written, so it must be more than that.
     """
 
     targets: Mapping[str, Sequence[Address]]
@@ -66,6 +82,8 @@ class Gateway:
     pages: Pages | None = None
     upstream_tls: UpstreamTls | None = None
     metrics_port: int = 0
+    slow_answer_s: float = 2.5
+    least_at_once: int = 100
 
 
 def render(gateway: Gateway) -> str:
@@ -112,11 +130,16 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "audience": json.dumps(gateway.audience),
         "descriptors": json.dumps(str(gateway.descriptors)),
         "openapi": json.dumps(str(gateway.openapi)),
+        "slow_answer": f"{gateway.slow_answer_s}s",
+        "least_at_once": gateway.least_at_once,
         "api_page": json.dumps(str(gateway.openapi.with_name("api.html"))),
         "transport_security": _transport_security(gateway),
         "arrival_filter": _filter(tables.routes() + tables.fields() + tables.pages(has_pages), _ARRIVAL),
         "body_filter": _filter(tables.fields() + tables.forms(), _BODY),
         "access_log": json.dumps(_LOGGED),
+        "security_log": json.dumps(_REFUSED),
+        "refused_by_role": json.dumps(REFUSED_BY_ROLE),
+        "role_rules": json.dumps(tables.role_rules()),
         "limit_for_all": json.dumps(gateway.limits.for_all),
         "limits_for_each": json.dumps(gateway.limits.for_each),
         "counted_clients": CLIENTS,
@@ -126,7 +149,7 @@ def _listener(gateway: Gateway, name: str, port: int, trusted_hops: int, *, has_
         "services": json.dumps([name for _, name in _served()]),
         "usual_body_bytes": bodies.USUAL_BYTES,
         "body_limits": _entries(bodies.own_limits(METHODS), 20),
-        "service_routes": _entries([_route(*one) for one in _served()], 20),
+        "service_routes": _entries([*_streams(), *(_route(*one) for one in _served())], 20),
         "page_routes": _entries(pages.routes() if has_pages else [], 20),
     }
     return textwrap.indent(_filled("listener.yaml.tmpl", values), "    ").strip()
@@ -177,6 +200,16 @@ _RETRIES: Mapping[str, object] = {
     "host_selection_retry_max_attempts": 3,
 }
 """Another replica is asked where there is one; a lone server that is started again is waited for, some 9 s."""
+
+
+def _streams() -> Iterator[dict[str, object]]:
+    """A stream goes on until its server ends it; the server says something at least every 15 s."""
+    for service, name in _served():
+        for one in METHODS:
+            if one.streams and one.grpc.startswith(f"/{name}/"):
+                route = {"cluster": service, "timeout": "0s", "idle_timeout": "60s", "retry_policy": _RETRIES}
+                own = {"envoy.filters.http.adaptive_concurrency": {"@type": FILTER_CONFIG, "disabled": True}}
+                yield {"match": {"path": one.grpc}, "route": route, "typed_per_filter_config": own}
 
 
 def _route(service: str, full_name: str) -> dict[str, object]:

@@ -12,7 +12,9 @@ class Method(NamedTuple):
     """An RPC on its two roads: `verb` and `path` for JSON, `grpc` for gRPC.
 
     `body` is the full name of the message that its JSON body is, empty where there is none or where it is not JSON of
-    ours; `query` of that whose fields are its parameters, empty where it takes none. `rate` is that of its policy.
+    ours; `query` of that whose fields are its parameters, empty where it takes none. `rate` is that of its policy. Only
+    `roles` may call it; where there are none, the service alone decides. One that
+    `streams` answers with many messages, for JSON clients as server-sent events.
     """
 
     grpc: str
@@ -22,6 +24,8 @@ class Method(NamedTuple):
     bearer: Bearer
     rate: str
     query: str = ""
+    roles: tuple[str, ...] = ()
+    streams: bool = False
 
 
 class Field(NamedTuple):

@@ -13,6 +13,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin", "importer"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetProduct",
@@ -22,6 +24,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.billing.v1.GetProductRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/SchedulePromotion",
@@ -31,6 +35,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/CreateQuote",
@@ -40,6 +46,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/PlaceOrder",
@@ -49,6 +57,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/StartPayment",
@@ -58,6 +68,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/HandleProviderCallback",
@@ -67,6 +79,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="provider",
         query="lyceum.billing.v1.HandleProviderCallbackRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetOrder",
@@ -76,6 +90,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.GetOrderRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListOrders",
@@ -85,6 +101,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListOrdersRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListEntitlements",
@@ -94,6 +112,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListEntitlementsRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/GetTrialBalance",
@@ -103,6 +123,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.GetTrialBalanceRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ListPostings",
@@ -112,6 +134,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.billing.v1.ListPostingsRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.billing.v1.BillingService/ImportOrders",
@@ -121,6 +145,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/Publish",
@@ -130,6 +156,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/PublishContent",
@@ -139,6 +167,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/GetContent",
@@ -148,6 +178,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.GetContentRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListContents",
@@ -157,6 +189,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.ListContentsRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteraction",
@@ -166,6 +200,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="lyceum.catalog.v1.RecordInteractionRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/RecordInteractions",
@@ -175,6 +211,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ListComments",
@@ -184,6 +222,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.catalog.v1.ListCommentsRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportContents",
@@ -193,6 +233,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.catalog.v1.CatalogService/ImportInteractions",
@@ -202,6 +244,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/Register",
@@ -211,6 +255,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/LogIn",
@@ -220,6 +266,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RefreshSession",
@@ -229,6 +277,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/RevokeSession",
@@ -238,6 +288,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetMember",
@@ -247,6 +299,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.identity.v1.GetMemberRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/IssueClaimCode",
@@ -256,6 +310,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ClaimAccount",
@@ -265,6 +321,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="credential",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GrantRole",
@@ -274,6 +332,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("admin",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/ImportMembers",
@@ -283,6 +343,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="import",
         query="",
+        roles=("importer",),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetJwks",
@@ -292,6 +354,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="query",
         query="lyceum.identity.v1.GetJwksRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.identity.v1.IdentityService/GetOpenIdConfiguration",
@@ -301,6 +365,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="ignored",
         rate="query",
         query="lyceum.identity.v1.GetOpenIdConfigurationRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetention",
@@ -310,6 +376,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRetentionRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberRetention",
@@ -319,6 +387,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetMemberRetentionRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivity",
@@ -328,6 +398,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetMemberActivity",
@@ -337,6 +409,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetMemberActivityRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenue",
@@ -346,6 +420,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetOverview",
@@ -355,6 +431,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetOverviewRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityTrend",
@@ -364,6 +442,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityTrendRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetActivityBreakdown",
@@ -373,6 +453,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetActivityBreakdownRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/ListRestatements",
@@ -382,6 +464,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.ListRestatementsRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCohorts",
@@ -391,6 +475,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetCohortsRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRetentionForecast",
@@ -400,6 +486,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRetentionForecastRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetCalibration",
@@ -409,6 +497,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetCalibrationRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueTrend",
@@ -418,6 +508,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueTrendRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetRevenueForecast",
@@ -427,6 +519,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetRevenueForecastRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetBuyingForecast",
@@ -436,6 +530,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetBuyingForecastRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetFunnel",
@@ -445,6 +541,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetFunnelRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetAttribution",
@@ -454,6 +552,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetAttributionRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetContentQuality",
@@ -463,6 +563,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetContentQualityRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivateBenchmark",
@@ -472,6 +574,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPrivateBenchmarkRequest",
+        roles=("creator", "importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPublicTrend",
@@ -481,6 +585,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPublicTrendRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetReleasedRetention",
@@ -490,6 +596,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetReleasedRetentionRequest",
+        roles=("creator", "importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.metrics.v1.MetricsService/GetPrivacyBudget",
@@ -499,6 +607,41 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.metrics.v1.GetPrivacyBudgetRequest",
+        roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/ListNotifications",
+        verb="GET",
+        path="/v1/notifications",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.ListNotificationsRequest",
+        roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/MarkNotificationsRead",
+        verb="POST",
+        path="/v1/notifications:markRead",
+        body="lyceum.notifications.v1.MarkNotificationsReadRequest",
+        bearer="demanded",
+        rate="command",
+        query="",
+        roles=(),
+        streams=False,
+    ),
+    Method(
+        grpc="/lyceum.notifications.v1.NotificationsService/WatchNotifications",
+        verb="GET",
+        path="/v1/notifications:watch",
+        body="",
+        bearer="demanded",
+        rate="query",
+        query="lyceum.notifications.v1.WatchNotificationsRequest",
+        roles=(),
+        streams=True,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RegisterEndpoint",
@@ -508,6 +651,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/GetEndpoint",
@@ -517,6 +662,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.GetEndpointRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ListEndpoints",
@@ -526,6 +673,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.ListEndpointsRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ChangeEndpoint",
@@ -535,6 +684,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RemoveEndpoint",
@@ -544,6 +695,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/RotateSecret",
@@ -553,6 +706,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/EndSecret",
@@ -562,6 +717,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/DisableEndpoint",
@@ -571,6 +728,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/EnableEndpoint",
@@ -580,6 +739,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ListDeliveries",
@@ -589,6 +750,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.ListDeliveriesRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/Redeliver",
@@ -598,6 +761,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/TestEndpoint",
@@ -607,6 +772,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.notifications.v1.NotificationsService/ListEventTypes",
@@ -616,6 +783,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.notifications.v1.ListEventTypesRequest",
+        roles=("creator", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/Recommend",
@@ -625,6 +794,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.RecommendRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilar",
@@ -634,6 +805,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListSimilarRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListPopular",
@@ -643,6 +816,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListPopularRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListTrending",
@@ -652,6 +827,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="checked",
         rate="query",
         query="lyceum.reco.v1.ListTrendingRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListContinueLearning",
@@ -661,6 +838,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListContinueLearningRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSimilarMembers",
@@ -670,6 +849,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListSimilarMembersRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListOutcomes",
@@ -679,6 +860,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListOutcomesRequest",
+        roles=("importer", "auditor", "admin"),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GiveFeedback",
@@ -688,6 +871,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/SetPreferences",
@@ -697,6 +882,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="command",
         query="",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/GetPreferences",
@@ -706,6 +893,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.GetPreferencesRequest",
+        roles=(),
+        streams=False,
     ),
     Method(
         grpc="/lyceum.reco.v1.RecoService/ListSignals",
@@ -715,6 +904,8 @@ METHODS: Final[tuple[Method, ...]] = (
         bearer="demanded",
         rate="query",
         query="lyceum.reco.v1.ListSignalsRequest",
+        roles=(),
+        streams=False,
     ),
 )
 
@@ -1108,6 +1299,11 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field(name="page_token", json_name="pageToken", of="", many=False),
     ),
     "lyceum.notifications.v1.ListEventTypesRequest": (),
+    "lyceum.notifications.v1.ListNotificationsRequest": (
+        Field(name="page_size", json_name="pageSize", of="", many=False),
+        Field(name="page_token", json_name="pageToken", of="", many=False),
+    ),
+    "lyceum.notifications.v1.MarkNotificationsReadRequest": (Field(name="up_to", json_name="upTo", of="", many=False),),
     "lyceum.notifications.v1.RedeliverRequest": (
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
         Field(name="delivery_id", json_name="deliveryId", of="", many=False),
@@ -1128,6 +1324,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "lyceum.notifications.v1.TestEndpointRequest": (
         Field(name="endpoint_id", json_name="endpointId", of="", many=False),
     ),
+    "lyceum.notifications.v1.WatchNotificationsRequest": (Field(name="after", json_name="after", of="", many=False),),
     "lyceum.reco.v1.GetPreferencesRequest": (),
     "lyceum.reco.v1.GiveFeedbackRequest": (
         Field(name="content_id", json_name="contentId", of="", many=False),

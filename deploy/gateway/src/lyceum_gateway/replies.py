@@ -25,10 +25,11 @@ _SENTENCES = {
 }
 _OTHER = (2, "the request could not be served")
 _MAPPED = {403: 401}
-"""Envoy forbids by itself only tokens for another audience, which are as invalid as others."""
+"""Of itself Envoy forbids only tokens for another audience, which are as invalid as others; roles are told apart."""
 _GRPC_CODES = {404: 12}
 """Where gRPC has another code for it: a method that nobody serves."""
 _HEADERS = {429: {"retry-after": "1"}}
+TOKEN_NOTES = "envoy.filters.http.jwt_authn"  # noqa: S105 - where it is noted what a valid token says
 _INFO, _BAD = ("type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.BadRequest")
 _FIELD, _SAID = "%DYNAMIC_METADATA(lyceum:field)%", "%DYNAMIC_METADATA(lyceum:said)%"
 
@@ -38,7 +39,7 @@ Part = Mapping[str, object]
 def replies() -> list[Part]:
     """The first that matches answers; direct responses below 400 keep their own body."""
     known = [one for status in sorted(_SENTENCES) for one in _answers("EQ", status, _MAPPED.get(status, status))]
-    return [*_pages(), *_about_a_field(), *known, *_answers("GE", 400, 0)]
+    return [*_pages(), *_about_a_field(), *_about_a_role(), *known, *_answers("GE", 400, 0)]
 
 
 def _pages() -> list[Part]:
@@ -91,12 +92,36 @@ def _about_a_field() -> list[Part]:
     ]
 
 
+def _about_a_role() -> list[Part]:
+    """As services refuse those who may not: with a token that is valid, Envoy forbids nothing else."""
+    code, message = 7, "this needs one of the roles: %DYNAMIC_METADATA(lyceum:roles)%"
+    info = {"@type": _INFO, "reason": "NOT_PERMITTED", "domain": "lyceum", "metadata": {}}
+    body = {"code": code, "message": message, "details": [info]}
+    as_text = {"text_format_source": {"inline_string": message}}
+    grpc = _added({"grpc-status": str(code)})
+    token = {"filter": TOKEN_NOTES, "path": [{"key": "token"}, {"key": "sub"}], "value": {"present_match": True}}
+    valid = {"metadata_filter": {"matcher": token, "match_if_key_not_found": False}}
+    about = _both(_status("EQ", 403), valid)
+    as_json = {"json_format": body, "content_type": "application/json"}
+    return [
+        {"filter": _both(about, _BY_GRPC), "body_format_override": as_text, "headers_to_add": grpc},
+        {"filter": about, "body_format_override": as_json},
+    ]
+
+
 def _noted(key: str, value: Part) -> Part:
     """Of a request of which the filters noted this."""
     matcher = {"filter": "lyceum", "path": [{"key": key}], "value": value}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 
 
+_ROLE_NOTE = {
+    "filter": "envoy.filters.http.rbac",
+    "path": [{"key": "enforced_engine_result"}],
+    "value": {"string_match": {"exact": "denied"}},
+}
+REFUSED_BY_ROLE: Part = {"metadata_filter": {"matcher": _ROLE_NOTE, "match_if_key_not_found": False}}
+"""For logs: of a request that the rules of roles refused. It is noted only after the answer was made."""
 _BY_GRPC = _noted("road", {"string_match": {"exact": "grpc"}})
 
 

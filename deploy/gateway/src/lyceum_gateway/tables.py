@@ -10,6 +10,7 @@ from lyceum_gateway.bodies import FORMS
 from lyceum_gateway.method import Bearer, Field, Method
 from lyceum_gateway.methods import FIELDS, METHODS
 from lyceum_gateway.pages import LOG_IN, PATH
+from lyceum_gateway.replies import TOKEN_NOTES
 
 OPENAPI_PATH, DOCS_PATH = "/openapi.yaml", "/docs"
 _OWN = tuple(Method("", "GET", path, "", "ignored", "query") for path in (OPENAPI_PATH, DOCS_PATH))
@@ -23,7 +24,7 @@ _VARIABLE = re.compile(r"\{\w+\}")
 
 def routes() -> str:
     """The Lua table of what each request may mean, and what the filters note of it."""
-    return _assigned("ROUTES", [one._asdict() for one in (*METHODS, *_OWN)])
+    return _assigned("ROUTES", [{**one._asdict(), "roles": _named(one.roles)} for one in (*METHODS, *_OWN)])
 
 
 def fields() -> str:
@@ -52,7 +53,11 @@ def _assigned(name: str, value: object) -> str:
 def _lua(value: object) -> str:
     """Names and paths hold nothing that JSON and Lua would write differently."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"[{json.dumps(key)}]={_lua(one)}" for key, one in value.items() if one != "") + "}"
+        return (
+            "{"
+            + ",".join(f"[{json.dumps(key)}]={_lua(one)}" for key, one in value.items() if one not in ("", False))
+            + "}"
+        )
     if isinstance(value, list):
         return "{" + ",".join(map(_lua, value)) + "}"
     return json.dumps(value)
@@ -64,6 +69,28 @@ def token_rules() -> Iterator[dict[str, object]]:
         if one.bearer != "demanded":
             yield from (_rule(match, one.bearer) for match in _matches(one))
     yield {"match": {"prefix": "/"}, "requires": _REQUIRED["demanded"]}
+
+
+def role_rules() -> dict[str, object]:
+    """What is refused to whom: RPCs that only some roles may call, to tokens of another role or of none. The first look
+    at a request noted these roles, on both roads."""
+    asked = dict.fromkeys(one.roles for one in METHODS if one.roles)
+    return {"action": "DENY", "policies": {_named(roles): _role_rule(roles) for roles in asked}}
+
+
+def _role_rule(roles: Sequence[str]) -> dict[str, object]:
+    asked = _noted("lyceum", ["roles"], {"string_match": {"exact": _named(roles)}})
+    given = [_noted(TOKEN_NOTES, ["token", "role"], {"string_match": {"exact": role}}) for role in roles]
+    any_of = {"or_ids": {"ids": [{"sourced_metadata": one} for one in given]}}
+    return {"permissions": [{"sourced_metadata": asked}], "principals": [{"not_id": any_of}]}
+
+
+def _noted(by: str, path: Sequence[str], value: Mapping[str, object]) -> dict[str, object]:
+    return {"metadata_matcher": {"filter": by, "path": [{"key": key} for key in path], "value": value}}
+
+
+def _named(roles: Sequence[str]) -> str:
+    return ", ".join(roles)
 
 
 def _matches(one: Method) -> Iterator[dict[str, object]]:

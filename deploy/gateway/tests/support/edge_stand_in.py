@@ -23,6 +23,7 @@ from eventfold.certificates import Renewed
 from lyceum.billing.v1 import billing_pb2, billing_pb2_grpc
 from lyceum.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
+from lyceum.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from lyceum_gateway import Gateway, render
 from lyceum_gateway.services import SERVICES
 from lyceum_local.ports import free_port
@@ -38,12 +39,17 @@ class Recording(
     identity_pb2_grpc.IdentityServiceServicer,
     catalog_pb2_grpc.CatalogServiceServicer,
     billing_pb2_grpc.BillingServiceServicer,
+    notifications_pb2_grpc.NotificationsServiceServicer,
 ):
     """Stands in for the services: answers and remembers what arrived."""
 
     key: ECKey
     requests: list[Any] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    happened: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    takes_s: float = 0.0
+    """How long a list of contents takes."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def Register(self, request: Any, context: Any) -> identity_pb2.RegisterResponse:
         self.requests.append(request)
@@ -76,6 +82,7 @@ class Recording(
         return identity_pb2.GetMemberResponse()
 
     async def ListContents(self, request: Any, context: Any) -> catalog_pb2.ListContentsResponse:
+        await asyncio.sleep(self.takes_s)
         self.requests.append(request)
         return catalog_pb2.ListContentsResponse(next_page_token="more")
 
@@ -103,6 +110,21 @@ class Recording(
         self.requests.append(request)
         return billing_pb2.HandleProviderCallbackResponse()
 
+    async def WatchNotifications(
+        self, request: notifications_pb2.WatchNotificationsRequest, context: Any
+    ) -> AsyncIterator[notifications_pb2.WatchNotificationsResponse]:
+        """Alive, then what `happened` is told to be, then nothing until the client goes; `after=refused` is refused."""
+        self.requests.append(request)
+        if request.after == "refused":
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "at most 5 streams may be open at once")
+        yield notifications_pb2.WatchNotificationsResponse(alive=True)
+        try:
+            while True:
+                told = notifications_pb2.Notification(notification_id=await self.happened.get(), kind="order_paid")
+                yield notifications_pb2.WatchNotificationsResponse(notification=told)
+        finally:
+            self.gone.set()
+
     async def GetContent(self, request: Any, context: Any) -> catalog_pb2.GetContentResponse:
         info, why = Any_(), ErrorInfo(reason="NOT_FOUND", domain="lyceum", metadata={"content_id": request.content_id})
         info.Pack(why)
@@ -112,7 +134,7 @@ class Recording(
         raise AssertionError
 
     def token(self, **changes: Any) -> str:
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "exp": 4102444800, **changes}
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "m1", "role": "creator", "exp": 4102444800} | changes
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
 
 
@@ -147,6 +169,7 @@ async def _served(services: Recording, serves: Renewed | None, port: int) -> tup
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(services, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(services, server)
     billing_pb2_grpc.add_BillingServiceServicer_to_server(services, server)
+    notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(services, server)
     bound = listen(server, f"127.0.0.1:{port}", serves)
     await server.start()
     return server, bound

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from lyceum_k8s.facts import Facts
 from lyceum_k8s.objects import (
     GRPC_PORT,
+    KEPT,
     METRICS_PORT,
     ROLE,
     SERVICE,
@@ -78,7 +79,7 @@ def web() -> Iterator[Object]:
     yield _service(told, {"http": WEB_PORT})
     yield _deployment(told, process, WEB_NOTICE_S + 30)
     yield disruption_budget(told)
-    yield shared_volume("web-keys", {SERVICE: "web", "app.kubernetes.io/part-of": "lyceum", ROLE: "keys"})
+    yield shared_volume("web-keys", {SERVICE: "web", "app.kubernetes.io/part-of": "lyceum", ROLE: "keys"}, KEPT)
 
 
 def targets(services: Sequence[Facts]) -> dict[str, str]:

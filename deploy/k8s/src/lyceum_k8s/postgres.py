@@ -11,6 +11,7 @@ from lyceum_tree import host
 
 API = "postgresql.cnpg.io/v1"
 POSTGRES_IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.1-system-trixie"
+PLUGIN, STORE = "barman-cloud.cloudnative-pg.io", "lyceum-backups"
 INSTANCES = 3
 MAX_CONNECTIONS = 300
 """Ten servers with 10 connections each, twelve workers of each of five groups with 5, relays and operators."""
@@ -77,9 +78,26 @@ def scheduled_backup(one: Facts, minute: int) -> Object:
             "backupOwnerReference": "self",
             "cluster": {"name": name(one.name)},
             "method": "plugin",
-            "pluginConfiguration": {"name": "barman-cloud.cloudnative-pg.io"},
+            "pluginConfiguration": {"name": PLUGIN},
         },
     }
+
+
+def from_backup(one: Facts) -> Sequence[Object]:
+    """The changes to a cluster that make it begin from its backup, at the moment of the overlay's ConfigMap `restore`.
+    Its own backups then go to a folder of their own: an archive belongs to one timeline."""
+    archive = {"name": PLUGIN, "parameters": {"barmanObjectName": STORE, "serverName": name(one.name)}}
+    recovery = {"source": "before", "database": one.name, "owner": one.name, "recoveryTarget": {"targetTime": "unset"}}
+    own = {"barmanObjectName": STORE, "serverName": f"{name(one.name)}-restored"}
+    return [
+        {"op": "replace", "path": "/spec/bootstrap", "value": {"recovery": recovery}},
+        {"op": "add", "path": "/spec/externalClusters", "value": [{"name": "before", "plugin": archive}]},
+        {
+            "op": "add",
+            "path": "/spec/plugins",
+            "value": [{"name": PLUGIN, "isWALArchiver": True, "parameters": own}],
+        },
+    ]
 
 
 def pooler(one: Facts) -> Object:

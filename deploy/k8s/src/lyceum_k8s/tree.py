@@ -78,6 +78,7 @@ def _components(services: Sequence[Facts]) -> Iterator[tuple[str, str]]:
         "components/backups/backups.yaml",
         _yaml(postgres.scheduled_backup(one, place * MIDNIGHT_STEP_MIN) for place, one in enumerate(services)),
     )
+    yield "components/restore/kustomization.yaml", _yaml([_restore(services)])
     yield "components/poolers/poolers.yaml", _yaml(map(postgres.pooler, services))
     yield "components/poolers/network.yaml", _yaml(postgres.pooler_policies(services))
     yield (
@@ -122,6 +123,30 @@ def _kustomization(resources: Sequence[str], told: Mapping[str, str]) -> str:
     )
 
 
+def _restore(services: Sequence[Facts]) -> Object:
+    """After `backups`: every cluster as of one moment, the overlay's own."""
+    cluster = {"group": "postgresql.cnpg.io", "kind": "Cluster"}
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "patches": [
+            {"target": {**cluster, "name": postgres.name(one.name)}, "patch": _dumped(postgres.from_backup(one))}
+            for one in services
+        ],
+        "replacements": [
+            {
+                "source": {"kind": "ConfigMap", "name": "restore", "fieldPath": "data.RESTORE_TO"},
+                "targets": [
+                    {
+                        "select": cluster,
+                        "fieldPaths": ["spec.bootstrap.recovery.recoveryTarget.targetTime"],
+                    }
+                ],
+            }
+        ],
+    }
+
+
 def _component(resources: Sequence[str], merged: Mapping[str, Mapping[str, str]]) -> str:
     return _yaml(
         [
@@ -154,5 +179,8 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _yaml(objects: Iterable[Object]) -> str:
-    dumped = (yaml.dump(one, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True) for one in objects)
-    return HEADER + "---\n".join(dumped)
+    return HEADER + "---\n".join(map(_dumped, objects))
+
+
+def _dumped(one: object) -> str:
+    return yaml.dump(one, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)

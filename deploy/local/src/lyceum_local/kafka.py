@@ -28,6 +28,8 @@ KEYSTORE = "keystore.pem"
 FETCH_TIMEOUT_S = 300.0
 FORMAT_TIMEOUT_S = 60.0
 READY_WAIT_S = 90.0
+HANGING_S = 30.0
+"""How long a broker that runs already may leave `make up` without an answer."""
 ASK_TIMEOUT_MS = 3000
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 

@@ -14,7 +14,7 @@ from lyceum_local.leftovers import marked_environment
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.program import Program, log_file
 from lyceum_local.settings import FURTHER, SERVICES
-from lyceum_local.waiting import tail
+from lyceum_local.waiting import poll, tail
 from servicekit import probe
 
 PREPARE_TIMEOUT_S = 120.0
@@ -66,9 +66,16 @@ class LocalStack(Instance):
             jars, folder = kafka.ensure_jars(self.settings.cache_dir), self.data_dir / "kafka"
             tls = self.around.tls_dir("kafka")
             kafka.initialise(folder, jars, self.ports.kafka, self.ports.kafka_controller, extra_listener, tls)
+            self._end_hanging_kafka()
             self._launch(kafka.program(folder, jars), ["kafka", "kafka_controller"])
         self._await("kafka", self._kafka_complaint, kafka.READY_WAIT_S)
         self.say(f"Kafka is ready ({self.kafka_choice})")
+
+    def _end_hanging_kafka(self) -> None:
+        """A broker that met a full disk while it started neither serves nor ends, also when there is room again."""
+        if self._runs("kafka") and (reason := poll(self._kafka_complaint, kafka.HANGING_S)):
+            self.say(f"Kafka runs and does not answer ({reason}): it is started again")
+            self.stop("kafka")
 
     def prepare(self, names: Sequence[str] = SERVICES) -> None:
         """Create roles, schemas, tables and topics of the named services, two services at a time; raises

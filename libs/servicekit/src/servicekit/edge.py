@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Counter, Histogram
@@ -24,6 +25,7 @@ from servicekit.caller import Caller, TokenVerifier
 from servicekit.draining import InFlight, Overloaded, Stopping
 from servicekit.limits import MemberCeiling, TooManyCalls
 from servicekit.statuses import status_of
+from servicekit.streams import Streams
 from servicekit.traces import of_call, tell
 
 log = logging.getLogger(__name__)
@@ -62,14 +64,17 @@ class _Outcome:
     status: Status | None = None
     aborted: grpc.aio.AbortError | None = None
     taken: bool = True
+    begun: bool = False
+    """Whether something was sent already."""
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Wraps every unary method of the services. Each call ends at its caller's deadline.
+    """Wraps every method of the services. Each call ends at its caller's deadline. Methods that answer with a stream
+    return a generator of its messages, and need a caller.
 
     `idempotency_secrets` returns the current fingerprint key, and then others that are accepted. `clock` returns the
     time of each call, `history` the mark of the store's history. `wake_relay` wakes the relay of this process, if there
-    is one. `in_flight` holds the calls being served.
+    is one. `in_flight` holds the calls being served, `streams` what is sent bit by bit.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Edge(grpc.aio.ServerInterceptor):
         ceiling: MemberCeiling,
     ) -> None:
         self.in_flight = InFlight()
+        self.streams = Streams()
         self._ceiling = ceiling
         self._service = service
         self._verifier = verifier
@@ -97,16 +103,15 @@ class Edge(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Guard every unary method except health and reflection."""
+        """Guard every method that takes one request, except health and reflection."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or handler.unary_unary is None or method.startswith(UNGUARDED):
+        if handler is None or handler.request_streaming or method.startswith(UNGUARDED):
             return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._served(method, handler.unary_unary),
-            validate.reading(handler.request_deserializer),
-            handler.response_serializer,
-        )
+        coders = (validate.reading(handler.request_deserializer), handler.response_serializer)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(method, handler.unary_stream), *coders)
+        return grpc.unary_unary_rpc_method_handler(self._served(method, handler.unary_unary), *coders)
 
     def _served(self, method: str, behave: Any) -> Any:
         async def served(request: Any, context: Any) -> Any:
@@ -125,6 +130,25 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return served
 
+    def _streamed(self, method: str, behave: Any) -> Any:
+        """Of a stream, what leads to its first message is a call like others; the rest is neither timed nor traced."""
+
+        async def streamed(request: Any, context: Any) -> None:
+            with contextlib.ExitStack() as place:
+                messages = await self._served(method, self._placed(place, behave))(request, context)
+                async with self.streams.bounded():
+                    await _sent(method, messages, context)
+
+        return streamed
+
+    def _placed(self, place: contextlib.ExitStack, behave: Any) -> Any:
+        async def placed(request: Any, context: Any) -> AsyncGenerator[Message, None]:
+            place.enter_context(self.streams.place(current_call().require_caller().member_id))
+            messages: AsyncGenerator[Message, None] = await behave(request, context)
+            return messages
+
+        return placed
+
     async def _outcome(
         self, method: str, metadata: Mapping[str, str], behave: Any, request: Any, context: Any
     ) -> _Outcome:
@@ -134,7 +158,8 @@ class Edge(grpc.aio.ServerInterceptor):
                 self._count(current_call())
                 validate.request(request)
                 answer = await behave(request, context)
-                answers.check(answer)
+                if isinstance(answer, Message):
+                    answers.check(answer)
                 return _Outcome(grpc.StatusCode.OK, answer=answer)
         except grpc.aio.AbortError as aborted:
             return _Outcome(context.code() or grpc.StatusCode.UNKNOWN, aborted=aborted)
@@ -189,7 +214,7 @@ def _taken(failure: Exception) -> bool:
 async def _answer(outcome: _Outcome, context: Any) -> Any:
     if outcome.aborted:
         raise outcome.aborted
-    if (call := present_call()) and call.headers:
+    if (call := present_call()) and call.headers and not outcome.begun:
         await context.send_initial_metadata(tuple(call.headers))
     if outcome.status is not None:
         details = ("grpc-status-details-bin", outcome.status.SerializeToString())
@@ -198,8 +223,21 @@ async def _answer(outcome: _Outcome, context: Any) -> Any:
     return outcome.answer
 
 
+async def _sent(method: str, messages: AsyncGenerator[Message, None], context: Any) -> None:
+    """Send the messages of a stream as they come. A failure ends it with its status."""
+    try:
+        async with contextlib.aclosing(messages):
+            async for message in messages:
+                answers.check(message)
+                await context.write(message)
+    except Exception as failure:  # noqa: BLE001 - as for calls
+        code, status = status_of(failure)
+        _log_unexpected(method, code, failure)
+        await _answer(_Outcome(code, status=status, begun=True), context)
+
+
 def _span(method: str, metadata: Mapping[str, str]) -> contextlib.AbstractContextManager[Span]:
-    name, attributes = of_call(method)
+    name, attributes = of_call(method, metadata.get("x-lyceum-route", ""))
     return tracing.span(name, SpanKind.SERVER, attributes, parent=metadata.get("traceparent"))
 
 

@@ -244,5 +244,6 @@ async def serving(
         await healthy.enter_graceful_shutdown()
         log.info("not ready any more", extra={"stops_after_s": settings.drain_notice_s})
         await asyncio.sleep(settings.drain_notice_s)
+        edge.streams.end()
         await edge.in_flight.drain(DRAIN_S)
         await server.stop(REFUSE_S)

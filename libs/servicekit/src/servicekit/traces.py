@@ -29,10 +29,13 @@ def start_tracing(service: str, role: str, endpoint: str) -> None:
     tracing.use(provider)
 
 
-def of_call(method: str) -> tuple[str, dict[str, str]]:
-    """The name and the attributes of the span of a call to `/service/method`."""
+def of_call(method: str, route: str = "") -> tuple[str, dict[str, str]]:
+    """The name and the attributes of the span of a call to `/service/method`, which may have come to the gateway as
+    JSON by a `route`: a verb and the template of a path, without ids."""
     name = method.removeprefix("/")
-    return name, {"rpc.system.name": "grpc", "rpc.method": name}
+    verb, _, template = route.partition(" ")
+    by_http = {"http.request.method": verb, "http.route": template} if template else {}
+    return name, {"rpc.system.name": "grpc", "rpc.method": name, **by_http}
 
 
 def tell(span: Span, code: grpc.StatusCode, *, is_error: bool) -> None:

@@ -10,12 +10,13 @@ from lyceum.notifications.v1.notifications_pb2_grpc import add_NotificationsServ
 from notifications.delivery.slice import DELIVERY
 from notifications.endpoint.slice import ENDPOINT
 from notifications.forgetting import forget_member
+from notifications.inbox.slice import INBOX_SLICE
 from notifications.settings import NotificationsSettings
 from servicekit.operating import deployment_of
 from servicekit.slices import made_of
 
 DEFINITION = made_of(
-    [ENDPOINT, DELIVERY],
+    [ENDPOINT, DELIVERY, INBOX_SLICE],
     name="notifications",
     settings=NotificationsSettings,
     topics=TOPICS,

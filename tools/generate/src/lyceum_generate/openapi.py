@@ -10,13 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from lyceum_generate.openapi_details import with_details
+from lyceum_generate.openapi_details import Examples, with_details
 from lyceum_generate.openapi_page import page
 from lyceum_generate.workspace import TIMEOUT_S, run, workspace
 
 MODULE = "github.com/google/gnostic/cmd/protoc-gen-openapi@v0.7.1"
 INTERNAL = ("consistency",)
 PAGE = "api.html"
+EXAMPLES = "examples.yaml"
 
 
 class GoMissing(Exception):
@@ -46,9 +47,14 @@ def generate_openapi(protos: Path, descriptors: Path, target: Path, cache: Path)
             ],
             root,
         )
-        document = with_details((out / "openapi.yaml").read_text(), descriptors)
+        document = with_details((out / "openapi.yaml").read_text(), descriptors, _examples(protos))
         target.write_text(document, encoding="utf-8")
         target.with_name(PAGE).write_text(page(yaml.safe_load(document)), encoding="utf-8")
+
+
+def _examples(protos: Path) -> Examples:
+    found: Examples = yaml.safe_load((protos.parent / EXAMPLES).read_text(encoding="utf-8"))
+    return found
 
 
 def _plugin(cache: Path) -> Path:

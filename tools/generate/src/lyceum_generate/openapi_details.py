@@ -16,6 +16,8 @@ from lyceum_tree.written import Plain
 from servicekit.policy import Policy
 
 VERSION = "3.1.0"
+Examples = Mapping[str, Mapping[str, Any]]
+"""`request` and `answer` of operations by their ids."""
 BEARER = "accessToken"
 STATUS = "#/components/schemas/google.rpc.Status"
 ABOUT = """JSON of google.rpc.Status answers everything that is refused; `details` name the field.
@@ -47,8 +49,9 @@ _REFUSALS = {
 _RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 
 
-def with_details(document: str, descriptors: Path) -> str:
-    """The plugin's document with all that it cannot know. Raises KeyError for an RPC that it does not describe."""
+def with_details(document: str, descriptors: Path, examples: Examples) -> str:
+    """The plugin's document with all that it cannot know, and with examples by the ids of operations. Raises KeyError
+    for an RPC that it does not describe."""
     head = "".join(f"{line}\n" for line in document.splitlines() if line.startswith("#"))
     told = yaml.safe_load(document)
     told["openapi"] = VERSION  # the plugin writes 3.0.3; nothing of what it writes means another thing in 3.1
@@ -56,7 +59,9 @@ def with_details(document: str, descriptors: Path) -> str:
     told |= {"servers": [{"url": "/", "description": "Where this document was got."}]}
     for one, policy in described(pool_of(descriptors)):
         known = method(one, policy)
-        _tell(told["paths"][known.path][known.verb.lower()], known, policy)
+        operation = told["paths"][known.path][known.verb.lower()]
+        _tell(operation, known, policy)
+        _show(operation, examples.get(operation["operationId"], {}))
     _enumerate(told["components"]["schemas"])
     told["components"] |= {"securitySchemes": {BEARER: _SCHEME}, "responses": _responses()}
     order = ("openapi", "info", "servers", "paths", "components", "tags")
@@ -105,8 +110,21 @@ def _tell(operation: dict[str, Any], known: Method, policy: Policy) -> None:
     if "requestBody" not in operation:
         del refusals["413"]
     named = {status: {"$ref": f"#/components/responses/{name}"} for status, name in refusals.items()}
+    if known.streams:
+        answer = operation["responses"]["200"]
+        answer["description"] = "Server-sent events, each with one of these as `data`."
+        answer["content"] = {"text/event-stream": answer["content"]["application/json"]}
     default = operation["responses"].pop("default")
     operation["responses"] |= {**named, "default": {**default, "description": "Whatever else is refused."}}
+
+
+def _show(operation: dict[str, Any], example: Mapping[str, Any]) -> None:
+    """An example of the request and of the answer, where they are JSON."""
+    parts = {"request": operation.get("requestBody", {}), "answer": operation["responses"]["200"]}
+    for name, part in parts.items():
+        for kind, content in part.get("content", {}).items():
+            if name in example and kind != "*/*":
+                content["example"] = example[name]
 
 
 def _body(body: dict[str, Any], known: Method) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ h3 { margin: 2.5rem 0 .3rem; } h3 code, td code { font-size: .95em; }
 .verb { display: inline-block; min-width: 3.4rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; } caption { text-align: left; font-weight: 600; }
 th, td { text-align: left; vertical-align: top; border-top: 1px solid var(--line); padding: .3rem .6rem .3rem 0; }
-.quiet { color: var(--quiet); } details { margin: .5rem 0; } summary { cursor: pointer; }
+pre { overflow-x: auto; } .quiet { color: var(--quiet); } details { margin: .5rem 0; } summary { cursor: pointer; }
 """
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -76,7 +77,17 @@ def _operations(document: Mapping[str, Any]) -> Iterator[str]:
             yield _rows("Parameters", [_parameter(one) for one in operation["parameters"]])
         if "requestBody" in operation:
             yield f"<p>Body: {_body(operation['requestBody'])}</p>"
+            yield from _example("An example of it", operation["requestBody"])
         yield _rows("Answers", [_answer(status, said) for status, said in operation["responses"].items()])
+        yield from _example("An example of 200", operation["responses"].get("200", {}))
+
+
+def _example(title: str, part: Mapping[str, Any]) -> Iterator[str]:
+    """A part that opens, where there is an example that says something."""
+    found = next((one["example"] for one in part.get("content", {}).values() if one.get("example")), None)
+    if found:
+        told = html.escape(json.dumps(found, ensure_ascii=False, indent=2))
+        yield f"<details><summary>{title}</summary><pre><code>{told}</code></pre></details>"
 
 
 def _service(tag: str) -> str:

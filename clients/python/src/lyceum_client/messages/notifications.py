@@ -7,7 +7,113 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from lyceum_client.messages import common
 from lyceum_client.wire import Field, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListNotificationsRequest(Message):
+    """`lyceum.notifications.v1.ListNotificationsRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("page_size", "page_size", "whole", None, "", False, False),
+        Field("page_token", "page_token", "text", None, "", False, False),
+    )
+    page_size: int = 0
+    """1 to 200; 0 means 50."""
+    page_token: str = ""
+    """`next_page_token` of the page before; empty: the first page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification(Message):
+    """`lyceum.notifications.v1.Notification`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("notification_id", "notification_id", "text", None, "", False, False),
+        Field("kind", "kind", "text", None, "", False, False),
+        Field("occurred_at", "occurred_at", "moment", None, "", False, True),
+        Field("read", "read", "flag", None, "", False, False),
+        Field("product_id", "product_id", "text", None, "", False, False),
+        Field("order_id", "order_id", "text", None, "", False, False),
+        Field("amount", "amount", "message", common.Money, "", False, True),
+        Field("role", "role", "text", None, "", False, False),
+    )
+    notification_id: str = ""
+    kind: str = ""
+    """What happened: `order_paid` (the caller's order), `order_received` (an order of the caller's product),
+    `access_granted`, `payment_failed` or `role_granted`. There will be others: show those that you know.
+    """
+    occurred_at: datetime | None = None
+    """UTC."""
+    read: bool = False
+    """Never set in a stream."""
+    product_id: str = ""
+    """Empty where it is about no product."""
+    order_id: str = ""
+    """Empty where it is about no order."""
+    amount: common.Money | None = None
+    """What was charged; only for orders."""
+    role: str = ""
+    """The new role; only for `role_granted`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListNotificationsResponse(Message):
+    """`lyceum.notifications.v1.ListNotificationsResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("notifications", "notifications", "message", Notification, "", True, False),
+        Field("unread_count", "unread_count", "whole", None, "", False, False),
+        Field("next_page_token", "next_page_token", "text", None, "", False, False),
+    )
+    notifications: Sequence[Notification] = ()
+    unread_count: int = 0
+    """At most 100 are counted."""
+    next_page_token: str = ""
+    """Empty on the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkNotificationsReadRequest(Message):
+    """`lyceum.notifications.v1.MarkNotificationsReadRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("up_to", "up_to", "moment", None, "", False, True),)
+    up_to: datetime | None = None
+    """The `occurred_at` of the newest one that was seen. Needed, and not in the future."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkNotificationsReadResponse(Message):
+    """`lyceum.notifications.v1.MarkNotificationsReadResponse`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("consistency_token", "consistency_token", "text", None, "", False, False),
+    )
+    consistency_token: str = ""
+    """Send it as `x-lyceum-after` to read what this command wrote; empty when it wrote nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchNotificationsRequest(Message):
+    """`lyceum.notifications.v1.WatchNotificationsRequest`."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("after", "after", "text", None, "", False, False),)
+    after: str = ""
+    """The last `notification_id` that arrived; empty: from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchNotificationsResponse(Message):
+    """Either of them."""
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("notification", "notification", "message", Notification, "", False, True),
+        Field("alive", "alive", "flag", None, "", False, False),
+    )
+    notification: Notification | None = None
+    alive: bool = False
+    """Nothing happened: the stream is open. Sent at the beginning, and after 15 s without news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,6 +10,43 @@ from lyceum_client.calling import USUAL, Answer, Call, Caller, How, Repeats
 from lyceum_client.messages import notifications
 from lyceum_client.paging import each
 
+LIST_NOTIFICATIONS: Final = Call(
+    "notifications",
+    "ListNotifications",
+    "GET",
+    "/v1/notifications",
+    "",
+    notifications.ListNotificationsResponse,
+    is_open=False,
+    takes_token=True,
+    waits=True,
+    repeats=Repeats.ALWAYS,
+)
+MARK_NOTIFICATIONS_READ: Final = Call(
+    "notifications",
+    "MarkNotificationsRead",
+    "POST",
+    "/v1/notifications:markRead",
+    "*",
+    notifications.MarkNotificationsReadResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.WITH_KEY,
+)
+WATCH_NOTIFICATIONS: Final = Call(
+    "notifications",
+    "WatchNotifications",
+    "GET",
+    "/v1/notifications:watch",
+    "",
+    notifications.WatchNotificationsResponse,
+    is_open=False,
+    takes_token=True,
+    waits=False,
+    repeats=Repeats.ALWAYS,
+    streams=True,
+)
 REGISTER_ENDPOINT: Final = Call(
     "notifications",
     "RegisterEndpoint",
@@ -173,6 +210,42 @@ class Notifications:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+
+    async def list_notifications(
+        self,
+        request: notifications.ListNotificationsRequest = notifications.ListNotificationsRequest(),
+        how: How = USUAL,
+    ) -> Answer[notifications.ListNotificationsResponse]:
+        """What happened to the caller, the newest first."""
+        return await self._caller.call(LIST_NOTIFICATIONS, request, how)
+
+    def iter_notifications(
+        self,
+        request: notifications.ListNotificationsRequest = notifications.ListNotificationsRequest(),
+        how: How = USUAL,
+    ) -> AsyncIterator[notifications.Notification]:
+        """Every one of `list_notifications`, page by page, from the request's page on."""
+
+        async def page(token: str) -> tuple[Sequence[notifications.Notification], str]:
+            answer = await self.list_notifications(replace(request, page_token=token), how)
+            return answer.value.notifications, answer.value.next_page_token
+
+        return each(page, request.page_token)
+
+    async def mark_notifications_read(
+        self, request: notifications.MarkNotificationsReadRequest, how: How = USUAL
+    ) -> Answer[notifications.MarkNotificationsReadResponse]:
+        """What has been seen is read: all of a moment and before."""
+        return await self._caller.call(MARK_NOTIFICATIONS_READ, request, how)
+
+    def watch_notifications(
+        self, request: notifications.WatchNotificationsRequest, how: How = USUAL
+    ) -> AsyncGenerator[notifications.WatchNotificationsResponse, None]:
+        """What happens to the caller, as it happens, as server-sent events. It ends without an error after 5
+        minutes, or when its server stops: ask again with the last `notification_id` as `after`. At most 5
+        are open for a member.
+        """
+        return self._caller.stream(WATCH_NOTIFICATIONS, request, how)
 
     async def register_endpoint(
         self, request: notifications.RegisterEndpointRequest, how: How = USUAL

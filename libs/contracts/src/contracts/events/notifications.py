@@ -81,6 +81,16 @@ class EndpointSecretRotated(TypedDict):
     rotated_at: datetime
 
 
+class InboxRead(TypedDict):
+    """A member has seen their notifications up to a moment."""
+
+    member_id: str
+    read_until: datetime
+    """Notifications of this time and before are read."""
+    previous_read_until: datetime | None
+    """Null: none was read before."""
+
+
 ENDPOINT_CHANGED: Final = PublicType("lyceum.notifications.endpoint.changed.v1", EndpointChanged)
 ENDPOINT_DISABLED: Final = PublicType("lyceum.notifications.endpoint.disabled.v1", EndpointDisabled)
 ENDPOINT_ENABLED: Final = PublicType("lyceum.notifications.endpoint.enabled.v1", EndpointEnabled)
@@ -88,6 +98,10 @@ ENDPOINT_REGISTERED: Final = PublicType("lyceum.notifications.endpoint.registere
 ENDPOINT_REMOVED: Final = PublicType("lyceum.notifications.endpoint.removed.v1", EndpointRemoved)
 ENDPOINT_SECRET_ENDED: Final = PublicType("lyceum.notifications.endpoint.secret_ended.v1", EndpointSecretEnded)
 ENDPOINT_SECRET_ROTATED: Final = PublicType("lyceum.notifications.endpoint.secret_rotated.v1", EndpointSecretRotated)
+INBOX_READ: Final = PublicType("lyceum.notifications.inbox.read.v1", InboxRead)
 
-TOPICS: Final = ("lyceum.notifications.endpoint",)
+TOPICS: Final = (
+    "lyceum.notifications.endpoint",
+    "lyceum.notifications.inbox",
+)
 """What notifications emits on, without prefix."""

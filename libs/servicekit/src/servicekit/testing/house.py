@@ -39,7 +39,7 @@ class Registered:
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Keep the RPCs of `service`."""
-        self.rpcs |= {name: handler.unary_unary for name, handler in handlers.items()}
+        self.rpcs |= {name: handler.unary_unary or handler.unary_stream for name, handler in handlers.items()}
 
 
 @dataclass

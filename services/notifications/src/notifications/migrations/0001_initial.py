@@ -1,4 +1,7 @@
-"""Endpoints, their secrets, and what is told to them."""
+"""Endpoints, their secrets, and what is told to them.
+
+Expands: the code before it runs on.
+"""
 
 from servicekit.migrate import step
 

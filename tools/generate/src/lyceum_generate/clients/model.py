@@ -73,7 +73,8 @@ class Message:
 @dataclass(frozen=True)
 class Call:
     """An RPC on its road of JSON. `body` is `*`, the one field that is the body, or empty. `pages` is the field of the
-    answer that holds a page of what is listed, empty where there are no pages. `waits`: consistency tokens count."""
+    answer that holds a page of what is listed, empty where there are no pages. `waits`: consistency tokens count.
+    `streams`: it answers with many messages."""
 
     service: str
     name: str
@@ -86,6 +87,7 @@ class Call:
     waits: bool
     repeats: Repeats
     pages: str
+    streams: bool
     doc: str
 
     @property
@@ -158,6 +160,7 @@ def _call(one: MethodDescriptor, policy: Policy, docs: Docs) -> Call:
         waits=bool(policy.reads),
         repeats=_repeats(str(one.name), policy),
         pages=_pages(answer),
+        streams=known.streams,
         doc=docs.get(str(one.full_name), ""),
     )
 

@@ -112,7 +112,7 @@ def _service_module(service: str, ones: Sequence[Call]) -> str:
 
 
 def _constant(call: Call) -> Iterator[str]:
-    told = {
+    told: dict[str, object] = {
         "service": call.service,
         "name": call.name,
         "verb": call.verb,
@@ -123,6 +123,7 @@ def _constant(call: Call) -> Iterator[str]:
         "waits": call.waits,
         "repeats": call.repeats,
     }
+    told |= {"streams": True} if call.streams else {}
     yield f"const {call.snake.upper()}: Call = {{"
     yield from (f"  {name}: {json.dumps(value)}," for name, value in told.items())
     yield "};"
@@ -134,6 +135,11 @@ def _method(call: Call) -> Iterator[str]:
     asked = f"request: Input<{request}>{default}, how: How = {{}}"
     yield ""
     yield from _doc(call.doc, 2)
+    if call.streams:
+        yield f"  {_camel(call.snake)}({asked}): AsyncGenerator<{answer}, void, undefined> {{"
+        yield f"    return this.caller.stream<{answer}>({call.snake.upper()}, request, how);"
+        yield "  }"
+        return
     yield f"  {_camel(call.snake)}({asked}): Promise<Answer<{answer}>> {{"
     yield f"    return this.caller.call<{answer}>({call.snake.upper()}, request, how);"
     yield "  }"

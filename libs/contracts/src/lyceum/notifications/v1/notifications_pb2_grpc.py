@@ -34,6 +34,21 @@ class NotificationsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListNotifications = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/ListNotifications',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+                _registered_method=True)
+        self.MarkNotificationsRead = channel.unary_unary(
+                '/lyceum.notifications.v1.NotificationsService/MarkNotificationsRead',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadResponse.FromString,
+                _registered_method=True)
+        self.WatchNotifications = channel.unary_stream(
+                '/lyceum.notifications.v1.NotificationsService/WatchNotifications',
+                request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsRequest.SerializeToString,
+                response_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsResponse.FromString,
+                _registered_method=True)
         self.RegisterEndpoint = channel.unary_unary(
                 '/lyceum.notifications.v1.NotificationsService/RegisterEndpoint',
                 request_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RegisterEndpointRequest.SerializeToString,
@@ -103,6 +118,28 @@ class NotificationsServiceStub:
 
 class NotificationsServiceServicer:
     """Missing associated documentation comment in .proto file."""
+
+    def ListNotifications(self, request, context):
+        """What happened to the caller, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkNotificationsRead(self, request, context):
+        """What has been seen is read: all of a moment and before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchNotifications(self, request, context):
+        """What happens to the caller, as it happens, as server-sent events. It ends without an error after 5 minutes, or when
+        its server stops: ask again with the last `notification_id` as `after`. At most 5 are open for a member.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def RegisterEndpoint(self, request, context):
         """Name an address that is to be told of events. The answer is the only one that shows the secret. Needs a creator's
@@ -201,6 +238,21 @@ class NotificationsServiceServicer:
 
 def add_NotificationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListNotifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotifications,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.SerializeToString,
+            ),
+            'MarkNotificationsRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkNotificationsRead,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadResponse.SerializeToString,
+            ),
+            'WatchNotifications': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchNotifications,
+                    request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsRequest.FromString,
+                    response_serializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsResponse.SerializeToString,
+            ),
             'RegisterEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterEndpoint,
                     request_deserializer=lyceum_dot_notifications_dot_v1_dot_notifications__pb2.RegisterEndpointRequest.FromString,
@@ -276,6 +328,87 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class NotificationsService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def ListNotifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/ListNotifications',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkNotificationsRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/MarkNotificationsRead',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationsReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchNotifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lyceum.notifications.v1.NotificationsService/WatchNotifications',
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsRequest.SerializeToString,
+            lyceum_dot_notifications_dot_v1_dot_notifications__pb2.WatchNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def RegisterEndpoint(request,
