@@ -32,8 +32,8 @@ _OF_MEMBER: Final = ("DELETE FROM notification WHERE member_id = %s", "DELETE FR
 
 
 async def forget(wiring: Wiring, member_id: str, context: Context) -> int:
-    """Remove all endpoints of a member, delete what belongs to them, empty the inbox, and destroy the member's key. Returns how
-    many endpoints there were. Safe to repeat."""
+    """Remove all endpoints of a member, delete what belongs to them, empty the inbox, and destroy the member's key.
+    Returns how many endpoints there were. Safe to repeat."""
     async with wiring.pool.connection() as conn:
         rows = await (await conn.execute(_ENDPOINTS, {"member": member_id})).fetchall()
     ids = sorted(row[0] for row in rows)
