@@ -160,6 +160,31 @@ async def started(hooks: WebhookHouse, *arguments: str) -> asyncio.subprocess.Pr
     return await asyncio.create_subprocess_exec(*command, env={**os.environ, **told})
 
 
+async def test_an_endpoint_whose_row_another_holds_for_long_keeps_no_other_waiting(
+    hooks: WebhookHouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifications.delivery.noting.NOTE_TRIES", 2)
+    held = await hooks.registered(receiver.url)
+    async with receiving() as others:
+        await hooks.registered(others.url)
+        first = await hooks.placed("o1")
+        own = hooks.sender()
+        async with await hooks.wiring.connect() as conn, await hooks.wiring.connect() as holding:
+            lease = await leases.acquire(conn, LEASE, "test")
+            assert lease is not None
+            await own.look(conn, lease)
+            async with holding.transaction():
+                await holding.execute("SELECT 1 FROM sending WHERE endpoint_id = %s FOR UPDATE", [held.endpoint_id])
+                await own.settled()
+            await leases.release(conn, lease)
+        assert others.ids == [first] and {one.state for one in await hooks.listed(held.endpoint_id)} == {"due"}
+        hooks.clock.now += timedelta(seconds=30)
+        await hooks.send(own)
+        await own.stop()
+        assert {one.state for one in await hooks.listed(held.endpoint_id)} == {"delivered"}
+        assert others.ids == [first] and receiver.ids[-1] == first
+
+
 async def test_old_deliveries_go_with_their_attempts_and_open_ones_stay(
     hooks: WebhookHouse, receiver: Receiver
 ) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from psycopg.errors import LockNotAvailable
+
 from eventfold import Connection, Pool
 from notifications.delivery.domain import DOWN_AFTER, SILENT_AFTER, SLOW_AFTER_MS, Answer, Uniform, not_before, retry_at
-from notifications.delivery.rows import Taken, locked, next_looks, settle
+from notifications.delivery.rows import BOUNDED, Taken, locked, next_looks, settle
 from notifications.event_types import TEST
 
 FAILED_AT_ONCE_ROWS: Final = 1_000
+NOTE_TRIES: Final = 5
+NOTE_PAUSE_S: Final = 0.05
 
 _ATTEMPT: Final = """INSERT INTO attempt (endpoint_id, number, attempt, at, status, took_ms, said)
 SELECT endpoint_id, number, %s, %s, %s, %s, %s FROM delivery WHERE endpoint_id = %s AND number = %s
@@ -49,7 +54,21 @@ class Noter:
     uniform: Uniform
 
     async def note(self, taken: Taken, answer: Answer, began_at: datetime, now: datetime) -> Noted:
-        """Record one attempt, and what follows from it. The rows of a removed endpoint are no more: nothing follows."""
+        """Record one attempt, and what follows from it. The rows of a removed endpoint are no more: nothing follows.
+
+        Others may hold the endpoint's row: it is tried `NOTE_TRIES` times, about a second each. Then raises
+        LockNotAvailable.
+        """
+        for left in reversed(range(NOTE_TRIES)):
+            try:
+                return await self._note(taken, answer, began_at, now)
+            except LockNotAvailable:
+                if not left:
+                    raise
+                await asyncio.sleep(NOTE_PAUSE_S * self.uniform())
+        raise AssertionError("the last try returns or raises")
+
+    async def _note(self, taken: Taken, answer: Answer, began_at: datetime, now: datetime) -> Noted:
         told = [
             taken.attempts + 1,
             began_at,
@@ -60,7 +79,10 @@ class Noter:
             taken.number,
         ]
         async with self.pool.connection() as conn, conn.transaction():
-            row = await (await conn.execute(_LOCK, [taken.endpoint_id])).fetchone()
+            async with conn.pipeline():
+                await conn.execute(BOUNDED)
+                found = await conn.execute(_LOCK, [taken.endpoint_id])
+            row = await found.fetchone()
             if row is None:
                 return Noted(given_up=False, silent=False)
             if answer.outcome == "delivered":

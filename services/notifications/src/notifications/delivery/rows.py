@@ -41,6 +41,8 @@ class Taken(NamedTuple):
     token: int
 
 
+BOUNDED: Final = "SET LOCAL lock_timeout = 1000"
+"""Milliseconds: how long a transaction waits for an endpoint's row."""
 _ENSURE: Final = "INSERT INTO sending (endpoint_id) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _LOCK: Final = (
     "SELECT endpoint_id, next_number FROM sending WHERE endpoint_id = ANY(%s) ORDER BY endpoint_id FOR UPDATE"
@@ -70,8 +72,10 @@ WHERE s.endpoint_id = k.endpoint_id"""
 
 
 async def locked(conn: Connection, endpoint_ids: Iterable[str]) -> dict[str, int]:
-    """Lock these endpoints' rows, made if they are not there, until the caller commits. Returns each next number."""
+    """Lock these endpoints' rows, made if they are not there, until the caller commits. Returns each next number.
+    Raises LockNotAvailable where others hold one of them for long."""
     wanted = sorted(set(endpoint_ids))
+    await conn.execute(BOUNDED)
     await conn.execute(_ENSURE, [wanted])
     return {row[0]: row[1] for row in await (await conn.execute(_LOCK, [wanted])).fetchall()}
 

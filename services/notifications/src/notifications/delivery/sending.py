@@ -20,7 +20,7 @@ from typing import Final
 from psycopg import OperationalError
 
 from eventfold import Ask, Connection, Context, EventStore, Item
-from eventfold.errors import NotFound
+from eventfold.errors import Contention, DeadlineExceeded, NotFound
 from eventfold.publish import lease as leases
 from eventfold.publish.lease import Lease
 from notifications import telemetry
@@ -138,6 +138,14 @@ class Sender:
             task.result()
 
     async def _one(self, taken: Taken, place: Addressed | None) -> None:
+        """A database that is slow or away must not end what is under way to others: the delivery comes back, perhaps
+        once more than needed."""
+        try:
+            await self._told(taken, place)
+        except (OperationalError, Contention, DeadlineExceeded) as failure:
+            log.warning("not noted", extra={"endpoint_id": taken.endpoint_id, "reason": repr(failure)})
+
+    async def _told(self, taken: Taken, place: Addressed | None) -> None:
         if place is None:
             await self._give_up_all(taken.endpoint_id)
             return
