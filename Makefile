@@ -144,8 +144,8 @@ load: setup ## a mixed day at a rising rate until the machine has no more, and w
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
 	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))
 
-bench: setup ## measure folds, appends and latencies beside their peers
-	$(RUN) bench
+bench: setup ## measure folds, appends and latencies beside their peers; ONLY="folds append" QUICK=1 JSON=file
+	$(RUN) bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(addprefix --json ,$(JSON))
 
 ML100K ?= ../shared/data/ml-100k
 bench-reco: setup ## judge the recommender on MovieLens-100K (ML100K=folder), 5 seeds, about an hour; SEEDS=1 VARIANT=strict OUTCOMES=folder CARD=file

@@ -1,0 +1,48 @@
+package lyceum.bench;
+
+import java.util.Locale;
+
+/**
+ * Times from the first batch to the last. When all events are done, prints events and seconds, as bench/stopwatch.py
+ * does, and ends the process.
+ */
+final class Stopwatch {
+    private final long events;
+    private long done;
+    private long startedNanos;
+    private long halfNanos;
+    private long halfDone;
+
+    Stopwatch(long events) {
+        this.events = events;
+    }
+
+    /** Start timing at the first batch; later calls change nothing. */
+    synchronized void begin() {
+        if (startedNanos == 0) {
+            startedNanos = System.nanoTime();
+        }
+    }
+
+    /** Count so many more events as done: written and committed. */
+    synchronized void add(long count) {
+        done += count;
+        long now = System.nanoTime();
+        if (halfNanos == 0 && 2 * done >= events) {
+            halfNanos = now;
+            halfDone = done;
+        }
+        if (done >= events) {
+            System.out.printf(
+                Locale.ROOT,
+                "{\"events\": %d, \"seconds\": %.6f, \"later_events\": %d, \"later_seconds\": %.6f}%n",
+                done, seconds(startedNanos, now), done - halfDone, seconds(halfNanos, now));
+            System.out.flush();
+            Runtime.getRuntime().halt(0);
+        }
+    }
+
+    private static double seconds(long from, long to) {
+        return (to - from) / 1e9;
+    }
+}
