@@ -160,6 +160,9 @@ bench-reco-nexteval: setup ## RecNextEval judges the recommender by its own prot
 bench-reco-growth: setup ## the recommender's time and memory with 1,000, 10,000 and 100,000 items, synthetic
 	$(RUN) bench.recommending_growth
 
+bench-gateway: setup ## what the gateway costs: JSON through Envoy beside direct gRPC and a bare server; SECONDS_EACH=8 JSON=file
+	$(RUN) bench.gateway $(addprefix --seconds ,$(SECONDS_EACH)) $(addprefix --json ,$(JSON))
+
 bench-metrics: setup ## how fast metrics folds, and how long its answers take with 1,000,000 events; EVENTS=100000
 	OPENBLAS_NUM_THREADS=1 $(RUN) bench.figures $(addprefix --events ,$(EVENTS))
 

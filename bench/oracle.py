@@ -44,13 +44,14 @@ def check(url: str, load: Load, seed: int, *, counts: bool = True, position: boo
         found_pairs = {(member, content): views for member, content, views in conn.execute(PAIR_ROWS)}
         found_counters: dict[str, int] = dict(conn.execute(COUNTER_ROWS).fetchall())
         applied = int(_one(conn.execute(POSITIONS, [load.topic]).fetchone()))
-    _compare("bench_pair", found_pairs, wanted.pairs, counts)
-    _compare("bench_counter", found_counters, wanted.counters, counts)
+    compare("bench_pair", found_pairs, wanted.pairs, counts=counts)
+    compare("bench_counter", found_counters, wanted.counters, counts=counts)
     if position and applied != load.events:
         raise WrongRows(f"fold_position says {applied} of {load.events} events")
 
 
-def _compare(table: str, found: Mapping[Any, int], wanted: Mapping[Any, int], counts: bool) -> None:
+def compare(table: str, found: Mapping[Any, int], wanted: Mapping[Any, int], *, counts: bool) -> None:
+    """Raise WrongRows unless the keys are the same, and with `counts` their views."""
     if found.keys() != wanted.keys():
         missing, more = len(wanted.keys() - found.keys()), len(found.keys() - wanted.keys())
         raise WrongRows(f"{table}: {missing} of {len(wanted)} rows are missing, and {more} are of no event")

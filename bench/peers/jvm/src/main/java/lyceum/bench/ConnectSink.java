@@ -34,7 +34,7 @@ final class ConnectSink {
 
     static void run(Run told) throws Exception {
         run = told;
-        watch = new Stopwatch(told.events() * TABLES.size());
+        watch = new Stopwatch(told.events(), TABLES.size());
         starting = new CountDownLatch(TABLES.stream().mapToInt(Table::tasks).sum());
         Path folder = Files.createTempDirectory("bench-connect");
         String[] files = new String[TABLES.size() + 1];

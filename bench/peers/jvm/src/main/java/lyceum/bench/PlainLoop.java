@@ -14,7 +14,7 @@ final class PlainLoop {
     private static final Duration WAIT = Duration.ofSeconds(1);
 
     static void run(Run run) throws Exception {
-        Stopwatch watch = new Stopwatch(run.events());
+        Stopwatch watch = new Stopwatch(run.events(), 1);
         Decoder decoder = new Decoder(run.schemaFile());
         Tables tables = new Tables(run);
         Batch batch = new Batch();

@@ -8,13 +8,16 @@ import java.util.Locale;
  */
 final class Stopwatch {
     private final long events;
+    private final int parts;
     private long done;
     private long startedNanos;
     private long halfNanos;
     private long halfDone;
 
-    Stopwatch(long events) {
-        this.events = events;
+    /** An event is done once each of so many parts is: a sink for each table, for example. */
+    Stopwatch(long events, int parts) {
+        this.events = events * parts;
+        this.parts = parts;
     }
 
     /** Start timing at the first batch; later calls change nothing. */
@@ -24,7 +27,7 @@ final class Stopwatch {
         }
     }
 
-    /** Count so many more events as done: written and committed. */
+    /** Count so many more parts of events as done: written and committed. */
     synchronized void add(long count) {
         done += count;
         long now = System.nanoTime();
@@ -36,7 +39,7 @@ final class Stopwatch {
             System.out.printf(
                 Locale.ROOT,
                 "{\"events\": %d, \"seconds\": %.6f, \"later_events\": %d, \"later_seconds\": %.6f}%n",
-                done, seconds(startedNanos, now), done - halfDone, seconds(halfNanos, now));
+                done / parts, seconds(startedNanos, now), (done - halfDone) / parts, seconds(halfNanos, now));
             System.out.flush();
             Runtime.getRuntime().halt(0);
         }

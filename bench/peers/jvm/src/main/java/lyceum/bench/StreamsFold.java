@@ -21,7 +21,7 @@ final class StreamsFold {
     static void run(Run run) throws Exception {
         Topology topology = new Topology();
         topology.addSource("views", new ByteArrayDeserializer(), new ByteArrayDeserializer(), run.topic());
-        topology.addProcessor("fold", new BatchingProcessor.Supplier(run, new Stopwatch(run.events())), "views");
+        topology.addProcessor("fold", new BatchingProcessor.Supplier(run, new Stopwatch(run.events(), 1)), "views");
         KafkaStreams streams = new KafkaStreams(topology, settings(run));
         streams.setUncaughtExceptionHandler(failure -> {
             failure.printStackTrace();
