@@ -18,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from bench.gateway.connections import GrpcConnection, JsonConnection, Tally
-from bench.gateway.loading import GENERATOR, Found, measured, median
+from bench.gateway.loading import GENERATOR, OTHERS, Found, measured, median
 from bench.gateway.processes import METHOD, PATH, Server, running
 from bench.report import Ratio, Section, table, write_json
 from lyceum_local.ports import LOOPBACK
@@ -43,6 +43,7 @@ HEAD = (
     "cores of the server",
     "of Envoy",
     "of the generator",
+    "of all else",
 )
 Runs = Mapping[tuple[str, int], Found]
 
@@ -107,7 +108,7 @@ COMPARED = (("gateway", "direct"), ("direct", "bare"), ("gateway-bare", "bare"))
 
 
 def _row(road: str, count: int, one: Found) -> tuple[object, ...]:
-    cores = (one.cores["server"], one.cores.get("gateway", float("nan")), one.cores[GENERATOR])
+    cores = (one.cores["server"], one.cores.get("gateway", float("nan")), one.cores[GENERATOR], one.cores[OTHERS])
     return (ROADS[road], count, one.answers_per_s, one.p50_ms, one.p99_ms, one.failed, *cores)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -14,13 +14,14 @@ from bench.gateway.connections import Connection, Tally
 
 LATE_S = 30.0
 """How long after its end a measurement may last; then it fails."""
-GENERATOR = "generator"
+GENERATOR, OTHERS = "generator", "others"
 Opening = Callable[[Tally], Connection]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a measurement. `cores` says how much of a processor each process used."""
+    """What came of a measurement. `cores` says how many processors each process kept busy, and all that is not
+    measured, on this machine."""
 
     answers_per_s: float
     p50_ms: float
@@ -51,7 +52,7 @@ def _found(tally: Tally, seconds: float, cores: Mapping[str, float]) -> Found:
     return Found(len(took) / seconds, percents[49] * 1000, percents[98] * 1000, tally.failed, cores)
 
 
-def median(runs: list[Found]) -> Found:
+def median(runs: Sequence[Found]) -> Found:
     """Each figure's median; failures are added up."""
     names = runs[0].cores
     return Found(
@@ -64,9 +65,12 @@ def median(runs: list[Found]) -> Found:
 
 
 def _used(pids: Mapping[str, int]) -> dict[str, float]:
-    """Processor seconds so far of each process with its children, and of this one, which makes the load."""
+    """Processor seconds so far of each process with its children, of this one, which makes the load, and of the rest
+    of the machine: other work, and what the kernel does for no process."""
     found = {name: _seconds(psutil.Process(pid)) for name, pid in pids.items()}
-    return found | {GENERATOR: sum(psutil.Process().cpu_times()[:2])}
+    found[GENERATOR] = sum(psutil.Process().cpu_times()[:2])
+    machine = psutil.cpu_times()
+    return found | {OTHERS: sum(machine) - machine.idle - machine.iowait - sum(found.values())}
 
 
 def _seconds(root: psutil.Process) -> float:
