@@ -7,14 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from bench import jvm, running
-from bench.report import Ratio, Section
+from bench.report import Ratio, Section, load_before
 from bench.running import Rate
 from bench.workload import Load
 from lyceum_local.stack import LocalStack
 
 TURNS = 3
 EVENTS, QUICK_EVENTS = 200_000, 50_000
-HEAD = ("contestant", "events/s", "events/s of the later half", "lowest", "highest", "rows are")
+HEAD = ("contestant", "events/s", "events/s of the later half", "lowest", "highest", "own processor us", "rows are")
 ROWS_ARE = {"kafka-connect": "the keys; 1 view each"}
 RIGHT = "all right, and the position"
 PEERS = ("jvm-loop", "kafka-streams", "kafka-connect", running.POSTGRES_ALONE)
@@ -25,9 +25,10 @@ def folds(stack: LocalStack, quick: bool) -> Section:
     load, reason = Load(events=QUICK_EVENTS if quick else EVENTS), jvm.missing()
     absent = jvm.PEERS if reason else ()
     contestants = [name for name in ("eventfold", *PEERS) if name not in absent]
-    notes = [f"Left out: {', '.join(absent)}, because {reason}."] if reason else []
-    for note in notes:
-        print(f"bench: {note}", file=sys.stderr, flush=True)
+    notes = [load_before()]
+    if reason:
+        notes += [f"Left out: {', '.join(absent)}, because {reason}."]
+        print(f"bench: {notes[-1]}", file=sys.stderr, flush=True)
     return section(load.events, _in_turn(stack, load, contestants), notes)
 
 
@@ -41,10 +42,12 @@ def section(events: int, rates: Mapping[str, Sequence[Rate]], notes: Sequence[st
     return Section(title, HEAD, [_row(name, runs) for name, runs in rates.items()], ratios, notes)
 
 
-def _row(name: str, runs: Sequence[Rate]) -> tuple[str, float, float, float, float, str]:
+def _row(name: str, runs: Sequence[Rate]) -> tuple[object, ...]:
     all_of_it = [one.per_s for one in runs]
-    later = statistics.median(one.later_per_s for one in runs)
-    found = statistics.median(all_of_it), later, min(all_of_it), max(all_of_it)
+    later, cpu_us = (
+        statistics.median(each) for each in zip(*((one.later_per_s, one.cpu_us) for one in runs), strict=True)
+    )
+    found = statistics.median(all_of_it), later, min(all_of_it), max(all_of_it), cpu_us
     return (name, *found, ROWS_ARE.get(name, RIGHT))
 
 

@@ -133,15 +133,20 @@ def write_json(path: Path, sections: Sequence[Section]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Where and when this runs. The load is what ran here in the last 15 minutes, the bench's own part included."""
+    """Where and when this runs."""
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "linux": platform.release(),
-        "load_of_15_minutes": round(os.getloadavg()[2], 1),
         "packages": {name: version(name) for name in PACKAGES},
     }
+
+
+def load_before() -> str:
+    """For a note: how busy the machine is before anything is measured. With other work beside it figures are low, and
+    ratios uncertain."""
+    return f"The machine before: a load of {os.getloadavg()[0]:.1f} in the last minute on {os.cpu_count()} cores."
 
 
 def _plain(cell: Any) -> Any:

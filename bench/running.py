@@ -77,10 +77,12 @@ async def _produce(brokers: Brokers, load: Load) -> None:
 
 @dataclass(frozen=True)
 class Rate:
-    """Events per second of one run: of all of it, and of its later half."""
+    """Events per second of one run: of all of it, and of its later half; and what the contestant's own process, without
+    PostgreSQL and Kafka, used of a processor for each event, which other work on the machine changes less."""
 
     per_s: float
     later_per_s: float
+    cpu_us: float
 
 
 def consume(stack: LocalStack, load: Load, peer: str, work: str) -> Rate:
@@ -92,7 +94,8 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> Rate:
         counts = peer not in ONLY_KEYS
         check(url, load, SEED, counts=counts, position=counts and work == "fold")
     later = timed["later_events"] / timed["later_seconds"] if timed["later_events"] else float("nan")
-    return Rate(float(timed["events"]) / float(timed["seconds"]), float(later))
+    events = float(timed["events"])
+    return Rate(events / float(timed["seconds"]), float(later), float(timed["cpu_seconds"]) / events * 1e6)
 
 
 def _command(stack: LocalStack, load: Load, peer: str, work: str, url: str) -> Sequence[str]:

@@ -20,7 +20,7 @@ import uvloop
 from bench.gateway.connections import GrpcConnection, JsonConnection, Tally
 from bench.gateway.loading import GENERATOR, OTHERS, Found, measured, median
 from bench.gateway.processes import METHOD, PATH, Server, running
-from bench.report import Ratio, Section, table, write_json
+from bench.report import Ratio, Section, load_before, table, write_json
 from lyceum_local.ports import LOOPBACK
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
@@ -57,12 +57,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, help="a file for the figures")
     chosen = parser.parse_args(argv)
     uvloop.install()
+    before = load_before()
     pace = (chosen.warm_up_s, chosen.seconds)
     with tempfile.TemporaryDirectory(prefix="bg") as name:
         folder = Path(name)
         with running(LocalStack(folder / "stack", Ports.free(), prefix="b."), folder) as servers:
             found = asyncio.run(_in_turn(servers, chosen.connections, pace))
-    section = report(found, chosen.connections)
+    section = report(found, chosen.connections, [before])
     print(table([section]))
     if chosen.json:
         write_json(chosen.json, [section])
@@ -96,12 +97,12 @@ def _grpc(server: Server, tally: Tally) -> GrpcConnection:
     return GrpcConnection(tally, f"{LOOPBACK}:{server.port}", METHOD, b"", server.answer_bytes)
 
 
-def report(found: Runs, connections: Sequence[int]) -> Section:
+def report(found: Runs, connections: Sequence[int], notes: Sequence[str]) -> Section:
     """The table, and what is left of a rate by each step; no target is set for these."""
     rows = [_row(road, count, one) for (road, count), one in found.items()]
     ratios = [_ratio(found, count, *pair) for count in connections for pair in COMPARED]
     title = f"The gateway beside direct gRPC (medians of {TURNS})"
-    return Section(title, HEAD, rows, ratios)
+    return Section(title, HEAD, rows, ratios, notes)
 
 
 COMPARED = (("gateway", "direct"), ("direct", "bare"), ("gateway-bare", "bare"))

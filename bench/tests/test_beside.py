@@ -19,13 +19,13 @@ URL = "postgresql://bench:secret@127.0.0.1:5432/lyceum?options=-csearch_path%3Db
 
 
 def runs(*rates: float) -> list[Rate]:
-    return [Rate(one, one * 2) for one in rates]
+    return [Rate(one, one * 2, 1e6 / one) for one in rates]
 
 
 def test_the_median_counts_and_every_run_is_within_lowest_and_highest() -> None:
     found = section(1000, {"eventfold": runs(10.0, 30.0, 20.0), "jvm-loop": runs(50.0, 40.0, 60.0)}, [])
 
-    assert found.rows[0][:5] == ("eventfold", 20.0, 40.0, 10.0, 30.0)
+    assert found.rows[0][:6] == ("eventfold", 20.0, 40.0, 10.0, 30.0, 50_000.0)
     assert [(one.what, one.found) for one in found.ratios] == [("fold: eventfold / jvm-loop", 0.4)]
 
 

@@ -135,7 +135,7 @@ def test_medians_of_figures_and_the_sum_of_failures() -> None:
 def test_the_report_has_every_road_and_what_each_step_leaves() -> None:
     rates: Callable[[str], float] = {"gateway": 10.0, "direct": 20.0, "gateway-bare": 30.0, "bare": 40.0}.__getitem__
 
-    section = report({(road, 16): found_at(rates(road)) for road in ROADS}, [16])
+    section = report({(road, 16): found_at(rates(road)) for road in ROADS}, [16], [])
 
     assert [row[0] for row in section.rows] == list(ROADS.values())
     assert {len(row) for row in section.rows} == {len(section.head)}

@@ -1,5 +1,7 @@
 package lyceum.bench;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Locale;
 
 /**
@@ -10,7 +12,10 @@ final class Stopwatch {
     private final long events;
     private final int parts;
     private long done;
+    private final OperatingSystemMXBean process =
+        (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private long startedNanos;
+    private long startedCpuNanos;
     private long halfNanos;
     private long halfDone;
 
@@ -24,6 +29,7 @@ final class Stopwatch {
     synchronized void begin() {
         if (startedNanos == 0) {
             startedNanos = System.nanoTime();
+            startedCpuNanos = process.getProcessCpuTime();
         }
     }
 
@@ -38,8 +44,10 @@ final class Stopwatch {
         if (done >= events) {
             System.out.printf(
                 Locale.ROOT,
-                "{\"events\": %d, \"seconds\": %.6f, \"later_events\": %d, \"later_seconds\": %.6f}%n",
-                done / parts, seconds(startedNanos, now), (done - halfDone) / parts, seconds(halfNanos, now));
+                "{\"events\": %d, \"seconds\": %.6f, \"later_events\": %d, \"later_seconds\": %.6f,"
+                    + " \"cpu_seconds\": %.6f}%n",
+                done / parts, seconds(startedNanos, now), (done - halfDone) / parts, seconds(halfNanos, now),
+                seconds(startedCpuNanos, process.getProcessCpuTime()));
             System.out.flush();
             Runtime.getRuntime().halt(0);
         }
