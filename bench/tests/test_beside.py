@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from bench import jvm, oracle
-from bench.beside import section
+from bench import jvm, oracle, running
+from bench.beside import folds, section
 from bench.oracle import WrongRows, expected
 from bench.report import Ratio, Section, table, write_json
 from bench.running import Rate
 from bench.workload import TYPE, Load, records
 from contracts.avro import AvroCodec
+from lyceum_local.stack import LocalStack
 
 URL = "postgresql://bench:secret@127.0.0.1:5432/lyceum?options=-csearch_path%3Dbench1"
 
@@ -46,6 +48,23 @@ def test_a_ratio_without_a_target_is_told_and_never_missed() -> None:
 
     assert (told.met, told.verdict, missed.met, missed.verdict) == (True, "", False, "missed")
     assert "| a | 0.10 |  |  |" in table([Section("t", ("x",), [], [told])])
+
+
+def test_without_a_jvm_the_rest_is_measured_in_turn_and_the_reason_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def consumed(stack: object, load: Load, peer: str, work: str) -> Rate:
+        asked.append(peer)
+        return Rate(1.0, 1.0, 1.0)
+
+    monkeypatch.setattr(jvm, "missing", lambda: "Maven (mvn) was not found")
+    monkeypatch.setattr(running, "produce", lambda stack, load: None)
+    monkeypatch.setattr(running, "consume", consumed)
+
+    found = folds(cast(LocalStack, None), quick=True)
+
+    assert asked == ["eventfold", "postgres-alone"] * 3
+    assert found.notes[-1] == ("Left out: jvm-loop, kafka-streams, kafka-connect, because Maven (mvn) was not found.")
 
 
 def test_the_json_has_the_rows_by_name_and_the_machine(tmp_path: Path) -> None:
