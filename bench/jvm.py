@@ -75,11 +75,13 @@ def _build(folder: Path) -> None:
         raise BuildFailed(f"nothing within {BUILD_TIMEOUT_S} s") from late
 
 
-def command(peer: str, url: str, bootstrap: str, topic: str, events: int) -> list[str]:
-    """The command that runs a peer to its end and prints a line like bench.stopwatch. Blocks while it is built."""
+def command(peer: str, url: str, bootstrap: str, topic: str, events: int, scratch: str) -> list[str]:
+    """The command that runs a peer to its end and prints a line like bench.stopwatch; its own files go to the folder
+    `scratch`. Blocks while it is built."""
     folder = built()
     told = [peer, jdbc_url(url), bootstrap, topic, str(events), str(SCHEMA_FILE)]
-    return [str(find_java()), *OPTIONS, "-cp", f"{folder / 'classes'}:{folder / 'jars'}/*", "lyceum.bench.Main", *told]
+    options = [*OPTIONS, f"-Djava.io.tmpdir={scratch}", "-cp", f"{folder / 'classes'}:{folder / 'jars'}/*"]
+    return [str(find_java()), *options, "lyceum.bench.Main", *told]
 
 
 def environment(url: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> Rate:
     """The rate of one contestant, on fresh tables. Raises WrongRows if it leaves other rows than the load has."""
     url = fresh_schema(stack, [PAIRS.create_sql, COUNTERS.create_sql])
     environment = jvm.environment(url) if peer in jvm.PEERS else None
-    timed = last_line(_command(stack, load, peer, work, url), environment)
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        timed = last_line(_command(stack, load, peer, work, url, scratch), environment)
     if work in ("fold", "per-event"):
         counts = peer not in ONLY_KEYS
         check(url, load, SEED, counts=counts, position=counts and work == "fold")
@@ -98,9 +100,9 @@ def consume(stack: LocalStack, load: Load, peer: str, work: str) -> Rate:
     return Rate(events / float(timed["seconds"]), float(later), float(timed["cpu_seconds"]) / events * 1e6)
 
 
-def _command(stack: LocalStack, load: Load, peer: str, work: str, url: str) -> Sequence[str]:
+def _command(stack: LocalStack, load: Load, peer: str, work: str, url: str, scratch: str) -> Sequence[str]:
     if peer in jvm.PEERS:
-        return jvm.command(peer, url, stack.kafka_bootstrap, load.topic, load.events)
+        return jvm.command(peer, url, stack.kafka_bootstrap, load.topic, load.events, scratch)
     if peer == POSTGRES_ALONE:
         amounts = map(str, (load.events, load.partitions, load.members))
         return [sys.executable, "-m", "bench.upserting", url, *amounts]
