@@ -204,12 +204,15 @@ async def test_a_forgotten_member_has_no_endpoints_secrets_and_deliveries_left(
         theirs = await hooks.registered(others.url, caller=OTHER)
         await hooks.placed("o1"), await hooks.placed("o2", "c2")
         await hooks.send()
+        await hooks.paid("o5")
+        assert await hooks.rows("SELECT DISTINCT member_id FROM notification WHERE member_id = 'c1'") == [("c1",)]
         context = Context(hooks.clock.now, "operator", "c")
         assert await forget(hooks.wiring, "c1", context) == 1
         await forget(hooks.wiring, "c1", context)
         await refused(hooks.call(pb.GetEndpointRequest(endpoint_id=made.endpoint_id), CREATOR), NotFound)
         for table in ("endpoint_secret", "delivery", "attempt", "sending"):
             assert await hooks.rows(f"SELECT DISTINCT endpoint_id FROM {table}") == [(theirs.endpoint_id,)]  # noqa: S608
+        assert not await hooks.rows("SELECT 1 FROM notification WHERE member_id = 'c1'")
         async with hooks.pool.connection() as conn:
             with pytest.raises(KeyDestroyed):
                 await hooks.wiring.subject_keys.get(conn, ["c1"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -21,8 +23,9 @@ from yarl import URL
 
 from notifications.delivery.domain import Answer
 from notifications.delivery.posting import MAX_ANSWER_BYTES, SAID_BYTES, Poster
-from notifications.guard import MAX_ADDRESSES, Guard, NoAddress, NotPublic
+from notifications.guard import MAX_ADDRESSES, Guard, NoAddress, NotPublic, system_addresses
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PUBLIC = "https://hooks.example.org/"
 REFUSED = "the name of the host leads to an address that is not public"
 
@@ -50,7 +53,7 @@ async def posted(url: str, names: Names, *, allow_local: bool = False, tls: ssl.
     """The answer to one request under these names."""
     poster = Poster(Guard(names, allow_local=allow_local), allow_local=allow_local, tls=tls, request_s=2.0)
     try:
-        return await poster.post(url, "{}", {})
+        return await poster.post(url, "{}", {}, NOW)
     finally:
         await poster.close()
 
@@ -79,7 +82,7 @@ async def test_a_name_that_resolves_to_this_machine_at_the_second_look_is_not_as
     guard = Guard(names)
     assert [str(one) for one in await guard.addresses("hooks.example.org", 443)] == ["93.184.215.14"], "registered"
     poster = Poster(guard, request_s=2.0)
-    answer = await poster.post(PUBLIC, "{}", {})
+    answer = await poster.post(PUBLIC, "{}", {}, NOW)
     await poster.close()
     assert (answer.status, answer.said, names.asked) == (0, REFUSED, 2) and not receiver.got
 
@@ -97,6 +100,21 @@ async def test_what_gets_past_form_and_names_does_not_get_a_socket(receiver: Rec
         await poster._session.post(URL(receiver.url))
     await poster.close()
     assert not receiver.got
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("hooks.example.org", "hooks.example.org."), ("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")],
+)
+def test_no_search_domain_of_the_machine_is_tried(monkeypatch: pytest.MonkeyPatch, host: str, asked: str) -> None:
+    names: list[str] = []
+
+    def found(name: str, port: int, **_: Any) -> list[Any]:
+        names.append(name)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    assert not system_addresses(host, 443) and names == [asked]
 
 
 async def test_names_without_an_answer_or_with_too_many_are_bounded() -> None:
@@ -126,19 +144,19 @@ async def test_the_environments_proxies_play_no_part(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert (await local.post(receiver.url, "{}", {})).status == 204
+    assert (await local.post(receiver.url, "{}", {}, NOW)).status == 204
 
 
 async def test_cookies_are_not_kept(receiver: Receiver, local: Poster) -> None:
     receiver.answer = lambda _: web.Response(headers={"Set-Cookie": "a=b; Path=/"})
     for _ in range(2):
-        await local.post(receiver.url, "{}", {})
+        await local.post(receiver.url, "{}", {}, NOW)
     assert not any("cookie" in headers for headers, _ in receiver.got)
 
 
 async def test_of_a_long_answer_little_is_read_and_less_is_kept(receiver: Receiver, local: Poster) -> None:
     receiver.answer = lambda _: web.Response(status=500, body=b"a\x00\x1b[31m" + "é".encode() * 4_000_000)
-    answer = await local.post(receiver.url, "{}", {})
+    answer = await local.post(receiver.url, "{}", {}, NOW)
     assert answer.status == 500 and answer.said.startswith("a  [31mé") and len(answer.said) <= SAID_BYTES
     assert answer.took_ms < 1_000 and MAX_ANSWER_BYTES < 4_000_000
 
@@ -146,7 +164,7 @@ async def test_of_a_long_answer_little_is_read_and_less_is_kept(receiver: Receiv
 async def test_a_compressed_answer_is_not_unpacked(receiver: Receiver, local: Poster) -> None:
     bomb = gzip.compress(b"0" * 10_000_000)
     receiver.answer = lambda _: web.Response(status=500, body=bomb, headers={"Content-Encoding": "gzip"})
-    assert "000" not in (await local.post(receiver.url, "{}", {})).said
+    assert "000" not in (await local.post(receiver.url, "{}", {}, NOW)).said
 
 
 async def test_an_answer_whose_body_never_ends_counts_by_its_status(local: Poster) -> None:
@@ -158,7 +176,7 @@ async def test_an_answer_whose_body_never_ends_counts_by_its_status(local: Poste
             await asyncio.sleep(0.1)
 
     async with await asyncio.start_server(dripping, "127.0.0.1", 0) as server:
-        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {})
+        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {}, NOW)
     assert answer.outcome == "delivered" and answer.took_ms < 4_000
 
 
@@ -177,7 +195,7 @@ async def test_what_is_no_answer_says_so_in_words_of_ours(local: Poster, sent: b
         writer.close()
 
     async with await asyncio.start_server(speaking, "127.0.0.1", 0) as server:
-        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {})
+        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {}, NOW)
     assert (answer.status, answer.said) == (0, said)
 
 
@@ -187,12 +205,12 @@ async def test_a_receiver_that_says_nothing_is_left(local: Poster) -> None:
         writer.close()
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {})
+        answer = await local.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "{}", {}, NOW)
     assert (answer.status, answer.said) == (0, "no answer within 1 s") and answer.took_ms < 2_000
 
 
 async def test_where_nobody_listens_no_address_is_told(local: Poster) -> None:
-    answer = await local.post("http://127.0.0.1:9/", "{}", {})
+    answer = await local.post("http://127.0.0.1:9/", "{}", {}, NOW)
     assert (answer.outcome, answer.said) == ("unreachable", "no connection could be made")
 
 
@@ -206,11 +224,11 @@ async def test_where_nobody_listens_no_address_is_told(local: Poster) -> None:
         ("9" * 4_000, timedelta(10**8 / 86_400)),
     ],
 )
-async def test_retry_after_is_seconds_or_nothing(
+async def test_retry_after_is_seconds_or_a_date_or_nothing(
     receiver: Receiver, local: Poster, told: str, expected: timedelta | None
 ) -> None:
     receiver.answer = lambda _: web.Response(status=503, headers={"Retry-After": told})
-    found = (await local.post(receiver.url, "{}", {})).retry_after
+    found = (await local.post(receiver.url, "{}", {}, NOW)).retry_after
     assert found == expected or (expected and found and abs(found - expected) < timedelta(days=1_000))
 
 

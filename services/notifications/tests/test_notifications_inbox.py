@@ -92,6 +92,13 @@ def test_access_a_failed_payment_and_a_role_are_told_to_their_member() -> None:
     assert {member_id for member_id, _ in told} == {"m1"}
 
 
+def test_an_endpoint_that_the_sender_disabled_is_told_to_its_owner() -> None:
+    gone: own.EndpointDisabled = {"endpoint_id": "e1", "member_id": "c1", "reason": "gone", "disabled_at": AT}
+    asked: own.EndpointDisabled = {**gone, "endpoint_id": "e2", "reason": "asked"}
+    told = ids(record(own.ENDPOINT_DISABLED, gone, 1), record(own.ENDPOINT_DISABLED, asked, 2))
+    assert told == {("c1", f"webhook_disabled.e1.{AT.isoformat()}")}
+
+
 def test_what_is_told_twice_is_one() -> None:
     assert len(ids(*[record(billing.ORDER_PAID, PAID)] * 2)) == 2
 

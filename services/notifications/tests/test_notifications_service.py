@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from eventfold.errors import Exhausted, InvalidInput, NotFound, NotPermitted, Unauthenticated
 from lyceum.notifications.v1 import notifications_pb2 as pb
 from notifications import guard
 from notifications.bootstrap import DEFINITION
+from notifications.settings import NotificationsSettings
 from servicekit.caller import Caller
 from servicekit.testing import House, housed, refused
 
@@ -134,6 +137,26 @@ async def test_a_new_secret_is_shown_to_the_owner_once(house: House) -> None:
     await house.call(pb.EndSecretRequest(endpoint_id=made.endpoint_id), CREATOR)
     found = (await house.call(pb.GetEndpointRequest(endpoint_id=made.endpoint_id), CREATOR)).endpoint
     assert not found.HasField("previous_secret_ends_at")
+
+
+async def test_secrets_that_ended_or_whose_endpoint_is_removed_are_deleted_at_once(house: House) -> None:
+    made = await registered(house)
+    await house.call(pb.RotateSecretRequest(endpoint_id=made.endpoint_id), CREATOR)
+    assert await house.rows(SECRETS) == [(2,)]
+    await house.call(pb.EndSecretRequest(endpoint_id=made.endpoint_id), CREATOR)
+    assert await house.rows(SECRETS) == [(1,)]
+    await house.call(pb.RemoveEndpointRequest(endpoint_id=made.endpoint_id), CREATOR)
+    assert await house.rows(SECRETS) == [(0,)]
+
+
+@pytest.mark.parametrize("profile", [{}, {"lyceum_profile": "production"}])
+def test_addresses_of_the_machine_are_for_the_local_profile_alone(tmp_path: Path, profile: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"database_url": "", "kafka_bootstrap": "", "key_dir": tmp_path, **profile}
+    assert not NotificationsSettings(**given).webhooks_allow_local
+    with pytest.raises(ValidationError, match="LYCEUM_PROFILE=local"):
+        NotificationsSettings(**given, webhooks_allow_local=True)
+    local = NotificationsSettings(**{**given, "lyceum_profile": "local"}, webhooks_allow_local=True)
+    assert local.webhooks_allow_local
 
 
 async def test_what_is_disabled_says_so_and_what_is_removed_is_gone(house: House) -> None:

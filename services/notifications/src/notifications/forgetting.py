@@ -1,4 +1,4 @@
-"""Forgetting a member: endpoints, secrets, deliveries, and the key that opens what is sealed of them.
+"""Forgetting a member: endpoints, secrets, deliveries, the inbox, and the key that opens what is sealed of them.
 
 An operator's command. identity publishes no erasure yet; once it does, what consumes it calls `forget`.
 """
@@ -28,11 +28,12 @@ _DELETES: Final = (
     "DELETE FROM delivery WHERE endpoint_id = ANY(%s)",
     "DELETE FROM sending WHERE endpoint_id = ANY(%s)",
 )
+_OF_MEMBER: Final = ("DELETE FROM notification WHERE member_id = %s", "DELETE FROM inbox_read WHERE member_id = %s")
 
 
 async def forget(wiring: Wiring, member_id: str, context: Context) -> int:
-    """Remove all endpoints of a member, delete what belongs to them, and destroy the member's key here. Returns how
-    many endpoints there were. Safe to repeat."""
+    """Remove all endpoints of a member, delete what belongs to them, empty the inbox, and destroy the member's key.
+    Returns how many endpoints there were. Safe to repeat."""
     async with wiring.pool.connection() as conn:
         rows = await (await conn.execute(_ENDPOINTS, {"member": member_id})).fetchall()
     ids = sorted(row[0] for row in rows)
@@ -44,6 +45,8 @@ async def forget(wiring: Wiring, member_id: str, context: Context) -> int:
     async with wiring.pool.connection() as conn, conn.transaction():
         for statement in _DELETES:
             await conn.execute(statement, [ids])
+        for statement in _OF_MEMBER:
+            await conn.execute(statement, [member_id])
         await wiring.subject_keys.destroy(conn, member_id)
     return len(ids)
 

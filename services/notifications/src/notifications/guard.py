@@ -48,9 +48,19 @@ class NoAddress(NotReachable):
 
 
 def system_addresses(host: str, port: int) -> Sequence[str]:
-    """As the machine resolves names: IPv4 and IPv6, each address once."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """As the machine resolves names: IPv4 and IPv6, each address once. A full name ends with a dot, so that none of the
+    machine's search domains is tried: in a cluster those are names of the inside."""
+    name = f"{host}." if "." in host and not host.endswith("localhost") and not _is_ip(host) else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [*dict.fromkeys(str(one[4][0]) for one in found)]
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class Guard:

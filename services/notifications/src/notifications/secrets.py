@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from eventfold import Pool, Sealed, SubjectKeys
-from eventfold.errors import Contention, DomainError, IdempotencyMismatch, KeyDestroyed, NotFound
+from eventfold import DataKey, Pool, Sealed, SubjectKeys
+from eventfold.errors import Contention, DomainError, IdempotencyMismatch
 
 PREFIX: Final = "whsec_"
 SECRET_BYTES: Final = 32
@@ -65,19 +65,10 @@ class Secrets:
                 [endpoint_id, [*secret_ids]],
             )
 
-    async def of(self, endpoint_id: str, secret_ids: Sequence[str]) -> Mapping[str, str]:
-        """The secrets as shown, by id. Those that are gone, or whose member's key is destroyed, are left out."""
-        async with self._pool.connection() as conn:
-            cursor = await conn.execute(
-                "SELECT secret_id, member_id, box FROM endpoint_secret WHERE endpoint_id = %s AND secret_id = ANY(%s)",
-                [endpoint_id, [*secret_ids]],
-            )
-            rows = await cursor.fetchall()
-            try:
-                keys = await self._keys.get(conn, {row[1] for row in rows})
-            except (KeyDestroyed, NotFound):
-                return {}
-        return {row[0]: keys[row[1]].open(Sealed(row[1], _field(row[0]), row[2])) for row in rows}
+
+def opened(key: DataKey, member_id: str, secret_id: str, box: str) -> str:
+    """A secret as shown, from its row. Raises `cryptography.exceptions.InvalidTag` if it was altered or moved."""
+    return key.open(Sealed(member_id, _field(secret_id), box))
 
 
 def _field(secret_id: str) -> str:

@@ -194,6 +194,8 @@ class WebhookHouse(House):
             else:
                 raise AssertionError("the sender finds no end")
             await leases.release(conn, lease)
+        if by is None:
+            await own.stop()
 
     async def send_until(self, at: datetime, by: Sender | None = None) -> None:
         """Let time pass until `at`, and send whenever something is due."""

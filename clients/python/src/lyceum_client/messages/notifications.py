@@ -42,7 +42,9 @@ class Notification(Message):
     notification_id: str = ""
     kind: str = ""
     """What happened: `order_paid` (the caller's order), `order_received` (an order of the caller's product),
-    `access_granted`, `payment_failed` or `role_granted`. There will be others: show those that you know.
+    `access_granted`, `payment_failed`, `role_granted` or `webhook_disabled` (an endpoint of the caller's
+    took nothing for days, or answered 410; its id stands in `notification_id`). There will be others: show
+    those that you know.
     """
     occurred_at: datetime | None = None
     """UTC."""

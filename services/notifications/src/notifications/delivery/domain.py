@@ -20,6 +20,9 @@ SHORTENED_BY_UP_TO: Final = 0.2
 MAX_RETRY_AFTER: Final = timedelta(hours=4)
 SILENT_AFTER: Final = timedelta(days=5)
 """An endpoint where nothing has arrived for so long is disabled when the next delivery is given up."""
+DOWN_AFTER: Final = timedelta(minutes=10)
+"""An endpoint that took nothing for so long was down; one that refused something a moment ago may have refused only
+that."""
 AT_ONCE: Final = 4
 """Requests to one endpoint."""
 SLOW_AFTER_MS: Final = 1_000

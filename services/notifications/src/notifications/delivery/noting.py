@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from eventfold import Connection, Pool
-from notifications.delivery.domain import SILENT_AFTER, SLOW_AFTER_MS, Answer, Uniform, not_before, retry_at
+from notifications.delivery.domain import DOWN_AFTER, SILENT_AFTER, SLOW_AFTER_MS, Answer, Uniform, not_before, retry_at
 from notifications.delivery.rows import Taken, locked, next_looks, settle
 from notifications.event_types import TEST
 
@@ -23,7 +23,7 @@ _MISSED: Final = """UPDATE delivery SET state = %s, due_at = coalesce(%s, due_at
 attempts = attempts + 1, tries = tries + 1
 WHERE endpoint_id = %s AND number = %s AND taken = %s AND state = 'due'"""
 _WELL: Final = "UPDATE sending SET failing_since = NULL, not_before = NULL, lane = %s WHERE endpoint_id = %s"
-_WAS_FAILING: Final = "SELECT failing_since FROM sending WHERE endpoint_id = %s"
+_LOCK: Final = "SELECT failing_since FROM sending WHERE endpoint_id = %s FOR UPDATE"
 _FAILING: Final = """UPDATE sending SET failing_since = coalesce(failing_since, %s), lane = 'slow',
 not_before = greatest(not_before, %s) WHERE endpoint_id = %s RETURNING failing_since"""
 _FORWARD: Final = """UPDATE delivery SET due_at = %s WHERE endpoint_id = %s AND state = 'due' AND taken IS NULL
@@ -50,29 +50,39 @@ class Noter:
 
     async def note(self, taken: Taken, answer: Answer, began_at: datetime, now: datetime) -> Noted:
         """Record one attempt, and what follows from it. The rows of a removed endpoint are no more: nothing follows."""
+        told = [
+            taken.attempts + 1,
+            began_at,
+            answer.status,
+            answer.took_ms,
+            answer.said,
+            taken.endpoint_id,
+            taken.number,
+        ]
         async with self.pool.connection() as conn, conn.transaction():
-            await locked(conn, [taken.endpoint_id])
-            await conn.execute(
-                _ATTEMPT,
-                [
-                    *(taken.attempts + 1, began_at, answer.status, answer.took_ms, answer.said),
-                    *(taken.endpoint_id, taken.number),
-                ],
-            )
+            row = await (await conn.execute(_LOCK, [taken.endpoint_id])).fetchone()
+            if row is None:
+                return Noted(given_up=False, silent=False)
             if answer.outcome == "delivered":
-                await self._arrived(conn, taken, answer, now)
-                noted = Noted(given_up=False, silent=False)
-            else:
-                noted = await self._missed(conn, taken, answer, began_at, now)
+                async with conn.pipeline():  # one way there and back for all of it
+                    await conn.execute(_ATTEMPT, told)
+                    await self._arrived(conn, taken, answer, now, down_since=row[0])
+                    await settle(conn, [(taken.endpoint_id, taken.aggregate)], now)
+                return Noted(given_up=False, silent=False)
+            await conn.execute(_ATTEMPT, told)
+            noted = await self._missed(conn, taken, answer, began_at, now)
             await settle(conn, [(taken.endpoint_id, taken.aggregate)], now)
         return noted
 
-    async def _arrived(self, conn: Connection, taken: Taken, answer: Answer, now: datetime) -> None:
-        """An endpoint that had failed is well again: what waits for its next attempt is due now."""
+    async def _arrived(
+        self, conn: Connection, taken: Taken, answer: Answer, now: datetime, *, down_since: datetime | None
+    ) -> None:
+        """Where an endpoint was down and is well again, what waits for its next attempt is due now. It was down if what
+        arrives had failed before, or nothing had arrived for a while: a receiver that refuses one event and takes the
+        others is not asked about it at every success."""
         await conn.execute(_ARRIVED, [taken.endpoint_id, taken.number])
-        row = await (await conn.execute(_WAS_FAILING, [taken.endpoint_id])).fetchone()
         await conn.execute(_WELL, ["slow" if answer.took_ms > SLOW_AFTER_MS else "fast", taken.endpoint_id])
-        if row and row[0] is not None:
+        if down_since and (taken.tries or now - down_since >= DOWN_AFTER):
             await conn.execute(_FORWARD, [now, taken.endpoint_id, now])
 
     async def _missed(self, conn: Connection, taken: Taken, answer: Answer, began_at: datetime, now: datetime) -> Noted:

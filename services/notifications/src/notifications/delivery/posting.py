@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import ssl
 import time
@@ -20,6 +21,8 @@ from eventfold.errors import InvalidInput
 from notifications import addresses
 from notifications.delivery.domain import Answer
 from notifications.guard import CheckedResolver, Guard, NotReachable
+
+log = logging.getLogger(__name__)
 
 REQUEST_S: Final = 10.0
 """For all of it: name, connection, TLS, sending, and the head of the answer."""
@@ -81,15 +84,16 @@ class Poster:
         await self._session.close()
         await self._guard.aclose()
 
-    async def post(self, url: str, body: str, headers: dict[str, str]) -> Answer:
-        """The answer, or why there is none. Never raises for what a receiver does."""
+    async def post(self, url: str, body: str, headers: dict[str, str], now: datetime) -> Answer:
+        """The answer, or why there is none; `now` is what dates in it are compared with. Never raises for what a
+        receiver does."""
         began = time.monotonic()
         status, said, retry_after = 0, "", None
         try:
             address = addresses.checked(url, allow_local=self._allow_local)
             async with asyncio.timeout(self._request_s) as limit:
                 async with self._asked(address.url, body, headers) as answer:
-                    status, retry_after = answer.status, _retry_after(answer.headers.get("retry-after"))
+                    status, retry_after = answer.status, _retry_after(answer.headers.get("retry-after"), now)
                     limit.reschedule(asyncio.get_running_loop().time() + BODY_S)
                     said = await _beginning(answer)
         except InvalidInput as refused:
@@ -100,6 +104,9 @@ class Poster:
             said = said or ("" if status else f"no answer within {self._request_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             said = said if status else _why(failure)
+        except Exception:  # receivers choose the bytes that are read here: none of them may stop the sender
+            log.exception("an answer could not be read")
+            said = said if status else "the answer is not HTTP"
         return Answer(status, round((time.monotonic() - began) * 1_000), said, retry_after)
 
     @contextlib.asynccontextmanager
@@ -139,7 +146,7 @@ def _why(failure: Exception) -> str:
             return "the answer is not HTTP"
 
 
-def _retry_after(told: str | None) -> timedelta | None:
+def _retry_after(told: str | None, now: datetime) -> timedelta | None:
     """Seconds, or a date; None for what is neither."""
     if told is None:
         return None
@@ -150,4 +157,4 @@ def _retry_after(told: str | None) -> timedelta | None:
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at - datetime.now(UTC)
+    return at - now

@@ -61,12 +61,12 @@ _PROMOTE: Final = """UPDATE delivery d SET state = 'due', due_at = %(now)s, take
     WHERE o.endpoint_id = w.endpoint_id AND o.aggregate = w.aggregate AND o.state = 'due')
   ORDER BY w.endpoint_id, w.aggregate, w.number
 ) h WHERE d.endpoint_id = h.endpoint_id AND d.number = h.number"""
-_NEXT_DUE: Final = """UPDATE sending s SET next_due_at = greatest(not_before,
-  (SELECT min(due_at) FROM delivery d WHERE d.endpoint_id = s.endpoint_id AND d.state = 'due'))
-WHERE endpoint_id = ANY(%s)"""
-_IDLE: Final = """UPDATE sending s SET next_due_at = NULL WHERE endpoint_id = ANY(%s)
-AND NOT EXISTS (SELECT FROM delivery d WHERE d.endpoint_id = s.endpoint_id AND d.state = 'due')"""
-# `greatest` leaves out NULL, so an endpoint with nothing due would keep its `not_before`: the second statement.
+# `greatest` leaves out NULL: without the first condition, an endpoint with nothing due would be due at `not_before`.
+_NEXT_DUE: Final = """UPDATE sending s
+SET next_due_at = CASE WHEN n.at IS NULL THEN NULL ELSE greatest(n.at, not_before) END
+FROM unnest(%s::text[]) AS k(endpoint_id)
+CROSS JOIN LATERAL (SELECT min(due_at) AS at FROM delivery d WHERE d.endpoint_id = k.endpoint_id AND d.state = 'due') n
+WHERE s.endpoint_id = k.endpoint_id"""
 
 
 async def locked(conn: Connection, endpoint_ids: Iterable[str]) -> dict[str, int]:
@@ -109,6 +109,4 @@ async def settle(conn: Connection, places: Sequence[tuple[str, str]], now: datet
 
 async def next_looks(conn: Connection, endpoint_ids: Sequence[str]) -> None:
     """Say when each of these endpoints is to be looked at next. They are locked."""
-    wanted = sorted(set(endpoint_ids))
-    await conn.execute(_NEXT_DUE, [wanted])
-    await conn.execute(_IDLE, [wanted])
+    await conn.execute(_NEXT_DUE, [sorted(set(endpoint_ids))])

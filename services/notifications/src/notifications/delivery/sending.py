@@ -19,19 +19,19 @@ from typing import Final
 
 from psycopg import OperationalError
 
-from eventfold import Ask, Connection, Context, EventStore, Item, SubjectKeys
-from eventfold.errors import KeyDestroyed, NotFound
+from eventfold import Ask, Connection, Context, EventStore, Item
+from eventfold.errors import NotFound
 from eventfold.publish import lease as leases
 from eventfold.publish.lease import Lease
 from notifications import telemetry
+from notifications.delivery.addressing import Addressed, Addresser
 from notifications.delivery.domain import Answer
 from notifications.delivery.noting import FAILED_AT_ONCE_ROWS, Noter
 from notifications.delivery.posting import Poster, headers_of
 from notifications.delivery.rows import Taken
 from notifications.delivery.taking import LANES, Lane, take
 from notifications.delivery.telling import Teller
-from notifications.endpoint.domain import ENDPOINT, DisableEndpoint, Endpoint, Reason
-from notifications.secrets import Secrets
+from notifications.endpoint.domain import ENDPOINT, DisableEndpoint, Reason
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ class Sender:
     holder: str
     connect: Callable[[], Awaitable[Connection]]
     store: EventStore
-    keys: SubjectKeys
-    secrets: Secrets
+    addresser: Addresser
     teller: Teller
     noter: Noter
     poster: Poster
@@ -90,10 +89,10 @@ class Sender:
         taken = {lane: await self._take(conn, lease, lane) for lane in LANES}
         everything = [one for of_lane in taken.values() for one in of_lane]
         if everything:
-            endpoints = await self._endpoints(everything)
+            places = await self.addresser.of([one.endpoint_id for one in everything], self.clock())
             for lane, of_lane in taken.items():
                 for one in of_lane:
-                    self._begin(lane, one, endpoints.get(one.endpoint_id))
+                    self._begin(lane, one, places.get(one.endpoint_id))
         self._show()
         return told + len(everything)
 
@@ -104,11 +103,12 @@ class Sender:
             self._raise_failures()
 
     async def stop(self) -> None:
-        """Leave what is under way: it comes back."""
+        """Leave what is under way: it comes back. Close what is open."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self.teller.close()
 
     async def _idle(self) -> None:
         """Until a request ends, which makes place and may make more due, but not longer than `IDLE_S`."""
@@ -128,15 +128,8 @@ class Sender:
         for lane in LANES:
             telemetry.IN_FLIGHT.labels(lane).set(sum(one == lane for one, _ in self._tasks.values()))
 
-    async def _endpoints(self, taken: list[Taken]) -> Mapping[str, Endpoint]:
-        """The endpoints as they stand now, so that what was disabled a moment ago is not asked."""
-        ids = sorted({one.endpoint_id for one in taken})
-        async with self.store.reading() as conn:
-            states = await self.store.states(conn, [ENDPOINT.at(one) for one in ids])
-        return {one: state for one in ids if (state := states[ENDPOINT.stream(one)]) and not state.removed}
-
-    def _begin(self, lane: Lane, taken: Taken, endpoint: Endpoint | None) -> None:
-        task = asyncio.create_task(self._one(taken, endpoint))
+    def _begin(self, lane: Lane, taken: Taken, place: Addressed | None) -> None:
+        task = asyncio.create_task(self._one(taken, place))
         self._tasks[task] = lane, taken.endpoint_id
 
     def _raise_failures(self) -> None:
@@ -144,12 +137,12 @@ class Sender:
             del self._tasks[task]
             task.result()
 
-    async def _one(self, taken: Taken, endpoint: Endpoint | None) -> None:
-        if endpoint is None or endpoint.disabled:
+    async def _one(self, taken: Taken, place: Addressed | None) -> None:
+        if place is None:
             await self._give_up_all(taken.endpoint_id)
             return
         began_at = self.clock()
-        answer = await self._answer(taken, endpoint, began_at)
+        answer = await self._answer(taken, place, began_at)
         noted = await self.noter.note(taken, answer, began_at, self.clock())
         telemetry.ATTEMPTS.labels(answer.outcome).inc()
         if noted.given_up:
@@ -159,19 +152,12 @@ class Sender:
         elif noted.silent:
             await self._disable(taken.endpoint_id, "silent")
 
-    async def _answer(self, taken: Taken, endpoint: Endpoint, at: datetime) -> Answer:
-        """The secrets' time is that of the attempt. Nothing is sent unsigned."""
-        secrets = await self.secrets.of(taken.endpoint_id, endpoint.signing(at))
-        signing = [secrets[one] for one in endpoint.signing(at) if one in secrets]
-        if not signing:
+    async def _answer(self, taken: Taken, place: Addressed, at: datetime) -> Answer:
+        """Nothing is sent unsigned."""
+        if not place.secrets:
             return Answer(0, 0, NO_SECRET)
-        try:
-            async with self.store.reading() as conn:
-                key = (await self.keys.get(conn, [endpoint.member_id]))[endpoint.member_id]
-        except (KeyDestroyed, NotFound):
-            return Answer(0, 0, NO_SECRET)
-        headers = headers_of(taken.event_id, taken.body, signing, at)
-        return await self.poster.post(key.open(endpoint.url), taken.body, headers)
+        headers = headers_of(taken.event_id, taken.body, place.secrets, at)
+        return await self.poster.post(place.url, taken.body, headers, at)
 
     async def _give_up_all(self, endpoint_id: str) -> None:
         for _ in range(GIVE_UP_ROUNDS):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from eventfold.fold.sweeping import keep_swept
+from notifications.delivery.addressing import Addresser
 from notifications.delivery.asking import Asking
 from notifications.delivery.domain import UNTOLD_DAYS
 from notifications.delivery.noting import Noter
@@ -21,7 +22,6 @@ from notifications.delivery.taking import Lane
 from notifications.delivery.telling import Teller
 from notifications.delivery.watching import watch
 from notifications.guard import Guard
-from notifications.secrets import Secrets
 from notifications.settings import NotificationsSettings
 from notifications.telemetry import SWEPT
 from servicekit.background import Work
@@ -76,8 +76,7 @@ def sender(wiring: Wiring, clock: Callable[[], datetime] = _now) -> Sender:
         holder=holder(),
         connect=wiring.connect,
         store=wiring.store,
-        keys=wiring.subject_keys,
-        secrets=Secrets(wiring.pool, wiring.subject_keys),
+        addresser=Addresser(wiring.store, wiring.subject_keys),
         teller=Teller(wiring.connect, clock),
         noter=Noter(wiring.pool, wiring.rng.random),
         poster=poster,

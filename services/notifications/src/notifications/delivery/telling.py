@@ -41,19 +41,27 @@ FROM happened h JOIN endpoint e ON e.types ? h.type AND e.state <> 'removed' AND
 WHERE h.event_id = ANY(%s) ORDER BY h.seq, h.event_id, e.endpoint_id"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Teller:
     """Makes deliveries. `connect` opens connections in autocommit mode; `clock` gives UTC."""
 
     connect: Callable[[], Awaitable[Connection]]
     clock: Callable[[], datetime]
+    _reading: Connection | None = None
+
+    async def close(self) -> None:
+        """Close the connection that reads. The next pass opens another."""
+        reading, self._reading = self._reading, None
+        if reading:
+            await reading.close()
 
     async def tell(self, conn: Connection, lease: Lease) -> int:
         """One pass over what was folded since the last one. Returns how many deliveries were made ready. Raises
         `LeaseLost`."""
         row = await (await conn.execute(_READ_MARK, [_NAME])).fetchone()
         last, made = Mark(*row) if row else None, 0
-        async with await self.connect() as reading, reading.transaction():
+        self._reading = reading = self._reading or await self.connect()
+        async with reading.transaction():
             now = await look(reading, [HAPPENED_TABLE])
             since = continued(last, now)
             if since and not await changed(reading, [HAPPENED_TABLE], since):

@@ -15,7 +15,9 @@ from notifications.endpoint.domain import (
     ChangeEndpoint,
     Command,
     Endpoint,
+    EndSecret,
     RegisterEndpoint,
+    RemoveEndpoint,
     RotateSecret,
     Scope,
 )
@@ -100,6 +102,24 @@ class Registering:
         """Record one command."""
         item = Item((Ask(ENDPOINT, endpoint_id, command),))
         return await self._store.handle(item, context, idempotency=idempotency, answer=lambda _: {})
+
+    async def end_secret(
+        self, endpoint_id: str, present: Endpoint, context: Context, idempotency: Idempotency | None
+    ) -> Handled:
+        """Let the older secret sign no longer, and delete it."""
+        handled = await self.ask(endpoint_id, EndSecret(context.now), context, idempotency)
+        if present.ending:
+            await self._kept.forget(endpoint_id, [present.ending.secret_id])
+        return handled
+
+    async def remove(
+        self, endpoint_id: str, present: Endpoint, context: Context, idempotency: Idempotency | None
+    ) -> Handled:
+        """Forget the endpoint, and delete its secrets; its deliveries are swept."""
+        handled = await self.ask(endpoint_id, RemoveEndpoint(), context, idempotency)
+        known = [present.secret_id, *([present.ending.secret_id] if present.ending else [])]
+        await self._kept.forget(endpoint_id, known)
+        return handled
 
     async def all_current(self, endpoint_ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those of these endpoints that are there, as they stand."""

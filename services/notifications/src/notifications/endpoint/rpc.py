@@ -18,8 +18,6 @@ from notifications.endpoint.domain import (
     DisableEndpoint,
     EnableEndpoint,
     Endpoint,
-    EndSecret,
-    RemoveEndpoint,
     owned,
 )
 from notifications.endpoint.projections import INDEX, EndpointRow
@@ -115,8 +113,12 @@ class EndpointRpcs:
         return pb.ChangeEndpointResponse(consistency_token=await call.recorded(handled.position))
 
     async def RemoveEndpoint(self, request: pb.RemoveEndpointRequest, context: Any) -> pb.RemoveEndpointResponse:
-        handled = await self._asked(request, RemoveEndpoint())
-        return pb.RemoveEndpointResponse(consistency_token=await current_call().recorded(handled.position))
+        call = current_call()
+        present = await self._own(call, request.endpoint_id)
+        handled = await self._registering.remove(
+            request.endpoint_id, present, call.context(), call.idempotency(request)
+        )
+        return pb.RemoveEndpointResponse(consistency_token=await call.recorded(handled.position))
 
     async def RotateSecret(self, request: pb.RotateSecretRequest, context: Any) -> pb.RotateSecretResponse:
         """For the owner alone: who has the secret can speak in our name."""
@@ -132,8 +134,12 @@ class EndpointRpcs:
         return pb.RotateSecretResponse(secret=secret, previous_ends_at=ends_at, consistency_token=token)
 
     async def EndSecret(self, request: pb.EndSecretRequest, context: Any) -> pb.EndSecretResponse:
-        handled = await self._asked(request, EndSecret(current_call().now))
-        return pb.EndSecretResponse(consistency_token=await current_call().recorded(handled.position))
+        call = current_call()
+        present = await self._own(call, request.endpoint_id)
+        handled = await self._registering.end_secret(
+            request.endpoint_id, present, call.context(), call.idempotency(request)
+        )
+        return pb.EndSecretResponse(consistency_token=await call.recorded(handled.position))
 
     async def DisableEndpoint(self, request: pb.DisableEndpointRequest, context: Any) -> pb.DisableEndpointResponse:
         handled = await self._asked(request, DisableEndpoint("asked"))

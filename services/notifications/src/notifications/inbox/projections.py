@@ -99,6 +99,14 @@ def _promoted(_: NotificationRow | None, event: PublicRecord[identity.MemberRole
     return _row(data["member_id"], "role_granted", at.isoformat(), at, role=data["role"])
 
 
+def _disabled(_: NotificationRow | None, event: PublicRecord[own.EndpointDisabled]) -> NotificationRow | None:
+    """The owner is told when the sender did it; who asked for it knows."""
+    data, at = event.data, event.data["disabled_at"]
+    if data["reason"] == "asked":
+        return None
+    return _row(data["member_id"], "webhook_disabled", f"{data['endpoint_id']}.{at.isoformat()}", at)
+
+
 INBOX_FOLD = projection(
     "inbox",
     becomes(NOTIFICATIONS, billing.ORDER_PAID, _bought, key=lambda e: (e["member_id"], f"order_paid.{e['order_id']}")),
@@ -122,6 +130,12 @@ INBOX_FOLD = projection(
         identity.MEMBER_ROLE_GRANTED,
         _promoted,
         key=lambda e: (e["member_id"], f"role_granted.{e['granted_at'].isoformat()}"),
+    ),
+    becomes(
+        NOTIFICATIONS,
+        own.ENDPOINT_DISABLED,
+        _disabled,
+        key=lambda e: (e["member_id"], f"webhook_disabled.{e['endpoint_id']}.{e['disabled_at'].isoformat()}"),
     ),
     on(READ, own.INBOX_READ, most(read_until=lambda e: e["read_until"])),
 )
