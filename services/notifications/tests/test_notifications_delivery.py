@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from contracts.events import billing, catalog
 from eventfold import PublicRecord
 from eventfold.testing import folded, record
-from notifications.delivery.domain import GIVEN_UP_AFTER, MAX_RETRY_AFTER, Answer, not_before, retry_at
+from notifications.delivery.domain import GIVEN_UP_AFTER, MAX_RETRY_AFTER, PAUSES, Answer, not_before, retry_at
 from notifications.delivery.projections import HAPPENED, HAPPENED_TABLE, HappenedRow
 from notifications.event_types import TOLD
 from notifications.json_schemas import data_schema, json_schema
@@ -129,3 +129,17 @@ def test_json_schema_of_avro(avro: Any, expected: Any) -> None:
 def test_what_no_event_uses_has_no_json_schema() -> None:
     with pytest.raises(ValueError, match="fixed"):
         json_schema({"type": "fixed", "name": "F", "size": 4})
+
+
+def test_receivers_are_told_of_each_type_and_each_pause_as_they_are() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    for one in TOLD.values():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{one.name}` |")]
+        assert ("creator" in line.split("|")[2]) is ("own" in one.scopes) and "admins" in line
+    spelt = ["5 s", "30 s", "2 min", "10 min", "30 min", "1 h", "2 h", "4 h each"]
+    seconds = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400]
+    assert [pause.total_seconds() for pause in PAUSES] == seconds
+    rows = [
+        line.split("|")[2].strip() for line in page.splitlines() if line.startswith(tuple(f"| {n}" for n in "23456789"))
+    ]
+    assert rows[: len(spelt)] == spelt

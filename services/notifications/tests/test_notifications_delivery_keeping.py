@@ -146,8 +146,8 @@ async def test_a_killed_process_loses_nothing_and_repeats_at_most_what_was_under
     assert set((await hooks.states()).values()) == {"delivered"}
 
 
-async def started(hooks: WebhookHouse) -> asyncio.subprocess.Process:
-    """`python -m notifications send` over the house's database."""
+async def started(hooks: WebhookHouse, *arguments: str) -> asyncio.subprocess.Process:
+    """`python -m notifications send`, or another command, over the house's database."""
     settings = hooks.wiring.settings
     told = {
         "LYCEUM_PROFILE": "local",
@@ -156,7 +156,7 @@ async def started(hooks: WebhookHouse) -> asyncio.subprocess.Process:
         "KAFKA_BOOTSTRAP": "unused:1",
         "KEY_DIR": str(settings.key_dir),
     }
-    command = (sys.executable, "-m", "notifications", "send")
+    command = (sys.executable, "-m", "notifications", *(arguments or ("send",)))
     return await asyncio.create_subprocess_exec(*command, env={**os.environ, **told})
 
 
@@ -220,6 +220,14 @@ async def test_a_forgotten_member_has_no_endpoints_secrets_and_deliveries_left(
         await hooks.placed("o3"), await hooks.placed("o4", "c2")
         await hooks.send()
         assert len(receiver.got) == 1 and len(others.got) == 2
+
+
+async def test_an_operator_forgets_a_member_by_a_command(hooks: WebhookHouse, receiver: Receiver) -> None:
+    made = await hooks.registered(receiver.url)
+    ran = await started(hooks, "forget-member", "c1")
+    assert await ran.wait() == 0
+    await refused(hooks.call(pb.GetEndpointRequest(endpoint_id=made.endpoint_id), CREATOR), NotFound)
+    assert await count(hooks, "endpoint_secret") == 0
 
 
 async def test_everything_that_failed_since_a_time_is_sent_again_in_bounded_steps(

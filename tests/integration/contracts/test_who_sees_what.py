@@ -50,6 +50,8 @@ OF_THE_CALLER = {
     "GetPreferences",
     "ListSignals",
     "GetPublicTrend",
+    "ListNotifications",
+    "WatchNotifications",
 }
 """Every role; they show the caller's own and nobody else's, or what is released about all."""
 OF_ONE_MEMBER = {

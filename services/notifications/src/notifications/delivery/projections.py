@@ -105,4 +105,4 @@ ROLES = projection(
     partition_local=True,
 )
 
-GROUPS: Final = (FoldGroup("happened", (HAPPENED,), parks=True), FoldGroup("roles", (ROLES,), parks=True))
+GROUPS: Final = (FoldGroup("webhooks", (HAPPENED, ROLES), parks=True),)

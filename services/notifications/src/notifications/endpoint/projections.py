@@ -61,4 +61,4 @@ INDEX = projection(
     partition_local=True,
 )
 
-GROUPS: Final = (FoldGroup("endpoints", (INDEX,), parks=True),)
+GROUPS: Final = (FoldGroup("webhooks", (INDEX,), parks=True),)
