@@ -14,8 +14,8 @@ import pytest
 from edge_stand_in import Running, running
 
 PATH = "/v1/contents"
-AT_ONCE, LEAST = 100, 5
-SLOW_S, PATIENCE_S = 0.3, 30.0
+AT_ONCE, LEAST = 40, 5
+SLOW_S, PATIENCE_S = 0.5, 60.0
 
 
 @pytest.fixture
