@@ -144,8 +144,8 @@ load: setup ## a mixed day of 20,000 members at a rising rate until the machine 
 soak: setup ## MINUTES=30 at half of the top rate (or RATE=): memory flat, lag bounded
 	$(FAULTS).soak --minutes $(or $(MINUTES),30) $(addprefix --rate ,$(RATE))
 
-bench: setup ## measure folds, appends and latencies beside their peers
-	$(RUN) bench
+bench: setup ## measure folds, appends and latencies beside their peers; ONLY="folds append" QUICK=1 JSON=file
+	$(RUN) bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(addprefix --json ,$(JSON))
 
 ML100K ?= ../shared/data/ml-100k
 bench-reco: setup ## judge the recommender on MovieLens-100K (ML100K=folder), 5 seeds, about an hour; SEEDS=1 VARIANT=strict OUTCOMES=folder CARD=file
@@ -159,6 +159,9 @@ bench-reco-nexteval: setup ## RecNextEval judges the recommender by its own prot
 
 bench-reco-growth: setup ## the recommender's time and memory with 1,000, 10,000 and 100,000 items, synthetic
 	$(RUN) bench.recommending_growth
+
+bench-gateway: setup ## what the gateway costs: JSON through Envoy beside direct gRPC and a bare server; SECONDS_EACH=8 JSON=file
+	$(RUN) bench.gateway $(addprefix --seconds ,$(SECONDS_EACH)) $(addprefix --json ,$(JSON))
 
 bench-metrics: setup ## how fast metrics folds, and how long its answers take with 1,000,000 events; EVENTS=100000
 	OPENBLAS_NUM_THREADS=1 $(RUN) bench.figures $(addprefix --events ,$(EVENTS))

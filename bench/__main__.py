@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--only SECTION …]`: a full run writes docs/benchmarks.md.
+"""`python -m bench [--quick] [--only SECTION …] [--json FILE]`: a full run writes docs/benchmarks.md.
 
 Each section has a stack of its own, so that what one leaves behind (rows to vacuum, a broker's full heap) costs the
 next nothing.
@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import sections
-from bench.report import Section, table, write_report
+from bench import beside, sections
+from bench.report import Section, table, write_json, write_report
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
 
 SECTIONS: Mapping[str, Callable[[LocalStack, bool], Section]] = {
     "fold": sections.fold,
+    "folds": beside.folds,
     "delivery": sections.delivery,
     "append": sections.append,
     "relay": sections.relay,
@@ -35,8 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, nothing written")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="nothing written")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
     found = measure(arguments.only, arguments.quick)
+    if arguments.json:
+        write_json(arguments.json, found)
     if not arguments.quick and arguments.only == list(SECTIONS):
         write_report(Path("docs/benchmarks.md"), found)
     return 0 if all(ratio.met for section in found for ratio in section.ratios) else 1

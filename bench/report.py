@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,26 +18,32 @@ PACKAGES = ("aiokafka", "fastavro", "faust-streaming", "grpcio", "psycopg", "pro
 
 @dataclass(frozen=True)
 class Ratio:
-    """A comparison, its measured ratio, and the minimum target."""
+    """A comparison, its measured ratio, and the minimum target, None where the figure is only told."""
 
     what: str
     found: float
-    wanted: float
+    wanted: float | None = None
 
     @property
     def met(self) -> bool:
-        """Whether the target is reached."""
-        return self.found >= self.wanted
+        """Whether the target is reached, if there is one."""
+        return self.wanted is None or self.found >= self.wanted
+
+    @property
+    def verdict(self) -> str:
+        """Met or missed, or nothing without a target."""
+        return "" if self.wanted is None else "met" if self.met else "missed"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table of figures and the ratios computed from it."""
+    """One table of figures, the ratios computed from it, and what must be known to read it."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
     ratios: Sequence[Ratio]
+    notes: Sequence[str] = ()
 
 
 def table(sections: Sequence[Section]) -> str:
@@ -44,8 +51,9 @@ def table(sections: Sequence[Section]) -> str:
     lines: list[str] = []
     for section in sections:
         lines += [f"## {section.title}", "", *_markdown(section.head, section.rows), ""]
+        lines += [text for note in section.notes for text in (note, "")]
     verdicts = [
-        (ratio.what, ratio.found, ratio.wanted, "met" if ratio.met else "missed")
+        (ratio.what, ratio.found, "" if ratio.wanted is None else ratio.wanted, ratio.verdict)
         for section in sections
         for ratio in section.ratios
     ]
@@ -80,6 +88,14 @@ transaction for each event, as their documentation shows it. Time runs from the 
 Here, for appends and for the relay contestants run in turn, three times, and the median counts; what takes one event at
 a time runs once.
 
+Beside the JVM: a loop of kafka-clients, Avro's GenericDatumReader, a map for each poll and pgjdbc; Kafka Streams with a
+processor that gathers a batch and a store that writes it before Streams commits its offsets; Kafka Connect with
+Debezium's JDBC sink, which upserts what a record says and cannot add, so its rate is an upper bound of what a sink that
+counts could do. PostgreSQL alone reads the events from a table of its own, 8,000 for each transaction: what is left of
+the fold without Kafka, decoding and a client. Additive upserts, and positions in the same transaction but for the sink.
+All start cold; the later half shows what a warm runtime does. After each run the tables are compared with rows counted
+from the workload.
+
 Append: each writer decides and appends to a new stream, in one process, beside a transaction that inserts the same row
 and a lone autocommit INSERT, the least that can be done. The hot stream: all writers on one stream, beside a
 transaction that takes the same lock, asks for the newest version and inserts. pyeventsourcing writes smaller rows (its
@@ -97,6 +113,44 @@ Training: synthetic pairs (about 20 a member, a few contents taken by many) in r
 by each engine from the export to the published factors. Seconds are those of whole processes, with the start of Python
 and Spark; memory is the sum of what a process and its children held, looked at twice a second.
 """
+
+
+def write_json(path: Path, sections: Sequence[Section]) -> None:
+    """The same figures for programs, with the machine and what else it was busy with; NaN becomes null."""
+    told = {
+        "machine": machine(),
+        "sections": [
+            {
+                "title": section.title,
+                "rows": [dict(zip(section.head, map(_plain, row), strict=True)) for row in section.rows],
+                "ratios": [{**asdict(ratio), "verdict": ratio.verdict} for ratio in section.ratios],
+                "notes": list(section.notes),
+            }
+            for section in sections
+        ],
+    }
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """Where and when this runs."""
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "linux": platform.release(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def load_before() -> str:
+    """For a note: how busy the machine is before anything is measured. With other work beside it figures are low, and
+    ratios uncertain."""
+    return f"The machine before: a load of {os.getloadavg()[0]:.1f} in the last minute on {os.cpu_count()} cores."
+
+
+def _plain(cell: Any) -> Any:
+    return None if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def write_report(path: Path, sections: Sequence[Section]) -> None:

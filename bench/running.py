@@ -7,15 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaProducer
 
+from bench import jvm
 from bench.environments import made
+from bench.oracle import check
 from bench.workload import COUNTERS, PAIRS, Load, records
 from eventfold.postgres import schema
 from eventfold.publish.brokers import Brokers
@@ -27,6 +31,10 @@ ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "bench" / "peers" / "requirements.txt"
 TIMEOUT_S = 900
 OURS = ("bare", "eventfold", "stock-faust")
+POSTGRES_ALONE = "postgres-alone"
+ONLY_KEYS = ("kafka-connect",)
+"""Contestants that cannot add to a row, and keep no position in the database."""
+SEED = 42
 _produced: set[tuple[Path, str]] = set()
 
 
@@ -35,13 +43,14 @@ def peers_python() -> str:
     return made("bench-peers", REQUIREMENTS)
 
 
-def last_line(command: Sequence[str]) -> dict[str, Any]:
-    """Run a command to its end and parse the last line that it prints."""
+def last_line(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a command to its end, in this process's environment if none is given, and parse the last line that it
+    prints."""
     paths = [ROOT, ROOT / "libs/eventfold/src", ROOT / "libs/contracts/src"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=environment)
+    around = {**(environment or os.environ), "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=around)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-4000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -59,7 +68,7 @@ async def _produce(brokers: Brokers, load: Load) -> None:
     producer = AIOKafkaProducer(**brokers.client(), linger_ms=20, max_batch_size=500_000)
     await producer.start()
     try:
-        for one in records(load, seed=42):
+        for one in records(load, SEED):
             partition = partition_of(one.key, load.partitions)
             await producer.send(load.topic, one.value, key=one.key, partition=partition, headers=one.headers)
         await producer.flush()
@@ -67,13 +76,38 @@ async def _produce(brokers: Brokers, load: Load) -> None:
         await producer.stop()
 
 
-def consume(stack: LocalStack, load: Load, peer: str, work: str) -> float:
-    """Events per second of one contestant, on fresh tables."""
+@dataclass(frozen=True)
+class Rate:
+    """Events per second of one run: of all of it, and of its later half; and what the contestant's own process, without
+    PostgreSQL and Kafka, used of a processor for each event, which other work on the machine changes less."""
+
+    per_s: float
+    later_per_s: float
+    cpu_us: float
+
+
+def consume(stack: LocalStack, load: Load, peer: str, work: str) -> Rate:
+    """The rate of one contestant, on fresh tables. Raises WrongRows if it leaves other rows than the load has."""
     url = fresh_schema(stack, [PAIRS.create_sql, COUNTERS.create_sql])
+    environment = jvm.environment(url) if peer in jvm.PEERS else None
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        timed = last_line(_command(stack, load, peer, work, url, scratch), environment)
+    if work in ("fold", "per-event"):
+        counts = peer not in ONLY_KEYS
+        check(url, load, SEED, counts=counts, position=counts and work == "fold")
+    later = timed["later_events"] / timed["later_seconds"] if timed["later_events"] else float("nan")
+    events = float(timed["events"])
+    return Rate(events / float(timed["seconds"]), float(later), float(timed["cpu_seconds"]) / events * 1e6)
+
+
+def _command(stack: LocalStack, load: Load, peer: str, work: str, url: str, scratch: str) -> Sequence[str]:
+    if peer in jvm.PEERS:
+        return jvm.command(peer, url, stack.kafka_bootstrap, load.topic, load.events, scratch)
+    if peer == POSTGRES_ALONE:
+        amounts = map(str, (load.events, load.partitions, load.members))
+        return [sys.executable, "-m", "bench.upserting", url, *amounts]
     python, module = (sys.executable, "bench.consuming") if peer in OURS else (peers_python(), "bench.peers.consuming")
-    command = [python, "-m", module, peer, work, url, stack.kafka_bootstrap, load.topic, str(load.events)]
-    timed = last_line(command)
-    return float(timed["events"]) / float(timed["seconds"])
+    return [python, "-m", module, peer, work, url, stack.kafka_bootstrap, load.topic, str(load.events)]
 
 
 def fresh_schema(stack: LocalStack, tables: Sequence[str] = ()) -> str:

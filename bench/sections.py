@@ -194,7 +194,7 @@ def _medians(stack: LocalStack, load: Load, contests: Sequence[tuple[str, str]],
     rates: dict[str, list[float]] = {_name(*contest): [] for contest in contests}
     for _ in range(repeats):
         for peer, work in contests:
-            rate = running.consume(stack, load, peer, work)
+            rate = running.consume(stack, load, peer, work).per_s
             print(f"{work}: {peer} {rate:,.0f} events/s", file=sys.stderr, flush=True)
             rates[_name(peer, work)].append(rate)
     return {name: statistics.median(found) for name, found in rates.items()}

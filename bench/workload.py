@@ -92,17 +92,22 @@ class Made(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
+def pairs(load: Load, seed: int) -> Iterator[tuple[str, str]]:
+    """The member and the content of each view, in time order."""
+    rng = random.Random(seed)
+    weights = list(accumulate(1 / (rank**ZIPF) for rank in range(1, load.contents + 1)))
+    for content in rng.choices(range(load.contents), cum_weights=weights, k=load.events):
+        yield f"member-{rng.randrange(load.members):08d}", f"content-{content:06d}"
+
+
 def records(load: Load, seed: int) -> Iterator[Made]:
     """The records of a load, in time order."""
-    rng, avro = random.Random(seed), AvroCodec()
-    weights = list(accumulate(1 / (rank**ZIPF) for rank in range(1, load.contents + 1)))
-    contents = rng.choices(range(load.contents), cum_weights=weights, k=load.events)
-    for n, content in enumerate(contents):
-        member_id = f"member-{rng.randrange(load.members):08d}"
+    avro = AvroCodec()
+    for n, (member_id, content_id) in enumerate(pairs(load, seed)):
         at = START + timedelta(milliseconds=n)
         datum: dict[str, Any] = {
             "member_id": member_id,
-            "content_id": f"content-{content:06d}",
+            "content_id": content_id,
             "watched_ms": 1000,
             "occurred_at": at,
         }

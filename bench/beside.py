@@ -1,0 +1,61 @@
+"""The fold beside peers on the JVM, and beside PostgreSQL alone: the same records into the same tables, in turn."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+
+from bench import jvm, running
+from bench.report import Ratio, Section, load_before
+from bench.running import Rate
+from bench.workload import Load
+from lyceum_local.stack import LocalStack
+
+TURNS = 3
+EVENTS, QUICK_EVENTS = 200_000, 50_000
+HEAD = ("contestant", "events/s", "events/s of the later half", "lowest", "highest", "own processor us", "rows are")
+ROWS_ARE = {"kafka-connect": "the keys; 1 view each"}
+RIGHT = "all right, and the position"
+PEERS = ("jvm-loop", "kafka-streams", "kafka-connect", running.POSTGRES_ALONE)
+
+
+def folds(stack: LocalStack, quick: bool) -> Section:
+    """Ours, a plain loop on the JVM, Kafka Streams, Kafka Connect's JDBC sink, and PostgreSQL alone."""
+    load, reason = Load(events=QUICK_EVENTS if quick else EVENTS), jvm.missing()
+    absent = jvm.PEERS if reason else ()
+    contestants = [name for name in ("eventfold", *PEERS) if name not in absent]
+    notes = [load_before()]
+    if reason:
+        notes += [f"Left out: {', '.join(absent)}, because {reason}."]
+        print(f"bench: {notes[-1]}", file=sys.stderr, flush=True)
+    return section(load.events, _in_turn(stack, load, contestants), notes)
+
+
+def section(events: int, rates: Mapping[str, Sequence[Rate]], notes: Sequence[str]) -> Section:
+    """The table of all runs, and the ratios of the medians; no target is set for these."""
+    medians = {name: statistics.median(one.per_s for one in runs) for name, runs in rates.items()}
+    ratios = [
+        Ratio(f"fold: eventfold / {peer}", medians["eventfold"] / medians[peer]) for peer in PEERS if peer in medians
+    ]
+    title = f"Fold beside the JVM and PostgreSQL alone ({events:,} events, medians of {TURNS})"
+    return Section(title, HEAD, [_row(name, runs) for name, runs in rates.items()], ratios, notes)
+
+
+def _row(name: str, runs: Sequence[Rate]) -> tuple[object, ...]:
+    all_of_it = [one.per_s for one in runs]
+    later, cpu_us = (
+        statistics.median(each) for each in zip(*((one.later_per_s, one.cpu_us) for one in runs), strict=True)
+    )
+    found = statistics.median(all_of_it), later, min(all_of_it), max(all_of_it), cpu_us
+    return (name, *found, ROWS_ARE.get(name, RIGHT))
+
+
+def _in_turn(stack: LocalStack, load: Load, contestants: Sequence[str]) -> dict[str, list[Rate]]:
+    running.produce(stack, load)
+    rates: dict[str, list[Rate]] = {name: [] for name in contestants}
+    for _ in range(TURNS):
+        for name in contestants:
+            rates[name].append(running.consume(stack, load, name, "fold"))
+            print(f"fold: {name} {rates[name][-1].per_s:,.0f} events/s", file=sys.stderr, flush=True)
+    return rates

@@ -1,0 +1,1 @@
+"""The gateway beside direct gRPC and a bare gRPC server."""
