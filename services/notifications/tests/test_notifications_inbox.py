@@ -66,7 +66,7 @@ def test_what_is_read_stays_read() -> None:
 
 def test_reading_is_public() -> None:
     told = to_public(Recorded(INBOX.stream("m1"), 1, InboxRead(LATER, AT), "", "m1", LATER, LATER))
-    assert told == own.INBOX_READ({"member_id": "m1", "read_until": LATER, "previous_read_until": AT})
+    assert told == own.INBOX_READ({"member_id": "m1", "read_up_to_at": LATER, "previous_read_up_to_at": AT})
 
 
 def ids(*records: Any) -> set[tuple[str, str]]:
@@ -111,7 +111,7 @@ def test_nobody_is_told_of_what_was_imported() -> None:
 
 def test_the_latest_moment_counts_in_any_order() -> None:
     reads: list[own.InboxRead] = [
-        {"member_id": "m1", "read_until": at, "previous_read_until": None} for at in (LATER, AT)
+        {"member_id": "m1", "read_up_to_at": at, "previous_read_up_to_at": None} for at in (LATER, AT)
     ]
     rows = folded(INBOX_FOLD, [record(own.INBOX_READ, one) for one in reads])[READ.name]
     assert rows[("m1",)] == ReadRow("m1", LATER)

@@ -85,9 +85,9 @@ class InboxRead(TypedDict):
     """A member has seen their notifications up to a moment."""
 
     member_id: str
-    read_until: datetime
+    read_up_to_at: datetime
     """Notifications of this time and before are read."""
-    previous_read_until: datetime | None
+    previous_read_up_to_at: datetime | None
     """Null: none was read before."""
 
 

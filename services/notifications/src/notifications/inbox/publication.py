@@ -12,7 +12,7 @@ def to_public(recorded: Recorded) -> PublicEvent | None:
     match recorded.event:
         case InboxRead(until=until, previous=previous):
             return public.INBOX_READ(
-                {"member_id": recorded.partition_key, "read_until": until, "previous_read_until": previous}
+                {"member_id": recorded.partition_key, "read_up_to_at": until, "previous_read_up_to_at": previous}
             )
         case _:
             return None
