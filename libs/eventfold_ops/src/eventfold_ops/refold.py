@@ -15,7 +15,8 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import Connection, Pool
 from eventfold.errors import EventfoldError
 from eventfold.fold import crossing
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
 from eventfold.postgres import sessions
 from eventfold.publish.generations import logical, number

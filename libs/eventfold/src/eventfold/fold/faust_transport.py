@@ -20,7 +20,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from eventfold import telemetry
-from eventfold.fold.runner import PartitionBatch
+from eventfold.fold.runs import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
 PARTIAL_WAIT_MS = 20

@@ -37,9 +37,10 @@ from eventfold.fold.faust_transport import BatchTransport
 from eventfold.fold.garbage import collect_less
 from eventfold.fold.lag import FoldLag
 from eventfold.fold.passing import LOST_PLACE, PASSING
-from eventfold.fold.positions import Run, check_within
+from eventfold.fold.positions import check_within
 from eventfold.fold.progress import Progress
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch, Run
 from eventfold.postgres import sessions
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.publish import witness
@@ -304,7 +305,7 @@ class _MadeAnew:
 
 
 def _described(runs: Sequence[Run]) -> str:
-    return ", ".join(f"{run[0].topic}[{run[0].partition}] from offset {run[0].offset}" for run in runs)
+    return ", ".join(f"{run.topic}[{run.partition}] from offset {run.offsets[0]}" for run in runs)
 
 
 def _halt(reason: str) -> NoReturn:
