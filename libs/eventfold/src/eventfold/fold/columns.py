@@ -58,7 +58,7 @@ class Block:
         if found.height != len(values) or not found.select((pl.col(NEXT) == self.frame).all()).item():
             raise Unreadable("a value does not fit its schema")
         _check_times(found)
-        return found.select(*own, *added)
+        return found.with_columns(*added).select(fields)
 
 
 def _unreadable(failure: BaseException) -> BaseException:

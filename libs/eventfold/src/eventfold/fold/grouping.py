@@ -51,7 +51,7 @@ def statements(merge: TableMerge, frames: Mapping[bytes, pl.DataFrame]) -> list[
     if len(given) > 1 and any(how.kind in ("sets", "latest") for how in merge.how.values()):
         events = events.sort(ORDER, maintain_order=True)
     keys = list(merge.table.key_columns)
-    rows = events.group_by(keys).agg(_merged(merge)).sort(keys)
+    rows = events.group_by(keys).agg(_merged(merge, events.columns)).sort(keys)
     return [_statement(merge, part) for part in _alike(merge, rows)]
 
 
@@ -106,9 +106,11 @@ def _check_sums(added: Sequence[pl.Series]) -> None:
         raise Unreadable("an amount is too large to be summed up")
 
 
-def _merged(merge: TableMerge) -> Iterator[pl.Expr]:
-    """One row of all events of a key."""
+def _merged(merge: TableMerge, columns: Sequence[str]) -> Iterator[pl.Expr]:
+    """One row of all events of a key, with those of these columns that are merged."""
     for name, how in merge.how.items():
+        if name not in columns:
+            continue
         column = pl.col(name)
         if how.kind == "adds":
             yield column.sum()
@@ -160,7 +162,7 @@ def _alike(merge: TableMerge, rows: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _statement(merge: TableMerge, rows: pl.DataFrame) -> Statement:
-    untouched = [name for name in merge.sometimes if not rows[_touched(name)][0]]
+    untouched = [name for name in merge.sometimes if name not in rows.columns or not rows[_touched(name)][0]]
     if CREATED not in rows.columns or rows[CREATED][0]:
         sql = merge.upsert_sql(untouched)
     else:
@@ -174,7 +176,8 @@ def _kinds(merge: TableMerge) -> list[tuple[str, str]]:
 
 
 def _array(merge: TableMerge, rows: pl.DataFrame, name: str, kind: str, untouched: Sequence[str]) -> str:
-    start: Any = merge.start.get(name)
+    added = name in merge.how and merge.how[name].kind == "adds"
+    start: Any = 0 if added else merge.start.get(name)
     if name not in rows.columns or name in untouched:
         return literal(kind, [start] * rows.height)
     values = rows[name].to_list()
