@@ -7,7 +7,6 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import faust
@@ -67,7 +66,8 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
 def unchanged() -> Iterator[None]:
     """aiokafka is afterwards as it was: making a transport sets its classes for the whole process."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+        for name in ("MemoryRecords", "PartitionRecords", "FetchResult"):
+            patched.setattr(fetcher, name, getattr(fetcher, name))
         patched.setattr(aiokafka_consumer, "Fetcher", aiokafka_consumer.Fetcher)
         yield
 
@@ -105,8 +105,7 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
             for records in run:
                 await consumer._add_gap(place, offset + 1, offset + records)
                 offset += records
-                last = SimpleNamespace(offset=offset, timestamp=0, timestamp_type=0, checksum=None)
-                assert consumer.ack(consumer._message(place, last, []))
+                assert consumer.ack(consumer._message(place, offset, []))
             committable = consumer._filter_committable_offsets([place])
             assert committable == ({place: offset + 1} if run else {})
             consumer._committed_offset.update(committable)

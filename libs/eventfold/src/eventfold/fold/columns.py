@@ -10,9 +10,10 @@ Imported only where batches are applied as sets, because polars takes some 40 MB
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -51,20 +52,21 @@ class Block:
         added = [_default(self._newest[name]) for name in fields if name not in own]
         body = b"".join(values)[len(self.frame) :] + self.frame
         block = b"".join((self._header, zigzag(len(values)), zigzag(len(body)), body, SYNC))
-        try:
+        with readable("a block"):
             found = pl.read_avro(io.BytesIO(block), columns=[*own, NEXT])
-        except BaseException as failure:  # polars panics, too, on wrong bytes
-            raise _unreadable(failure) from failure
         if found.height != len(values) or not found.select((pl.col(NEXT) == self.frame).all()).item():
             raise Unreadable("a value does not fit its schema")
         _check_times(found)
         return found.with_columns(*added).select(fields)
 
 
-def _unreadable(failure: BaseException) -> BaseException:
-    """`Unreadable` for what polars raises; any other exception that is no `Exception` stays what it is."""
-    known = isinstance(failure, Exception | pl.exceptions.PanicException)
-    return Unreadable(f"{type(failure).__name__} while a block is read") if known else failure
+@contextlib.contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Raise `Unreadable` for whatever polars raises while it reads this: on wrong bytes it panics, too."""
+    try:
+        yield
+    except (Exception, pl.exceptions.PanicException) as failure:
+        raise Unreadable(f"{type(failure).__name__} while {what} is read") from failure
 
 
 def _check_times(found: pl.DataFrame) -> None:

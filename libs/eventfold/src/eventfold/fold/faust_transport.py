@@ -9,56 +9,28 @@ offset is only a hint for lag monitors (see docs/adr for the reasons and measure
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from eventfold import telemetry
+from eventfold.fold import fetching
+from eventfold.fold.kafka_batches import last_offset
 from eventfold.fold.runs import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
-PARTIAL_WAIT_MS = 20
-"""How long the broker may hold back a fetch that leaves partitions out."""
+CREATE_TIME = 0
+"""Of Kafka's timestamps; nothing reads them."""
 LINGER_BYTES = 64 * 1024
 """This much data, some hundred records, is worth a fetch and a transaction at once."""
 
 StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tuple[str, int], int]]]
 """Maps assigned partitions to the offsets at which to start reading. Its second argument is the consumer, which knows
 where partitions begin and end."""
-
-
-class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Records as the C parser made them: wrapping each once more costs as much as parsing it."""
-
-    def __iter__(self) -> Any:
-        return self._records_iterator  # without a call of `__next__` for each record
-
-    def _consumer_record(self, tp: object, record: Any) -> Any:
-        return record
-
-
-class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """Lets the broker wait for records only while all partitions are asked for.
-
-    There is one fetch at a time per broker. It leaves out partitions that are paused, and partitions with fetched
-    records not yet taken. Without this class they would stand still until another partition has a record, or until the
-    wait is over.
-    """
-
-    def _get_actions_per_node(self, assignment: Any) -> Any:
-        requests, *rest = super()._get_actions_per_node(assignment)
-        if requests:
-            assigned = Counter(map(self._select_read_replica, assignment.tps))
-            for node, request in requests:
-                if sum(len(partitions) for _, partitions in request.topics) < assigned[node]:
-                    request._max_wait_ms = min(request._max_wait_ms, PARTIAL_WAIT_MS)
-        return requests, *rest
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -105,20 +77,20 @@ class BatchConsumer(driver.Consumer):
                 return
             tp = TP(batch.topic, batch.partition)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, self._message(tp, batch.records[-1], batches if batch is batches[-1] else [])
+            yield tp, self._message(tp, last_offset(batch.records), batches if batch is batches[-1] else [])
 
-    def _message(self, tp: TP, last: Any, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
+    def _message(self, tp: TP, last_offset: int, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
         message: Any = ConsumerMessage  # Faust's types know single records only
         return message(  # type: ignore[no-any-return]
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            last_offset,
+            time.time(),
+            CREATE_TIME,
             [],
             None,
             batches,
-            last.checksum,
+            None,
             None,
             None,
             tp,
@@ -189,8 +161,7 @@ class BatchTransport(driver.Transport):
     """Set it as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. The broker
     holds small fetches back for `linger_s` seconds.
 
-    aiokafka has no settings for its record and fetcher classes. So making a transport sets them for every consumer of
-    the process.
+    Making a transport changes how every consumer of the process fetches (`eventfold.fold.fetching`).
     """
 
     Consumer = BatchConsumer
@@ -199,5 +170,4 @@ class BatchTransport(driver.Transport):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        fetcher.PartitionRecords = PlainRecords
-        aiokafka_consumer.Fetcher = Fetcher
+        fetching.install()

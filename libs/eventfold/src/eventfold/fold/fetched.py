@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import polars as pl
 
 from eventfold.fold.columns import Blocks, Unreadable
 from eventfold.fold.grouping import ORDER, Statement, statements
-from eventfold.fold.readmodel import Projection
+from eventfold.fold.heads import VALUE
+from eventfold.fold.readmodel import TYPE_HEADER, Projection
 from eventfold.fold.runs import Fresh, Run
 
-FRAME, TYPE, VALUE = "frame", "type", "value"
+FRAME, TYPE = "frame", TYPE_HEADER
 SINGLE_OBJECT, SINGLE_OBJECT_BYTES, REGISTERED_BYTES = b"\xc3\x01", 10, 5
 """Single-object encoding, and the bytes before a datum in it and in Confluent's framing."""
 
@@ -49,10 +50,8 @@ class Fetched:
     @staticmethod
     def read(runs: Sequence[Run], fields: Fields, blocks: Blocks) -> Fetched:
         """The runs with these fields. Raises `Unreadable`."""
-        values = [one.value for run in runs for one in run.records]
-        types = [one for run in runs for one in run.types]
         found: dict[bytes, list[pl.DataFrame]] = {}
-        for kind, part in _by_frame(types, values):
+        for kind, part in _by_frame(pl.concat(map(_frame, runs))):
             block = blocks.of(part[VALUE][0])
             if block.type != kind:
                 raise Unreadable("a value is of another type than its header says")
@@ -84,16 +83,25 @@ def _grouped(projection: Projection, frames: Mapping[bytes, pl.DataFrame]) -> Gr
     return Grouped(sum(frame.height for frame in named.values()), found)
 
 
-def _by_frame(types: Sequence[bytes | None], values: Sequence[bytes | None]) -> list[tuple[bytes | None, pl.DataFrame]]:
+def _frame(run: Run) -> pl.DataFrame:
+    """Type and value of each record."""
+    if run.columns is not None:
+        return cast("pl.DataFrame", run.columns.frame.select(TYPE, VALUE))
+    types = [one.get(TYPE) for one in run.headers]
+    return pl.DataFrame(
+        {TYPE: types, VALUE: [one.value for one in run.records]}, schema=dict.fromkeys((TYPE, VALUE), pl.Binary)
+    )
+
+
+def _by_frame(table: pl.DataFrame) -> list[tuple[bytes | None, pl.DataFrame]]:
     """The values of each type and frame, with their places in the fetch."""
-    if None in values:
+    if table[VALUE].null_count():
         raise Unreadable("a record without a value")
     frame = (
         pl.when(pl.col(VALUE).bin.starts_with(SINGLE_OBJECT))
         .then(pl.col(VALUE).bin.head(SINGLE_OBJECT_BYTES))
         .otherwise(pl.col(VALUE).bin.head(REGISTERED_BYTES))
     )
-    table = pl.DataFrame({TYPE: types, VALUE: values}, schema={TYPE: pl.Binary, VALUE: pl.Binary})
     table = table.with_row_index(ORDER).with_columns(frame.alias(FRAME))
     return [(part[TYPE][0], part) for part in table.partition_by(TYPE, FRAME, maintain_order=True)]
 

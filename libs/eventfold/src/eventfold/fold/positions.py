@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from eventfold import telemetry
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
-from eventfold.fold import crossing
 from eventfold.fold.runs import UNTOLD, Run
 from eventfold.measured.arrays import literal, literals
 from eventfold.postgres import locks
@@ -126,11 +125,11 @@ def unbroken(position: Position, run: Run) -> Run:
     if run.continues(position.seq):
         return run
     highest = position.seq
-    for n, (seq, previous) in enumerate(zip(run.seqs, run.previous, strict=True)):
+    for n, (seq, previous) in enumerate(zip(run.heads.seqs, run.heads.previous, strict=True)):
         if seq <= highest:
             continue
         if previous > highest and n == 0:
-            raise RecordsMissing(run.topic, run.partition, highest, previous, run.offsets[0])
+            raise RecordsMissing(run.topic, run.partition, highest, previous, run.heads.offsets[0])
         if previous > highest:
             return run[:n]
         highest = seq
@@ -142,19 +141,18 @@ def not_applied(position: Position, run: Run) -> Sequence[int]:
     if the records are not those for which the position was written."""
     # A mirror that writes in transactions leaves offsets without records. Then the numbers show that no record is
     # missing.
-    if run.offsets[0] > position.next_offset and not UNTOLD < run.previous[0] <= position.seq:
-        raise OffsetGap(run.topic, run.partition, position.next_offset, run.offsets[0])
-    if run.continues(position.seq) and run.offsets[0] >= position.next_offset:
-        fresh: Sequence[int] = range(len(run))
-    else:
-        fresh = _new(position, run)
-    return fresh[:-1] if fresh and crossing.closes(run.records[fresh[-1]]) else fresh
+    first = run.heads.offsets[0]
+    if first > position.next_offset and not UNTOLD < run.heads.previous[0] <= position.seq:
+        raise OffsetGap(run.topic, run.partition, position.next_offset, first)
+    everything = first >= position.next_offset and run.continues(position.seq)
+    fresh = range(len(run)) if everything else _new(position, run)
+    return fresh[:-1] if fresh and run.closes and fresh[-1] == len(run) - 1 else fresh
 
 
-def _new(position: Position, run: Run) -> list[int]:
+def _new(position: Position, run: Run) -> Sequence[int]:
     fresh: list[int] = []
     highest = position.seq
-    for n, (seq, offset) in enumerate(zip(run.seqs, run.offsets, strict=True)):
+    for n, (seq, offset) in enumerate(zip(run.heads.seqs, run.heads.offsets, strict=True)):
         if seq > highest:
             if offset < position.next_offset:
                 raise OffsetGap(run.topic, run.partition, position.next_offset, offset)
@@ -165,7 +163,7 @@ def _new(position: Position, run: Run) -> list[int]:
 
 def moved_over(handler: str, position: Position, run: Run) -> Move | None:
     """The position of the handler after the run; None if it was already beyond the run."""
-    last_offset = run.offsets[-1]
+    last_offset = run.heads.offsets[-1]
     if last_offset < position.next_offset:
         return None
     return Move(
@@ -173,7 +171,7 @@ def moved_over(handler: str, position: Position, run: Run) -> Move | None:
         topic=run.topic,
         partition=run.partition,
         next_offset=last_offset + 1,
-        seq=max(position.seq, max(run.seqs)),
+        seq=max(position.seq, max(run.heads.seqs)),
         occurred_at=run.occurred_at,
         history=run.history or position.history,
         expected=position.next_offset,

@@ -226,8 +226,9 @@ class FoldRunner:
         one. If a batch cannot be decoded (for example, because of an unknown fingerprint) and only groups that park
         read its topic, these groups stand still and the batch is left out. Otherwise raises what the Avro codec
         raises."""
-        runs = [run for batch in batches if (run := self._or_stand_still(batch.topic, partial(self._run, batch)))]
-        fetched = self._sets.read(runs, self._read)
+        sets = self._sets.worth_it(batches)
+        runs = [run for one in batches if (run := self._or_stand_still(one.topic, partial(self._run, one, sets)))]
+        fetched = self._sets.read(runs, self._read) if sets else None
         for run in runs:
             run.fetched = fetched
         return [run for run in runs if self._is_merged(run) or self._or_stand_still(run.topic, run.decoded)]
@@ -266,7 +267,10 @@ class FoldRunner:
         telemetry.FOLD_GROUP_STILL.labels(self._worker, group.name).set(1)
         log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
 
-    def _run(self, batch: PartitionBatch) -> Run:
+    def _run(self, batch: PartitionBatch, sets: bool) -> Run:
+        columns = self._sets.columns(batch) if sets else None
+        if columns is not None:
+            return Run(batch, self._data, columns)
         return Run(batch._replace(records=crossing.up_to_closing(batch.records)), self._data)
 
     def _data(self, records: Sequence[ConsumedRecord]) -> list[Any]:
@@ -339,7 +343,7 @@ class FoldRunner:
                     await project(conn, one, events, aside, parks=parks, one_by_one=one_by_one and parks)
                 moves += moved
             await positions.move(conn, moves)
-            closing = [run for run in runs if crossing.closes(run.records[-1])]
+            closing = [run for run in runs if run.closes]
             moved_on = await self._cross(conn, group, closing, standing)
         self._crossed = self._crossed or moved_on
 

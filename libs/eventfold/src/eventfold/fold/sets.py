@@ -8,8 +8,9 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from eventfold.fold.kafka_batches import Records
 from eventfold.fold.readmodel import Projection
-from eventfold.fold.runs import Fresh, Run
+from eventfold.fold.runs import Columns, Fresh, PartitionBatch, Run
 from eventfold.postgres.sessions import Connection
 from eventfold.publish.generations import logical
 from eventfold.publish.publisher import Avro
@@ -32,18 +33,33 @@ class Sets:
         self._merging = [one for one in projections if one.merges]
         if self._merging:
             os.environ.setdefault("POLARS_MAX_THREADS", POLARS_THREADS)
-            from eventfold.fold import columns, fetched  # only here: see there
+            from eventfold.fold import columns, fetched, heads  # only here: see there
 
-            self._fetched, self._unreadable = fetched, columns.Unreadable
+            self._fetched, self._heads, self._unreadable = fetched, heads, columns.Unreadable
             self._blocks = columns.Blocks(avro)
             self._fields = fetched.fields_of(self._merging)
 
+    def worth_it(self, batches: Sequence[PartitionBatch]) -> bool:
+        """Whether these batches are enough to be read as columns."""
+        return bool(self._merging) and sum(len(one.records) for one in batches) >= SETS_FROM_RECORDS
+
+    def columns(self, batch: PartitionBatch) -> Columns | None:
+        """The heads and values of a batch, read without making an object of each record; None if they are not as all
+        relays write them."""
+        if not isinstance(batch.records, Records):
+            return None
+        try:
+            return self._heads.BatchColumns(batch.records)
+        except self._unreadable as reason:
+            log.info("%s[%d]: records are parsed one by one: %s", batch.topic, batch.partition, reason)
+            return None
+
     def read(self, runs: Sequence[Run], read: Mapping[str, Collection[str]]) -> Fetched | None:
-        """The columns of the runs, grouped for each projection that merges; None if they are too few, or cannot be read
-        so. `read` are the topics of each handler."""
+        """The columns of the runs, grouped for each projection that merges; None if they cannot be read so. `read` are
+        the topics of each handler."""
         topics = {run.topic for run in runs}
         merging = [one for one in self._merging if topics & set(read[one.name])]
-        if not merging or sum(map(len, runs)) < SETS_FROM_RECORDS or any(run.has_control_records for run in runs):
+        if not merging or any(run.has_control_records for run in runs):
             return None
         try:
             found = self._fetched.Fetched.read(runs, self._fields, self._blocks)

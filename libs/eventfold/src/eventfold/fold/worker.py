@@ -305,7 +305,7 @@ class _MadeAnew:
 
 
 def _described(runs: Sequence[Run]) -> str:
-    return ", ".join(f"{run.topic}[{run.partition}] from offset {run.offsets[0]}" for run in runs)
+    return ", ".join(f"{run.topic}[{run.partition}] from offset {run.heads.offsets[0]}" for run in runs)
 
 
 def _halt(reason: str) -> NoReturn:
