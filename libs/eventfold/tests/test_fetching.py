@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventfold.fold.columns import Unreadable
-from eventfold.fold.fetching import FetchResult, PartitionRecords
+from eventfold.fold.fetching import FetchResult, PartitionRecords, _batches
 from eventfold.fold.heads import BatchColumns
 from eventfold.fold.kafka_batches import Records, Slices, below, last_offset
 from eventfold.fold.runs import UNTOLD
@@ -40,7 +40,7 @@ def batch(base: int, rows: Sequence[tuple[bytes | None, bytes | None, Headers]],
 
 def fetch_of(data: bytes, offset: int = BASE, check_crcs: bool = False) -> Any:
     """What aiokafka keeps of a partition's part of a fetch. Base offsets are not under the CRC."""
-    records = PartitionRecords("t", Slices(data), None, offset, None, None, check_crcs, 0)
+    records = PartitionRecords("t", Slices(data), None, offset, _batches, None, check_crcs, 0)
     position = SimpleNamespace(position=offset, paused=False)
     position.consumed_to = lambda at: setattr(position, "position", at)
     assignment = SimpleNamespace(active=True, state_value=lambda _: position)

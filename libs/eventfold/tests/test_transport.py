@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,22 +58,6 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     assert consumer.sought == 0
 
 
-@contextlib.contextmanager
-def unchanged() -> Iterator[None]:
-    """aiokafka is afterwards as it was: making a transport sets its classes for the whole process."""
-    with pytest.MonkeyPatch.context() as patched:
-        for name in ("MemoryRecords", "PartitionRecords", "FetchResult"):
-            patched.setattr(fetcher, name, getattr(fetcher, name))
-        patched.setattr(aiokafka_consumer, "Fetcher", aiokafka_consumer.Fetcher)
-        yield
-
-
-@pytest.fixture
-def as_it_was() -> Iterator[None]:
-    with unchanged():
-        yield
-
-
 def batching(brokers: Brokers, linger_s: float = 0.0) -> Any:
     """Faust's consumer of a worker with this setting."""
     app = faust.App(uuid.uuid4().hex, store="memory://", **brokers.faust())
@@ -111,15 +91,13 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
             consumer._committed_offset.update(committable)
             assert not consumer._acked[place] and not consumer._acked_index[place] and not consumer._gap[place]
 
-    with unchanged():
-        asyncio.run(acknowledging())
+    asyncio.run(acknowledging())
 
 
 async def nothing(_: Any) -> None:
     """Never called: Faust does not run."""
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands() -> None:
     consumer = batching(Brokers("nowhere:9"))
 
@@ -132,7 +110,6 @@ async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands
     assert ready() == 0
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_with_linger_many_small_fetches_become_few(brokers: Brokers) -> None:
     topic = f"linger.{uuid.uuid4().hex}"
     await prepare_topics(brokers, [topic], partitions=1)
@@ -154,7 +131,6 @@ async def test_with_linger_many_small_fetches_become_few(brokers: Brokers) -> No
         await asyncio.gather(consumer.stop(), producer.stop())
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_a_partition_left_out_of_a_fetch_is_not_kept_waiting_for_the_others(brokers: Brokers) -> None:
     """As under back-pressure: while one partition is paused, a fetch waits for the other, which has nothing."""
     topic = f"partial.{uuid.uuid4().hex}"

@@ -16,7 +16,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from eventfold import Connection, Pool
 from eventfold.errors import EventfoldError
-from eventfold.fold import crossing, fetching
+from eventfold.fold import crossing
+from eventfold.fold.fetching import in_batches
 from eventfold.fold.kafka_batches import below, last_offset
 from eventfold.fold.runner import FoldRunner
 from eventfold.fold.runs import PartitionBatch, Run
@@ -79,8 +80,7 @@ class Refold:
     async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
         """A refold with a pool in the shadow schema and a consumer of its own, whose group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
-        fetching.install()
-        consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
+        consumer = in_batches(deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION))
         async with (
             AsyncConnectionPool(
                 url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}, configure=sessions.fix

@@ -18,7 +18,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from eventfold import telemetry
-from eventfold.fold import fetching
+from eventfold.fold.fetching import in_batches
 from eventfold.fold.kafka_batches import last_offset
 from eventfold.fold.runs import PartitionBatch
 
@@ -34,10 +34,10 @@ where partitions begin and end."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread; sets how much the broker waits for, which Faust has no setting for."""
+    """Faust's thread; takes batches, and sets how much the broker waits for, which Faust has no setting for."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
+        consumer = in_batches(super()._create_worker_consumer(transport))
         if transport.linger_s:
             consumer._fetch_min_bytes = LINGER_BYTES
             consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
@@ -160,14 +160,8 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     """Set it as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. The broker
     holds small fetches back for `linger_s` seconds.
-
-    Making a transport changes how every consumer of the process fetches (`eventfold.fold.fetching`).
     """
 
     Consumer = BatchConsumer
     start_offsets: StartOffsets
     linger_s: float = 0.0
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        fetching.install()

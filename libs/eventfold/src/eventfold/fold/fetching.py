@@ -1,5 +1,5 @@
-"""aiokafka's fetcher, changed in two places: it hands out batches instead of records, and brokers do not hold back a
-fetch that leaves partitions out."""
+"""aiokafka's fetcher, changed in two places: for consumers that are set `in_batches` it hands out batches instead of
+records, and brokers do not hold back a fetch that leaves partitions out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,22 @@ PARTIAL_WAIT_MS = 20
 """How long the broker may hold back a fetch that leaves partitions out."""
 
 
+def _batches(key: bytes) -> bytes:
+    """Stands where a consumer has the function that decodes keys, and marks it as one that takes batches."""
+    return key
+
+
+def in_batches(consumer: Any) -> Any:
+    """The consumer, which is not started yet. Its `getmany` now returns `Records` where it can, else lists of records
+    as the C parser made them."""
+    fetcher.MemoryRecords = Slices
+    fetcher.PartitionRecords = PartitionRecords
+    fetcher.FetchResult = FetchResult
+    aiokafka_consumer.Fetcher = Fetcher
+    consumer._key_deserializer = _batches
+    return consumer
+
+
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     """Batches that are taken whole, or records as the C parser made them: wrapping each once more costs as much as
     parsing it."""
@@ -24,21 +40,26 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     iterated = False
     next_fetch_offset: int
 
+    @property
+    def plain(self) -> bool:
+        """Whether its consumer takes records as they come."""
+        return self._key_deserializer is _batches
+
     def __iter__(self) -> Any:
         self.iterated = True
-        return self._records_iterator  # without a call of `__next__` for each record
+        return self._records_iterator if self.plain else self  # without a call of `__next__` for each record
 
     def __next__(self) -> Any:
         self.iterated = True
         return super().__next__()
 
-    def _consumer_record(self, tp: object, record: Any) -> Any:
-        return record
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        return record if self.plain else super()._consumer_record(tp, record)
 
     @property
     def takes_batches(self) -> bool:
         """Whether batches can be handed out: not if transactions count, and not after a record was."""
-        return not self.iterated and self._isolation_level != READ_COMMITTED
+        return self.plain and not self.iterated and self._isolation_level != READ_COMMITTED
 
     def take(self, most: int) -> Records | None:
         """Whole batches of at most `most` records together, or the beginning of one; None if the next batch must be
@@ -100,11 +121,3 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 if sum(len(partitions) for _, partitions in request.topics) < assigned[node]:
                     request._max_wait_ms = min(request._max_wait_ms, PARTIAL_WAIT_MS)
         return requests, *rest
-
-
-def install() -> None:
-    """Let every consumer of this process fetch so: aiokafka has no settings for these classes."""
-    fetcher.MemoryRecords = Slices
-    fetcher.PartitionRecords = PartitionRecords
-    fetcher.FetchResult = FetchResult
-    aiokafka_consumer.Fetcher = Fetcher
