@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from eventfold.fold.columns import Unreadable
 from eventfold.fold.fetching import FetchResult, PartitionRecords, _batches
-from eventfold.fold.heads import BatchColumns
+from eventfold.fold.heads import columns_of
 from eventfold.fold.kafka_batches import Records, Slices, below, last_offset
 from eventfold.fold.runs import UNTOLD
 
@@ -68,8 +68,7 @@ def test_every_record_is_handed_out_once_and_in_order_however_fetches_are_cut(
     parts = list(taken(fetch, most))
     assert all(isinstance(part, Records) and 0 < len(part) <= most for part in parts)
     assert [one.offset for part in parts for one in part] == list(range(BASE + skipped, base))
-    for part in parts:
-        columns = BatchColumns(part)
+    for part, columns in zip(parts, columns_of(parts), strict=True):
         assert list(columns.heads.offsets) == [one.offset for one in part] == list(columns.heads.seqs)
         assert columns.frame["value"].to_list() == [one.value for one in part]
         assert set(columns.heads.previous) == {UNTOLD} and last_offset(part) == part[-1].offset
@@ -117,11 +116,11 @@ def test_a_torn_batch_is_refused() -> None:
 def test_records_that_are_not_laid_out_as_the_first_are_not_read_as_columns(other: Any) -> None:
     [part] = taken(fetch_of(batch(BASE, [(b"k", b"v", headers(1)), other, (b"k", b"v", headers(3))])), 10)
     with pytest.raises(Unreadable):
-        BatchColumns(part)
+        columns_of([part])
 
 
 def test_a_name_that_comes_twice_is_not_read_as_a_column() -> None:
     rows = [(b"k", b"v", headers(n, ("ce_type", b"u"))) for n in (1, 2)]
     [part] = taken(fetch_of(batch(BASE, rows)), 10)
     with pytest.raises(Unreadable):
-        BatchColumns(part)
+        columns_of([part])

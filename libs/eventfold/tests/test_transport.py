@@ -15,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from eventfold.fold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
+from eventfold.fold.faust_transport import (
+    BUSY_LINGER_S,
+    RATE_WINDOW_S,
+    BatchConsumer,
+    BatchTransport,
+    ConsumerThread,
+    Pace,
+)
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
@@ -92,6 +99,17 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
             assert not consumer._acked[place] and not consumer._acked_index[place] and not consumer._gap[place]
 
     asyncio.run(acknowledging())
+
+
+def test_a_busy_feed_is_held_back_and_one_that_became_slow_is_not() -> None:
+    now = [0.0]
+    pace = Pace(0.0, clock=lambda: now[0])
+    held_back = []
+    for records in (10, 600, 600, 10, 10):
+        now[0] += RATE_WINDOW_S
+        pace.fetched(records)
+        held_back.append(pace.linger_s)
+    assert held_back == [0.0, BUSY_LINGER_S, BUSY_LINGER_S, 0.0, 0.0]
 
 
 async def nothing(_: Any) -> None:

@@ -23,8 +23,13 @@ from eventfold.fold.kafka_batches import last_offset
 from eventfold.fold.runs import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
+WAIT_MS = 1500
+"""How long the broker waits for a first record; as Faust sets it."""
 CREATE_TIME = 0
 """Of Kafka's timestamps; nothing reads them."""
+BUSY_RECORDS_PER_S, BUSY_LINGER_S = 500.0, 0.25
+"""From this rate on the broker waits so long for more records: each fetch costs as much as folding some hundred."""
+RATE_WINDOW_S = 1.0
 LINGER_BYTES = 64 * 1024
 """This much data, some hundred records, is worth a fetch and a transaction at once."""
 
@@ -33,19 +38,49 @@ StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tupl
 where partitions begin and end."""
 
 
+class Pace:
+    """How long the broker is to wait for more records, by the rate at which they came of late."""
+
+    def __init__(self, linger_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._least_s = self.linger_s = linger_s
+        self._clock = clock
+        self._records, self._since = 0, clock()
+
+    def fetched(self, records: int) -> None:
+        """Count these records."""
+        self._records += records
+        passed_s = self._clock() - self._since
+        if passed_s >= RATE_WINDOW_S:
+            busy = self._records / passed_s >= BUSY_RECORDS_PER_S
+            self.linger_s = max(self._least_s, BUSY_LINGER_S) if busy else self._least_s
+            self._records, self._since = 0, self._clock()
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's thread; takes batches, and sets how much the broker waits for, which Faust has no setting for."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = in_batches(super()._create_worker_consumer(transport))
-        if transport.linger_s:
-            consumer._fetch_min_bytes = LINGER_BYTES
-            consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
+        _hold_back(consumer, transport.linger_s)
         return consumer
+
+
+def _hold_back(fetches: Any, linger_s: float) -> None:
+    """Set how long the broker waits for `LINGER_BYTES`, on a consumer that is not started or on a fetcher."""
+    if linger_s:
+        fetches._fetch_min_bytes = LINGER_BYTES
+        fetches._fetch_max_wait_ms = int(linger_s * 1000)
+    else:
+        fetches._fetch_min_bytes, fetches._fetch_max_wait_ms = 1, WAIT_MS
 
 
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition of a fetch. The value of the last message is the list of `PartitionBatch`es."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        transport: Any = self.transport
+        self._pace = Pace(transport.linger_s)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -71,6 +106,7 @@ class BatchConsumer(driver.Consumer):
             for tp, batch in records.items()
             if batch and (active is None or tp in active or tp in self._buffered_partitions)
         ]
+        self._keep_pace(sum(len(batch.records) for batch in batches))
         generation = self.app.consumer_generation_id
         for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -78,6 +114,13 @@ class BatchConsumer(driver.Consumer):
             tp = TP(batch.topic, batch.partition)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             yield tp, self._message(tp, last_offset(batch.records), batches if batch is batches[-1] else [])
+
+    def _keep_pace(self, records: int) -> None:
+        before = self._pace.linger_s
+        self._pace.fetched(records)
+        consumer = getattr(self._thread, "_consumer", None)
+        if self._pace.linger_s != before and consumer is not None:
+            _hold_back(consumer._fetcher, self._pace.linger_s)
 
     def _message(self, tp: TP, last_offset: int, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
         message: Any = ConsumerMessage  # Faust's types know single records only

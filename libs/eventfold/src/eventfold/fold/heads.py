@@ -39,12 +39,11 @@ class Shape(NamedTuple):
 
 
 class BatchColumns:
-    """Heads and values of `Records`. Raises `Unreadable`."""
+    """Heads and values of `Records`."""
 
-    def __init__(self, records: Records) -> None:
-        self.frame = _read(records.parts)
-        numbers = [_numbers(self.frame, name) for name in (SEQ, PREVIOUS)]
-        self.heads = Heads([n for part in records.parts for n in part.offsets], *numbers)
+    def __init__(self, frame: pl.DataFrame, heads: Heads) -> None:
+        self.frame = frame
+        self.heads = heads
 
     @property
     def last_time(self) -> bytes:
@@ -57,6 +56,28 @@ class BatchColumns:
         return bytes(self.frame[HISTORY][-1]) if HISTORY in self.frame.columns else None
 
 
+def columns_of(runs: Sequence[Records]) -> list[BatchColumns]:
+    """The columns of each of several runs, which are read together: a call of polars costs as much as reading a hundred
+    records. Raises `Unreadable`."""
+    parts = [part for run in runs for part in run.parts]
+    if not parts:
+        return []
+    frame = _read(parts)
+    seqs, previous = _numbers(frame, SEQ), _numbers(frame, PREVIOUS)
+    found, at = [], 0
+    for run in runs:
+        first, last = run.parts[0], run.parts[-1]
+        size, start = sum(part.size for part in run.parts), at + first.start
+        stop = start + len(run)
+        if stop != at + size - (last.size - last.stop):
+            raise Unreadable("a batch in between is taken in part")
+        offsets = [n for part in run.parts for n in part.offsets]
+        heads = Heads(offsets, seqs[start:stop], previous[start:stop])
+        found.append(BatchColumns(frame.slice(start, stop - start), heads))
+        at += size
+    return found
+
+
 def _numbers(frame: pl.DataFrame, name: str) -> list[int]:
     """The numbers in a header; `UNTOLD` where it is not there."""
     if name not in frame.columns:
@@ -66,7 +87,7 @@ def _numbers(frame: pl.DataFrame, name: str) -> list[int]:
 
 
 def _read(parts: Sequence[Part]) -> pl.DataFrame:
-    """The value and those of the `WANTED` headers that there are, for each record."""
+    """The value and those of the `WANTED` headers that there are, for each record of whole batches."""
     shape = _shape(tuple(name for name, _ in next(iter(parsed(parts[0].data))).headers))
     bodies, rows = [part.body for part in parts], sum(part.size for part in parts)
     blocks = [shape.header]
@@ -75,7 +96,7 @@ def _read(parts: Sequence[Part]) -> pl.DataFrame:
     with readable("a batch"):
         found = pl.read_avro(io.BytesIO(b"".join(blocks)), columns=shape.columns)
     _check(found, shape, rows, sum(map(len, bodies)))
-    return _cut(found.drop(LENGTH, *shape.constants), parts)
+    return found.drop(LENGTH, *shape.constants)
 
 
 def _check(found: pl.DataFrame, shape: Shape, rows: int, size: int) -> None:
@@ -87,15 +108,6 @@ def _check(found: pl.DataFrame, shape: Shape, rows: int, size: int) -> None:
     read_size, *as_assumed = found.select((length + size_of_length).sum(), *constant).row(0)
     if found.height != rows or read_size != size or not all(as_assumed):
         raise Unreadable("records of a batch have different headers")
-
-
-def _cut(found: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
-    """Without what was taken before of the first batch, and is still to be taken of the last."""
-    before, after = parts[0].start, parts[-1].size - parts[-1].stop
-    kept = found.slice(before, found.height - before - after)
-    if kept.height != sum(part.stop - part.start for part in parts):
-        raise Unreadable("a batch in between is taken in part")
-    return kept
 
 
 @lru_cache(SHAPES_REMEMBERED)

@@ -36,7 +36,7 @@ from eventfold.fold.readmodel import (
     settings_of,
     turn,
 )
-from eventfold.fold.runs import Fresh, PartitionBatch, Run
+from eventfold.fold.runs import Columns, Fresh, PartitionBatch, Run
 from eventfold.fold.sets import Sets, write
 from eventfold.postgres import built_under
 from eventfold.postgres.sessions import Connection, Pool
@@ -227,7 +227,12 @@ class FoldRunner:
         read its topic, these groups stand still and the batch is left out. Otherwise raises what the Avro codec
         raises."""
         sets = self._sets.worth_it(batches)
-        runs = [run for one in batches if (run := self._or_stand_still(one.topic, partial(self._run, one, sets)))]
+        columns = self._sets.columns(batches) if sets else [None] * len(batches)
+        runs = [
+            run
+            for batch, own in zip(batches, columns, strict=True)
+            if (run := self._or_stand_still(batch.topic, partial(self._run, batch, own)))
+        ]
         fetched = self._sets.read(runs, self._read) if sets else None
         for run in runs:
             run.fetched = fetched
@@ -267,11 +272,10 @@ class FoldRunner:
         telemetry.FOLD_GROUP_STILL.labels(self._worker, group.name).set(1)
         log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
 
-    def _run(self, batch: PartitionBatch, sets: bool) -> Run:
-        columns = self._sets.columns(batch) if sets else None
-        if columns is not None:
-            return Run(batch, self._data, columns)
-        return Run(batch._replace(records=crossing.up_to_closing(batch.records)), self._data)
+    def _run(self, batch: PartitionBatch, columns: Columns | None) -> Run:
+        if columns is None:
+            batch = batch._replace(records=crossing.up_to_closing(batch.records))
+        return Run(batch, self._data, columns)
 
     def _data(self, records: Sequence[ConsumedRecord]) -> list[Any]:
         """The data of the records of a run. Control records are only at its ends: an opening one (or a few, if a fill

@@ -43,16 +43,19 @@ class Sets:
         """Whether these batches are enough to be read as columns."""
         return bool(self._merging) and sum(len(one.records) for one in batches) >= SETS_FROM_RECORDS
 
-    def columns(self, batch: PartitionBatch) -> Columns | None:
-        """The heads and values of a batch, read without making an object of each record; None if they are not as all
-        relays write them."""
-        if not isinstance(batch.records, Records):
-            return None
+    def columns(self, batches: Sequence[PartitionBatch]) -> list[Columns | None]:
+        """The heads and values of each batch, read without making an object of each record; None if they are not laid
+        out as relays write them."""
+        records = [one.records for one in batches if isinstance(one.records, Records)]
+        if len(records) < len(batches):
+            return [None] * len(batches)
         try:
-            return self._heads.BatchColumns(batch.records)
+            return list(self._heads.columns_of(records))
         except self._unreadable as reason:
-            log.info("%s[%d]: records are parsed one by one: %s", batch.topic, batch.partition, reason)
-            return None
+            if len(batches) > 1:  # the others may be
+                return [one for batch in batches for one in self.columns([batch])]
+            log.info("%s: records are parsed one by one: %s", batches[0].topic, reason)
+            return [None]
 
     def read(self, runs: Sequence[Run], read: Mapping[str, Collection[str]]) -> Fetched | None:
         """The columns of the runs, grouped for each projection that merges; None if they cannot be read so. `read` are
