@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 
 from contracts.avro import AvroCodec, schema_folder, shipped_schemas
+from contracts.events.catalog import INTERACTION_RATED
 from eventfold import FoldGroup, Projection
 from eventfold.fold import sets
 from eventfold.fold.readmodel import KeptRecord
@@ -151,20 +152,24 @@ def fetches_of(lanes: dict[Any, list[KeptRecord]], rng: random.Random) -> Iterat
         yield fetch
 
 
-async def folded(url: str, projection: Projection, avro: AvroCodec, fetches: Sequence[Any]) -> Any:
-    """The rows and positions after these fetches, on emptied tables."""
+async def folded(
+    url: str, projection: Projection, avro: AvroCodec, fetches: Sequence[Any], *, spoilt: bool = False
+) -> Any:
+    """The rows, positions and parked records after these fetches, on emptied tables. Some fetches may not be readable
+    as columns if one is `spoilt`."""
     async with AsyncConnectionPool(url, min_size=1, max_size=1, open=False, kwargs={"autocommit": True}) as pool:
         async with pool.connection() as conn:
-            for name in ("fold_position", *(table.name for table in projection.tables)):
+            for name in ("fold_position", "dead_letter", *(table.name for table in projection.tables)):
                 await conn.execute(f"DELETE FROM {name}")  # noqa: S608 - declared names
-        runner = FoldRunner(worker="test", pool=pool, avro=avro, groups=[FoldGroup("all", (projection,))])
+        runner = FoldRunner(worker="test", pool=pool, avro=avro, groups=[FoldGroup("all", (projection,), parks=True)])
         for fetch in fetches:
             runs = runner.decode(fetch)
-            assert all((run.fetched is not None) == bool(projection.merges) for run in runs)
+            assert spoilt or all((run.fetched is not None) == bool(projection.merges) for run in runs)
             await runner.apply_decoded(runs)
         async with pool.connection() as conn:
             return {
                 "position": await _rows(conn, "fold_position", "topic, partition, next_offset, seq, occurred_at"),
+                "parked": await _rows(conn, "dead_letter", "projection, record_key, event_id"),
                 **{one.name: await _rows(conn, one.name, ", ".join(one.columns)) for one in projection.tables},
             }
 
@@ -194,3 +199,56 @@ def test_sets_and_single_events_make_the_same_rows(
         assert merged == general
 
     equal()
+
+
+def _spoilt(kind: Any, codec: AvroCodec, **other: Any) -> bytes:
+    at = START
+    plain = {"member_id": "m", "content_id": "c", "rating": 3, "previous": None, "occurred_at": at}
+    return codec.encode(kind.name, {**plain, **other})
+
+
+def _with_text(codec: AvroCodec, text: bytes) -> bytes:
+    return _spoilt(INTERACTION_RATED, codec, content_id="cc").replace(b"cc", text)
+
+
+SPOILT: dict[str, Any] = {
+    "a text that PostgreSQL refuses": lambda codec: _with_text(codec, b"c\0"),
+    "a value that is cut off": lambda codec: _spoilt(INTERACTION_RATED, codec)[:-1],
+    "a value that is too long": lambda codec: _spoilt(INTERACTION_RATED, codec) + b"x",
+    "an unknown schema": lambda codec: b"\xc3\x01" + b"?" * 8 + _spoilt(INTERACTION_RATED, codec)[10:],
+    "an unknown id": lambda codec: b"\0" + b"?" * 4 + _spoilt(INTERACTION_RATED, codec)[10:],
+    "neither framing": lambda codec: b"?",
+    "no value": lambda codec: None,
+    "no text": lambda codec: _with_text(codec, b"\xff\xff"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_what_cannot_be_applied_is_found_singly_and_fails_as_it_does_event_by_event(
+    spoil: str, postgres_url: str, codecs: Codecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "SETS_FROM_RECORDS", 1)
+    [projection] = [one.values[0] for one in DECLARED if one.id == "catalog-content_counter"]
+    assert isinstance(projection, Projection)
+    made(postgres_url, projection)
+    lanes = {(INTERACTION_RATED.topic, 0): list[KeptRecord]()}
+    [lane] = lanes.values()
+    for seq in range(1, 12):
+        value = SPOILT[spoil](codecs.reading) if seq == 5 else _spoilt(INTERACTION_RATED, codecs.reading)
+        key = b"key" if seq in (5, 7) else b"other"
+        lane.append(KeptRecord(seq - 1, key, value, _headers(INTERACTION_RATED.name, seq)))
+    [place] = lanes
+    fetches = [[PartitionBatch(*place, lane[:8])], [PartitionBatch(*place, lane[8:])]]
+    found = [
+        asyncio.run(_outcome(folded(schema_url(postgres_url, way), one, codecs.reading, fetches, spoilt=True)))
+        for way, one in zip(WAYS, (replace(projection, merges=()), projection), strict=True)
+    ]
+    assert found[0] == found[1]
+
+
+async def _outcome(folding: Any) -> Any:
+    """What comes of it: rows, or the kind of failure."""
+    try:
+        return await folding
+    except Exception as failure:  # noqa: BLE001 - it is compared
+        return type(failure)

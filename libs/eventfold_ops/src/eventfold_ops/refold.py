@@ -21,7 +21,7 @@ from eventfold.fold.fetching import in_batches
 from eventfold.fold.kafka_batches import below, last_offset
 from eventfold.fold.runner import FoldRunner
 from eventfold.fold.runs import PartitionBatch, Run
-from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, fetch_records
 from eventfold.postgres import sessions
 from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
@@ -200,7 +200,7 @@ class Refold:
         self._progress.total = self._progress.done + sum(end - starts[place] for place, end in limits.items())
 
     async def _fetch(self, limits: Positions) -> list[PartitionBatch]:
-        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=FETCH_RECORDS)
+        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=fetch_records(self._runner))
         return [
             PartitionBatch(place.topic, place.partition, kept)
             for place, records in fetched.items()

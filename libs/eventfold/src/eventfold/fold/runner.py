@@ -238,11 +238,13 @@ class FoldRunner:
             run.fetched = fetched
         return [run for run in runs if self._is_merged(run) or self._or_stand_still(run.topic, run.decoded)]
 
+    @property
+    def merges_all(self) -> bool:
+        """Whether every handler takes its events as sets."""
+        return all(map(_merges, self._ordered))
+
     def _is_merged(self, run: Run) -> bool:
-        """Whether every handler takes the run as a set."""
-        return run.fetched is not None and all(
-            isinstance(one, Projection) and one.merges for one in self._handlers[run.topic]
-        )
+        return run.fetched is not None and all(map(_merges, self._handlers[run.topic]))
 
     def _or_stand_still(self, topic: str, make: Callable[[], Run]) -> Run | None:
         try:
@@ -442,6 +444,10 @@ class FoldRunner:
         if never:
             log.error("process %s does not react to %d events that its store does not know", process.name, len(never))
         return set(events) - never
+
+
+def _merges(handler: Handler) -> bool:
+    return isinstance(handler, Projection) and bool(handler.merges)
 
 
 def parts(runs: Sequence[Run], most_records: int) -> Iterator[list[Run]]:
