@@ -45,13 +45,24 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         """Whether its consumer takes records as they come."""
         return self._key_deserializer is _batches
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # An iterator that is not begun refers back to this: together they would keep megabytes until the next search
+        # for garbage, which a worker makes seldom.
+        self._records_iterator = None
+
     def __iter__(self) -> Any:
-        self.iterated = True
+        self._begin()
         return self._records_iterator if self.plain else self  # without a call of `__next__` for each record
 
     def __next__(self) -> Any:
-        self.iterated = True
+        self._begin()
         return super().__next__()
+
+    def _begin(self) -> None:
+        if not self.iterated:
+            self._records_iterator = self._unpack_records()
+        self.iterated = True
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:
         return record if self.plain else super()._consumer_record(tp, record)
