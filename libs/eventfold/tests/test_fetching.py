@@ -71,6 +71,7 @@ def test_every_record_is_handed_out_once_and_in_order_however_fetches_are_cut(
     for part, columns in zip(parts, columns_of(parts), strict=True):
         assert list(columns.heads.offsets) == [one.offset for one in part] == list(columns.heads.seqs)
         assert columns.frame["value"].to_list() == [one.value for one in part]
+        assert columns.traceparents == [None] * len(part)
         assert set(columns.heads.previous) == {UNTOLD} and last_offset(part) == part[-1].offset
         assert [one.offset for one in below(part, BASE + 4)] == [n for n in columns.heads.offsets if n < BASE + 4]
 
@@ -117,6 +118,14 @@ def test_records_that_are_not_laid_out_as_the_first_are_not_read_as_columns(othe
     [part] = taken(fetch_of(batch(BASE, [(b"k", b"v", headers(1)), other, (b"k", b"v", headers(3))])), 10)
     with pytest.raises(Unreadable):
         columns_of([part])
+
+
+def test_the_optional_headers_are_read_where_they_are() -> None:
+    more = ("ce_previoussequence", b"4"), ("ce_history", b"h"), ("traceparent", b"00-1-2-01")
+    [part] = taken(fetch_of(batch(BASE, [(b"k", b"v", headers(n, *more)) for n in (5, 6)])), 10)
+    [columns] = columns_of([part])
+    assert columns.heads.previous == [4, 4] and columns.last_history == b"h"
+    assert columns.traceparents == [b"00-1-2-01"] * 2 and columns.last_time == b"2026-01-01T00:00:00+00:00"
 
 
 def test_a_name_that_comes_twice_is_not_read_as_a_column() -> None:

@@ -23,7 +23,8 @@ from eventfold.fold.runs import UNTOLD, Heads
 
 LENGTH, VALUE = "length", "value"
 SEQ, PREVIOUS, TIME, HISTORY = "ce_sequence", "ce_previoussequence", "ce_time", "ce_history"
-NEEDED, WANTED = (TYPE_HEADER, SEQ, TIME), (TYPE_HEADER, SEQ, TIME, PREVIOUS, HISTORY)
+TRACEPARENT = "traceparent"
+NEEDED, WANTED = (TYPE_HEADER, SEQ, TIME), (TYPE_HEADER, SEQ, TIME, PREVIOUS, HISTORY, TRACEPARENT)
 SHAPES_REMEMBERED = 256
 MOST = 63
 """Headers of a record, and bytes of a header's name: so that these numbers take one byte each."""
@@ -49,6 +50,12 @@ class BatchColumns:
     def last_time(self) -> bytes:
         """`ce_time` of the last record."""
         return bytes(self.frame[TIME][-1])
+
+    @property
+    def traceparents(self) -> Sequence[bytes | None]:
+        """`traceparent` of each record."""
+        named = TRACEPARENT in self.frame.columns
+        return self.frame[TRACEPARENT].to_list() if named else [None] * self.frame.height
 
     @property
     def last_history(self) -> bytes | None:

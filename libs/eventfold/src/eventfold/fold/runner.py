@@ -304,7 +304,7 @@ class FoldRunner:
     async def _apply_group(self, group: FoldGroup, runs: Sequence[Run]) -> None:
         started = time.perf_counter()
         places = [positions.place(run) for run in runs]
-        headers = (one for run in runs for one in run.headers)
+        headers = (one for run in runs for one in run.causes)
         with tracing.batch("process", SpanKind.CONSUMER, self._worker, places, headers):
             try:
                 await self._apply_or_park(group, runs, places)

@@ -35,6 +35,10 @@ class Columns(Protocol):
         """`ce_history` of the last record."""
 
     @property
+    def traceparents(self) -> Sequence[bytes | None]:
+        """`traceparent` of each record."""
+
+    @property
     def frame(self) -> Any:
         """`ce_type` and value of each record, a polars DataFrame."""
 
@@ -117,6 +121,13 @@ class Run(Sequence[PublicRecord[Any]]):
     def closes(self) -> bool:
         """Whether its last record closes the partition."""
         return self.columns is None and crossing.closes(self.records[-1])
+
+    @property
+    def causes(self) -> Iterator[Mapping[str, bytes]]:
+        """The headers of each record that name the span which caused it."""
+        if self.columns is None:
+            return iter(self.headers)
+        return ({"traceparent": one} if one else {} for one in self.columns.traceparents)
 
     @property
     def occurred_at(self) -> datetime:
