@@ -179,11 +179,17 @@ async def _rows(conn: Any, table: str, columns: str) -> list[Any]:
     return list(await cursor.fetchall())
 
 
+def _never_one_by_one(one: sets.Sets, found: Any, projection: Projection, fresh: Any) -> Any:
+    """`Sets.grouped`, which here may not fall back."""
+    return found.grouped(projection, fresh)
+
+
 @pytest.mark.parametrize("projection", DECLARED)
 def test_sets_and_single_events_make_the_same_rows(
     projection: Projection, postgres_url: str, codecs: Codecs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sets, "SETS_FROM_RECORDS", 1)
+    monkeypatch.setattr(sets.Sets, "grouped", _never_one_by_one)
     made(postgres_url, projection)
     ways = dict(zip(WAYS, (replace(projection, merges=()), projection), strict=True))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import polars as pl
 
-from eventfold.fold.columns import Blocks, Unreadable
+from eventfold.fold.columns import Blocks, Unreadable, readable
 from eventfold.fold.grouping import ORDER, Statement, statements
 from eventfold.fold.heads import VALUE
 from eventfold.fold.readmodel import TYPE_HEADER, Projection
@@ -87,10 +87,9 @@ def _frame(run: Run) -> pl.DataFrame:
     """Type and value of each record."""
     if run.columns is not None:
         return cast("pl.DataFrame", run.columns.frame.select(TYPE, VALUE))
-    types = [one.get(TYPE) for one in run.headers]
-    return pl.DataFrame(
-        {TYPE: types, VALUE: [one.value for one in run.records]}, schema=dict.fromkeys((TYPE, VALUE), pl.Binary)
-    )
+    rows = {TYPE: [one.get(TYPE) for one in run.headers], VALUE: [one.value for one in run.records]}
+    with readable("a run"):
+        return pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.Binary))
 
 
 def _by_frame(table: pl.DataFrame) -> list[tuple[bytes | None, pl.DataFrame]]:
