@@ -26,7 +26,7 @@ from lyceum_local.stack import LocalStack
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "bench" / "peers" / "requirements.txt"
 TIMEOUT_S = 900
-OURS = ("bare", "eventfold", "stock-faust")
+OURS = ("bare", "eventfold", "eventfold-general", "stock-faust")
 _produced: set[tuple[Path, str]] = set()
 
 
