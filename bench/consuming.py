@@ -25,12 +25,12 @@ from aiokafka.structs import TopicPartition
 from psycopg_pool import AsyncConnectionPool
 
 from bench.stopwatch import Stopwatch
-from bench.workload import ADD_COUNTER, ADD_PAIR, MOVE, views
+from bench.workload import ADD_COUNTER, ADD_PAIR, MOVE, general_views, views
 from contracts.avro import AvroCodec
 from eventfold import FoldGroup, Projection, PublicRecord
-from eventfold.fold.positions import Run
 from eventfold.fold.projecting import load_rows, write_changes
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch, Run
 from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS, fold_app, run
 from eventfold.publish.brokers import Brokers
 
@@ -55,8 +55,17 @@ class TimedRunner(FoldRunner):
 
 
 def eventfold(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
+    _worker(work, url, bootstrap, views(topic), watch)
+
+
+def eventfold_general(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
+    """The same worker with a projection in the general form: rows are read, folded and written back."""
+    _worker(work, url, bootstrap, general_views(topic), watch)
+
+
+def _worker(work: str, url: str, bootstrap: str, projection: Projection, watch: Stopwatch) -> None:
     pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
-    runner = TimedRunner(worker="bench", pool=pool, avro=AvroCodec(), groups=[FoldGroup("bench", (views(topic),))])
+    runner = TimedRunner(worker="bench", pool=pool, avro=AvroCodec(), groups=[FoldGroup("bench", (projection,))])
     runner.watch, runner.work = watch, work
     group = f"bench-{uuid.uuid4().hex[:8]}"
     run(fold_app(group=group, brokers=Brokers(bootstrap), runner=runner, pool=pool), loglevel="ERROR")
@@ -68,7 +77,7 @@ def bare(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> N
 
 async def _bare(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatch) -> None:
     """The shortest loop that keeps position and rows together: one transaction per fetch."""
-    avro, projection = AvroCodec(), views(topic)
+    avro, projection = AvroCodec(), general_views(topic)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
@@ -136,7 +145,7 @@ def stock_faust(work: str, url: str, bootstrap: str, topic: str, watch: Stopwatc
 
     async def many(stream: Any) -> None:
         conn = await psycopg.AsyncConnection.connect(url)
-        apply = partial(_bare_batch, conn, views(topic), avro)
+        apply = partial(_bare_batch, conn, general_views(topic), avro)
         async for events in stream.take_events(TAKE, within=TAKE_WITHIN_S):
             watch.begin()
             batches: dict[TopicPartition, list[Any]] = defaultdict(list)
@@ -154,7 +163,7 @@ async def _upsert_each(conn: Any, data: Mapping[str, Any]) -> None:
     await conn.commit()
 
 
-PEERS = {"eventfold": eventfold, "bare": bare, "stock-faust": stock_faust}
+PEERS = {"eventfold": eventfold, "eventfold-general": eventfold_general, "bare": bare, "stock-faust": stock_faust}
 
 if __name__ == "__main__":
     peer, work_, url_, bootstrap_, topic_, events_ = sys.argv[1:]

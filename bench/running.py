@@ -30,7 +30,7 @@ from lyceum_local.stack import LocalStack
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "bench" / "peers" / "requirements.txt"
 TIMEOUT_S = 900
-OURS = ("bare", "eventfold", "stock-faust")
+OURS = ("bare", "eventfold", "eventfold-general", "stock-faust")
 POSTGRES_ALONE = "postgres-alone"
 ONLY_KEYS = ("kafka-connect",)
 """Contestants that cannot add to a row, and keep no position in the database."""

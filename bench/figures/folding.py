@@ -19,7 +19,7 @@ from contracts.avro import AvroCodec
 from eventfold import PublicRecord
 from eventfold.fold.projecting import load_rows, write_changes
 from eventfold.fold.readmodel import given
-from eventfold.fold.runner import PartitionBatch
+from eventfold.fold.runs import PartitionBatch
 from metrics.bootstrap import definition
 from metrics.projections.groups import groups
 from servicekit.testing import Delivered, House, housed, migrated

@@ -13,7 +13,8 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
 from eventfold import FoldGroup, Projection
 from eventfold.errors import BuiltUnderOther
 from eventfold.fold.readmodel import settings_of
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.postgres import built_under, schema
 
 RECORDED = "SELECT setting, value FROM built_under WHERE projection = 'counting'"

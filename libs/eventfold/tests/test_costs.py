@@ -12,7 +12,8 @@ from psycopg_pool import AsyncConnectionPool
 from shelf import COUNTING, HOT_SHELF, SHELF, TOPIC, JsonInsteadOfAvro, add
 
 from eventfold import FoldGroup, Idempotency, Item
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.testing import counted
 
 Doing = Callable[[House, int], Awaitable[object]]

@@ -15,7 +15,8 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro
 from eventfold import FoldGroup, Projection
 from eventfold.errors import OffsetGap, TopicLost, TopicMisconfigured
 from eventfold.fold.crossing import check_partitions, chosen
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.publish.generations import CLOSED_TYPE, Barrier, logical, number, physical
 
 BARRIER_SEQ = 10

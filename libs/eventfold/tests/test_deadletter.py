@@ -13,7 +13,8 @@ from eventfold.errors import Poison
 from eventfold.fold import deadletter
 from eventfold.fold.deadletter import MAX_PARKED_BYTES, MAX_PARKED_RECORDS, TooManyParked, parked_now, show_parked
 from eventfold.fold.readmodel import ConsumedRecord, KeptRecord
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold_ops import dlq
 
 GARBAGE = b"\xff\x00\xed\xa0\x80"

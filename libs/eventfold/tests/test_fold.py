@@ -19,7 +19,8 @@ from eventfold.errors import OffsetGap, Poison, RecordsMissing
 from eventfold.fold import positions
 from eventfold.fold.passing import PASSING
 from eventfold.fold.positions import take_turns
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.vocabulary.decider import event_id
 from eventfold_ops.dlq import discard, redrive
 

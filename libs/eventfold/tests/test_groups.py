@@ -16,7 +16,8 @@ from shelf import COUNTING, FILLED, TOPIC, JsonInsteadOfAvro, count
 from eventfold import Changes, FoldGroup, Process, Projection, PublicRecord, ReadTable, Rows, adds, on, projection
 from eventfold.errors import FoldHalts, OffsetGap
 from eventfold.fold import deadletter
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.vocabulary.decider import event_id
 
 

@@ -12,7 +12,8 @@ from delivering import record
 from house import House, built, context
 from shelf import COUNTING, HOT_SHELF, SHELVES, TOPIC, JsonInsteadOfAvro, add
 
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.postgres.locks import key
 from eventfold_ops import shadow
 from eventfold_ops.shadow import NotAShadow

@@ -19,7 +19,8 @@ from shelf import FILLED, TOPIC, JsonInsteadOfAvro
 
 from eventfold import Ask, FoldGroup, Item, Pace, Process, PublicRecord
 from eventfold.errors import LeaseLost, NotFound, OutcomeUnknown, WrongState
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.publish import lease as leases
 from eventfold.timers.intents import (
     INTENT,

@@ -18,7 +18,8 @@ from shelf import COUNTING, TOPIC, JsonInsteadOfAvro, add
 from eventfold import FoldGroup
 from eventfold.fold.lag import FoldLag
 from eventfold.fold.progress import Progress
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.publish import lag, lease
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics

@@ -366,7 +366,7 @@ def test_any_interleaving_ends_where_the_model_ends(
     monkeypatch.setattr(replay, "NEARLY_FILLED_EVENTS", NEARLY_FILLED_EVENTS)
     monkeypatch.setattr(replay, "SWITCHED_WITHIN_S", AT_ONCE_S)
     monkeypatch.setattr(filling, "ATTEMPTS", 1)  # a pause would be outside of the model
-    monkeypatch.setattr(refold, "FETCH_RECORDS", RECORDS_PER_FETCH)
+    monkeypatch.setattr(refold, "fetch_records", lambda _: RECORDS_PER_FETCH)
     monkeypatch.setattr(refold, "STALLED_AFTER_S", AT_ONCE_S)
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or random.SystemRandom().getrandbits(32))
     examples = NIGHTLY_EXAMPLES if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else EXAMPLES

@@ -21,7 +21,8 @@ from shelf import COUNTS, FILLED, SHELF, TOPIC, AddBook, JsonInsteadOfAvro, add,
 from spanning import CAUSE, cause, exported, linked, told
 
 from eventfold import Ask, FoldGroup, Item, Process, Projection, PublicRecord, tracing
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 import uuid
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from eventfold.fold.faust_transport import BatchConsumer, BatchTransport, ConsumerThread
+from eventfold.fold.faust_transport import (
+    BUSY_LINGER_S,
+    RATE_WINDOW_S,
+    BatchConsumer,
+    BatchTransport,
+    ConsumerThread,
+    Pace,
+)
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
@@ -63,21 +65,6 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     assert consumer.sought == 0
 
 
-@contextlib.contextmanager
-def unchanged() -> Iterator[None]:
-    """aiokafka is afterwards as it was: making a transport sets its classes for the whole process."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
-        patched.setattr(aiokafka_consumer, "Fetcher", aiokafka_consumer.Fetcher)
-        yield
-
-
-@pytest.fixture
-def as_it_was() -> Iterator[None]:
-    with unchanged():
-        yield
-
-
 def batching(brokers: Brokers, linger_s: float = 0.0) -> Any:
     """Faust's consumer of a worker with this setting."""
     app = faust.App(uuid.uuid4().hex, store="memory://", **brokers.faust())
@@ -105,22 +92,30 @@ def test_what_is_acknowledged_is_committed_whole_and_nothing_of_it_is_kept(runs:
             for records in run:
                 await consumer._add_gap(place, offset + 1, offset + records)
                 offset += records
-                last = SimpleNamespace(offset=offset, timestamp=0, timestamp_type=0, checksum=None)
-                assert consumer.ack(consumer._message(place, last, []))
+                assert consumer.ack(consumer._message(place, offset, []))
             committable = consumer._filter_committable_offsets([place])
             assert committable == ({place: offset + 1} if run else {})
             consumer._committed_offset.update(committable)
             assert not consumer._acked[place] and not consumer._acked_index[place] and not consumer._gap[place]
 
-    with unchanged():
-        asyncio.run(acknowledging())
+    asyncio.run(acknowledging())
+
+
+def test_a_busy_feed_is_held_back_and_one_that_became_slow_is_not() -> None:
+    now = [0.0]
+    pace = Pace(0.0, clock=lambda: now[0])
+    held_back = []
+    for records in (10, 600, 600, 10, 10):
+        now[0] += RATE_WINDOW_S
+        pace.fetched(records)
+        held_back.append(pace.linger_s)
+    assert held_back == [0.0, BUSY_LINGER_S, BUSY_LINGER_S, 0.0, 0.0]
 
 
 async def nothing(_: Any) -> None:
     """Never called: Faust does not run."""
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands() -> None:
     consumer = batching(Brokers("nowhere:9"))
 
@@ -133,7 +128,6 @@ async def test_a_worker_says_that_it_reads_only_while_no_partition_changes_hands
     assert ready() == 0
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_with_linger_many_small_fetches_become_few(brokers: Brokers) -> None:
     topic = f"linger.{uuid.uuid4().hex}"
     await prepare_topics(brokers, [topic], partitions=1)
@@ -155,7 +149,6 @@ async def test_with_linger_many_small_fetches_become_few(brokers: Brokers) -> No
         await asyncio.gather(consumer.stop(), producer.stop())
 
 
-@pytest.mark.usefixtures("as_it_was")
 async def test_a_partition_left_out_of_a_fetch_is_not_kept_waiting_for_the_others(brokers: Brokers) -> None:
     """As under back-pressure: while one partition is paused, a fetch waits for the other, which has nothing."""
     topic = f"partial.{uuid.uuid4().hex}"

@@ -19,7 +19,8 @@ from house import House
 from shelf import COUNTING, SHELVES, TOPIC, JsonInsteadOfAvro
 
 from eventfold import Changes, FoldGroup, PublicRecord, Rows
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.vocabulary.decider import event_id
 from eventfold_ops import dlq
 from eventfold_ops.cli import main

@@ -15,7 +15,8 @@ from shop import bought, opened, promoted, quote
 
 from contracts.avro import AvroCodec
 from eventfold import FoldGroup, Projection, ReadTable
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.postgres import schema
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.schema import fingerprint, to_parsing_canonical_form
+from fastavro.schema import expand_schema, fingerprint, to_parsing_canonical_form
 
 from contracts.collisions import check_frames, check_schemas, unique_keys
 from contracts.fitting import fitting
 from contracts.many import WORTH_IT, Malformed, array_of, grouped, read_many
+from eventfold.vocabulary.public import Written
 
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
@@ -121,6 +122,7 @@ class AvroCodec:
         self._schemas = {frame: (len(frame), one.schema, self._reader(one)) for frame, one in by_frame.items()}
         self._arrays = {frame: tuple(map(array_of, schemas[1:])) for frame, schemas in self._schemas.items()}
         self._written_as = {frame: (one.type, one.dataschema) for frame, one in by_frame.items()}
+        self._written = {frame: self._schemas_of(frame, one) for frame, one in by_frame.items()}
 
     @property
     def types(self) -> list[str]:
@@ -178,6 +180,14 @@ class AvroCodec:
         if written_as is None:
             raise UnknownFingerprint(_named(value))
         return written_as
+
+    def written(self, value: bytes) -> Written | None:
+        """The schemas of a framed value; None if this build does not have its schema."""
+        return self._written.get(value[:HEADER_BYTES]) or self._written.get(value[:REGISTERED_BYTES])
+
+    def _schemas_of(self, frame: bytes, one: Shipped) -> Written:
+        schema, newest = (expand_schema(json.loads(shipped.text)) for shipped in (one, self._newest[one.type]))
+        return Written(one.type, frame, schema, newest)
 
 
 def _named(value: bytes) -> str:

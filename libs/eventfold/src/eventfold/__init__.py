@@ -20,19 +20,9 @@ from eventfold.fold.declared import (
     puts,
     sets,
 )
-from eventfold.fold.readmodel import (
-    Changes,
-    Draft,
-    Fold,
-    FoldGroup,
-    Handler,
-    Key,
-    Process,
-    Projection,
-    PublicRecord,
-    ReadTable,
-    Rows,
-)
+from eventfold.fold.readmodel import Changes, Draft, Fold, FoldGroup, Handler, Process, Projection, PublicRecord, Rows
+from eventfold.fold.tables import Key, ReadTable
+from eventfold.fold.values import always, field, missing, where
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.sealing.keys import DataKey, Sealed, SubjectKeys
 from eventfold.vocabulary.codec import EventCodec, Stored, Upcaster
@@ -102,12 +92,16 @@ __all__ = [
     "SubjectKeys",
     "Upcaster",
     "adds",
+    "always",
     "becomes",
+    "field",
     "latest",
     "least",
+    "missing",
     "most",
     "on",
     "projection",
     "puts",
     "sets",
+    "where",
 ]

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
 
 from eventfold.fold.crossing import closes
-from eventfold.fold.runner import PartitionBatch
+from eventfold.fold.runs import PartitionBatch
 from eventfold.publish.witness import TAIL_RECORDS, Tail, Tails, seen, tail_of
 
 RECORDS_PER_BATCH = 2

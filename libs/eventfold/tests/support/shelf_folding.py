@@ -19,8 +19,9 @@ from shelf_writing import stream_of
 from eventfold import Changes, FoldGroup, PublicRecord, Rows
 from eventfold.errors import NotFound, Poison, TopicLost
 from eventfold.fold import crossing
-from eventfold.fold.positions import Run, check_within
+from eventfold.fold.positions import check_within
 from eventfold.fold.runner import FoldRunner, Standing
+from eventfold.fold.runs import Run
 from eventfold.fold.worker import apply_with_retry
 from eventfold.vocabulary.decider import event_id
 from eventfold_ops import dlq, rebuild

@@ -3,9 +3,11 @@ ones."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -15,8 +17,11 @@ from psycopg_pool import AsyncConnectionPool
 from eventfold import Connection, Pool
 from eventfold.errors import EventfoldError
 from eventfold.fold import crossing
-from eventfold.fold.runner import FoldRunner, PartitionBatch
-from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, FETCH_RECORDS
+from eventfold.fold.fetching import in_batches
+from eventfold.fold.kafka_batches import below, last_offset
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch, Run
+from eventfold.fold.worker import FETCH_BYTES_PER_PARTITION, fetch_records
 from eventfold.postgres import sessions
 from eventfold.publish.generations import logical, number
 from eventfold_ops.deployment import Deployment
@@ -75,7 +80,7 @@ class Refold:
     async def over(deployment: Deployment, conn: Connection, one: Shadow) -> AsyncIterator[Refold]:
         """A refold with a pool in the shadow schema and a consumer of its own, whose group only shows the lag."""
         url = make_conninfo(deployment.database_url, options=f"-csearch_path={one.shadow}")
-        consumer = deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION)
+        consumer = in_batches(deployment.consumer(f"rebuild.{one.projection.name}", FETCH_BYTES_PER_PARTITION))
         async with (
             AsyncConnectionPool(
                 url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}, configure=sessions.fix
@@ -159,24 +164,31 @@ class Refold:
         self._runner.follow(names)
 
     async def _fold_below(self, limits: Positions) -> None:
-        """Fold everything below the limits. Ends early if the shadow crosses to another generation."""
+        """Fold everything below the limits. Ends early if the shadow crosses to another generation. The next fetch is
+        read and decoded while the database applies the one before."""
         await self._seek(limits)
         left = dict(limits)
         give_up_at = time.monotonic() + STALLED_AFTER_S
-        while left and not self._runner.crossed:
-            batches = await self._fetch(limits)
-            if batches:
-                give_up_at = time.monotonic() + STALLED_AFTER_S
-                await self._runner.apply(batches)
-            elif time.monotonic() > give_up_at:
-                raise RefoldStalled(self._shadow.projection.name, left)
-            for batch in batches:
-                place = (batch.topic, batch.partition)
-                if batch.records[-1].offset + 1 >= limits[place]:
-                    left.pop(place)
-                    self._consumer.pause(TopicPartition(*place))
-            self._progress.add(sum(len(batch.records) for batch in batches))
-            await self._report_lag(batches)
+        async with one_at_a_time() as applying:
+            while left and not self._runner.crossed:
+                batches = await self._fetch(limits)
+                if batches:
+                    give_up_at = time.monotonic() + STALLED_AFTER_S
+                    await applying(self._apply(batches, self._runner.decode(batches)))
+                elif time.monotonic() > give_up_at:
+                    raise RefoldStalled(self._shadow.projection.name, left)
+                for batch in batches:
+                    place = (batch.topic, batch.partition)
+                    if last_offset(batch.records) + 1 >= limits[place]:
+                        left.pop(place)
+                        self._consumer.pause(TopicPartition(*place))
+
+    async def _apply(self, batches: Sequence[PartitionBatch], runs: Sequence[Run]) -> None:
+        if self._runner.crossed:  # by the fetch before: this one is read again
+            return
+        await self._runner.apply_decoded(runs)
+        self._progress.add(sum(len(batch.records) for batch in batches))
+        await self._report_lag(batches)
 
     async def _seek(self, limits: Positions) -> None:
         self._consumer.assign([TopicPartition(*place) for place in limits])
@@ -188,20 +200,44 @@ class Refold:
         self._progress.total = self._progress.done + sum(end - starts[place] for place, end in limits.items())
 
     async def _fetch(self, limits: Positions) -> list[PartitionBatch]:
-        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=FETCH_RECORDS)
+        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=fetch_records(self._runner))
         return [
             PartitionBatch(place.topic, place.partition, kept)
             for place, records in fetched.items()
-            if (kept := [one for one in records if one.offset < limits[place.topic, place.partition]])
+            if (kept := below(records, limits[place.topic, place.partition]))
         ]
 
-    async def _report_lag(self, batches: list[PartitionBatch]) -> None:
+    async def _report_lag(self, batches: Sequence[PartitionBatch]) -> None:
         """Commit the position to Kafka for lag monitoring only; nothing reads it."""
         if batches and time.monotonic() - self._lag_reported_at > REPORT_LAG_EVERY_S:
             self._lag_reported_at = time.monotonic()
-            ends = {TopicPartition(one.topic, one.partition): one.records[-1].offset + 1 for one in batches}
+            ends = {TopicPartition(one.topic, one.partition): last_offset(one.records) + 1 for one in batches}
             with contextlib.suppress(KafkaError):
                 await self._consumer.commit(ends)
+
+
+@contextlib.asynccontextmanager
+async def one_at_a_time() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], Awaitable[None]]]:
+    """Starts coroutines, each when the one before has ended, and waits for the last. Raises what one of them raises."""
+    running: list[asyncio.Task[None]] = []
+
+    async def start(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            while running:
+                await running.pop()
+        except BaseException:
+            work.close()
+            raise
+        running.append(asyncio.create_task(work))
+
+    try:
+        yield start
+        while running:
+            await running.pop()
+    finally:
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

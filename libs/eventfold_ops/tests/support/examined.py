@@ -11,7 +11,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from house import House
 from shelf import SHELVES, TOPIC, JsonInsteadOfAvro
 
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.examining import examine
 from eventfold_ops.doctor.finding import Finding

@@ -33,7 +33,7 @@ def main(url: str, bootstrap: str, prefix: str) -> int:
         groups=(FoldGroup("shelves", (replace(COUNTING, fold=slow_fold),), parks=True),),
         topic_prefix=prefix,
     )
-    vars(refold)["FETCH_RECORDS"] = RECORDS_A_FETCH
+    vars(refold)["fetch_records"] = lambda _: RECORDS_A_FETCH
     return asyncio.run(command(rebuild, deployed, "counting"))
 
 

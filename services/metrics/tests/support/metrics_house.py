@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from google.protobuf.json_format import MessageToDict
 from metrics_facts import Fact, on_topics
 
-from eventfold.fold.runner import PartitionBatch
+from eventfold.fold.runs import PartitionBatch
 from metrics.bootstrap import definition
 from servicekit.caller import Caller
 from servicekit.testing import Delivered, House, housed

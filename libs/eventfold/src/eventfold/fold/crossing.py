@@ -46,11 +46,6 @@ def up_to_closing(records: Sequence[ConsumedRecord]) -> Sequence[ConsumedRecord]
     return records[: end + 1]
 
 
-def is_closing(record: PublicRecord) -> bool:
-    """`closes`, for a decoded record."""
-    return record.type == CLOSED_TYPE
-
-
 async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     """Mark the partition closed for a handler that has applied everything before `closing`.
 

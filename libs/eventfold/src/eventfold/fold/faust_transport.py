@@ -9,22 +9,27 @@ offset is only a hint for lag monitors (see docs/adr for the reasons and measure
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from eventfold import telemetry
-from eventfold.fold.runner import PartitionBatch
+from eventfold.fold.fetching import in_batches
+from eventfold.fold.kafka_batches import last_offset
+from eventfold.fold.runs import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
-PARTIAL_WAIT_MS = 20
-"""How long the broker may hold back a fetch that leaves partitions out."""
+WAIT_MS = 1500
+"""How long the broker waits for a first record; as Faust sets it."""
+CREATE_TIME = 0
+"""Of Kafka's timestamps; nothing reads them."""
+BUSY_RECORDS_PER_S, BUSY_LINGER_S = 500.0, 0.25
+"""From this rate on the broker waits so long for more records: each fetch costs as much as folding some hundred."""
+RATE_WINDOW_S = 1.0
 LINGER_BYTES = 64 * 1024
 """This much data, some hundred records, is worth a fetch and a transaction at once."""
 
@@ -33,47 +38,49 @@ StartOffsets = Callable[[Sequence[tuple[str, int]], Any], Awaitable[Mapping[tupl
 where partitions begin and end."""
 
 
-class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Records as the C parser made them: wrapping each once more costs as much as parsing it."""
+class Pace:
+    """How long the broker is to wait for more records, by the rate at which they came of late."""
 
-    def __iter__(self) -> Any:
-        return self._records_iterator  # without a call of `__next__` for each record
+    def __init__(self, linger_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._least_s = self.linger_s = linger_s
+        self._clock = clock
+        self._records, self._since = 0, clock()
 
-    def _consumer_record(self, tp: object, record: Any) -> Any:
-        return record
-
-
-class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """Lets the broker wait for records only while all partitions are asked for.
-
-    There is one fetch at a time per broker. It leaves out partitions that are paused, and partitions with fetched
-    records not yet taken. Without this class they would stand still until another partition has a record, or until the
-    wait is over.
-    """
-
-    def _get_actions_per_node(self, assignment: Any) -> Any:
-        requests, *rest = super()._get_actions_per_node(assignment)
-        if requests:
-            assigned = Counter(map(self._select_read_replica, assignment.tps))
-            for node, request in requests:
-                if sum(len(partitions) for _, partitions in request.topics) < assigned[node]:
-                    request._max_wait_ms = min(request._max_wait_ms, PARTIAL_WAIT_MS)
-        return requests, *rest
+    def fetched(self, records: int) -> None:
+        """Count these records."""
+        self._records += records
+        passed_s = self._clock() - self._since
+        if passed_s >= RATE_WINDOW_S:
+            busy = self._records / passed_s >= BUSY_RECORDS_PER_S
+            self.linger_s = max(self._least_s, BUSY_LINGER_S) if busy else self._least_s
+            self._records, self._since = 0, self._clock()
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread; sets how much the broker waits for, which Faust has no setting for."""
+    """Faust's thread; takes batches, and sets how much the broker waits for, which Faust has no setting for."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        if transport.linger_s:
-            consumer._fetch_min_bytes = LINGER_BYTES
-            consumer._fetch_max_wait_ms = int(transport.linger_s * 1000)
+        consumer = in_batches(super()._create_worker_consumer(transport))
+        _hold_back(consumer, transport.linger_s)
         return consumer
+
+
+def _hold_back(fetches: Any, linger_s: float) -> None:
+    """Set how long the broker waits for `LINGER_BYTES`, on a consumer that is not started or on a fetcher."""
+    if linger_s:
+        fetches._fetch_min_bytes = LINGER_BYTES
+        fetches._fetch_max_wait_ms = int(linger_s * 1000)
+    else:
+        fetches._fetch_min_bytes, fetches._fetch_max_wait_ms = 1, WAIT_MS
 
 
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition of a fetch. The value of the last message is the list of `PartitionBatch`es."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        transport: Any = self.transport
+        self._pace = Pace(transport.linger_s)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -99,26 +106,34 @@ class BatchConsumer(driver.Consumer):
             for tp, batch in records.items()
             if batch and (active is None or tp in active or tp in self._buffered_partitions)
         ]
+        self._keep_pace(sum(len(batch.records) for batch in batches))
         generation = self.app.consumer_generation_id
         for batch in batches:
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             tp = TP(batch.topic, batch.partition)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, self._message(tp, batch.records[-1], batches if batch is batches[-1] else [])
+            yield tp, self._message(tp, last_offset(batch.records), batches if batch is batches[-1] else [])
 
-    def _message(self, tp: TP, last: Any, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
+    def _keep_pace(self, records: int) -> None:
+        before = self._pace.linger_s
+        self._pace.fetched(records)
+        consumer = getattr(self._thread, "_consumer", None)
+        if self._pace.linger_s != before and consumer is not None:
+            _hold_back(consumer._fetcher, self._pace.linger_s)
+
+    def _message(self, tp: TP, last_offset: int, batches: Sequence[PartitionBatch]) -> ConsumerMessage:
         message: Any = ConsumerMessage  # Faust's types know single records only
         return message(  # type: ignore[no-any-return]
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            last_offset,
+            time.time(),
+            CREATE_TIME,
             [],
             None,
             batches,
-            last.checksum,
+            None,
             None,
             None,
             tp,
@@ -188,16 +203,8 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     """Set it as `app.transport` before the worker starts, with `start_offsets` bound to the fold runner. The broker
     holds small fetches back for `linger_s` seconds.
-
-    aiokafka has no settings for its record and fetcher classes. So making a transport sets them for every consumer of
-    the process.
     """
 
     Consumer = BatchConsumer
     start_offsets: StartOffsets
     linger_s: float = 0.0
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        fetcher.PartitionRecords = PlainRecords
-        aiokafka_consumer.Fetcher = Fetcher

@@ -11,19 +11,13 @@ from typing import Any, NamedTuple
 
 from eventfold import telemetry
 from eventfold.errors import OffsetGap, RecordsMissing, StalePosition
-from eventfold.fold import crossing
-from eventfold.fold.readmodel import PublicRecord
+from eventfold.fold.runs import UNTOLD, Run
 from eventfold.measured.arrays import literal, literals
 from eventfold.postgres import locks
 from eventfold.postgres.sessions import Connection
 from eventfold.vocabulary.public import TopicPartition
 
 log = logging.getLogger(__name__)
-
-"""A partition: topic on Kafka and number."""
-
-Run = Sequence[PublicRecord]
-"""Decoded records of one partition, without a gap."""
 
 IDLE_IN_TRANSACTION_MS = 5000
 """How long a stopped worker may keep its turns from others. Folding a batch in memory takes far less."""
@@ -99,7 +93,7 @@ class Move(NamedTuple):
 
 def place(run: Run) -> TopicPartition:
     """The partition of a run."""
-    return run[0].topic, run[0].partition
+    return run.topic, run.partition
 
 
 async def take_turns(conn: Connection, turns: Collection[str]) -> None:
@@ -128,59 +122,58 @@ async def start(conn: Connection, wanted: Sequence[tuple[str, str, int]]) -> dic
 
 def unbroken(position: Position, run: Run) -> Run:
     """The run up to the first gap in it. Raises `RecordsMissing` if the gap is before its first record."""
+    if run.continues(position.seq):
+        return run
     highest = position.seq
-    for n, event in enumerate(run):
-        if event.seq <= highest:
+    for n, (seq, previous) in enumerate(zip(run.heads.seqs, run.heads.previous, strict=True)):
+        if seq <= highest:
             continue
-        if event.previous > highest and n == 0:
-            raise RecordsMissing(
-                topic=event.topic,
-                partition=event.partition,
-                applied=highest,
-                previous=event.previous,
-                offset=event.offset,
-            )
-        if event.previous > highest:
+        if previous > highest and n == 0:
+            raise RecordsMissing(run.topic, run.partition, highest, previous, run.heads.offsets[0])
+        if previous > highest:
             return run[:n]
-        highest = event.seq
+        highest = seq
     return run
 
 
-def not_applied(position: Position, events: Run) -> list[PublicRecord]:
-    """The events above the position, without redelivered ones and control records. Raises `OffsetGap` if the records
-    are not those for which the position was written."""
-    first = events[0]
+def not_applied(position: Position, run: Run) -> Sequence[int]:
+    """Which records of the run lie above the position, without redelivered ones and control records. Raises `OffsetGap`
+    if the records are not those for which the position was written."""
     # A mirror that writes in transactions leaves offsets without records. Then the numbers show that no record is
     # missing.
-    if first.offset > position.next_offset and not first.follows(position.seq):
-        raise OffsetGap(first.topic, first.partition, position.next_offset, first.offset)
-    fresh: list[PublicRecord] = []
+    first = run.heads.offsets[0]
+    if first > position.next_offset and not UNTOLD < run.heads.previous[0] <= position.seq:
+        raise OffsetGap(run.topic, run.partition, position.next_offset, first)
+    everything = first >= position.next_offset and run.continues(position.seq)
+    fresh = range(len(run)) if everything else _new(position, run)
+    return fresh[:-1] if fresh and run.closes and fresh[-1] == len(run) - 1 else fresh
+
+
+def _new(position: Position, run: Run) -> Sequence[int]:
+    fresh: list[int] = []
     highest = position.seq
-    for event in events:
-        if event.seq > highest:
-            if event.offset < position.next_offset:
-                raise OffsetGap(event.topic, event.partition, position.next_offset, event.offset)
-            highest = event.seq
-            fresh.append(event)
-    if fresh and crossing.is_closing(fresh[-1]):
-        fresh.pop()
+    for n, (seq, offset) in enumerate(zip(run.heads.seqs, run.heads.offsets, strict=True)):
+        if seq > highest:
+            if offset < position.next_offset:
+                raise OffsetGap(run.topic, run.partition, position.next_offset, offset)
+            highest = seq
+            fresh.append(n)
     return fresh
 
 
 def moved_over(handler: str, position: Position, run: Run) -> Move | None:
     """The position of the handler after the run; None if it was already beyond the run."""
-    last = run[-1]
-    if last.offset < position.next_offset:
+    last_offset = run.heads.offsets[-1]
+    if last_offset < position.next_offset:
         return None
-    seq = max(position.seq, max(event.seq for event in run))
     return Move(
         handler=handler,
-        topic=last.topic,
-        partition=last.partition,
-        next_offset=last.offset + 1,
-        seq=seq,
-        occurred_at=last.occurred_at,
-        history=last.history or position.history,
+        topic=run.topic,
+        partition=run.partition,
+        next_offset=last_offset + 1,
+        seq=max(position.seq, max(run.heads.seqs)),
+        occurred_at=run.occurred_at,
+        history=run.history or position.history,
         expected=position.next_offset,
     )
 

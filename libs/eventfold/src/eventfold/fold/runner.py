@@ -12,7 +12,8 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from opentelemetry.trace import SpanKind
@@ -22,18 +23,21 @@ from eventfold.errors import RecordsMissing
 from eventfold.fold import crossing, positions, regaining
 from eventfold.fold.deadletter import held_keys
 from eventfold.fold.passing import LOST_PLACE, PASSING, of_one_record
-from eventfold.fold.positions import Move, Run, take_turns
+from eventfold.fold.positions import Move, take_turns
 from eventfold.fold.projecting import project
 from eventfold.fold.readmodel import (
     ConsumedRecord,
     FoldGroup,
     Handler,
     Process,
+    Projection,
     PublicRecord,
     given,
     settings_of,
     turn,
 )
+from eventfold.fold.runs import Columns, Fresh, PartitionBatch, Run
+from eventfold.fold.sets import Sets, write
 from eventfold.postgres import built_under
 from eventfold.postgres.sessions import Connection, Pool
 from eventfold.publish import history, standing
@@ -45,20 +49,15 @@ from eventfold.vocabulary.decider import Context, Item
 from eventfold.vocabulary.public import TopicPartition
 from eventfold.write.store import EventStore
 
+if TYPE_CHECKING:
+    from eventfold.fold.fetched import Grouped
+
 log = logging.getLogger(__name__)
 
 REACTING_RECORDS = 1000
 """Limit over all partitions together, for one transaction with a process."""
 
 Standing = Mapping[tuple[str, TopicPartition], positions.Position]
-
-
-class PartitionBatch(NamedTuple):
-    """A contiguous run of records of one partition, as fetched."""
-
-    topic: str
-    partition: int
-    records: Sequence[ConsumedRecord]
 
 
 class Misfit(NamedTuple):
@@ -100,6 +99,7 @@ class FoldRunner:
         self._still: set[str] = set()
         self._ordered = sorted((one for group in groups for one in group.handlers), key=lambda one: one.name)
         self._prefix = topic_prefix
+        self._sets = Sets(avro, [one for group in groups for one in group.projections])
         self.follow({})
 
     def follow(self, names: Mapping[tuple[str, str], str]) -> None:
@@ -222,17 +222,37 @@ class FoldRunner:
         await self.apply_decoded(self.decode(batches))
 
     def decode(self, batches: Sequence[PartitionBatch]) -> list[Run]:
-        """The public records of each batch. If a batch cannot be decoded (for example, because of an unknown
-        fingerprint) and only groups that park read its topic, these groups stand still and the batch is left out.
-        Otherwise raises what the Avro codec raises."""
-        runs = []
-        for batch in batches:
-            try:
-                runs.append(self._run(batch.topic, batch.partition, crossing.up_to_closing(batch.records)))
-            except Exception as failure:  # noqa: BLE001 - it is raised again unless the groups may stand still
-                for group in self._moving_groups({batch.topic}):
-                    self._stand_still(group, failure)
-        return runs
+        """The runs of these batches: as columns if all can be read so, and decoded for handlers that take events one by
+        one. If a batch cannot be decoded (for example, because of an unknown fingerprint) and only groups that park
+        read its topic, these groups stand still and the batch is left out. Otherwise raises what the Avro codec
+        raises."""
+        sets = self._sets.worth_it(batches)
+        columns = self._sets.columns(batches) if sets else [None] * len(batches)
+        runs = [
+            run
+            for batch, own in zip(batches, columns, strict=True)
+            if (run := self._or_stand_still(batch.topic, partial(self._run, batch, own)))
+        ]
+        fetched = self._sets.read(runs, self._read) if sets else None
+        for run in runs:
+            run.fetched = fetched
+        return [run for run in runs if self._is_merged(run) or self._or_stand_still(run.topic, run.decoded)]
+
+    @property
+    def merges_all(self) -> bool:
+        """Whether every handler takes its events as sets."""
+        return all(map(_merges, self._ordered))
+
+    def _is_merged(self, run: Run) -> bool:
+        return run.fetched is not None and all(map(_merges, self._handlers[run.topic]))
+
+    def _or_stand_still(self, topic: str, make: Callable[[], Run]) -> Run | None:
+        try:
+            return make()
+        except Exception as failure:  # noqa: BLE001 - it is raised again unless the groups may stand still
+            for group in self._moving_groups({topic}):
+                self._stand_still(group, failure)
+            return None
 
     def _moving_groups(self, topics: Collection[str]) -> list[FoldGroup]:
         """The groups that read one of these topics and do not stand still."""
@@ -254,15 +274,18 @@ class FoldRunner:
         telemetry.FOLD_GROUP_STILL.labels(self._worker, group.name).set(1)
         log.critical("group %s stands still, the others go on: %r", group.name, failure, exc_info=failure)
 
-    def _run(self, topic: str, partition: int, records: Sequence[ConsumedRecord]) -> Run:
-        """Decode one batch. Control records are only at the ends of a run: an opening one (or a few, if a fill was
-        begun again) at its beginning, a closing one at its end."""
+    def _run(self, batch: PartitionBatch, columns: Columns | None) -> Run:
+        if columns is None:
+            batch = batch._replace(records=crossing.up_to_closing(batch.records))
+        return Run(batch, self._data, columns)
+
+    def _data(self, records: Sequence[ConsumedRecord]) -> list[Any]:
+        """The data of the records of a run. Control records are only at its ends: an opening one (or a few, if a fill
+        was begun again) at its beginning, a closing one at its end."""
         opening = next((n for n, one in enumerate(records) if not opens(one)), len(records))
         closing = len(records) - int(crossing.closes(records[-1]))
-        plain = records[opening:closing]
-        data = [None] * opening + self._avro.decode_all([one.value or b"" for one in plain])
-        data += [orjson.loads(one.value or b"") for one in records[closing:]]
-        return [PublicRecord(topic, partition, one, datum) for one, datum in zip(records, data, strict=True)]
+        data = [None] * opening + self._avro.decode_all([one.value or b"" for one in records[opening:closing]])
+        return data + [orjson.loads(one.value or b"") for one in records[closing:]]
 
     async def apply_decoded(self, runs: Sequence[Run]) -> None:
         """Apply runs of several partitions, with one transaction for each group. A group with a process uses several
@@ -273,15 +296,15 @@ class FoldRunner:
         then nothing of that transaction is written. A group that parks sets aside the records that it cannot fold; if
         it cannot go on, it stands still.
         """
-        for group in self._moving_groups({run[0].topic for run in runs}):
-            mine = [run for run in runs if self._grouped[group.name, run[0].topic]]
+        for group in self._moving_groups({run.topic for run in runs}):
+            mine = [run for run in runs if self._grouped[group.name, run.topic]]
             for part in parts(mine, REACTING_RECORDS) if group.processes else [mine]:
                 await self._apply_group(group, part)
 
     async def _apply_group(self, group: FoldGroup, runs: Sequence[Run]) -> None:
         started = time.perf_counter()
         places = [positions.place(run) for run in runs]
-        headers = (event.headers for run in runs for event in run)
+        headers = (one for run in runs for one in run.causes)
         with tracing.batch("process", SpanKind.CONSUMER, self._worker, places, headers):
             try:
                 await self._apply_or_park(group, runs, places)
@@ -295,7 +318,8 @@ class FoldRunner:
         try:
             await self._apply(group, runs, places)
         except Exception as failure:
-            if not group.parks or not of_one_record(failure):
+            merged = any(run.fetched for run in runs)
+            if not of_one_record(failure) or not (group.parks or merged):
                 raise
             log.warning("group %s looks for the record that it cannot fold: %r", group.name, failure)
             await self._apply(group, runs, places, one_by_one=True)
@@ -303,6 +327,8 @@ class FoldRunner:
     async def _apply(
         self, group: FoldGroup, runs: Sequence[Run], places: Sequence[TopicPartition], *, one_by_one: bool = False
     ) -> None:
+        """Apply the runs in a transaction. With `one_by_one`, no event is merged with others, and a group that parks
+        finds the ones that it cannot fold."""
         handlers = self._reading(group, {topic for topic, _ in places})
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
@@ -313,14 +339,31 @@ class FoldRunner:
             for one in handlers:
                 fresh, moved = self._unseen(one, runs, standing)
                 if isinstance(one, Process):
-                    await self._react(conn, one, fresh)
+                    await self._react(conn, one, self._events(one, fresh))
+                elif (merged := self._merged(one, fresh, held)) and not one_by_one:
+                    telemetry.FOLD_EVENTS.labels(one.name).inc(merged.events)
+                    await write(conn, merged)
                 else:
-                    aside = held.get(one.name, set())
-                    await project(conn, one, fresh, aside, parks=group.parks, one_by_one=one_by_one)
+                    aside, parks = held.get(one.name, set()), group.parks
+                    events = self._events(one, fresh)
+                    await project(conn, one, events, aside, parks=parks, one_by_one=one_by_one and parks)
                 moves += moved
             await positions.move(conn, moves)
-            moved_on = await self._cross(conn, group, [run for run in runs if crossing.is_closing(run[-1])], standing)
+            closing = [run for run in runs if run.closes]
+            moved_on = await self._cross(conn, group, closing, standing)
         self._crossed = self._crossed or moved_on
+
+    def _merged(self, one: Projection, fresh: Fresh, held: Mapping[str, Collection[str]]) -> Grouped | None:
+        """The records as a set; None if the projection takes them one by one."""
+        fetched = next((run.fetched for run, _ in fresh), None)
+        if fetched is None or not one.merges or held.get(one.name):
+            return None
+        return self._sets.grouped(fetched, one, fresh)
+
+    def _events(self, handler: Handler, fresh: Fresh) -> list[PublicRecord]:
+        events = given(handler, [run.events[n] for run, some in fresh for n in some])
+        telemetry.FOLD_EVENTS.labels(handler.name).inc(len(events))
+        return events
 
     def _holding(self, handlers: Sequence[Handler], places: Sequence[TopicPartition], standing: Standing) -> list[str]:
         """The handlers that may have parked records. Few have any, and asking each time would cost a round trip."""
@@ -340,7 +383,7 @@ class FoldRunner:
         crossed = False
         for run in closing:
             barrier = Barrier.of(run[-1].data)
-            for handler in self._grouped[group.name, run[0].topic]:
+            for handler in self._grouped[group.name, run.topic]:
                 position = standing.get((handler.name, positions.place(run)), positions.START)
                 if not position.closed and len(positions.unbroken(position, run)) < len(run):
                     continue
@@ -356,22 +399,18 @@ class FoldRunner:
         found = {one.name: one for topic in topics for one in self._grouped[group.name, topic]}
         return [found[name] for name in sorted(found)]
 
-    def _unseen(
-        self, handler: Handler, runs: Sequence[Run], standing: Standing
-    ) -> tuple[list[PublicRecord], list[Move]]:
-        """The events of the runs that the handler reads, names and has not applied, and its positions after the
-        runs."""
+    def _unseen(self, handler: Handler, runs: Sequence[Run], standing: Standing) -> tuple[Fresh, list[Move]]:
+        """The records of each run that the handler has not applied, and its positions after the runs."""
         reading = [
-            (position, positions.unbroken(position, run))
+            (position, run, positions.unbroken(position, run))
             for run in runs
-            if run[0].topic in self._read[handler.name]
+            if run.topic in self._read[handler.name]
             if not (position := standing.get((handler.name, positions.place(run)), positions.START)).closed
         ]
-        unseen = [event for position, run in reading for event in positions.not_applied(position, run)]
-        fresh = given(handler, unseen)
-        telemetry.FOLD_EVENTS.labels(handler.name).inc(len(fresh))
-        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(sum(len(run) for _, run in reading) - len(unseen))
-        moves = [positions.moved_over(handler.name, position, run) for position, run in reading]
+        fresh = [(run, positions.not_applied(position, part)) for position, run, part in reading]
+        seen = sum(len(part) for *_, part in reading) - sum(len(some) for _, some in fresh)
+        telemetry.FOLD_DUPLICATES.labels(handler.name).inc(seen)
+        moves = [positions.moved_over(handler.name, position, part) for position, _, part in reading]
         return fresh, [move for move in moves if move is not None]
 
     async def _react(self, conn: Connection, process: Process, events: Sequence[PublicRecord]) -> None:
@@ -405,6 +444,10 @@ class FoldRunner:
         if never:
             log.error("process %s does not react to %d events that its store does not know", process.name, len(never))
         return set(events) - never
+
+
+def _merges(handler: Handler) -> bool:
+    return isinstance(handler, Projection) and bool(handler.merges)
 
 
 def parts(runs: Sequence[Run], most_records: int) -> Iterator[list[Run]]:

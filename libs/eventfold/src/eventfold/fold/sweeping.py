@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from psycopg import sql
 
-from eventfold.fold.readmodel import ReadTable
+from eventfold.fold.tables import ReadTable
 from eventfold.postgres import locks
 from eventfold.postgres.sessions import Connection, Pool
 

@@ -14,7 +14,7 @@ from eventfold.measured.ids import event_id_text
 from eventfold.measured.times import micros, timestamp
 from eventfold.measured.tuples import made
 from eventfold.vocabulary.decider import Recorded
-from eventfold.vocabulary.public import PublicEvent, topic_of
+from eventfold.vocabulary.public import PublicEvent, Written, topic_of
 
 MAX_BATCH_BYTES = 1_000_000
 """The batch size that topics must accept (`topic_settings`). No record is larger, including everything around its
@@ -46,6 +46,11 @@ class Avro(Protocol):
     def written_as(self, value: bytes) -> tuple[str, str]:
         """The public type of an encoded value, and the `ce_dataschema` of the schema with which it was written. Raises
         on an unknown fingerprint."""
+
+    def written(self, value: bytes) -> Written | None:
+        """The schemas of an encoded value, for a reader that reads many values at once. None if values cannot be read
+        so, or if no schema of this build wrote it."""
+        return None
 
 
 KEYS_REMEMBERED = 65_536

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import sql
 
-from eventfold.fold.readmodel import CHANGED_IN, ReadTable, Row
+from eventfold.fold.tables import CHANGED_IN, ReadTable, Row
 from eventfold.postgres.sessions import Connection
 
 BATCH_ROWS: Final = 5_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 from typing_extensions import TypeVar
 
@@ -21,6 +21,16 @@ class PublicEvent:
 
     type: str
     data: Mapping[str, Any]
+
+
+class Written(NamedTuple):
+    """The schemas of a value: `frame` is what precedes its datum, `schema` wrote it, and `newest` is the newest minor
+    of its public type. Both are Avro's JSON as Python has it, with every name written out."""
+
+    type: str
+    frame: bytes
+    schema: Any
+    newest: Any
 
 
 class PublicType(Generic[Data]):

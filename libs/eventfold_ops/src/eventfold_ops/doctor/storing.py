@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from eventfold import Connection, Projection, ReadTable
-from eventfold.fold.readmodel import CHANGED_IN, settings_of
+from eventfold.fold.readmodel import settings_of
+from eventfold.fold.tables import CHANGED_IN
 from eventfold.postgres import built_under, schema
 from eventfold_ops.deployment import Deployment
 from eventfold_ops.doctor.finding import Finding, broken, ok, warning

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 import grpc
 
 from eventfold import Data, EventStore, Pool, PublicType
-from eventfold.fold.runner import FoldRunner, PartitionBatch
+from eventfold.fold.runner import FoldRunner
+from eventfold.fold.runs import PartitionBatch
 from eventfold.measured.times import rfc3339
 from eventfold.write.rows import COLUMNS, recorded
 from servicekit.call import Call, enter_call

@@ -49,39 +49,21 @@ PROMOTIONS = ReadTable("promotion", PromotionRow)
 OWNERS = ReadTable("content_owner", OwnerRow)
 
 
-def _price(data: public.ProductPriced) -> PriceRow:
-    """A product's facts arrive in its own order: the last price stands."""
-    price = data["price"]
-    return PriceRow(
-        product_id=data["product_id"],
-        creator_id=data["creator_id"],
-        title=data["title"],
-        pricing=data["pricing"],
-        amount_minor=price["amount_minor"],
-        currency=price["currency"],
-        priced_at=data["priced_at"],
-    )
-
-
-def _promotion(data: public.PromotionScheduled) -> PromotionRow:
-    """A promotion keeps its terms."""
-    off = data["amount_off"]
-    return PromotionRow(
-        promotion_id=data["promotion_id"],
-        creator_id=data["creator_id"],
-        name=data["name"],
-        product_ids=data["product_ids"],
-        amount_off_minor=off and off["amount_minor"],
-        currency=off and off["currency"],
-        percent_off_bps=data["percent_off_bps"],
-        starts_at=data["starts_at"],
-        ends_at=data["ends_at"],
-    )
-
-
-PRODUCT_PRICES = projection("product_prices", puts(PRICES, public.PRODUCT_PRICED, _price), partition_local=True)
+# A product's facts arrive in its own order: the last price stands. A promotion keeps its terms.
+PRODUCT_PRICES = projection(
+    "product_prices",
+    puts(PRICES, public.PRODUCT_PRICED, amount_minor="price.amount_minor", currency="price.currency"),
+    partition_local=True,
+)
 PROMOTION_TERMS = projection(
-    "promotions", puts(PROMOTIONS, public.PROMOTION_SCHEDULED, _promotion), partition_local=True
+    "promotions",
+    puts(
+        PROMOTIONS,
+        public.PROMOTION_SCHEDULED,
+        amount_off_minor="amount_off.amount_minor",
+        currency="amount_off.currency",
+    ),
+    partition_local=True,
 )
 CONTENT_OWNERS = projection("content_owners", puts(OWNERS, CONTENT_PUBLISHED), partition_local=True)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import catalog as public
-from eventfold import FoldGroup, ReadTable, adds, on, projection, puts
+from eventfold import FoldGroup, ReadTable, adds, field, missing, on, projection, puts
 
 
 class ContentRow(NamedTuple):
@@ -51,10 +51,7 @@ COUNTING = projection(
     on(
         COUNTERS,
         public.INTERACTION_RATED,
-        adds(
-            ratings=lambda data: int(data["previous"] is None),
-            rating_sum=lambda data: data["rating"] - (data["previous"] or 0),
-        ),
+        adds(ratings=missing("previous"), rating_sum=field("rating") - field("previous", otherwise=0)),
     ),
 )
 

@@ -21,10 +21,10 @@ class CommentRow(NamedTuple):
 COMMENTS = ReadTable("content_comment", CommentRow, key_columns=2)
 
 
-def _comment(data: public.InteractionCommented) -> CommentRow:
-    return CommentRow(data["content_id"], data["comment_id"], data["member_id"], data["occurred_at"])
-
-
-COMMENTING = projection("content_comment", puts(COMMENTS, public.INTERACTION_COMMENTED, _comment), partition_local=True)
+COMMENTING = projection(
+    "content_comment",
+    puts(COMMENTS, public.INTERACTION_COMMENTED, commented_at="occurred_at"),
+    partition_local=True,
+)
 
 GROUPS: Final = (FoldGroup("feed", (COMMENTING,), parks=True),)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import identity as public
-from eventfold import ReadTable, on, projection, puts, sets
+from eventfold import ReadTable, always, on, projection, puts, sets
 
 
 class MemberRow(NamedTuple):
@@ -25,7 +25,7 @@ MEMBERS = ReadTable("member_directory", MemberRow)
 DIRECTORY = projection(
     "member_directory",
     puts(MEMBERS, public.MEMBER_REGISTERED),
-    on(MEMBERS, public.MEMBER_CLAIMED, sets(claimed=lambda _: True), known_only=True),
-    on(MEMBERS, public.MEMBER_ROLE_GRANTED, sets(role=lambda data: data["role"]), known_only=True),
+    on(MEMBERS, public.MEMBER_CLAIMED, sets(claimed=always(True)), known_only=True),
+    on(MEMBERS, public.MEMBER_ROLE_GRANTED, sets(role="role"), known_only=True),
     partition_local=True,
 )

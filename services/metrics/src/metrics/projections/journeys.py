@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import billing, catalog
-from eventfold import Key, ReadTable, latest, least, on, projection
+from eventfold import ReadTable, latest, least, on, projection
 
 
 class JourneyRow(NamedTuple):
@@ -29,20 +29,18 @@ class JourneyRow(NamedTuple):
 JOURNEYS: Final = ReadTable("member_content", JourneyRow, key_columns=2)
 
 
-def _ordered(data: billing.OrderPlaced | billing.OrderPaid) -> Key:
-    return data["product_id"], data["member_id"]
-
+_ORDERED: Final = ("product_id", "member_id")
 
 # Every column is the least or the latest of its events, so topics may interleave as they like.
 JOURNEYS_MADE: Final = projection(
     "journeys",
-    on(JOURNEYS, catalog.INTERACTION_VIEWED, least(viewed_at=lambda data: data["occurred_at"])),
-    on(JOURNEYS, billing.ORDER_PLACED, least(quoted_at=lambda data: data["placed_at"]), key=_ordered),
-    on(JOURNEYS, billing.ORDER_PAID, least(paid_at=lambda data: data["paid_at"]), key=_ordered),
-    on(JOURNEYS, catalog.LEARNING_COMPLETED, least(completed_at=lambda data: data["occurred_at"])),
+    on(JOURNEYS, catalog.INTERACTION_VIEWED, least(viewed_at="occurred_at")),
+    on(JOURNEYS, billing.ORDER_PLACED, least(quoted_at="placed_at"), key=_ORDERED),
+    on(JOURNEYS, billing.ORDER_PAID, least(paid_at="paid_at"), key=_ORDERED),
+    on(JOURNEYS, catalog.LEARNING_COMPLETED, least(completed_at="occurred_at")),
     on(
         JOURNEYS,
         catalog.INTERACTION_RATED,
-        latest("rated_at", rated_at=lambda data: data["occurred_at"], rating=lambda data: data["rating"]),
+        latest("rated_at", rated_at="occurred_at", rating="rating"),
     ),
 )

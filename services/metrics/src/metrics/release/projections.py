@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from contracts.events import metrics
-from eventfold import FoldGroup, ReadTable, adds, on, projection, sets
+from eventfold import FoldGroup, ReadTable, adds, on, projection, sets, where
 
 
 class BudgetRow(NamedTuple):
@@ -32,19 +32,19 @@ BUDGETS: Final = projection(
         BUDGET_ROWS,
         metrics.RELEASE_BUDGET_GRANTED,
         sets(
-            accounting=lambda data: data["accounting"],
-            granted_nano=lambda data: data["granted_nano"],
-            granted_delta_femto=lambda data: data["granted_delta_femto"],
-            open_percent=lambda data: data["open_percent"],
+            accounting="accounting",
+            granted_nano="granted_nano",
+            granted_delta_femto="granted_delta_femto",
+            open_percent="open_percent",
         ),
     ),
     on(
         BUDGET_ROWS,
         metrics.RELEASE_MADE,
         adds(
-            spent_nano=lambda data: data["cost_nano"],
-            spent_delta_femto=lambda data: data["cost_delta_femto"],
-            open_spent_nano=lambda data: data["cost_nano"] if data["open"] else 0,
+            spent_nano="cost_nano",
+            spent_delta_femto="cost_delta_femto",
+            open_spent_nano=where("open", "cost_nano"),
             releases=1,
         ),
     ),

@@ -100,8 +100,8 @@ ROLE_TABLE = ReadTable("member_role", RoleRow)
 
 ROLES = projection(
     "member_roles",
-    puts(ROLE_TABLE, identity.MEMBER_REGISTERED, lambda data: RoleRow(data["member_id"], data["role"])),
-    on(ROLE_TABLE, identity.MEMBER_ROLE_GRANTED, sets(role=lambda data: data["role"]), known_only=True),
+    puts(ROLE_TABLE, identity.MEMBER_REGISTERED),
+    on(ROLE_TABLE, identity.MEMBER_ROLE_GRANTED, sets(role="role"), known_only=True),
     partition_local=True,
 )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import notifications as public
-from eventfold import FoldGroup, ReadTable, on, projection, puts, sets
+from eventfold import FoldGroup, ReadTable, always, on, projection, puts, sets
 
 
 class EndpointRow(NamedTuple):
@@ -24,38 +24,26 @@ class EndpointRow(NamedTuple):
 ENDPOINT_TABLE = ReadTable("endpoint", EndpointRow)
 
 
-def _registered(data: public.EndpointRegistered) -> EndpointRow:
-    return EndpointRow(
-        endpoint_id=data["endpoint_id"],
-        member_id=data["member_id"],
-        scope=data["scope"],
-        types=data["types"],
-        state="enabled",
-        reason="",
-        registered_at=data["registered_at"],
-    )
-
-
 INDEX = projection(
     "endpoints",
-    puts(ENDPOINT_TABLE, public.ENDPOINT_REGISTERED, _registered),
-    on(ENDPOINT_TABLE, public.ENDPOINT_CHANGED, sets(types=lambda e: e["types"]), known_only=True),
+    puts(ENDPOINT_TABLE, public.ENDPOINT_REGISTERED, state=always("enabled"), reason=always("")),
+    on(ENDPOINT_TABLE, public.ENDPOINT_CHANGED, sets(types="types"), known_only=True),
     on(
         ENDPOINT_TABLE,
         public.ENDPOINT_DISABLED,
-        sets(state=lambda _: "disabled", reason=lambda e: e["reason"]),
+        sets(state=always("disabled"), reason="reason"),
         known_only=True,
     ),
     on(
         ENDPOINT_TABLE,
         public.ENDPOINT_ENABLED,
-        sets(state=lambda _: "enabled", reason=lambda _: ""),
+        sets(state=always("enabled"), reason=always("")),
         known_only=True,
     ),
     on(
         ENDPOINT_TABLE,
         public.ENDPOINT_REMOVED,
-        sets(state=lambda _: "removed", reason=lambda _: "", types=lambda _: []),
+        sets(state=always("removed"), reason=always(""), types=always([])),
         known_only=True,
     ),
     partition_local=True,

@@ -137,7 +137,7 @@ INBOX_FOLD = projection(
         _disabled,
         key=lambda e: (e["member_id"], f"webhook_disabled.{e['endpoint_id']}.{e['disabled_at'].isoformat()}"),
     ),
-    on(READ, own.INBOX_READ, most(read_until=lambda e: e["read_up_to_at"])),
+    on(READ, own.INBOX_READ, most(read_until="read_up_to_at")),
 )
 
 GROUPS: Final = (FoldGroup("inbox", (INBOX_FOLD,), parks=True),)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 from contracts.events import billing, catalog, reco
 from eventfold import (
     Change,
     Data,
     FoldGroup,
-    Key,
     PublicType,
     ReadTable,
     Rule,
+    always,
     latest,
     least,
     most,
@@ -115,31 +114,18 @@ ENTITLEMENTS: Final = ReadTable("entitlement", EntitlementRow, followed=True)
 IMPRESSIONS: Final = ReadTable("impression", ImpressionRow, followed=True, swept_by="occurred_at")
 
 
-class _Occurred(TypedDict):
-    occurred_at: datetime
-
-
-def _occurred(data: _Occurred) -> datetime:
-    return data["occurred_at"]
-
-
-def _paid_at(data: billing.OrderPaid) -> datetime:
-    return data["paid_at"]
-
-
-def _bought(data: billing.OrderPaid) -> Key:
-    return data["member_id"], data["product_id"]
+_BOUGHT: Final = ("member_id", "product_id")
 
 
 def _seen(
     event: PublicType[Data],
     signal: Signal,
-    at: Callable[[Data], datetime],
     *more: Change[Data],
-    key: Callable[[Data], Key] | None = None,
+    at: str = "occurred_at",
+    key: tuple[str, ...] | None = None,
 ) -> Rule[Data]:
     """A signal creates a pair of member and content, or updates the existing pair."""
-    marks = (most(weight=lambda _: WEIGHTS[signal]), least(first_at=at), most(last_at=at))
+    marks = (most(weight=always(WEIGHTS[signal])), least(first_at=at), most(last_at=at))
     return on(PAIRS, event, *marks, *more, key=key)
 
 
@@ -147,30 +133,29 @@ def _seen(
 # interleave. `unliked` is not a signal: the member still has had the content.
 FACTORS: Final = projection(
     "factors",
-    _seen(catalog.INTERACTION_VIEWED, "view", _occurred, most(watched_ms=lambda data: data["watched_ms"])),
-    _seen(catalog.INTERACTION_LIKED, "like", _occurred),
-    _seen(catalog.INTERACTION_COMMENTED, "comment", _occurred),
-    _seen(catalog.INTERACTION_SHARED, "share", _occurred),
+    _seen(catalog.INTERACTION_VIEWED, "view", most(watched_ms="watched_ms")),
+    _seen(catalog.INTERACTION_LIKED, "like"),
+    _seen(catalog.INTERACTION_COMMENTED, "comment"),
+    _seen(catalog.INTERACTION_SHARED, "share"),
     _seen(
         catalog.INTERACTION_RATED,
         "rate",
-        _occurred,
-        latest("rated_at", rated_at=lambda data: data["occurred_at"], rating=lambda data: data["rating"]),
+        latest("rated_at", rated_at="occurred_at", rating="rating"),
     ),
-    _seen(catalog.LEARNING_COMPLETED, "complete", _occurred, least(completed_at=_occurred)),
-    _seen(billing.ORDER_PAID, "purchase", _paid_at, least(purchased_at=_paid_at), key=_bought),
+    _seen(catalog.LEARNING_COMPLETED, "complete", least(completed_at="occurred_at")),
+    _seen(billing.ORDER_PAID, "purchase", least(purchased_at="paid_at"), at="paid_at", key=_BOUGHT),
     puts(ITEMS, catalog.CONTENT_PUBLISHED),
 )
 """Each kind of signal is one line. A new kind needs its line here and its weight in `domain/signals.py`."""
 
 PREFERRING: Final = projection(
     "preferences",
-    on(PREFERENCES, reco.PREFERENCE_PERSONALISATION_SWITCHED, sets(personalised=lambda data: data["on"])),
-    on(PREFERENCES, reco.PREFERENCE_INTERESTS_CHOSEN, sets(interests=lambda data: data["tags"])),
-    on(MARKS, reco.PREFERENCE_CONTENT_HIDDEN, sets(hidden=lambda data: data["reason"], hidden_at=_occurred)),
-    on(MARKS, reco.PREFERENCE_CONTENT_UNHIDDEN, sets(hidden=lambda _: None, hidden_at=lambda _: None)),
-    on(MARKS, reco.PREFERENCE_CONTENT_EXCLUDED, sets(excluded=lambda _: True)),
-    on(MARKS, reco.PREFERENCE_CONTENT_INCLUDED, sets(excluded=lambda _: False)),
+    on(PREFERENCES, reco.PREFERENCE_PERSONALISATION_SWITCHED, sets(personalised="on")),
+    on(PREFERENCES, reco.PREFERENCE_INTERESTS_CHOSEN, sets(interests="tags")),
+    on(MARKS, reco.PREFERENCE_CONTENT_HIDDEN, sets(hidden="reason", hidden_at="occurred_at")),
+    on(MARKS, reco.PREFERENCE_CONTENT_UNHIDDEN, sets(hidden=always(None), hidden_at=always(None))),
+    on(MARKS, reco.PREFERENCE_CONTENT_EXCLUDED, sets(excluded=always(True))),
+    on(MARKS, reco.PREFERENCE_CONTENT_INCLUDED, sets(excluded=always(False))),
     partition_local=True,
 )
 
