@@ -17,6 +17,8 @@ EVENTS, QUICK_EVENTS = 200_000, 50_000
 HEAD = ("contestant", "events/s", "events/s of the later half", "lowest", "highest", "own processor us", "rows are")
 ROWS_ARE = {"kafka-connect": "the keys; 1 view each"}
 RIGHT = "all right, and the position"
+WANTED = {"jvm-loop": (1.0,), running.POSTGRES_ALONE: (0.5,)}
+"""At least so many times as fast."""
 PEERS = ("jvm-loop", "kafka-streams", "kafka-connect", running.POSTGRES_ALONE)
 
 
@@ -33,10 +35,12 @@ def folds(stack: LocalStack, quick: bool) -> Section:
 
 
 def section(events: int, rates: Mapping[str, Sequence[Rate]], notes: Sequence[str]) -> Section:
-    """The table of all runs, and the ratios of the medians; no target is set for these."""
+    """The table of all runs, and the ratios of the medians."""
     medians = {name: statistics.median(one.per_s for one in runs) for name, runs in rates.items()}
     ratios = [
-        Ratio(f"fold: eventfold / {peer}", medians["eventfold"] / medians[peer]) for peer in PEERS if peer in medians
+        Ratio(f"fold: eventfold / {peer}", medians["eventfold"] / medians[peer], *WANTED.get(peer, ()))
+        for peer in PEERS
+        if peer in medians
     ]
     title = f"Fold beside the JVM and PostgreSQL alone ({events:,} events, medians of {TURNS})"
     return Section(title, HEAD, [_row(name, runs) for name, runs in rates.items()], ratios, notes)

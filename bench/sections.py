@@ -35,11 +35,12 @@ SLOW_EVENTS = 5_000
 def fold(stack: LocalStack, quick: bool) -> Section:
     """Decode, two upserts, position: all contestants in their best batched form, and per event as documented."""
     load = Load(events=20_000 if quick else 200_000)
-    peers = ("bare", "eventfold", "quix", "bytewax")
+    peers = ("bare", "eventfold", "eventfold-general", "quix", "bytewax")
     rates = _medians(stack, load, [(peer, "fold") for peer in peers], 1 if quick else REPEATS)
     rates |= _medians(stack, Load(events=SLOW_EVENTS * 4), [("stock-faust", "fold")], 1)
     rates |= _medians(stack, Load(events=SLOW_EVENTS), [(peer, "per-event") for peer in PEERS], 1)
     ratios = [Ratio("fold: eventfold / bare loop", rates["eventfold"] / rates["bare"], 0.9)]
+    ratios += [Ratio("fold: eventfold, the general form / bare loop", rates["eventfold-general"] / rates["bare"], 0.9)]
     ratios += [Ratio(f"fold: eventfold / {peer}", rates["eventfold"] / rates[peer], 0.95) for peer in PEERS]
     return Section(f"Complete fold ({load.events:,} events)", ("peer", "events/s"), list(rates.items()), ratios)
 
