@@ -62,7 +62,7 @@ down by the load itself, and what was not acknowledged is repeated until it is. 
 and holds everything to the load's record: each acknowledged command once, views equal to a recount, each paid order
 one entitlement in billing and in the catalog and none without payment, the ledger equal to the paid orders with a
 trial balance of zero, every topic equal to its store (each event once by `ce_id`, in order, duplicates dropped by
-`ce_sequence`), and five doctors that find nothing broken.
+`ce_sequence`), and six doctors that find nothing broken.
 
 *power-loss*: the file system is shut down without a flush (EXT4_IOC_SHUTDOWN), everything that used it is killed, and
 it is mounted again; in half of the trials workers stood still before. With both disks everything is killed at once.
