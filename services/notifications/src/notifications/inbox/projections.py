@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.events import billing, identity
 from contracts.events import notifications as own
-from eventfold import FoldGroup, PublicRecord, ReadTable, becomes, most, on, projection
+from eventfold import Data, FoldGroup, PublicType, ReadTable, Rule, becomes, most, on, projection
 
 IMPORTED: Final = ("import", "imported")
 """Sources of what happened elsewhere, years ago perhaps: nobody is to be told of it now."""
@@ -56,87 +57,63 @@ def _row(
     )
 
 
-def _bought(_: NotificationRow | None, event: PublicRecord[billing.OrderPaid]) -> NotificationRow | None:
-    data = event.data
+def _tells(
+    event: PublicType[Data], row: Callable[[Data], NotificationRow], unless: Callable[[Data], bool] = lambda _: False
+) -> Rule[Data]:
+    """Each event makes its row, unless nobody is to be told of it."""
+    return becomes(
+        NOTIFICATIONS,
+        event,
+        lambda _, one: None if unless(one.data) else row(one.data),
+        key=lambda data: NOTIFICATIONS.key(row(data)),
+    )
+
+
+def _bought(data: billing.OrderPaid) -> NotificationRow:
     return _of_order(data, data["member_id"], "order_paid")
 
 
-def _sold(_: NotificationRow | None, event: PublicRecord[billing.OrderPaid]) -> NotificationRow | None:
-    data = event.data
+def _sold(data: billing.OrderPaid) -> NotificationRow:
     return _of_order(data, data["creator_id"], "order_received")
 
 
-def _of_order(data: billing.OrderPaid, member_id: str, kind: str) -> NotificationRow | None:
-    if data["provider"] in IMPORTED:
-        return None
+def _of_order(data: billing.OrderPaid, member_id: str, kind: str) -> NotificationRow:
     about, at = data["order_id"], data["paid_at"]
     return _row(member_id, kind, about, at, product_id=data["product_id"], order_id=about, charged=data["charged"])
 
 
-def _granted(_: NotificationRow | None, event: PublicRecord[billing.EntitlementGranted]) -> NotificationRow | None:
-    data = event.data
-    if data["source"] in IMPORTED:
-        return None
-    order_id, about = data["order_id"], data["entitlement_id"]
-    return _row(
-        data["member_id"],
-        "access_granted",
-        about,
-        data["granted_at"],
-        product_id=data["product_id"],
-        order_id=order_id,
-    )
+def _granted(data: billing.EntitlementGranted) -> NotificationRow:
+    about, at = data["entitlement_id"], data["granted_at"]
+    product_id, order_id = data["product_id"], data["order_id"]
+    return _row(data["member_id"], "access_granted", about, at, product_id=product_id, order_id=order_id)
 
 
-def _failed(_: NotificationRow | None, event: PublicRecord[billing.PaymentFailed]) -> NotificationRow:
-    data = event.data
+def _failed(data: billing.PaymentFailed) -> NotificationRow:
     return _row(data["member_id"], "payment_failed", data["payment_id"], data["failed_at"], order_id=data["order_id"])
 
 
-def _promoted(_: NotificationRow | None, event: PublicRecord[identity.MemberRoleGranted]) -> NotificationRow:
-    data = event.data
+def _promoted(data: identity.MemberRoleGranted) -> NotificationRow:
     at = data["granted_at"]
     return _row(data["member_id"], "role_granted", at.isoformat(), at, role=data["role"])
 
 
-def _disabled(_: NotificationRow | None, event: PublicRecord[own.EndpointDisabled]) -> NotificationRow | None:
-    """The owner is told when the sender did it; who asked for it knows."""
-    data, at = event.data, event.data["disabled_at"]
-    if data["reason"] == "asked":
-        return None
+def _disabled(data: own.EndpointDisabled) -> NotificationRow:
+    at = data["disabled_at"]
     return _row(data["member_id"], "webhook_disabled", f"{data['endpoint_id']}.{at.isoformat()}", at)
+
+
+def _of_import(data: billing.OrderPaid) -> bool:
+    return data["provider"] in IMPORTED
 
 
 INBOX_FOLD = projection(
     "inbox",
-    becomes(NOTIFICATIONS, billing.ORDER_PAID, _bought, key=lambda e: (e["member_id"], f"order_paid.{e['order_id']}")),
-    becomes(
-        NOTIFICATIONS, billing.ORDER_PAID, _sold, key=lambda e: (e["creator_id"], f"order_received.{e['order_id']}")
-    ),
-    becomes(
-        NOTIFICATIONS,
-        billing.ENTITLEMENT_GRANTED,
-        _granted,
-        key=lambda e: (e["member_id"], f"access_granted.{e['entitlement_id']}"),
-    ),
-    becomes(
-        NOTIFICATIONS,
-        billing.PAYMENT_FAILED,
-        _failed,
-        key=lambda e: (e["member_id"], f"payment_failed.{e['payment_id']}"),
-    ),
-    becomes(
-        NOTIFICATIONS,
-        identity.MEMBER_ROLE_GRANTED,
-        _promoted,
-        key=lambda e: (e["member_id"], f"role_granted.{e['granted_at'].isoformat()}"),
-    ),
-    becomes(
-        NOTIFICATIONS,
-        own.ENDPOINT_DISABLED,
-        _disabled,
-        key=lambda e: (e["member_id"], f"webhook_disabled.{e['endpoint_id']}.{e['disabled_at'].isoformat()}"),
-    ),
+    _tells(billing.ORDER_PAID, _bought, unless=_of_import),
+    _tells(billing.ORDER_PAID, _sold, unless=_of_import),
+    _tells(billing.ENTITLEMENT_GRANTED, _granted, unless=lambda data: data["source"] in IMPORTED),
+    _tells(billing.PAYMENT_FAILED, _failed),
+    _tells(identity.MEMBER_ROLE_GRANTED, _promoted),
+    _tells(own.ENDPOINT_DISABLED, _disabled, unless=lambda data: data["reason"] == "asked"),  # who asked for it knows
     on(READ, own.INBOX_READ, most(read_until="read_up_to_at")),
 )
 
