@@ -381,3 +381,14 @@ def test_a_token_from_elsewhere_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         Token.decode(text)
     assert refusal.value.field == "x-lyceum-after"
+
+
+async def test_a_relay_that_is_stopped_in_the_moment_in_which_it_is_woken_stops(house: House, brokers: Brokers) -> None:
+    async with relaying(house, brokers) as running:
+        await eventually(lambda: everything_acknowledged(house))
+        waiting = asyncio.create_task(running.wait_for_work(60.0))
+        await asyncio.sleep(0.05)
+        running.wake()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()

@@ -138,10 +138,15 @@ class Sender:
         return response
 
 
+async def _heard(lines: AsyncIterator[str]) -> str | None:
+    async with asyncio.timeout(SILENCE_S):
+        return await anext(lines, None)
+
+
 async def _data(response: httpx.Response) -> AsyncIterator[str]:
     """The data of each server-sent event; the end of the answer is the end. Raises `TimeoutError`."""
     lines, data = response.aiter_lines(), list[str]()
-    while (line := await asyncio.wait_for(anext(lines, None), SILENCE_S)) is not None:
+    while (line := await _heard(lines)) is not None:
         if line.startswith("data:"):
             data.append(line.removeprefix("data:").removeprefix(" "))
         elif not line and data:

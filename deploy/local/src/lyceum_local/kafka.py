@@ -179,16 +179,17 @@ def complaint(brokers: Brokers) -> str | None:
     if refused_connection := tcp_complaint(host, int(port)):
         return refused_connection
     try:
-        return asyncio.run(asyncio.wait_for(_describe(brokers), timeout=2 * ASK_TIMEOUT_MS / 1000))
+        return asyncio.run(_describe(brokers))
     except (KafkaError, OSError, TimeoutError) as refused:
         return f"{type(refused).__name__} at {brokers}"
 
 
 async def _describe(brokers: Brokers) -> str | None:
     client = AIOKafkaAdminClient(**brokers.client(), request_timeout_ms=ASK_TIMEOUT_MS)
-    try:
-        await client.start()
-        cluster = await client.describe_cluster()
-    finally:
-        await client.close()
+    async with asyncio.timeout(2 * ASK_TIMEOUT_MS / 1000):
+        try:
+            await client.start()
+            cluster = await client.describe_cluster()
+        finally:
+            await client.close()
     return None if cluster["brokers"] else "no broker has joined"

@@ -76,9 +76,11 @@ class InFlight:
         if not self._limits:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._none.wait()
         self._ended = True
         for limit in list(self._limits):
             limit.reschedule(asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none.wait(), END_S)
+            async with asyncio.timeout(END_S):
+                await self._none.wait()

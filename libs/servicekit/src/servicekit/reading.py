@@ -140,7 +140,8 @@ class Sequenced:
         waiting.append(told)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(told, at_most_s)
+                async with asyncio.timeout(at_most_s):
+                    await told
         finally:
             waiting.remove(told)
             if not waiting and self._waiting.get(position) is waiting:

@@ -114,7 +114,8 @@ class RelayContext:
         """Return `at_least_s` from now, or later: when woken or after a further `idle_s`."""
         await asyncio.sleep(at_least_s)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), idle_s)
+            async with asyncio.timeout(idle_s):
+                await self._awake.wait()
         self._awake.clear()
 
     def record(self, row: StoredRow, salt: str) -> Record | None:

@@ -127,7 +127,8 @@ class DueWorker:
                 idle_s = POLL_MIN_S
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), idle_s)
+                async with asyncio.timeout(idle_s):
+                    await self._awake.wait()
             self._awake.clear()
             idle_s = min(POLL_MAX_S, idle_s * 2)
 
