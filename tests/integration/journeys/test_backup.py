@@ -23,7 +23,7 @@ pytestmark = pytest.mark.one_machine("databases, keys and passwords in folders o
 
 LIKES_BEFORE, LIKES_AFTER = 3, 2
 SETTLED_S = 90.0
-DIGEST = "SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {} t"
+DIGEST = "SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM (SELECT {} FROM {}) t"
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def digests(stack: LocalStack) -> dict[str, str]:
     found = {}
     for service in SERVICES:
         definition: ServiceDefinition = importlib.import_module(f"{service}.bootstrap").DEFINITION
-        tables = sorted({table.name for one in definition.projections for table in one.tables})
+        tables = {table.name: table.columns for one in definition.projections for table in one.tables}
         with psycopg.connect(stack.database_url(service)) as conn:
-            for table in tables:
-                [(digest,)] = conn.execute(DIGEST.format(table).encode()).fetchall()
+            for table, columns in tables.items():
+                [(digest,)] = conn.execute(DIGEST.format(", ".join(columns), table).encode()).fetchall()
                 found[f"{service}.{table}"] = digest
     return found
 
