@@ -41,6 +41,9 @@ def lively(community: Community, stack: LocalStack) -> None:
         buyer.get_after(path, [token])
     buyer.post(f"{path}/feedback", {"kind": "not_interested"})
     assert buyer.get("/v1/recommendations")["answer_id"], "it leaves an impression"
+    told = {"url": "http://127.0.0.1:9/", "types": ["order.paid"], "scope": "own"}
+    endpoint = shop.creator.post("/v1/webhooks/endpoints", told)["endpoint_id"]
+    shop.creator.post(f"/v1/webhooks/endpoints/{endpoint}:disable", {})
     assert buyer.get("/v1/metrics/releases/trend", dimension="tag")["release"], "it is paid from a budget"
 
 
