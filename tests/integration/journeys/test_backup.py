@@ -32,6 +32,7 @@ class Scene:
 
     stack: LocalStack
     community: Community
+    kafka_emptied: bool
 
     def settled(self, service: str) -> bool:
         return doctor(self.stack, service)[0] == 0
@@ -45,7 +46,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, backing: LocalStack) -
     try:
         stack.up()
         make_account(stack, IMPORTER, "importer")
-        yield Scene(stack, Community(stack.around.public_url, IMPORTER))
+        yield Scene(stack, Community(stack.around.public_url, IMPORTER), kafka_emptied=not stays)
     finally:
         stack.down()
 
@@ -109,7 +110,8 @@ def test_given_a_backup_under_way_of_life_when_it_is_restored_then_that_moment_i
     restoring.restore(stack, saved, force=True)
 
     eventually(lambda: likes(early, shop) == LIKES_BEFORE, SETTLED_S)
-    eventually(lambda: digests(stack) == then, SETTLED_S)
+    if scene.kafka_emptied:
+        eventually(lambda: digests(stack) == then, SETTLED_S)
     eventually(lambda: entitled(early, shop) and known(early, order), SETTLED_S)
     assert paid(early, order)
     eventually(lambda: not entitled(late, shop), SETTLED_S)
