@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -189,6 +190,22 @@ async def test_a_look_that_fails_ends_what_is_watched_and_the_next_begins_anew()
     table.failure, table.rows["m1"] = None, (row(1),)
     assert await following(one.news("m1")) == row(1)
     await one.aclose()
+
+
+async def test_a_look_is_nobodys_call_and_counts_for_no_callers_share() -> None:
+    """The first who watches began it; their call may be over long before it ends."""
+    known = ContextVar("call", default="nobody's")
+    seen: list[str] = []
+
+    async def newest(member_ids: Sequence[str]) -> Mapping[str, tuple[NotificationRow, ...]]:
+        seen.append(known.get())
+        return {"m1": (row(1),)}
+
+    known.set("m1's")
+    news = Watching(newest, FAST_S, WAIT_S).news("m1")
+    assert await following(news) == row(1)
+    assert seen == ["nobody's"]
+    await news.aclose()
 
 
 async def test_one_look_serves_all_and_none_is_made_for_nobody() -> None:

@@ -86,7 +86,7 @@ class Registering:
         self, endpoint_id: str, present: Endpoint, wishes: Wishes, context: Context, idempotency: Idempotency | None
     ) -> Handled:
         """Change what is other than it is; a wish for what is so already records nothing."""
-        plain = await self.opened(present)
+        [plain] = await self.opened([present])
         async with self._pool.connection() as conn:
             key = (await self._keys.ensure(conn, [present.member_id]))[present.member_id]
         command = ChangeEndpoint(
@@ -128,11 +128,13 @@ class Registering:
             states = await self._store.states(conn, [ENDPOINT.at(one) for one in endpoint_ids])
         return {streams[stream]: state for stream, state in states.items() if state and not state.removed}
 
-    async def opened(self, endpoint: Endpoint) -> Plain:
-        """Address and description. Raises `KeyDestroyed` for those of an erased member."""
+    async def opened(self, endpoints: Sequence[Endpoint]) -> list[Plain]:
+        """Address and description of each. Raises `KeyDestroyed` for those of an erased member."""
         async with self._pool.connection() as conn:
-            key = (await self._keys.get(conn, [endpoint.member_id]))[endpoint.member_id]
-        return Plain(key.open(endpoint.url), key.open(endpoint.description))
+            keys = await self._keys.get(conn, sorted({one.member_id for one in endpoints}))
+        return [
+            Plain(keys[one.member_id].open(one.url), keys[one.member_id].open(one.description)) for one in endpoints
+        ]
 
     async def _sealed(self, member_id: str, new: NewEndpoint, secret_id: str, now: datetime) -> RegisterEndpoint:
         async with self._pool.connection() as conn:

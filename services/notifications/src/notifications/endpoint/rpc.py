@@ -84,7 +84,7 @@ class EndpointRpcs:
     async def GetEndpoint(self, request: pb.GetEndpointRequest, context: Any) -> pb.GetEndpointResponse:
         call = current_call()
         endpoint = await self._own(call, request.endpoint_id)
-        plain = await self._registering.opened(endpoint)
+        [plain] = await self._registering.opened([endpoint])
         return pb.GetEndpointResponse(endpoint=endpoint_message(request.endpoint_id, endpoint, plain, call.now))
 
     async def ListEndpoints(self, request: pb.ListEndpointsRequest, context: Any) -> pb.ListEndpointsResponse:
@@ -169,11 +169,9 @@ class EndpointRpcs:
 
     async def _messages(self, call: Call, rows: list[EndpointRow]) -> list[pb.Endpoint]:
         found = await self._registering.all_current([row.endpoint_id for row in rows])
-        return [
-            endpoint_message(row.endpoint_id, one, await self._registering.opened(one), call.now)
-            for row in rows
-            if (one := found.get(row.endpoint_id))
-        ]
+        there = {row.endpoint_id: found[row.endpoint_id] for row in rows if row.endpoint_id in found}
+        plain = await self._registering.opened([*there.values()])
+        return [endpoint_message(*one, text, call.now) for one, text in zip(there.items(), plain, strict=True)]
 
 
 def _asked_member(caller: Caller, asked: str) -> str | None:

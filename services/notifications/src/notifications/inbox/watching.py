@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from notifications.inbox.projections import NotificationRow
@@ -67,7 +68,7 @@ class Watching:
         member = self._members.setdefault(member_id, _Member())
         member.watchers += 1
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
+            self._looking = asyncio.create_task(self._look(), context=Context())  # nobody's call: it serves all
         try:
             yield member
         finally:
