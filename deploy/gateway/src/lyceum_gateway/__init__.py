@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from lyceum_gateway import bodies, pages, tables, watching
+from lyceum_gateway import bodies, notes, pages, tables, watching
 from lyceum_gateway.limits import CLIENTS, Limits
 from lyceum_gateway.methods import METHODS
 from lyceum_gateway.pages import Pages
-from lyceum_gateway.replies import REFUSED_BY_ROLE, TOKEN_NOTES, replies
+from lyceum_gateway.replies import REFUSED_BY_ROLE, replies
 from lyceum_gateway.services import SERVICES
 from lyceum_gateway.upstream import UpstreamTls, over_tls
 from lyceum_gateway.upstreams import Address, cluster
@@ -22,7 +22,6 @@ _INSTALLED = Path(__file__).parent / "files"
 HOME = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 ANY_HOST = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
-FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 _ARRIVAL = ("refuse", "text", "query", "routes", "arrival")
 _BODY = ("refuse", "text", "json", "form", "body")
 """The parts of the two filters in Lua, in their order."""
@@ -51,7 +50,7 @@ _REFUSED = {
     "status": "PERMISSION_DENIED",
     "reason": "NOT_PERMITTED",
     "method": "%DYNAMIC_METADATA(lyceum:method)%",
-    "member_id": f"%DYNAMIC_METADATA({TOKEN_NOTES}:token:sub)%",
+    "member_id": f"%DYNAMIC_METADATA({notes.TOKEN}:token:sub)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
 }
 """A line of the security log: of whom a role was asked for that their token does not have."""
@@ -208,7 +207,7 @@ def _streams() -> Iterator[dict[str, object]]:
         for one in METHODS:
             if one.streams and one.grpc.startswith(f"/{name}/"):
                 route = {"cluster": service, "timeout": "0s", "idle_timeout": "60s", "retry_policy": _RETRIES}
-                own = {"envoy.filters.http.adaptive_concurrency": {"@type": FILTER_CONFIG, "disabled": True}}
+                own = {"envoy.filters.http.adaptive_concurrency": pages.OFF}
                 yield {"match": {"path": one.grpc}, "route": route, "typed_per_filter_config": own}
 
 

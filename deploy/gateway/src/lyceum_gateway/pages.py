@@ -24,7 +24,8 @@ IDLE_S: Final = 60
 """The web client keeps idle connections longer."""
 MAX_RETRIES: Final = 100
 NOT_BEGUN: Final = "connect-failure,refused-stream,reset-before-request"
-_OFF: Final = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+OFF: Final = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+"""Of a filter that a route does without."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def _route(also: Mapping[str, object], retry_on: str) -> Mapping[str, object]:
             },
         },
         "typed_per_filter_config": {
-            "envoy.filters.http.grpc_json_transcoder": _OFF,
-            "envoy.filters.http.grpc_web": _OFF,
-            "envoy.filters.http.cors": _OFF,
+            "envoy.filters.http.grpc_json_transcoder": OFF,
+            "envoy.filters.http.grpc_web": OFF,
+            "envoy.filters.http.cors": OFF,
             **bodies.buffer(FORM_BYTES),
         },
     }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lyceum_gateway import notes
+
 _SENTENCES = {
     400: (3, "the request is malformed"),
     401: (16, "a valid access token is needed"),
@@ -29,11 +31,11 @@ _MAPPED = {403: 401}
 _GRPC_CODES = {404: 12}
 """Where gRPC has another code for it: a method that nobody serves."""
 _HEADERS = {429: {"retry-after": "1"}}
-TOKEN_NOTES = "envoy.filters.http.jwt_authn"  # noqa: S105 - where it is noted what a valid token says
 _INFO, _BAD = ("type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.BadRequest")
 _FIELD, _SAID = "%DYNAMIC_METADATA(lyceum:field)%", "%DYNAMIC_METADATA(lyceum:said)%"
 
 Part = Mapping[str, object]
+ANY: Part = {"present_match": True}
 
 
 def replies() -> list[Part]:
@@ -55,7 +57,7 @@ def _pages() -> list[Part]:
 
 def _page(comparison: str, status: int, sentence: str, headers: Mapping[str, str]) -> Part:
     as_text = {"text_format_source": {"inline_string": sentence}, "content_type": "text/plain; charset=utf-8"}
-    about = _both(_status(comparison, status), _noted("page", {"present_match": True}))
+    about = _both(_status(comparison, status), _noted("page"))
     kept = {**headers, "cache-control": "no-store", "x-content-type-options": "nosniff"}
     return {"filter": about, "body_format_override": as_text, "headers_to_add": _added(kept)}
 
@@ -80,7 +82,7 @@ def _about_a_field() -> list[Part]:
     info = {"@type": _INFO, "reason": "INVALID_INPUT", "domain": "lyceum", "metadata": {"field": _FIELD}}
     bad = {"@type": _BAD, "field_violations": [{"field": _FIELD, "description": _SAID}]}
     body = {"code": 3, "message": _SAID, "details": [info, bad]}
-    about = _both(_status("EQ", 400), _noted("field", {"present_match": True}))
+    about = _both(_status("EQ", 400), _noted("field"))
     as_text = {"text_format_source": {"inline_string": f"{_FIELD}: {_SAID}"}}
     return [
         {
@@ -99,9 +101,7 @@ def _about_a_role() -> list[Part]:
     body = {"code": code, "message": message, "details": [info]}
     as_text = {"text_format_source": {"inline_string": message}}
     grpc = _added({"grpc-status": str(code)})
-    token = {"filter": TOKEN_NOTES, "path": [{"key": "token"}, {"key": "sub"}], "value": {"present_match": True}}
-    valid = {"metadata_filter": {"matcher": token, "match_if_key_not_found": False}}
-    about = _both(_status("EQ", 403), valid)
+    about = _both(_status("EQ", 403), _noted("token", "sub", by=notes.TOKEN))
     as_json = {"json_format": body, "content_type": "application/json"}
     return [
         {"filter": _both(about, _BY_GRPC), "body_format_override": as_text, "headers_to_add": grpc},
@@ -109,20 +109,14 @@ def _about_a_role() -> list[Part]:
     ]
 
 
-def _noted(key: str, value: Part) -> Part:
-    """Of a request of which the filters noted this."""
-    matcher = {"filter": "lyceum", "path": [{"key": key}], "value": value}
-    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+def _noted(*path: str, value: Part = ANY, by: str = notes.OURS) -> Part:
+    """Of a request of which this was noted there."""
+    return {"metadata_filter": {"matcher": notes.matcher(by, path, value), "match_if_key_not_found": False}}
 
 
-_ROLE_NOTE = {
-    "filter": "envoy.filters.http.rbac",
-    "path": [{"key": "enforced_engine_result"}],
-    "value": {"string_match": {"exact": "denied"}},
-}
-REFUSED_BY_ROLE: Part = {"metadata_filter": {"matcher": _ROLE_NOTE, "match_if_key_not_found": False}}
+REFUSED_BY_ROLE = _noted("enforced_engine_result", value=notes.equal_to("denied"), by=notes.ROLES)
 """For logs: of a request that the rules of roles refused. It is noted only after the answer was made."""
-_BY_GRPC = _noted("road", {"string_match": {"exact": "grpc"}})
+_BY_GRPC = _noted("road", value=notes.equal_to("grpc"))
 
 
 def _status(comparison: str, status: int) -> Part:

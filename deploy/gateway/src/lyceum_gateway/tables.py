@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from lyceum_gateway import notes
 from lyceum_gateway.bodies import FORMS
 from lyceum_gateway.method import Bearer, Field, Method
 from lyceum_gateway.methods import FIELDS, METHODS
 from lyceum_gateway.pages import LOG_IN, PATH
-from lyceum_gateway.replies import TOKEN_NOTES
 
 OPENAPI_PATH, DOCS_PATH = "/openapi.yaml", "/docs"
 _OWN = tuple(Method("", "GET", path, "", "ignored", "query") for path in (OPENAPI_PATH, DOCS_PATH))
@@ -79,14 +79,13 @@ def role_rules() -> dict[str, object]:
 
 
 def _role_rule(roles: Sequence[str]) -> dict[str, object]:
-    asked = _noted("lyceum", ["roles"], {"string_match": {"exact": _named(roles)}})
-    given = [_noted(TOKEN_NOTES, ["token", "role"], {"string_match": {"exact": role}}) for role in roles]
-    any_of = {"or_ids": {"ids": [{"sourced_metadata": one} for one in given]}}
-    return {"permissions": [{"sourced_metadata": asked}], "principals": [{"not_id": any_of}]}
+    asked = _noted(notes.OURS, ["roles"], _named(roles))
+    given = [_noted(notes.TOKEN, ["token", "role"], role) for role in roles]
+    return {"permissions": [asked], "principals": [{"not_id": {"or_ids": {"ids": given}}}]}
 
 
-def _noted(by: str, path: Sequence[str], value: Mapping[str, object]) -> dict[str, object]:
-    return {"metadata_matcher": {"filter": by, "path": [{"key": key} for key in path], "value": value}}
+def _noted(by: str, path: Sequence[str], text: str) -> dict[str, object]:
+    return {"sourced_metadata": {"metadata_matcher": notes.matcher(by, path, notes.equal_to(text))}}
 
 
 def _named(roles: Sequence[str]) -> str:
