@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -43,7 +44,7 @@ class Tally:
         return answered < self.ends
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """Asks as soon as it is connected and after each answer, until the tally ends. `done` is then set, or has the
     reason why the connection was lost."""
 
@@ -65,9 +66,9 @@ class Connection(asyncio.Protocol):
     def opened(self) -> None:
         """What a client says first."""
 
+    @abstractmethod
     def request(self) -> bytes:
         """The bytes of the next question."""
-        raise NotImplementedError
 
     def _ask(self) -> None:
         self._asked = time.perf_counter()

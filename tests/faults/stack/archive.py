@@ -16,7 +16,7 @@ from lyceum_local import postgres
 from lyceum_local.ports import free_port
 from tests.faults.keeper import until
 from tests.faults.stack import restores
-from tests.faults.stack.laggard import base_backup, begun, ended, passing
+from tests.faults.stack.laggard import base_backup, begun, ended, passing, says
 from tests.faults.stack.product import Product
 
 READY_S, TOOL_S = 60.0, 120.0
@@ -65,7 +65,7 @@ class Archive:
         server = begun(self._base, port := free_port())
         try:
             url = make_conninfo(self._url, port=port)
-            assert until(lambda: _says(url, PROMOTED), READY_S) is not None, "the recovery did not come to its end"
+            assert until(lambda: says(url, PROMOTED), READY_S) is not None, "the recovery did not come to its end"
             with psycopg.connect(url, autocommit=True) as conn:
                 conn.execute("ALTER SYSTEM RESET ALL")
         finally:
@@ -76,14 +76,6 @@ class Archive:
         if self._receiver.poll() is None:
             self._receiver.terminate()
             self._receiver.wait(TOOL_S)
-
-
-def _says(url: str, question: str) -> bool:
-    try:
-        with psycopg.connect(url, connect_timeout=2) as conn:
-            return conn.execute(question.encode()).fetchall() == [(True,)]
-    except psycopg.OperationalError:
-        return False
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Laggard:
         """Wait until it has everything that the primary has now."""
         with psycopg.connect(self._primary) as primary:
             [(reached,)] = primary.execute("SELECT pg_current_wal_lsn()::text").fetchall()
-        assert until(lambda: self._says(_CAUGHT_UP, reached), READY_S) is not None, "the replica never caught up"
+        assert until(lambda: says(self._url, _CAUGHT_UP, reached), READY_S) is not None, "the replica never caught up"
 
     def cut_off(self) -> None:
         """From now on it receives nothing more, without noticing."""
@@ -42,7 +42,7 @@ class Laggard:
             replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
             replica.execute("SELECT pg_reload_conf()")
         gone = "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)"
-        assert until(lambda: self._says(gone), READY_S) is not None, "the replica still listens to the primary"
+        assert until(lambda: says(self._url, gone), READY_S) is not None, "the replica still listens to the primary"
 
     def promoted(self) -> None:
         """Promote it to a primary, and stop it cleanly on disk."""
@@ -55,13 +55,6 @@ class Laggard:
         """PostgreSQL's fast shutdown; safe to repeat."""
         ended(self._server)
 
-    def _says(self, question: str, *arguments: object) -> bool:
-        try:
-            with psycopg.connect(self._url, connect_timeout=2) as replica:
-                return replica.execute(question.encode(), arguments).fetchall() == [(True,)]
-        except psycopg.OperationalError:
-            return False
-
 
 def begun(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """A server of the files in `folder`, at this port."""
@@ -69,6 +62,15 @@ def begun(folder: Path, port: int) -> subprocess.Popen[bytes]:
     options = [part for one in arguments for part in ("-c", one)]
     command = [*postgres.shedding_root(), str(postgres.binaries() / "postgres"), "-D", str(folder), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def says(url: str, question: str, *arguments: object) -> bool:
+    """Whether the server answers, and that it is so."""
+    try:
+        with psycopg.connect(url, connect_timeout=2) as conn:
+            return conn.execute(question.encode(), arguments).fetchall() == [(True,)]
+    except psycopg.OperationalError:
+        return False
 
 
 def ended(server: subprocess.Popen[bytes]) -> None:

@@ -62,7 +62,8 @@ class Streams:
         finally:
             OPEN.dec()
             self._of_members[member_id] -= 1
-            self._of_members += Counter()  # names that hold nothing go
+            if not self._of_members[member_id]:
+                del self._of_members[member_id]
 
     @contextlib.asynccontextmanager
     async def bounded(self) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ data says what no value can, and keeps its projection from being applied as a se
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -22,12 +23,12 @@ Of = str | Callable[[Data], Any]
 """Names a field of the data of an event, or is a value or function that takes something from it."""
 
 
-class Value:
+class Value(ABC):
     """Something that an event says, or that is the same for every event."""
 
+    @abstractmethod
     def __call__(self, data: Any) -> Any:
         """What this event says."""
-        raise NotImplementedError
 
     @property
     def taker(self) -> Callable[[Any], Any]:
