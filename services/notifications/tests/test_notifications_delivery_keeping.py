@@ -164,6 +164,13 @@ async def test_an_endpoint_whose_row_another_holds_for_long_keeps_no_other_waiti
     hooks: WebhookHouse, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifications.delivery.noting.NOTE_TRIES", 2)
+    row_is_held = asyncio.Event()
+
+    async def once_it_is_held() -> web.Response:
+        await row_is_held.wait()
+        return web.Response()
+
+    receiver.answer = lambda _: once_it_is_held()
     held = await hooks.registered(receiver.url)
     async with receiving() as others:
         await hooks.registered(others.url)
@@ -175,6 +182,7 @@ async def test_an_endpoint_whose_row_another_holds_for_long_keeps_no_other_waiti
             await own.look(conn, lease)
             async with holding.transaction():
                 await holding.execute("SELECT 1 FROM sending WHERE endpoint_id = %s FOR UPDATE", [held.endpoint_id])
+                row_is_held.set()
                 await own.settled()
             await leases.release(conn, lease)
         assert others.ids == [first] and {one.state for one in await hooks.listed(held.endpoint_id)} == {"due"}

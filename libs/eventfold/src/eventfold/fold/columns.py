@@ -11,9 +11,10 @@ Imported only where batches are applied as sets, because polars takes some 40 MB
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -41,6 +42,8 @@ class Block:
         following = {"name": NEXT, "type": {"type": "fixed", "name": "frame", "size": len(self.frame)}}
         self._header = container({"type": "record", "name": "block", "fields": [*own.values(), following]})
         self._newest = {one["name"]: one for one in written.newest["fields"]}
+        self._newest_header = container(written.newest)
+        self._own = set(own)
         self._same = {name for name, one in own.items() if _plain(one["type"]) == _plain(self._typed(name))}
 
     def _typed(self, name: str) -> Any:
@@ -49,7 +52,7 @@ class Block:
     def read(self, values: Sequence[bytes], fields: Sequence[str]) -> pl.DataFrame:
         """These fields of each value, as the newest minor has them. Raises `Unreadable`."""
         own = [name for name in fields if name in self._same]
-        added = [_default(self._newest[name]) for name in fields if name not in own]
+        added = [self._default(name) for name in fields if name not in own]
         body = b"".join(values)[len(self.frame) :] + self.frame
         block = b"".join((self._header, zigzag(len(values)), zigzag(len(body)), body, SYNC))
         with readable("a block"):
@@ -58,6 +61,25 @@ class Block:
             raise Unreadable("a value does not fit its schema")
         _check_times(found)
         return found.with_columns(*added).select(fields)
+
+    def _default(self, name: str) -> pl.Expr:
+        """A field that the writer did not have; a part of a record that is null is null, too."""
+        if name in self._own:
+            raise Unreadable(f"{name} has another type since")
+        field = self._newest.get(name, {})
+        if "default" not in field or not isinstance(field["default"], str | int | float | bool | None):
+            raise Unreadable(f"no default for {name}")
+        if field["default"] is None:
+            return pl.lit(None, self._kinds[name]).alias(name)
+        if "logicalType" in json.dumps(field["type"]):
+            raise Unreadable(f"the default of {name} is not what it looks like")
+        return pl.lit(field["default"]).alias(name)
+
+    @functools.cached_property
+    def _kinds(self) -> pl.Schema:
+        """The type of each column, as polars reads the newest minor."""
+        with readable("a schema"):
+            return pl.read_avro(io.BytesIO(self._newest_header)).schema
 
 
 @contextlib.contextmanager
@@ -73,15 +95,6 @@ def _check_times(found: pl.DataFrame) -> None:
     for name, kind in found.schema.items():
         if isinstance(kind, pl.Datetime) and not found[name].to_physical().is_between(FIRST_US, LAST_US).all():
             raise Unreadable(f"a time in {name} is out of range")
-
-
-def _default(field: Mapping[str, Any]) -> pl.Expr:
-    """A field that the writer did not have."""
-    if "default" not in field or not isinstance(field["default"], str | int | float | bool | None):
-        raise Unreadable(f"no default for {field['name']}")
-    if "logicalType" in json.dumps(field["type"]) and field["default"] is not None:
-        raise Unreadable(f"the default of {field['name']} is not what it looks like")
-    return pl.lit(field["default"]).alias(field["name"])
 
 
 def _plain(schema: Any) -> Any:
