@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 from eventfold.fold.faust_transport import (
     BUSY_LINGER_S,
+    PARTLY_PAUSED_WAIT_S,
     RATE_WINDOW_S,
     BatchConsumer,
     BatchTransport,
@@ -33,20 +34,28 @@ RECORDS, APART_S = 40, 0.01
 
 
 class Fetching(BatchConsumer):
-    """A consumer without Kafka: its next fetch is what the test gives."""
+    """A consumer of two partitions without Kafka: its next fetch fails, or has nothing."""
 
     flow_active = True
     should_stop = False
 
-    def __init__(self, failure: Exception) -> None:
+    def __init__(self, failure: Exception | None = None, paused: int = 0) -> None:
         self._failure = failure
+        self._paused = paused
         self.sought = 0
+        self.waited_s: list[float] = []
+
+    def assignment(self) -> set[Any]:
+        return {("t", 0), ("t", 1)}
 
     def _get_active_partitions(self) -> set[Any]:
-        return {("t", 0)}
+        return set(list(self.assignment())[self._paused :])
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
-        raise self._failure
+        self.waited_s.append(timeout)
+        if self._failure:
+            raise self._failure
+        return None, set()
 
     async def perform_seek(self) -> None:
         self.sought += 1
@@ -63,6 +72,16 @@ async def test_other_failures_of_a_fetch_are_not_swallowed() -> None:
     with pytest.raises(RuntimeError):
         [message async for message in consumer.getmany(1.0)]
     assert consumer.sought == 0
+
+
+@pytest.mark.parametrize(("paused", "waits_s"), [(0, 1.0), (1, PARTLY_PAUSED_WAIT_S)])
+async def test_records_of_a_partition_that_is_resumed_do_not_wait_for_another_that_has_none(
+    paused: int, waits_s: float
+) -> None:
+    """Faust pauses one partition after the other as their records pile up: the rest may have nothing more to come."""
+    consumer = Fetching(paused=paused)
+    assert [message async for message in consumer.getmany(1.0)] == []
+    assert consumer.waited_s == [waits_s]
 
 
 def batching(brokers: Brokers, linger_s: float = 0.0) -> Any:

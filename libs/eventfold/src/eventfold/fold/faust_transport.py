@@ -23,6 +23,8 @@ from eventfold.fold.kafka_batches import last_offset
 from eventfold.fold.runs import PartitionBatch
 
 PAUSED_LOOK_S = 0.005
+PARTLY_PAUSED_WAIT_S = 0.02
+"""How long to wait for records of the other partitions while some are paused: records of those may lie here already."""
 WAIT_MS = 1500
 """How long the broker waits for a first record; as Faust sets it."""
 CREATE_TIME = 0
@@ -92,6 +94,8 @@ class BatchConsumer(driver.Consumer):
             # before.
             await self.sleep(PAUSED_LOOK_S)
             return
+        if len(self._get_active_partitions()) < len(self.assignment()):
+            timeout = min(timeout, PARTLY_PAUSED_WAIT_S)  # one that is resumed meanwhile would wait for the others
         try:
             records, active = await self._wait_next_records(timeout)
         except KeyError:
