@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import beside, sections
+from bench import beside, sections, sharing
 from bench.report import Section, table, write_json, write_report
 from lyceum_local.settings import Ports
 from lyceum_local.stack import LocalStack
@@ -21,6 +21,8 @@ from lyceum_local.stack import LocalStack
 SECTIONS: Mapping[str, Callable[[LocalStack, bool], Section]] = {
     "fold": sections.fold,
     "folds": beside.folds,
+    "sizes": beside.sizes,
+    "workers": sharing.workers,
     "delivery": sections.delivery,
     "append": sections.append,
     "relay": sections.relay,

@@ -20,18 +20,36 @@ RIGHT = "all right, and the position"
 WANTED = {"jvm-loop": (1.0,), running.POSTGRES_ALONE: (0.5,)}
 """At least so many times as fast."""
 PEERS = ("jvm-loop", "kafka-streams", "kafka-connect", running.POSTGRES_ALONE)
+SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (10_000,)
+OF_EACH_SIZE = ("eventfold", "eventfold-general", "jvm-loop", running.POSTGRES_ALONE)
 
 
 def folds(stack: LocalStack, quick: bool) -> Section:
     """Ours, a plain loop on the JVM, Kafka Streams, Kafka Connect's JDBC sink, and PostgreSQL alone."""
-    load, reason = Load(events=QUICK_EVENTS if quick else EVENTS), jvm.missing()
-    absent = jvm.PEERS if reason else ()
-    contestants = [name for name in ("eventfold", *PEERS) if name not in absent]
-    notes = [load_before()]
-    if reason:
+    load = Load(events=QUICK_EVENTS if quick else EVENTS)
+    contestants, notes = _present(("eventfold", *PEERS))
+    return section(load.events, _in_turn(stack, load, contestants), notes)
+
+
+def sizes(stack: LocalStack, quick: bool) -> Section:
+    """From a little to much: ours as sets and in the general form, the JVM loop, and PostgreSQL alone."""
+    contestants, notes = _present(OF_EACH_SIZE)
+    rows = []
+    for events in QUICK_SIZES if quick else SIZES:
+        rates = _in_turn(stack, Load(events=events), contestants)
+        rows.append((f"{events:,}", *(statistics.median(one.per_s for one in rates[name]) for name in contestants)))
+    title = f"The fold from {rows[0][0]} to {rows[-1][0]} events (events/s, medians of {TURNS})"
+    return Section(title, ("events", *contestants), rows, [], notes)
+
+
+def _present(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of these contestants that can run here, and what must be said of the machine and the others."""
+    reason, notes = jvm.missing(), [load_before()]
+    absent = [name for name in wanted if reason and name in jvm.PEERS]
+    if absent:
         notes += [f"Left out: {', '.join(absent)}, because {reason}."]
         print(f"bench: {notes[-1]}", file=sys.stderr, flush=True)
-    return section(load.events, _in_turn(stack, load, contestants), notes)
+    return [name for name in wanted if name not in absent], notes
 
 
 def section(events: int, rates: Mapping[str, Sequence[Rate]], notes: Sequence[str]) -> Section:

@@ -43,11 +43,16 @@ def peers_python() -> str:
     return made("bench-peers", REQUIREMENTS)
 
 
+def contestant_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """This environment, with the bench and what it measures to be imported from here."""
+    paths = [ROOT, ROOT / "libs/eventfold/src", ROOT / "libs/contracts/src"]
+    return {**environment, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+
 def last_line(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a command to its end, in this process's environment if none is given, and parse the last line that it
     prints."""
-    paths = [ROOT, ROOT / "libs/eventfold/src", ROOT / "libs/contracts/src"]
-    around = {**(environment or os.environ), "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    around = contestant_environment(environment or os.environ)
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=around)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-4000:]}")

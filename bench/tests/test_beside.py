@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from bench import jvm, oracle, running
-from bench.beside import folds, section
+from bench.beside import folds, section, sizes
 from bench.oracle import WrongRows, expected
 from bench.report import Ratio, Section, table, write_json
 from bench.running import Rate
@@ -65,6 +65,19 @@ def test_without_a_jvm_the_rest_is_measured_in_turn_and_the_reason_told(monkeypa
 
     assert asked == ["eventfold", "postgres-alone"] * 3
     assert found.notes[-1] == ("Left out: jvm-loop, kafka-streams, kafka-connect, because Maven (mvn) was not found.")
+
+
+def test_every_size_has_a_row_with_the_medians_of_those_that_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([3.0, 30.0, 300.0, 1.0, 10.0, 100.0, 2.0, 20.0, 200.0] * 3)
+    monkeypatch.setattr(jvm, "missing", lambda: "Maven (mvn) was not found")
+    monkeypatch.setattr(running, "produce", lambda stack, load: None)
+    monkeypatch.setattr(running, "consume", lambda stack, load, peer, work: Rate(next(rates) + load.events, 1.0, 1.0))
+
+    found = sizes(cast(LocalStack, None), quick=False)
+
+    assert list(found.head) == ["events", "eventfold", "eventfold-general", "postgres-alone"]
+    assert [row[0] for row in found.rows] == ["10,000", "100,000", "1,000,000"]
+    assert found.rows[0][1:] == (10_002.0, 10_020.0, 10_200.0)
 
 
 def test_the_json_has_the_rows_by_name_and_the_machine(tmp_path: Path) -> None:
