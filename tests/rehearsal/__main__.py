@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-from replicas import Balancer
+import aiohttp
 
 from tests.rehearsal.installation import Installation, installed
 from tests.rehearsal.load import Load
-from tests.rehearsal.pacing import by_httpx
+from tests.rehearsal.pacing import AT_ONCE, by_aiohttp
 from tests.rehearsal.verdict import findings
 from tests.rehearsal.versions import Version, older, present
 
 CALM_S = 10.0
 """How long the load runs before the first process is replaced, and after the last."""
+CALL_S = 40.0
 
 
 def main() -> int:
@@ -52,20 +52,22 @@ def main() -> int:
 
 
 async def _rehearse(made: Installation, old: Version, rate: float, seed: int, *, back: bool) -> tuple[Load, list[str]]:
-    balancer = Balancer([url for _, url in made.gateways])
-    async with httpx.AsyncClient(transport=balancer, base_url="http://127.0.0.1", timeout=40) as client:
-        load, done = Load(by_httpx(client), rate, seed), asyncio.Event()
+    connections, gateways = aiohttp.TCPConnector(limit=AT_ONCE), [url for _, url in made.gateways]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CALL_S), connector=connections) as client:
+        load, done = Load(by_aiohttp(client, *gateways), rate, seed), asyncio.Event()
         await load.settle()
-        running = asyncio.create_task(load.run(done))
+        running, loaded = asyncio.create_task(load.run(done)), time.monotonic()
         await asyncio.sleep(CALM_S)
         began = time.monotonic()
         try:
             await asyncio.to_thread(_replace_all, made, old, lambda: len(load.told.failed), back=back)
+            replaced_s = time.monotonic() - began
         finally:
             await asyncio.sleep(CALM_S)
             done.set()
             await running
-    say(f"replacing took {time.monotonic() - began:.0f} s under {rate:g} requests a second")
+    answered_per_s = len(load.told.seconds) / (time.monotonic() - loaded)
+    say(f"replacing took {replaced_s:.0f} s; of {rate:g} requests a second, {answered_per_s:.0f} were made")
     return load, []
 
 

@@ -4,6 +4,7 @@ seen as what it is."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import aiohttp
-import httpx
 import orjson
 
 AT_ONCE = 5_000
@@ -24,7 +24,7 @@ Parameters = Mapping[str, str]
 Got = tuple[int, bytes]
 Send = Callable[[str, str, Parameters, object, Parameters], Awaitable[Got]]
 """Verb, path, query, JSON body and headers of a request; status and body of its answer."""
-FAILURES = (httpx.HTTPError, aiohttp.ClientError, TimeoutError)
+FAILURES = (aiohttp.ClientError, TimeoutError)
 Act = Callable[[int], Awaitable[None]]
 """A request, or several that belong together; its number is unlike that of others."""
 
@@ -111,21 +111,22 @@ class Refused(Exception):
         self.status = status
 
 
-def by_httpx(client: httpx.AsyncClient) -> Send:
-    """Requests by httpx, whose transport may choose among gateways."""
+def by_aiohttp(session: aiohttp.ClientSession, *gateways: str) -> Send:
+    """Requests to the first of these gateways that takes the connection, or to the session's own address. aiohttp takes
+    a fifth of the processor time that httpx does: the load shares the machine with what it asks."""
 
     async def send(verb: str, path: str, query: Parameters, body: object, headers: Parameters) -> Got:
-        answer = await client.request(verb, path, params=query, json=body, headers=headers)
-        return answer.status_code, answer.content
+        *others, last = gateways or ("",)
+        for gateway in others:
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                return await _sent(session, verb, gateway + path, query, body, headers)
+        return await _sent(session, verb, last + path, query, body, headers)
 
     return send
 
 
-def by_aiohttp(session: aiohttp.ClientSession) -> Send:
-    """Requests by aiohttp, which take a fifth of the time, for more than a machine can serve."""
-
-    async def send(verb: str, path: str, query: Parameters, body: object, headers: Parameters) -> Got:
-        async with session.request(verb, path, params=query, json=body, headers=headers) as answer:
-            return answer.status, await answer.read()
-
-    return send
+async def _sent(
+    session: aiohttp.ClientSession, verb: str, url: str, query: Parameters, body: object, headers: Parameters
+) -> Got:
+    async with session.request(verb, url, params=query, json=body, headers=headers) as answer:
+        return answer.status, await answer.read()
