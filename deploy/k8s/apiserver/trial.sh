@@ -44,6 +44,7 @@ build kube-apiserver k8s.io/kubernetes "$kubernetes" apiserver.go.txt staging
 
 run=$(mktemp -d)
 end() {
+    exec 2>/dev/null # bash names each job that was killed
     jobs -p | xargs -r kill -KILL 2>/dev/null || true
     wait 2>/dev/null || true
     rm -rf "$run"
@@ -75,27 +76,43 @@ start() {
     return 1
 }
 
-# Every component at once, also those that no overlay uses.
-everything() {
-    mkdir "$run/everything"
+most=(kafka postgres backups poolers scaling mtls external-secrets gateway-api monitoring tracing schema-registry payment-simulator release)
+
+# together NAME COMPONENT...: these components on the base, also those that no overlay uses.
+together() {
+    local name=$1
+    shift
+    mkdir "$run/$name"
     (
-        cd "$run/everything"
+        cd "$run/$name"
         up=$(realpath --relative-to=. "$k8s")
         printf 'namespace: lyceum\nresources: [%s/base]\ncomponents:\n' "$up"
-        for one in kafka postgres backups poolers scaling mtls external-secrets gateway-api monitoring tracing \
-            schema-registry payment-simulator release; do printf -- '  - %s/components/%s\n' "$up" "$one"; done
-        printf 'configMapGenerator: [{name: release, literals: [VERSION=1.0.0, IN_NAMES=1-0-0]}]\n'
-    ) >"$run/everything/kustomization.yaml"
-    "$kubectl" kustomize "$run/everything"
+        for one in "$@"; do printf -- '  - %s/components/%s\n' "$up" "$one"; done
+        printf 'configMapGenerator:\n  - {name: release, literals: [VERSION=1.0.0, IN_NAMES=1-0-0]}\n'
+        printf '  - {name: restore, literals: ["RESTORE_TO=2026-11-29T14:00:00Z"]}\n'
+    ) >"$run/$name/kustomization.yaml"
+    "$kubectl" kustomize "$run/$name"
 }
 
+# rendered NAME: the objects of an overlay, or of all components.
+rendered() {
+    case $1 in
+    everything) together everything "${most[@]}" ;;
+    restored) together restored ${most[*]/#backups/backups restore} ;;
+    *) "$python" -m lyceum_k8s render "$1" ;;
+    esac
+}
+
+for one in "$k8s"/components/*/; do
+    [[ " ${most[*]} restore " == *" $(basename "$one") "* ]] || { echo "k8s: the trial leaves out $one" >&2; exit 1; }
+done
 status=0
-for overlay in local prod everything; do
+for overlay in local prod restored everything; do
     mkdir -p "$run/servers"
     start "servers/$overlay"
     "${KC[@]}" apply --server-side -f "$crds" >"$run/crds.log" 2>&1
     "${KC[@]}" wait --for=condition=established --timeout=60s crd --all >/dev/null
-    if [[ $overlay == everything ]]; then everything; else "$python" -m lyceum_k8s render "$overlay"; fi >"$run/$overlay.yaml"
+    rendered "$overlay" >"$run/$overlay.yaml"
     # Twice: what is applied again must change nothing.
     for round in first again; do
         "${KC[@]}" apply --server-side --field-manager lyceum -f "$run/$overlay.yaml" >"$run/said" 2>&1 || status=1
