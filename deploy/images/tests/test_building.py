@@ -58,6 +58,24 @@ def test_given_settings_when_arguments_are_made_then_each_dockerfile_gets_those_
     }
 
 
+def test_given_dockerfiles_of_one_size_when_they_are_built_then_each_build_reads_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """BuildKit took catalog's for billing's: one name, one size, made by a clone in one moment."""
+    asked: list[tuple[list[str], str]] = []
+
+    def run(command: list[str], *, given: str = "", **_: object) -> str:
+        asked.append((list(command), given))
+        return "7"
+
+    monkeypatch.setattr(engine, "run", run)
+    for name in ("billing", "catalog"):
+        building.build(images()[name], "7", "abc", "docker")
+        [(command, read), _] = asked[-2:]
+        assert command[command.index("--file") + 1] == "-"
+        assert f'title="lyceum-{name}"' in read
+
+
 def test_given_a_proxy_when_secrets_are_made_then_paths_of_the_machine_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,9 +35,12 @@ def build(image: Image, version: str, revision: str, builder: engine.Engine, roo
     reference = image.reference(version)
     with proxied.secrets() as secrets:
         arguments = list(_arguments(image, version, revision, root))
-        given = [f"--secret=id={name},src={file}" for name, file in secrets.items()]
-        command = [*_START[builder], *given, *arguments, "--tag", reference, "--file", str(image.dockerfile), "."]
-        engine.run(["env", f"--chdir={root}", *command], within_s=engine.BUILD_S)
+        secret = [f"--secret=id={name},src={file}" for name, file in secrets.items()]
+        # By standard input: BuildKit takes files of one name, size and time of change for one, as a clone makes the
+        # Dockerfiles of services with names of one length.
+        command = [*_START[builder], *secret, *arguments, "--tag", reference, "--file", "-", "."]
+        dockerfile = (root / image.dockerfile).read_text(encoding="utf-8")
+        engine.run(["env", f"--chdir={root}", *command], within_s=engine.BUILD_S, given=dockerfile)
     return Row(reference, _size_bytes(reference, builder), round(time.monotonic() - began, 1), image.base)
 
 

@@ -97,10 +97,10 @@ def _inside(reference: str) -> Iterator[str]:
 
 
 def _help(reference: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """Whether the entrypoint knows --help. One that starts a program given after `--` is asked for that program's."""
+    """Whether the entrypoint knows --help. Where it starts a program that is given after `--`, that one is asked."""
     config = found["Config"]
-    words = [config["Cmd"][0], "--help"] if config["Entrypoint"][-1] == "--" else ["--help"]
+    program = [f"--entrypoint={config['Cmd'][0]}"] if config["Entrypoint"][-1] == "--" else []
     try:
-        engine.run(["docker", "run", *CONFINED, reference, *words])
+        engine.run(["docker", "run", *CONFINED, *program, reference, "--help"])
     except CommandFailed as failed:
         yield str(failed)
