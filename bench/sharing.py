@@ -83,7 +83,8 @@ def _folded(conn: psycopg.Connection) -> int:
 
 @contextlib.contextmanager
 def _running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env=running.contestant_environment(os.environ), stderr=subprocess.DEVNULL)
+    around = running.contestant_environment(os.environ)
+    process = subprocess.Popen(command, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
         yield
     finally:
