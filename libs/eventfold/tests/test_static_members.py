@@ -68,6 +68,11 @@ def ready(group: str, port: int) -> str:
     return str(line.rpartition(" ")[2])
 
 
+async def reads(group: str, port: int) -> bool:
+    """Whether the worker at `port` has the partitions of the last rebalance: others may read before it does."""
+    return await asyncio.to_thread(ready, group, port) == "1.0"
+
+
 async def test_a_named_worker_comes_back_to_its_own_partitions_and_the_other_reads_on(
     house: House, brokers: Brokers, topic: str
 ) -> None:
@@ -76,6 +81,7 @@ async def test_a_named_worker_comes_back_to_its_own_partitions_and_the_other_rea
     with two(house, brokers, ("one", "two"), port) as (first, second):
         async with loading(house, "during"):
             await shared_by(house, first, second)
+            await eventually(lambda: reads(f"{house.prefix}shelf", port))
             async with watching(f"{house.prefix}shelf", port) as said:
                 second.kill()
                 await asyncio.to_thread(second.wait, 10)

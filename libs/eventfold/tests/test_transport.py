@@ -41,15 +41,12 @@ class Fetching(BatchConsumer):
 
     def __init__(self, failure: Exception | None = None, paused: int = 0) -> None:
         self._failure = failure
-        self._paused = paused
+        self._paused_partitions = {TP("t", number) for number in range(paused)}
         self.sought = 0
         self.waited_s: list[float] = []
 
-    def assignment(self) -> set[Any]:
-        return {("t", 0), ("t", 1)}
-
     def _get_active_partitions(self) -> set[Any]:
-        return set(list(self.assignment())[self._paused :])
+        return {TP("t", 0), TP("t", 1)} - self._paused_partitions
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         self.waited_s.append(timeout)

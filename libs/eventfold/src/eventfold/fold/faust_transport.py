@@ -94,7 +94,7 @@ class BatchConsumer(driver.Consumer):
             # before.
             await self.sleep(PAUSED_LOOK_S)
             return
-        if len(self._get_active_partitions()) < len(self.assignment()):
+        if self._paused_partitions:
             timeout = min(timeout, PARTLY_PAUSED_WAIT_S)  # one that is resumed meanwhile would wait for the others
         try:
             records, active = await self._wait_next_records(timeout)
