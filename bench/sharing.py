@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from aiokafka.errors import KafkaError
 from psycopg_pool import AsyncConnectionPool
 
 from bench import running
+from bench.beside import TURNS
 from bench.oracle import check
 from bench.report import Ratio, Section
 from bench.workload import COUNTERS, PAIRS, Load, views
@@ -33,7 +35,6 @@ from eventfold.publish.brokers import Brokers
 from lyceum_local.stack import LocalStack
 
 EVENTS, QUICK_EVENTS = 1_000_000, 50_000
-TURNS = 3
 JOIN_WITHIN_S, FOLD_WITHIN_S = 60.0, 300.0
 LOOK_EVERY_S, JOIN_LOOK_EVERY_S = 0.02, 0.2
 
@@ -47,7 +48,7 @@ def workers(stack: LocalStack, quick: bool) -> Section:
         for count, found in rates.items():
             found.append(rate(stack, load, count))
             print(f"workers: {count}: {found[-1]:,.0f} events/s", file=sys.stderr, flush=True)
-    medians = {count: sorted(found)[len(found) // 2] for count, found in rates.items()}
+    medians = {count: statistics.median(found) for count, found in rates.items()}
     rows = [(count, medians[count], min(found), max(found)) for count, found in rates.items()]
     title = f"Workers of one group ({load.events:,} events, {load.partitions} partitions)"
     ratio = Ratio("workers: two / one", medians[2] / medians[1])

@@ -152,9 +152,9 @@ def _say(one: Stage) -> None:
 def complaints(found: Sequence[Stage]) -> Iterator[str]:
     """What is not as it must be: the end is found, far more than that is refused with 429, and what came then is as
     quick as before."""
-    first, farthest, last = found[0], found[-2], found[-1]
-    if not found[-len(FAR_MORE) - 2].is_past_the_end:
-        yield f"NOT AT ITS END at {found[-len(FAR_MORE) - 2].rate:g}/s: give higher --rates"
+    first, end, farthest, last = found[0], found[-len(FAR_MORE) - 2], found[-2], found[-1]
+    if not end.is_past_the_end:
+        yield f"NOT AT ITS END at {end.rate:g}/s: give higher --rates"
     elif not farthest.failed.get(SHED):
         yield f"NOTHING WAS REFUSED at {farthest.rate:g}/s, with p99 {farthest.p99_ms:.0f} ms"
     if last.failed or last.p99_ms >= max(LATE_MS, 3 * first.p99_ms):
