@@ -13,7 +13,7 @@ from edge_stand_in import Running
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from lyceum_gateway.methods import METHODS
 
-LOGGED_S = 10.0
+LOGGED_S = 20.0
 GRANT = "/v1/members/m2:grantRole"
 IMPORT = {"dataset": "d", "items": [{"external_id": "1"}]}
 

@@ -14,7 +14,7 @@ from eventfold.certificates import Renewed
 from lyceum_gateway.upstream import UpstreamTls, secret_files
 from lyceum_local.authority import Authority
 
-RENEWED_S = 15.0
+RENEWED_S = 30.0
 
 
 @pytest.fixture

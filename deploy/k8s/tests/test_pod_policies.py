@@ -24,6 +24,7 @@ from k8s_tests.rendered import (
 )
 
 from lyceum_gateway.environment import gateway_of
+from lyceum_gateway.upstreams import CHECK_EVERY_S, CHECK_WITHIN_S
 from lyceum_k8s.rendering import overlays
 from lyceum_tree import services
 from lyceum_web.settings import WebSettings
@@ -122,6 +123,7 @@ def test_who_serves_calls_ends_without_cutting_any(overlay: str, name: str) -> N
     if label(pod, ROLE) == "server":
         asleep = container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"]
         assert asleep >= 10, "names live 5 s, and the gateway asks for them every 5 s"
+        assert float(told["DRAIN_NOTICE_S"]) > CHECK_EVERY_S + CHECK_WITHIN_S, "the gateway looks away before it ends"
         assert grace >= asleep + float(told["DRAIN_NOTICE_S"]) + DRAIN_S + REFUSE_S + 5
     if label(pod, ROLE) == "gateway":
         assert grace >= float(told["DRAIN_NOTICE_S"]) + float(told["DRAIN_S"]) + 5

@@ -21,7 +21,7 @@ from lyceum_local.waiting import poll
 
 pytestmark = pytest.mark.servers
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 IDLE = (sys.executable, "-c", "import signal; signal.pause()")
 
 

@@ -114,7 +114,7 @@ async def listening(folder: Path) -> AsyncIterator[int]:
 async def greeting(port: int, context: ssl.SSLContext, name: str = "127.0.0.1") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
     with contextlib.closing(writer):
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 30)
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])

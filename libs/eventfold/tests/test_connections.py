@@ -25,7 +25,7 @@ from eventfold.publish.connections import Connection, closed
 from eventfold.publish.publisher import Record
 from eventfold.publish.topics import prepare_topics
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 TOPIC = "connections.ended"
 HIGHEST = {MetadataRequest.API_KEY: (0, 5)}

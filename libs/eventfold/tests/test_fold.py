@@ -91,7 +91,7 @@ async def test_a_worker_that_is_stopped_in_its_transaction_keeps_its_turn_for_a_
     async with await house.connect() as stopped:
         await stopped.execute("BEGIN")
         await take_turns(stopped, {COUNTING.name})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await apply(house, runner(house), [record(0, 1, "a", "x")])
         assert await counts(house) == [("a", 1, "x;")]
         with pytest.raises(IdleInTransactionSessionTimeout):

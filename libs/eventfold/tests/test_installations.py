@@ -18,7 +18,7 @@ from eventfold.postgres.locks import key
 from eventfold_ops import shadow
 from eventfold_ops.shadow import NotAShadow
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 ROOT = Path(__file__).parents[3]
 
 

@@ -17,7 +17,7 @@ from shelf import TOPIC, add
 from eventfold.publish.brokers import Brokers
 from eventfold.publish.topics import prepare_topics
 
-TAKEOVER_S = 10.0
+TAKEOVER_S = 30.0
 BATCHES, SHELVES = 60, 40
 
 

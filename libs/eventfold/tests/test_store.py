@@ -16,7 +16,7 @@ from eventfold.errors import IdempotencyMismatch, Unpublishable, WrongState
 from eventfold.vocabulary.codec import UnknownEventType
 from eventfold.write.idempotency import sweep_idempotency
 
-READ_WITHIN_S = 5.0
+READ_WITHIN_S = 30.0
 B = '{"title": "b"}'
 
 

@@ -19,7 +19,7 @@ from eventfold_ops import dlq
 from eventfold_ops.cli import main
 from eventfold_ops.failures import ADVICE, sentence
 
-ENDED_WITHIN_S = 10.0
+ENDED_WITHIN_S = 30.0
 
 FAILURES: list[tuple[Exception, str]] = [
     (UnknownFingerprint("fingerprint 0a"), "no schema with fingerprint 0a"),

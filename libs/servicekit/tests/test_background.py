@@ -49,7 +49,7 @@ class Failing:
 async def test_it_starts_again_after_every_failure_that_passes_and_is_counted() -> None:
     failing = Failing(*PASSING)
     async with beside({"t": failing.run}) as ended:
-        await asyncio.wait_for(failing.stays.wait(), 5)
+        await asyncio.wait_for(failing.stays.wait(), 30)
         assert not ended.done()
     assert REGISTRY.get_sample_value("lyceum_background_restarts_total", {"task": "t"}) == len(PASSING)
 
@@ -58,7 +58,7 @@ async def test_it_starts_again_after_every_failure_that_passes_and_is_counted() 
 async def test_a_mistake_in_the_program_ends_what_serves(mistake: Exception) -> None:
     async with beside({"t": Failing(mistake).run}) as ended:
         with pytest.raises(type(mistake)):
-            await asyncio.wait_for(ended, 5)
+            await asyncio.wait_for(ended, 30)
 
 
 async def test_what_does_not_stop_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ async def test_what_does_not_stop_is_left_behind(monkeypatch: pytest.MonkeyPatch
             except asyncio.CancelledError:
                 continue
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with beside({"t": stubborn}):
             await began.wait()
     go_on.set()

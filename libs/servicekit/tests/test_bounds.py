@@ -141,7 +141,7 @@ async def test_who_drains_waits_for_what_is_in_flight_ends_the_rest_and_refuses_
         await call(go_on)
     assert not late.value.taken
     go_on.set()
-    await asyncio.wait_for(draining, 5)
+    await asyncio.wait_for(draining, 30)
     await quick
     with pytest.raises(Stopping) as ended:
         await endless
@@ -165,7 +165,7 @@ async def test_a_server_that_has_its_hands_full_refuses_at_once_what_another_may
     assert status_of(refused.value)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
     go_on.set()
     await asyncio.gather(*waiting)
-    await asyncio.wait_for(call(10), 5)
+    await asyncio.wait_for(call(10), 30)
 
 
 async def test_the_bytes_of_a_request_count_until_it_is_answered() -> None:

@@ -17,11 +17,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 from spanning import CAUSE, exported, written
 
-from eventfold.errors import NotFound, NotPermitted, Unauthenticated, WrongState
+from eventfold.errors import NotFound, NotPermitted, PeerUnavailable, Unauthenticated, WrongState
 from eventfold.publish.outgoing import Target
 from eventfold.reading.consistency import Token
 from lyceum.consistency.v1 import consistency_pb2, consistency_pb2_grpc
 from servicekit.call import current_call
+from servicekit.caller import TokenVerifier
 from servicekit.sealed_tokens import sealed
 from servicekit.security import CLIENT_HEX
 
@@ -152,6 +153,26 @@ async def test_who_calls_too_often_is_refused_and_told_when_to_come_again() -> N
 UNKNOWN = (
     consistency_pb2.ResolveRequest(token=sealed(Token("identity", 1), SECRET)).SerializeToString() + b"\x9a\x06\x01a"
 )
+
+
+async def test_a_server_that_cannot_verify_a_token_yet_says_that_another_may_be_asked() -> None:
+    """Given one started while identity was away, it has no keys; who brings no token is served all the same."""
+
+    async def away() -> Any:
+        raise PeerUnavailable("identity", "UNAVAILABLE")
+
+    async def resolve(token: Token) -> None:
+        return None
+
+    verifier = TokenVerifier(away, "issuer", "audience")
+    async with serving(resolve, verifier=verifier) as target, grpc.aio.insecure_channel(target) as channel:
+        stub: Any = consistency_pb2_grpc.ConsistencyServiceStub(channel)
+        for _ in range(2):  # the second fails without another fetch
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.Resolve(REQUEST, metadata=(("authorization", "Bearer t"),), timeout=5)
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert dict(refused.value.trailing_metadata() or ())["x-lyceum-not-taken"] == "true"
+        assert (await stub.Resolve(REQUEST, timeout=5)).pending
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ async def test_the_gauges_follow_the_store_and_survive_a_database_that_is_away(
         await pool.open(wait=True)
         async with pool.connection() as conn:
             await conn.execute(PARKING)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while shown("eventfold_parked_records", "feed") != 2:  # noqa: ASYNC110 - a gauge tells nobody
                 await asyncio.sleep(0.01)
         assert shown("eventfold_parked_bytes", "feed") == 8 and shown("eventfold_parked_records", "idle") == 0

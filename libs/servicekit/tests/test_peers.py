@@ -148,11 +148,11 @@ async def test_who_is_cancelled_while_asking_leaves_the_other_and_ends_the_span(
     peer.keeps_waiting = True
     async with peer_channel(peer.target) as channel:
         asking = asyncio.create_task(_ask(channel))
-        await asyncio.wait_for(peer.asked.wait(), 5)
+        await asyncio.wait_for(peer.asked.wait(), 30)
         asking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asking
-        await asyncio.wait_for(peer.left.wait(), 5)
+        await asyncio.wait_for(peer.left.wait(), 30)
     assert told(of(spans, SpanKind.CLIENT))["error.type"] == "CancelledError"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import httpx
 import pytest
 from community import PASSWORD, Community
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from replicas import Balancer, before_both, second
+from replicas import Balancer, Replica, before_both, beside
 
 from lyceum.identity.v1 import identity_pb2, identity_pb2_grpc
 from lyceum_local.ports import LOOPBACK, free_block
@@ -104,13 +105,17 @@ async def test_two_replicas_of_each_are_replaced_one_by_one_and_no_request_fails
     is answered with 200, and who reads after writing sees what was written."""
     member = community.member("creator")
     bearer = {"authorization": f"Bearer {member.access_token}"}
-    serving = {service: free_block(1) for service in ("identity", "catalog")}
-    processes = [("identity", "serve"), ("catalog", "serve"), ("catalog", "work")]
+    seconds = {service: free_block(1) for service in ("identity", "catalog")}
     with ExitStack() as running:
-        seconds = [running.enter_context(second(stack, *process, serving)) for process in processes]
-        for one in seconds:
+        servers = [
+            running.enter_context(one)
+            for service, port in seconds.items()
+            for one in (in_place_of_the_first(stack, service), beside(stack, service, "serve", port))
+        ]
+        worker = running.enter_context(beside(stack, "catalog", "work"))
+        for one in (*servers, worker):
             one.ready()
-        gateways = [running.enter_context(before_both(stack, tmp_path, serving)) for _ in range(2)]
+        gateways = [running.enter_context(before_both(stack, tmp_path, seconds)) for _ in range(2)]
         for one, _ in gateways:
             one.ready()
         balancer = Balancer([url for _, url in gateways])
@@ -120,15 +125,32 @@ async def test_two_replicas_of_each_are_replaced_one_by_one_and_no_request_fails
             wrong: list[str] = []
             done = asyncio.Event()
             loading = [asyncio.create_task(reads_own_writes(client, wrong, done)) for _ in range(CALLERS)]
-            for service, role in processes:
-                await asyncio.to_thread(stack.restart, f"{service}-{role}")
-                start = stack.start_servers if role == "serve" else stack.start_workers
-                await asyncio.to_thread(start, [service])  # which waits until it is ready, as a rollout does
-            for one in [*seconds, *(one for one, _ in gateways)]:
+            await asyncio.to_thread(stack.restart, "catalog-work")
+            await asyncio.to_thread(
+                stack.start_workers, ["catalog"]
+            )  # which waits until it is ready, as a rollout does
+            for one in (*servers, worker, *(one for one, _ in gateways)):
                 await asyncio.to_thread(one.restart)
             done.set()
             answered = await asyncio.gather(*loading)
-    assert wrong == [] and min(answered) > 0
+    assert (wrong, failures(tmp_path)) == ([], []) and min(answered) > 0
+
+
+@contextmanager
+def in_place_of_the_first(stack: LocalStack, service: str) -> Iterator[Replica]:
+    """A server at the address of the stack's own, which is away for so long."""
+    stack.stop(f"{service}-serve")
+    try:
+        with beside(stack, service, "serve", stack.ports.of(service)) as replica:
+            yield replica
+    finally:
+        stack.start_servers([service])
+
+
+def failures(logs: Path) -> list[str]:
+    """What the gateways' logs say of requests that failed: they tell why, as their answers do not."""
+    lines = [line for log in logs.glob("envoy-*.log") for line in log.read_text().splitlines()]
+    return [line for line in lines if line.startswith("{") and json.loads(line)["status"] >= 500]
 
 
 async def reads_own_writes(client: httpx.AsyncClient, wrong: list[str], done: asyncio.Event) -> int:

@@ -14,7 +14,6 @@ from eventfold.publish.brokers import Brokers
 from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
-READ_S = 10.0
 
 
 async def every_byte_on_kafka(brokers: Brokers) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from lyceum_gateway import render
+from lyceum_gateway.upstreams import CHECK_EVERY_S, CHECK_WITHIN_S
 from lyceum_local import gateway, health
 from lyceum_local.ports import LOOPBACK, free_block
 from lyceum_local.program import Program
@@ -24,13 +25,17 @@ from lyceum_local.waiting import poll
 from servicekit import probe
 
 READY_S, END_S = 60.0, 60.0
+NOTICE_S = CHECK_EVERY_S + CHECK_WITHIN_S + 1.0
+"""A gateway has seen by then that a server is not ready, so that no new connection to it is made when it ends: such a
+one may be cut with a request on it, which nobody may ask again. The stack's own servers are alone and say it for less
+long."""
 
 
 class Replica:
     """A process of the test's own that is ended as a platform ends it."""
 
     def __init__(self, program: Program, complaint: Callable[[], str | None], log: Path | None = None) -> None:
-        self.name = f"{program.name} beside the first"
+        self.name = f"{program.name} of the test's own"
         self._log = log
         self._program, self._complaint = program, complaint
         self.start()
@@ -59,12 +64,13 @@ class Replica:
 
 
 @contextmanager
-def second(stack: LocalStack, service: str, role: str, serving: Mapping[str, int]) -> Iterator[Replica]:
-    """Another process of `service` as `serve` (on its port in `serving`) or `work`."""
+def beside(stack: LocalStack, service: str, role: str, port: int = 0) -> Iterator[Replica]:
+    """A process of `service` as `serve` (on this port) or `work`, beside or in the place of the stack's own."""
     metrics = free_block(1)
-    variables = stack.environment(service) | {"METRICS_PORT": str(metrics), "GRPC_PORT": str(serving[service])}
+    own = {"METRICS_PORT": str(metrics), "GRPC_PORT": str(port), "DRAIN_NOTICE_S": str(NOTICE_S)}
+    variables = stack.environment(service) | own
     complaint = {
-        "serve": partial(probe.grpc_complaint, LOOPBACK, serving[service]),
+        "serve": partial(probe.grpc_complaint, LOOPBACK, port),
         "work": partial(probe.metrics_complaint, LOOPBACK, metrics),
     }[role]
     program = Program(f"{service}-{role}", (sys.executable, "-m", service, role), variables)
@@ -95,9 +101,9 @@ def gateway_before(
     made = gateway.program(stack.around)
     command = [str(config) if word.endswith("envoy.yaml") else word for word in made.command]
     command[command.index("--admin") + 1] = f"{LOOPBACK}:{admin}"
-    program = Program("gateway", tuple(command), made.environment)
+    program = Program("gateway", tuple(command), {**made.environment, "DRAIN_NOTICE_S": str(NOTICE_S)})
     complaint = partial(health.http_complaint, f"http://{LOOPBACK}:{port}/ready")
-    with ended(Replica(program, complaint)) as replica:
+    with ended(Replica(program, complaint, config.with_suffix(".log"))) as replica:
         yield replica, f"http://{LOOPBACK}:{port}"
 
 

@@ -22,7 +22,7 @@ from payment_simulator.app import Simulator
 from payment_simulator.settings import SimulatorSettings
 from payment_simulator.signing import PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, signer_of
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 Client = TestClient[web.Request, web.Application]
 
 

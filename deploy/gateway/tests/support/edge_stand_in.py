@@ -32,6 +32,7 @@ from servicekit.server import listen
 ENVOY = Path(sysconfig.get_path("scripts")) / "envoy"
 ISSUER, AUDIENCE = "https://issuer.test", "lyceum-test"
 READY_S = 60.0
+LOGGED_SOON = ("--file-flush-interval-msec", "100")  # of itself Envoy writes its logs every 10 s
 
 
 @dataclass
@@ -188,7 +189,7 @@ async def running(folder: Path, serves: Renewed | None = None, **changes: Any) -
     config, log = folder / "envoy.yaml", folder / "envoy.log"
     config.write_text(render(Gateway(targets, listener, admin, ISSUER, AUDIENCE, **changes)))
     with log.open("wb") as out:
-        command = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error"]
+        command = [str(ENVOY), "-c", str(config), "--use-dynamic-base-id", "-l", "error", *LOGGED_SOON]
         process = subprocess.Popen(command, stdout=out, stderr=out)  # noqa: ASYNC220 - starting it takes no time
     client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener}", timeout=30)
     gateway = Running(client, services, server, log, port, serves)

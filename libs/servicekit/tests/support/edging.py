@@ -27,9 +27,11 @@ async def serving(
     in_flight: InFlight | None = None,
     calls_per_s: float = 1000.0,
     tls: Renewed | None = None,
+    verifier: TokenVerifier | None = None,
 ) -> AsyncIterator[str]:
-    """`ConsistencyService` on a free port; yields its address. A token is the id of the member who presents it."""
-    edge = Edge("identity", Believing(), lambda: [SECRET], ceiling=MemberCeiling(calls_per_s))
+    """`ConsistencyService` on a free port; yields its address. Without a verifier, a token is the id of the member who
+    presents it."""
+    edge = Edge("identity", verifier or Believing(), lambda: [SECRET], ceiling=MemberCeiling(calls_per_s))
     edge.in_flight = in_flight or edge.in_flight
     server = grpc.aio.server(interceptors=[edge])
     consistency_pb2_grpc.add_ConsistencyServiceServicer_to_server(ConsistencyServicer(resolve), server)

@@ -60,7 +60,7 @@ class Receiver:
 
     async def has(self, count: int) -> None:
         """Wait until so many requests have come. Raises TimeoutError after ten seconds."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.got) < count:  # noqa: ASYNC110 - what is waited for comes over a socket
                 await asyncio.sleep(0.01)
 
