@@ -31,7 +31,8 @@ class Verdict:
 
 @dataclass
 class TopicReader:
-    """Continues reading where it stopped: records above a partition's highest seq are fresh, others are duplicates."""
+    """Continues reading where it stopped: a record that goes on from its partition's highest seq is fresh. Others are
+    duplicates, or stand before records that come later and are then sent again."""
 
     offsets: dict[int, int] = field(default_factory=dict)
     highest: dict[int, int] = field(default_factory=dict)
@@ -51,12 +52,13 @@ class TopicReader:
                     for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                         for record in records:
                             self.offsets[tp.partition] = record.offset + 1
-                            seq = int(dict(record.headers)["ce_sequence"])
-                            if seq > self.highest.get(tp.partition, 0):
+                            headers, before = dict(record.headers), self.highest.get(tp.partition, 0)
+                            seq = int(headers["ce_sequence"])
+                            if seq <= before:
+                                duplicates += 1
+                            elif int(headers.get("ce_previoussequence", b"0")) <= before:
                                 self.highest[tp.partition] = seq
                                 fresh[tp.partition].append(seq)
-                            else:
-                                duplicates += 1
         finally:
             await consumer.stop()
         return fresh, duplicates

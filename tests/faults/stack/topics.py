@@ -18,7 +18,8 @@ READ_S = 60.0
 
 @dataclass(slots=True)
 class OnTopic:
-    """The events of one topic, without duplicates, which are dropped by `ce_sequence` as in the folds."""
+    """The events of one topic as the folds take them: what is not above the highest `ce_sequence` is dropped, and what
+    comes after records that were not had (`ce_previoussequence`) is passed over."""
 
     ids: list[str] = field(default_factory=list)
     duplicates: int = 0
@@ -57,10 +58,12 @@ async def _read_partition(consumer: AIOKafkaConsumer, place: TopicPartition, fou
                 headers = {key: value.decode() for key, value in record.headers}
                 if "ce_sequence" not in headers or "ce_id" not in headers or "ce_aggregateversion" not in headers:
                     continue  # a generation's closing record
-                if int(headers["ce_sequence"]) <= highest:
+                seq, previous = int(headers["ce_sequence"]), int(headers.get("ce_previoussequence", "0"))
+                if seq <= highest:
                     found.duplicates += 1
+                if seq <= highest or previous > highest:  # it comes again after those that it stands before
                     continue
-                highest = int(headers["ce_sequence"])
+                highest = seq
                 found.ids.append(headers["ce_id"])
                 stream, version = headers.get("ce_subject", ""), int(headers["ce_aggregateversion"])
                 found.disorder += version <= versions[stream]

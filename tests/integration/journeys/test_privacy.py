@@ -15,7 +15,6 @@ from lyceum_local.settings import SERVICES
 from lyceum_local.stack import LocalStack
 
 
-
 async def every_byte_on_kafka(brokers: Brokers) -> bytes:
     consumer = AIOKafkaConsumer(**brokers.client(), auto_offset_reset="earliest")
     await consumer.start()
