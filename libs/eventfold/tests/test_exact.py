@@ -198,6 +198,7 @@ def test_what_is_good_is_accepted(postgres: psycopg.Connection[Any]) -> None:
         ("anything", [float("nan")]),
         ("anything", "\x00"),
         ("anything", -0.0),
+        ("anything", 6.746422314593941e16),
         ("anything", (1, 2)),
         ("anything", Decimal(1)),
         ("either", True),
@@ -209,6 +210,12 @@ def test_what_would_be_read_as_another_value_is_refused_by_its_field(field: str,
         CODEC.encode(replace(GOOD, **{field: value}))
     assert (refused.value.field or "").split(".")[0] == field
     assert isinstance(refused.value, InvalidInput) and repr(value) not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [1e16, 2.0**53, 1.5, 1e300, -1e19, {"a": 3.0}], ids=repr)
+def test_a_float_of_any_size_is_read_again_as_the_same_number(postgres: psycopg.Connection[Any], value: object) -> None:
+    name, version, encoded = CODEC.encode(replace(GOOD, anything=value))
+    assert CODEC.decode(name, version, kept(postgres, encoded)).anything == value
 
 
 def test_what_is_within_is_named_by_its_path() -> None:

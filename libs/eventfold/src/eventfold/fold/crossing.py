@@ -4,6 +4,9 @@ A closing record ends its partition. Records after it are dropped, because the n
 handler has closed all partitions of the old generation, the same transaction gives it positions on the new one, just
 after the barrier. So the handler applies all of the old generation before any record of the new one. If the old
 generation was rewound, the handler may have applied events that never happened: see `eventfold.fold.regaining`.
+
+A handler that has positions on a newer generation has left the older ones for good, also those where no position of it
+is stored (any more): a rebuild stores only where it went. A worker that has not learnt it yet applies nothing there.
 """
 
 from __future__ import annotations
@@ -50,9 +53,9 @@ async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     """Mark the partition closed for a handler that has applied everything before `closing`.
 
     Returns whether all partitions are closed. Then the handler has positions on the next generation; if this generation
-    was rewound, `regaining.over` has to give them. Also returns True if all partitions were closed before this call,
-    because the worker that closed the last one may not have learnt the result. Handlers that fold partitions in
-    parallel take turns here: otherwise each of them would see the other's partition still open.
+    was rewound, `regaining.over` has to give them. Also returns True if the handler had left the generation before this
+    call, because the worker that closed the last partition may not have learnt the result. Handlers that fold
+    partitions in parallel take turns here: otherwise each of them would see the other's partition still open.
     """
     turn = f"{handler}|closing|{closing.topic}"
     await conn.execute(f"SELECT pg_advisory_xact_lock({locks.key('fold', '%s')})", [turn])
@@ -60,12 +63,18 @@ async def close(conn: Connection, handler: str, closing: PublicRecord) -> bool:
     barrier = Barrier.of(closing.data)
     row = await (await conn.execute(_CLOSED, [handler, closing.topic])).fetchone()
     if row is None or row[0] < barrier.partitions_before:
-        return False
+        return bool(await left(conn, [(handler, closing.topic)]))
     if not barrier.rewound:
         nonce = of_seq(barrier.histories, barrier.seq).nonce if barrier.histories else None
         place = [handler, barrier.next_topic, barrier.seq, closing.occurred_at, nonce, list(barrier.offsets)]
         await conn.execute(_GO_ON, place)
     return True
+
+
+async def left(conn: Connection, readers: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these handlers, each with a topic on Kafka, those that have positions on a newer generation of it."""
+    newest = await reached(conn, {(handler, logical(name)) for handler, name in readers})
+    return {one for one in readers if number(newest.get((one[0], logical(one[1])), one[1])) > number(one[1])}
 
 
 async def names(conn: Connection, wanted: Collection[tuple[str, str]], existing: Mapping[str, int]) -> Names:

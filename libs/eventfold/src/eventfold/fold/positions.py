@@ -74,6 +74,8 @@ class Position:
 
 
 START = Position(0, 0)
+LEFT = Position(0, 0, closed=True)
+"""For a partition of a generation that a handler has left; see `crossing`."""
 UNKNOWN = Position(0, 0, parked=True)
 """For a partition on which a handler has no position yet: it may still have parked records of other partitions."""
 

@@ -157,7 +157,7 @@ class FoldRunner:
     async def misfits(self, partitions: Sequence[TopicPartition], look: Look) -> list[Misfit]:
         """The handlers whose positions do not fit the records now on the partitions. `look` reads single records."""
         async with self._pool.connection() as conn:
-            standing = await positions.stored(conn, sorted(self._read), partitions)
+            standing = await self._standing(conn, self._ordered, partitions)
         at = [
             (handler, place, position)
             for place in partitions
@@ -205,7 +205,7 @@ class FoldRunner:
         """How many records of each partition each handler has yet to apply, by handler, topic and partition. `ends` are
         the offsets after the last record of each partition."""
         async with self._pool.connection() as conn:
-            standing = await positions.stored(conn, sorted(self._read), list(ends))
+            standing = await self._standing(conn, self._ordered, list(ends))
         at = {
             (handler.name, *place): standing.get((handler.name, place), positions.START)
             for place in ends
@@ -333,7 +333,7 @@ class FoldRunner:
         async with self._pool.connection() as conn, conn.transaction():
             await take_turns(conn, {turn(one, *at) for at in places for one in self._grouped[group.name, at[0]]})
             await built_under.keep(conn, settings_of(handlers))  # in turn: a rebuild with others may just have swapped
-            standing = await positions.stored(conn, [one.name for one in handlers], places)
+            standing = await self._standing(conn, handlers, places)
             held = await held_keys(conn, self._holding(handlers, places, standing))
             moves = []
             for one in handlers:
@@ -352,6 +352,20 @@ class FoldRunner:
             closing = [run for run in runs if run.closes]
             moved_on = await self._cross(conn, group, closing, standing)
         self._crossed = self._crossed or moved_on
+
+    async def _standing(
+        self, conn: Connection, handlers: Sequence[Handler], places: Sequence[TopicPartition]
+    ) -> Standing:
+        """The positions of the handlers on these partitions; no position where a handler has yet to begin."""
+        found = await positions.stored(conn, [one.name for one in handlers], places)
+        without = {
+            (one.name, place)
+            for one in handlers
+            for place in places
+            if place[0] in self._read[one.name] and (one.name, place) not in found
+        }
+        left = await crossing.left(conn, {(name, topic) for name, (topic, _) in without}) if without else set()
+        return found | {(name, at): positions.LEFT for name, at in without if (name, at[0]) in left}
 
     def _merged(self, one: Projection, fresh: Fresh, held: Mapping[str, Collection[str]]) -> Grouped | None:
         """The records as a set; None if the projection takes them one by one."""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import Enum
 from operator import attrgetter
 from types import NoneType, UnionType
@@ -252,6 +253,14 @@ def _mapping(inner: Check) -> Check:
     return check
 
 
+def _number_of_any_kind(value: Any) -> None:
+    """Accepts what `_float` does, but for whole numbers that nobody turns into floats again: JSON has their shortest
+    digits, which as an int are another number."""
+    _float(value)
+    if WHOLE_FLOATS < abs(value) < 2**64 and int(Decimal(repr(value))) != int(value):
+        raise Inexact("is a whole number above 2**53 as a float; take an int")
+
+
 def json(value: Any) -> None:
     """Accepts JSON values: dicts with text keys, lists, text, numbers, booleans and None."""
     check = _JSON.get(type(value))
@@ -263,7 +272,7 @@ def json(value: Any) -> None:
 _JSON: Mapping[type[Any], Check] = {
     str: text,
     int: _int,
-    float: _float,
+    float: _number_of_any_kind,
     bool: _bool,
     NoneType: _none,
     list: _collection(list, json),
