@@ -101,7 +101,8 @@ sbom: setup ## what each built image holds, as CycloneDX JSON in build/sbom/; ON
 licences: setup ## the licence of each third-party distribution of the built images; fails on unknown and forbidden ones; ONLY=billing JSON=1
 	@$(IN_IMAGES) licences $(CHOSEN) $(if $(JSON),--json)
 
-test-nightly: setup ## any interleaving of writers, relays, replays and folds, 5,000 examples of it, about 2 hours; SEED=1
+test-nightly: setup ## all properties on new and more examples, then any interleaving of writers, relays, replays and folds: 5,000 of it, some 3 hours; SEED=1
+	HYPOTHESIS_PROFILE=nightly $(RUN) pytest -q -n 2 --dist worksteal -m hypothesis $(UNIT) --deselect libs/eventfold/tests/test_stateful.py $(addprefix --hypothesis-seed=,$(SEED))
 	HYPOTHESIS_PROFILE=nightly $(addprefix HYPOTHESIS_SEED=,$(SEED)) $(RUN) pytest -q -s libs/eventfold/tests/test_stateful.py
 
 registry-trial: setup ## try Confluent's framing against a real Apicurio Registry and Kafka; fetches the registry once

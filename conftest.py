@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from lyceum_local.stack import LocalStack
 
 # No test is timed: what takes long on a busy machine is not wrong. A hang is what pytest's own timeout is for.
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# Where a change is judged (CI is set) the examples are the same each time: a failure is the change's own.
+# Others are tried by `make test` at a desk and, above all, by `make test-nightly`.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "untimed"))
 
 
 SERVERS = {"local_stack", "stack"}
