@@ -60,7 +60,7 @@ def library(postgres_url: str) -> Iterator[Callable[[], Library]]:
 
 
 def test_any_interleaving_ends_where_the_model_ends(library: Callable[[], Library]) -> None:
-    drawn = 0 if settings.default.derandomize else random.SystemRandom().getrandbits(32)
+    drawn = 0 if settings().derandomize else random.SystemRandom().getrandbits(32)
     chosen = int(os.environ.get("HYPOTHESIS_SEED") or drawn)
     examples = NIGHTLY_EXAMPLES if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else EXAMPLES
     print(f"HYPOTHESIS_SEED={chosen} repeats this run of {examples} examples")
