@@ -126,9 +126,7 @@ async def test_two_replicas_of_each_are_replaced_one_by_one_and_no_request_fails
             done = asyncio.Event()
             loading = [asyncio.create_task(reads_own_writes(client, wrong, done)) for _ in range(CALLERS)]
             await asyncio.to_thread(stack.restart, "catalog-work")
-            await asyncio.to_thread(
-                stack.start_workers, ["catalog"]
-            )  # which waits until it is ready, as a rollout does
+            await asyncio.to_thread(stack.start_workers, ["catalog"])  # which waits for it, as a rollout does
             for one in (*servers, worker, *(one for one, _ in gateways)):
                 await asyncio.to_thread(one.restart)
             done.set()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from lyceum_local.waiting import poll
 from servicekit import probe
 
 READY_S, END_S = 60.0, 60.0
+LOOK_EVERY_S = 1.0
 NOTICE_S = CHECK_EVERY_S + CHECK_WITHIN_S + 1.0
 """A gateway has seen by then that a server is not ready, so that no new connection to it is made when it ends: such a
 one may be cut with a request on it, which nobody may ask again. The stack's own servers are alone and say it for less
@@ -116,22 +118,42 @@ def ended(replica: Replica) -> Iterator[Replica]:
 
 
 class Balancer(httpx.AsyncBaseTransport):
-    """What stands before several gateways: a connection that one does not take goes to the next."""
+    """What stands before several gateways: it looks which of them say that they are ready, as a platform does, and a
+    connection that one does not take goes to the next."""
 
     def __init__(self, urls: list[str]) -> None:
         self._urls = [httpx.URL(url) for url in urls]
         self._transport = httpx.AsyncHTTPTransport()
+        self._seen: dict[httpx.URL, tuple[float, bool]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises ConnectError where none takes it, and whatever becomes of one that took it."""
         refusal: httpx.ConnectError | None = None
         for url in self._urls:
+            if not await self._ready(url):
+                continue
             request.url = request.url.copy_with(port=url.port)
             try:
                 return await self._transport.handle_async_request(request)
             except httpx.ConnectError as refused:
                 refusal = refused
         raise refusal or httpx.ConnectError("there is no gateway")
+
+    async def _ready(self, url: httpx.URL) -> bool:
+        """As of the last look, which is repeated well within a gateway's notice."""
+        looked_at, ready = self._seen.get(url, (float("-inf"), False))
+        if time.monotonic() - looked_at > LOOK_EVERY_S:
+            ready = await self._says_ready(url)
+            self._seen[url] = (time.monotonic(), ready)
+        return ready
+
+    async def _says_ready(self, url: httpx.URL) -> bool:
+        try:
+            answer = await self._transport.handle_async_request(httpx.Request("GET", url.join("/ready")))
+            await answer.aread()
+        except httpx.TransportError:
+            return False
+        return answer.status_code == 200
 
     async def aclose(self) -> None:
         await self._transport.aclose()
